@@ -1,0 +1,28 @@
+"""The `ccharmony` command line."""
+
+from __future__ import annotations
+
+import click
+
+from ccharmony import __version__, console
+
+
+@click.group(
+    cls=console.LazyGroup,
+    package="ccharmony.commands",
+    lazy={
+        "build": "Make composite/real pairs from photos that show a color checker.",
+        "inspect": "Show how well each checker was fitted, worst first.",
+        "detect": "Find the color checker in photos.",
+        "relight": "Carry one foreground into another photo's light.",
+        "verify": "Check a built dataset, file by file.",
+    },
+)
+@click.version_option(__version__)
+def group() -> None:
+    """Build the ccHarmony dataset: photos with a color checker in, composite/real pairs out."""
+
+
+def main() -> None:
+    """Run the command line; the entry point of the console script."""
+    console.run(group)

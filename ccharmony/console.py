@@ -1,0 +1,99 @@
+"""What both command lines share: commands that load when called, several values after one option, errors as one line."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from ccharmony.errors import CcharmonyError
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live one to a module and are imported when they are called.
+
+    `--help` of the group answers without importing numpy or torch: the one-line help stands here, in the group.
+    """
+
+    def __init__(self, *args: Any, package: str = "", lazy: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.package = package
+        self.lazy = dict(lazy or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which they are given, which is the order of use."""
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import `package.<name>` and return its attribute `command`."""
+        if cmd_name not in self.lazy:
+            return None
+        module = importlib.import_module(f"{self.package}.{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the one-line helps, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.lazy.items()))
+
+
+class VariadicCommand(click.Command):
+    """A command in which an option named in `variadic` takes every value up to the next option.
+
+    click allows one value a repetition only: `--src nus gehler` is rewritten to `--src nus --src gehler` before
+    parsing. The option itself is declared with `multiple=True`.
+    """
+
+    def __init__(self, *args: Any, variadic: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.variadic = variadic
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat the option's name before each of its values, then parse as click does."""
+        return super().parse_args(ctx, _repeat_names(args, self.variadic))
+
+
+def _repeat_names(args: list[str], names: tuple[str, ...]) -> list[str]:
+    spread: list[str] = []
+    current: str | None = None
+    first = False
+    for position, arg in enumerate(args):
+        if arg == "--":
+            return spread + args[position:]
+        if arg.startswith("-") and arg != "-":
+            current = arg if arg in names else None
+            first = current is not None
+        elif current is not None and not first:
+            spread.append(current)
+        else:
+            first = False
+        spread.append(arg)
+    return spread
+
+
+def run(group: click.Group, args: list[str] | None = None) -> None:
+    """Run a command line and leave the process.
+
+    Exit codes: 0 done, 1 the job failed (one line on stderr), 2 wrong usage, 130 interrupted.
+    """
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    try:
+        code = group.main(args=args, standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except CcharmonyError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,305 @@
+"""Pictures and masks: how they are read, checked and written; the only door to the codecs.
+
+An *image* is a uint8 array (H, W, 3), RGB, sRGB-encoded, upright. A *mask* is a float32 array (H, W) in [0, 1].
+Pillow reads headers (mode, size, orientation) without decoding; OpenCV decodes and encodes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from ccharmony.errors import ImageError, OutputError
+
+UInt8 = npt.NDArray[np.uint8]
+UInt16 = npt.NDArray[np.uint16]
+Float32 = npt.NDArray[np.float32]
+
+MAX_PIXELS = 400_000_000
+"""Pictures above this many pixels are refused before they are decoded; the largest camera back has 151 million."""
+
+JPEG_QUALITY = 95
+JPEG_SUFFIXES = (".jpg", ".jpeg")
+WRITABLE_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".webp", ".tif", ".tiff")
+
+_COLOR_MODES = ("RGB", "P", "YCbCr")
+_EXIF_ORIENTATION = 0x0112
+_SWAPS_SIDES = (5, 6, 7, 8)
+# A mask saved as JPEG comes back with its three channels a few levels apart; a color picture is far beyond this.
+_GRAY_TOLERANCE = 16
+
+
+class Readable(Protocol):
+    """What a picture can be read from: a path, or a member of an archive."""
+
+    @property
+    def name(self) -> str:
+        """Return the last part of the name."""
+        ...
+
+    def read_bytes(self) -> bytes:
+        """Return the whole content."""
+        ...
+
+
+def read_image(path: Readable, *, orient: bool = True, max_pixels: int | None = MAX_PIXELS) -> UInt8:
+    """Read a display-referred photo.
+
+    Parameters
+    ----------
+    path
+        File (or archive member) in any format that OpenCV decodes.
+    orient
+        Whether the EXIF orientation is applied.
+    max_pixels
+        Pictures with more pixels are refused before they are decoded; None lifts the limit.
+
+    Returns
+    -------
+    UInt8
+        Image (H, W, 3), RGB in [0, 255]. 16-bit files are scaled to 8 bits and rounded.
+
+    Raises
+    ------
+    ImageError
+        The file is absent, empty, truncated, not a picture, too large, gray, CMYK, or has a transparent pixel.
+    """
+    data = _read_bytes(path)
+    header = _read_header(data, path, max_pixels)
+    if header.mode not in _COLOR_MODES and not (transparent := header.mode in ("RGBA", "PA")):
+        raise ImageError(f"{path}: {_describe(header.mode)}, a photo needs three color channels")
+    transparent = header.mode in ("RGBA", "PA") or "transparency" in header.info
+    if transparent:
+        return _without_alpha(_decode(data, cv2.IMREAD_UNCHANGED, path), path)
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH
+    return _to_8_bits(_decode(data, flags if orient else flags | cv2.IMREAD_IGNORE_ORIENTATION, path))
+
+
+def read_linear(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> UInt16:
+    """Read a picture of linear sensor values as it is stored.
+
+    Parameters
+    ----------
+    path
+        PNG or TIFF with three channels of 8 or 16 bits.
+    max_pixels
+        As in `read_image`.
+
+    Returns
+    -------
+    UInt16
+        Values (H, W, 3), RGB, not scaled: an 8-bit file stays in [0, 255].
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read or has not three channels of whole numbers.
+    """
+    data = _read_bytes(path)
+    _read_header(data, path, max_pixels)
+    values = _decode(data, cv2.IMREAD_UNCHANGED, path)
+    if values.ndim != 3 or values.shape[2] != 3 or values.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"{path}: {values.dtype} of shape {values.shape}, linear input needs 8 or 16 bits, 3 channels")
+    return np.ascontiguousarray(values[..., ::-1]).astype(np.uint16, copy=False)
+
+
+def read_mask(path: Readable, *, shape: tuple[int, int] | None = None) -> Float32:
+    """Read a foreground mask.
+
+    Parameters
+    ----------
+    path
+        Gray picture, or a color one whose channels agree; 1, 8 or 16 bits. A file of zeros and ones counts as 0 and 1.
+    shape
+        Height and width that the mask must have.
+
+    Returns
+    -------
+    Float32
+        Mask (H, W) in [0, 1].
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read, is a color picture, or has another size.
+    """
+    data = _read_bytes(path)
+    _read_header(data, path, MAX_PIXELS)
+    values = _decode(data, cv2.IMREAD_UNCHANGED, path)
+    if values.ndim == 3:
+        colors = values[..., :3].astype(np.int32)
+        if np.ptp(colors, axis=2).max() > _GRAY_TOLERANCE * (257 if values.dtype == np.uint16 else 1):
+            raise ImageError(f"{path}: a color picture, a mask needs one channel")
+        values = values[..., 1]
+    if shape is not None and values.shape != shape:
+        raise ImageError(f"{path}: mask of {_size_text(values.shape)}, its photo is {_size_text(shape)}")
+    whole = 1 if values.max(initial=0) == 1 else np.iinfo(values.dtype).max
+    return (values / np.float32(whole)).astype(np.float32, copy=False)
+
+
+def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:
+    """Return (height, width) of a picture, upright where `orient`, from its header alone.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read or is not a picture.
+    """
+    header = _read_header(_read_bytes(path), path, None)
+    width, height = header.size
+    if orient and header.getexif().get(_EXIF_ORIENTATION) in _SWAPS_SIDES:
+        return width, height
+    return height, width
+
+
+def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
+    """Return an image in the format that `suffix` names.
+
+    Parameters
+    ----------
+    image
+        Image (H, W, 3), RGB.
+    suffix
+        One of `WRITABLE_SUFFIXES`.
+    quality
+        JPEG or WebP quality, 1 to 100; lossless formats ignore it.
+
+    Raises
+    ------
+    OutputError
+        The format is unknown or the codec refuses the picture.
+    """
+    suffix = suffix.lower()
+    if suffix not in WRITABLE_SUFFIXES:
+        raise OutputError(f"{suffix}: not a format to write, wanted one of {' '.join(WRITABLE_SUFFIXES)}")
+    flags = {
+        ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality],
+        ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality],
+        ".webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
+    }.get(suffix, [])
+    return _encode(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), suffix, flags)
+
+
+def encode_mask(mask: npt.NDArray[np.generic]) -> bytes:
+    """Return a mask (H, W), in [0, 1] or boolean, as a PNG: one bit a pixel where it is hard, eight where it is soft."""
+    levels = np.rint(np.asarray(mask, np.float32) * 255).astype(np.uint8)
+    hard = bool(np.isin(levels[levels > 0], 255).all())
+    return _encode(levels, ".png", [cv2.IMWRITE_PNG_BILEVEL, 1] if hard else [])
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that it is either absent, as before, or whole: to a temporary name, then renamed.
+
+    Raises
+    ------
+    OutputError
+        The folder is missing or read-only, or the disk is full; the temporary file is removed.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True) if os.access(path.parent, os.W_OK) else None
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def write_image(path: Path, image: UInt8, quality: int = JPEG_QUALITY) -> None:
+    """Write an image (H, W, 3) atomically, in the format of the file's suffix; raises OutputError."""
+    write_bytes(path, encode(image, path.suffix, quality))
+
+
+def write_mask(path: Path, mask: npt.NDArray[np.generic]) -> None:
+    """Write a mask (H, W) atomically as PNG; raises OutputError."""
+    write_bytes(path, encode_mask(mask))
+
+
+def _read_bytes(path: Readable) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+    if not data:
+        raise ImageError(f"{path}: 0 bytes, wanted a picture")
+    return data
+
+
+def _read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            header = Image.open(io.BytesIO(data))
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+        raise ImageError(f"{path}: not a picture that can be read") from error
+    width, height = header.size
+    if max_pixels is not None and width * height > max_pixels:
+        raise ImageError(f"{path}: {width}x{height} pixels, the limit is {max_pixels} (an option lifts it)")
+    if header.format in ("JPEG", "MPO") and not _is_whole_jpeg(data):
+        raise ImageError(f"{path}: truncated JPEG ({len(data)} bytes and no end marker)")
+    if header.format == "PNG" and b"IEND" not in data[-64:]:
+        raise ImageError(f"{path}: truncated PNG ({len(data)} bytes and no end chunk)")
+    return header
+
+
+def _is_whole_jpeg(data: bytes) -> bool:
+    """Tell whether an end marker follows the scan; the thumbnail in the EXIF block has one of its own."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xDA:
+            return data.find(b"\xff\xd9", position) >= 0
+        position += 1 if marker == 0xFF else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return False
+
+
+def _decode(data: bytes, flags: int, path: Readable) -> npt.NDArray[np.uint8 | np.uint16]:
+    try:
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise ImageError(f"{path}: cannot be decoded ({str(error).splitlines()[0]})") from error
+    if values is None:
+        raise ImageError(f"{path}: cannot be decoded, the file is damaged or of an unknown kind")
+    if values.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"{path}: {values.dtype} samples, wanted whole numbers of 8 or 16 bits")
+    return values
+
+
+def _without_alpha(values: npt.NDArray[np.uint8 | np.uint16], path: Readable) -> UInt8:
+    """Drop an alpha channel that is opaque everywhere; a transparent pixel has no color to trust."""
+    if values.ndim == 3 and values.shape[2] == 4:
+        if (values[..., 3] != np.iinfo(values.dtype).max).any():
+            raise ImageError(f"{path}: has transparent pixels, a photo must be opaque")
+        values = values[..., :3]
+    return _to_8_bits(np.ascontiguousarray(values[..., ::-1]))
+
+
+def _to_8_bits(values: npt.NDArray[np.uint8 | np.uint16]) -> UInt8:
+    if values.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _encode(values: UInt8, suffix: str, flags: list[int]) -> bytes:
+    try:
+        done, data = cv2.imencode(suffix, values, flags)
+    except cv2.error as error:
+        raise OutputError(f"{suffix} of shape {values.shape}: {str(error).splitlines()[0]}") from error
+    if not done:
+        raise OutputError(f"{suffix} of shape {values.shape}: the codec refused the picture")
+    return bytes(data)
+
+
+def _describe(mode: str) -> str:
+    return {"L": "gray", "LA": "gray with alpha", "1": "one bit", "CMYK": "CMYK"}.get(mode, f"mode {mode}")
+
+
+def _size_text(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"
