@@ -31,6 +31,7 @@ JPEG_SUFFIXES = (".jpg", ".jpeg")
 WRITABLE_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".webp", ".tif", ".tiff")
 
 _COLOR_MODES = ("RGB", "P", "YCbCr")
+_ALPHA_MODES = ("RGBA", "PA", "RGBa")
 _EXIF_ORIENTATION = 0x0112
 _SWAPS_SIDES = (5, 6, 7, 8)
 # A mask saved as JPEG comes back with its three channels a few levels apart; a color picture is far beyond this.
@@ -74,11 +75,10 @@ def read_image(path: Readable, *, orient: bool = True, max_pixels: int | None = 
     """
     data = _read_bytes(path)
     header = _read_header(data, path, max_pixels)
-    if header.mode not in _COLOR_MODES and not (transparent := header.mode in ("RGBA", "PA")):
-        raise ImageError(f"{path}: {_describe(header.mode)}, a photo needs three color channels")
-    transparent = header.mode in ("RGBA", "PA") or "transparency" in header.info
-    if transparent:
+    if header.mode in _ALPHA_MODES or "transparency" in header.info:
         return _without_alpha(_decode(data, cv2.IMREAD_UNCHANGED, path), path)
+    if header.mode not in _COLOR_MODES:
+        raise ImageError(f"{path}: {_describe(header.mode)}, a photo needs three color channels")
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH
     return _to_8_bits(_decode(data, flags if orient else flags | cv2.IMREAD_IGNORE_ORIENTATION, path))
 
