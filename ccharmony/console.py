@@ -1,4 +1,4 @@
-"""What both command lines share: commands that load when called, several values after one option, errors as one line."""
+"""What both command lines share: commands loaded when called, several values after one option, errors as one line."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class LazyGroup(click.Group):
         self.package = package
         self.lazy = dict(lazy or {})
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names in the order in which they are given, which is the order of use."""
         return list(self.lazy)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import `package.<name>` and return its attribute `command`."""
         if cmd_name not in self.lazy:
             return None
@@ -37,7 +37,7 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the one-line helps, without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self.lazy.items()))

@@ -6,11 +6,11 @@ Pillow reads headers (mode, size, orientation) without decoding; OpenCV decodes 
 
 from __future__ import annotations
 
+import contextlib
 import io
-import os
 import warnings
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ from ccharmony.errors import ImageError, OutputError
 UInt8 = npt.NDArray[np.uint8]
 UInt16 = npt.NDArray[np.uint16]
 Float32 = npt.NDArray[np.float32]
+Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 MAX_PIXELS = 400_000_000
 """Pictures above this many pixels are refused before they are decoded; the largest camera back has 151 million."""
@@ -185,11 +186,11 @@ def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
         ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality],
         ".webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
     }.get(suffix, [])
-    return _encode(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), suffix, flags)
+    return _encode(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8), suffix, flags)
 
 
 def encode_mask(mask: npt.NDArray[np.generic]) -> bytes:
-    """Return a mask (H, W), in [0, 1] or boolean, as a PNG: one bit a pixel where it is hard, eight where it is soft."""
+    """Return a mask (H, W), boolean or in [0, 1], as a PNG: one bit a pixel where it is hard, eight where it is soft."""
     levels = np.rint(np.asarray(mask, np.float32) * 255).astype(np.uint8)
     hard = bool(np.isin(levels[levels > 0], 255).all())
     return _encode(levels, ".png", [cv2.IMWRITE_PNG_BILEVEL, 1] if hard else [])
@@ -206,9 +207,10 @@ def write_bytes(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.part")
     try:
         temporary.write_bytes(data)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True) if os.access(path.parent, os.W_OK) else None
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
@@ -260,19 +262,20 @@ def _is_whole_jpeg(data: bytes) -> bool:
     return False
 
 
-def _decode(data: bytes, flags: int, path: Readable) -> npt.NDArray[np.uint8 | np.uint16]:
+def _decode(data: bytes, flags: int, path: Readable) -> Samples:
     try:
-        values = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        values: Any = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise ImageError(f"{path}: cannot be decoded ({str(error).splitlines()[0]})") from error
     if values is None:
         raise ImageError(f"{path}: cannot be decoded, the file is damaged or of an unknown kind")
     if values.dtype not in (np.uint8, np.uint16):
         raise ImageError(f"{path}: {values.dtype} samples, wanted whole numbers of 8 or 16 bits")
-    return values
+    samples: Samples = values
+    return samples
 
 
-def _without_alpha(values: npt.NDArray[np.uint8 | np.uint16], path: Readable) -> UInt8:
+def _without_alpha(values: Samples, path: Readable) -> UInt8:
     """Drop an alpha channel that is opaque everywhere; a transparent pixel has no color to trust."""
     if values.ndim == 3 and values.shape[2] == 4:
         if (values[..., 3] != np.iinfo(values.dtype).max).any():
@@ -281,7 +284,7 @@ def _without_alpha(values: npt.NDArray[np.uint8 | np.uint16], path: Readable) ->
     return _to_8_bits(np.ascontiguousarray(values[..., ::-1]))
 
 
-def _to_8_bits(values: npt.NDArray[np.uint8 | np.uint16]) -> UInt8:
+def _to_8_bits(values: Samples) -> UInt8:
     if values.dtype == np.uint8:
         return values.astype(np.uint8, copy=False)
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)

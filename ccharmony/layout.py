@@ -1,0 +1,171 @@
+"""iHarmony4's layout, the read side: which mask and which real picture belong to a composite.
+
+::
+
+    <SUB>/composite_images/c1_2_3.jpg   ->   <SUB>/masks/c1_2.png   ->   <SUB>/real_images/c1.jpg
+
+Names are joined from the right, since ids may hold underscores. Case and extension of masks and real pictures vary
+between mirrors, and some mirrors keep each foreground's composites in a folder of its own: all are resolved.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from ccharmony.errors import SourceError
+
+Split = Literal["train", "test", "all"]
+
+COMPOSITES, MASKS, REALS = "composite_images", "masks", "real_images"
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+_LISTED: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
+
+
+@dataclass(frozen=True, order=True)
+class PairPaths:
+    """Three files that belong together.
+
+    Attributes
+    ----------
+    set
+        Name of the sub-dataset.
+    name
+        File name of the composite.
+    composite, mask, real
+        The files.
+    """
+
+    set: str
+    name: str
+    composite: Path
+    mask: Path
+    real: Path
+
+
+def find_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[PairPaths], list[str]]:
+    """Find the pairs of one dataset, or of a root that holds several.
+
+    Parameters
+    ----------
+    root
+        A folder with `composite_images`, `masks` and `real_images`, or a folder of such folders (iHarmony4's root).
+    split
+        Which lists count. ``all`` takes train and test; where there is no list at all, every composite found.
+    strict
+        Whether the first broken pair is an error.
+
+    Returns
+    -------
+    tuple[list[PairPaths], list[str]]
+        Pairs in the order of the lists, and one line for each pair that is broken.
+
+    Raises
+    ------
+    SourceError
+        The folder is missing, holds no dataset, or lists no composite of the split; with `strict`, a pair is broken.
+    """
+    if not root.is_dir():
+        raise SourceError(f"{root}: no such folder, wanted a dataset in iHarmony4's layout")
+    pairs: list[PairPaths] = []
+    problems: list[str] = []
+    for entry in _list_entries(root, split):
+        try:
+            pairs.append(entry.folder.resolve(entry.name))
+        except SourceError as error:
+            if strict:
+                raise
+            problems.append(str(error))
+    if not pairs:
+        first = f"; the first: {problems[0]}" if problems else ""
+        raise SourceError(f"{root}: no whole pair of split {split!r} ({len(problems)} broken{first})")
+    return pairs, problems
+
+
+@dataclass(frozen=True)
+class _Entry:
+    folder: _Folder
+    name: str
+
+
+class _Folder:
+    """One sub-dataset with its files indexed once, by lower-case name without extension."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.composites = _index(root / COMPOSITES)
+        self.masks = _index(root / MASKS)
+        self.reals = _index(root / REALS)
+
+    def resolve(self, name: str) -> PairPaths:
+        """Return the pair of the composite named; raises SourceError that names the part which is absent."""
+        stem = PurePosixPath(name).stem
+        foreground, _, count = stem.rpartition("_")
+        real, _, letter = foreground.rpartition("_")
+        place = self.root / COMPOSITES / name
+        if not (real and letter and count):
+            raise SourceError(f"{place}: name of another form, wanted <real>_<foreground>_<number>")
+        return PairPaths(
+            set=self.root.name,
+            name=PurePosixPath(name).name,
+            composite=_look_up(self.composites, stem, f"{place}: no such composite"),
+            mask=_look_up(self.masks, foreground, f"{place}: no mask {foreground} in {MASKS}"),
+            real=_look_up(self.reals, real, f"{place}: no real picture {real} in {REALS}"),
+        )
+
+
+def _index(folder: Path) -> dict[str, Path]:
+    """Index a folder's pictures, one level of sub-folders included."""
+    found: dict[str, Path] = {}
+    for base, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() in _PICTURES and not name.startswith("."):
+                found.setdefault(stem.lower(), Path(base, name))
+    return found
+
+
+def _look_up(index: dict[str, Path], stem: str, problem: str) -> Path:
+    path = index.get(stem.lower())
+    if path is None:
+        raise SourceError(problem)
+    return path
+
+
+def _list_entries(root: Path, split: Split) -> list[_Entry]:
+    if (root / COMPOSITES).is_dir():
+        folder = _Folder(root)
+        return [_Entry(folder, name) for name in _list_names(root, split) or _unlisted(folder, root, split)]
+    folders = {path.name: _Folder(path) for path in sorted(root.iterdir()) if (path / COMPOSITES).is_dir()}
+    if not folders:
+        raise SourceError(f"{root}: no {COMPOSITES} in it or one level below")
+    if merged := _list_names(root, split):
+        return [_split_root_entry(root, folders, line) for line in merged]
+    return [_Entry(folder, name) for folder in folders.values() for name in _list_names(folder.root, split)]
+
+
+def _split_root_entry(root: Path, folders: dict[str, _Folder], line: str) -> _Entry:
+    """Read `HCOCO/composite_images/c1_2_3.jpg`, a line of a root list."""
+    head, *rest = PurePosixPath(line).parts
+    if head not in folders or not rest:
+        raise SourceError(f"{root}: the list names {line}, there is no sub-dataset {head}")
+    return _Entry(folders[head], rest[-1])
+
+
+def _list_names(root: Path, split: Split) -> list[str]:
+    """Return the composites that `<anything>_<split>.txt` beside the folders names; empty where there is no list."""
+    names: list[str] = []
+    for part in _LISTED[split]:
+        for path in sorted(root.glob(f"*_{part}.txt")):
+            lines = path.read_text(encoding="utf-8").splitlines()
+            names += [line.strip().replace("\\", "/") for line in lines if line.strip()]
+    return names
+
+
+def _unlisted(folder: _Folder, root: Path, split: Split) -> list[str]:
+    if split != "all":
+        raise SourceError(f"{root}: no list *_{split}.txt, wanted one that names the composites of the split")
+    return [path.name for path in folder.composites.values()]
