@@ -122,9 +122,9 @@ def _index(folder: Path) -> dict[str, Path]:
     for base, folders, files in os.walk(folder):
         folders.sort()
         for name in sorted(files):
-            stem, suffix = os.path.splitext(name)
-            if suffix.lower() in _PICTURES and not name.startswith("."):
-                found.setdefault(stem.lower(), Path(base, name))
+            path = Path(base, name)
+            if path.suffix.lower() in _PICTURES and not name.startswith("."):
+                found.setdefault(path.stem.lower(), path)
     return found
 
 
@@ -160,9 +160,15 @@ def _list_names(root: Path, split: Split) -> list[str]:
     names: list[str] = []
     for part in _LISTED[split]:
         for path in sorted(root.glob(f"*_{part}.txt")):
-            lines = path.read_text(encoding="utf-8").splitlines()
-            names += [line.strip().replace("\\", "/") for line in lines if line.strip()]
+            names += [line.strip().replace("\\", "/") for line in _read_lines(path) if line.strip()]
     return names
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path}: cannot be read as a list of names ({error})") from error
 
 
 def _unlisted(folder: _Folder, root: Path, split: Split) -> list[str]:

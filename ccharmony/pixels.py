@@ -190,7 +190,7 @@ def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
 
 
 def encode_mask(mask: npt.NDArray[np.generic]) -> bytes:
-    """Return a mask (H, W), boolean or in [0, 1], as a PNG: one bit a pixel where it is hard, eight where it is soft."""
+    """Return a mask (H, W), boolean or in [0, 1], as a PNG of one bit a pixel if it is hard, of eight if soft."""
     levels = np.rint(np.asarray(mask, np.float32) * 255).astype(np.uint8)
     hard = bool(np.isin(levels[levels > 0], 255).all())
     return _encode(levels, ".png", [cv2.IMWRITE_PNG_BILEVEL, 1] if hard else [])

@@ -1,0 +1,194 @@
+"""fits.h5: the light of every photo, written and read; the only door to HDF5.
+
+One row a photo in every dataset of the file, rows in the order of the ids::
+
+    id, camera, source, split, group, kind, flags    text
+    patches                                          (N, 24, 3) in [0, 1], release order, NaN where not measured
+    to_standard, from_standard                       (N, 3, 11) on [0, 1]
+    residuals/<name>                                 (N,) one figure a photo, see `residuals.Residuals`
+    attributes: version, settings (JSON), standard (24, 3), unit
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony import pixels
+from ccharmony.errors import ManifestError
+
+Float = npt.NDArray[np.float64]
+
+VERSION = 1
+UNIT = "sRGB-encoded, [0, 1]"
+_TEXTS = ("id", "camera", "source", "split", "group", "kind", "flags")
+_SHAPES = {"patches": (24, 3), "to_standard": (3, 11), "from_standard": (3, 11)}
+
+
+@dataclass(frozen=True, eq=False)
+class FitRecord:
+    """The light of one photo.
+
+    Attributes
+    ----------
+    id, camera, source, split, group
+        As in `manifest.Photo`; split and group may be empty.
+    kind
+        How the matrices were fitted: published, affine, ridge, or ``release`` for published ones taken as they are.
+    patches
+        Shape (24, 3), in [0, 1], release order, NaN where not measured.
+    to_standard, from_standard
+        T_a and T'_a on [0, 1], shape (3, 11).
+    residuals
+        Figures by name, NaN where unknown.
+    flags
+        Why a person should look at this fit, in words; empty if nothing is conspicuous.
+    """
+
+    id: str
+    camera: str
+    source: str
+    kind: str
+    patches: Float
+    to_standard: Float
+    from_standard: Float
+    split: str = ""
+    group: str = ""
+    residuals: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Fits:
+    """All records of a file and what was written beside them.
+
+    Attributes
+    ----------
+    records
+        One a photo.
+    settings
+        The settings of the build that wrote the file.
+    """
+
+    records: tuple[FitRecord, ...]
+    settings: Mapping[str, Any]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Return the photos' ids."""
+        return tuple(record.id for record in self.records)
+
+    @property
+    def patches(self) -> Float:
+        """Return all patches, shape (N, 24, 3)."""
+        return np.array([record.patches for record in self.records]).reshape(-1, 24, 3)
+
+    @property
+    def to_standard(self) -> Float:
+        """Return all T_a, shape (N, 3, 11)."""
+        return np.array([record.to_standard for record in self.records]).reshape(-1, 3, 11)
+
+    @property
+    def from_standard(self) -> Float:
+        """Return all T'_a, shape (N, 3, 11)."""
+        return np.array([record.from_standard for record in self.records]).reshape(-1, 3, 11)
+
+    def __getitem__(self, photo: str) -> FitRecord:
+        """Return the record of one photo; raises ManifestError if there is none."""
+        for record in self.records:
+            if record.id == photo:
+                return record
+        raise ManifestError(f"{photo}: no fit of this photo among {len(self.records)}")
+
+
+def write_fits(
+    path: Path, records: Sequence[FitRecord], standard: Float, settings: Mapping[str, Any] | None = None
+) -> None:
+    """Write fits.h5 atomically; the same records give the same bytes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    records
+        One a photo.
+    standard
+        The standard colors that the matrices lead to, shape (24, 3), in [0, 1].
+    settings
+        What the build was asked for; JSON-able.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", track_order=True) as file:
+        file.attrs["version"] = VERSION
+        file.attrs["unit"] = UNIT
+        file.attrs["settings"] = json.dumps(settings or {}, sort_keys=True)
+        file.attrs["standard"] = standard
+        _write_columns(file, records)
+    pixels.write_bytes(path, buffer.getvalue())
+
+
+def read_fits(path: Path) -> Fits:
+    """Read fits.h5.
+
+    Raises
+    ------
+    ManifestError
+        The file is absent, not HDF5, of another version, lacks a dataset, or holds one of another shape.
+    """
+    if not path.is_file():
+        raise ManifestError(f"{path}: no such file, wanted a fits.h5")
+    try:
+        with h5py.File(path, "r") as file:
+            return _read_columns(file, path)
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise ManifestError(f"{path}: not a fits.h5 of version {VERSION} ({error})") from error
+
+
+def _write_columns(file: h5py.File, records: Sequence[FitRecord]) -> None:
+    columns: dict[str, list[str]] = {name: [getattr(record, name) for record in records] for name in _TEXTS[:-1]}
+    columns["flags"] = [json.dumps(record.flags) for record in records]
+    for name, texts in columns.items():
+        file.create_dataset(name, data=np.array(texts, dtype=object), dtype=h5py.string_dtype(), track_times=False)
+    for name, shape in _SHAPES.items():
+        values = np.array([getattr(record, name) for record in records], np.float64).reshape(-1, *shape)
+        file.create_dataset(name, data=values, track_times=False)
+    group = file.create_group("residuals")
+    for name in sorted({name for record in records for name in record.residuals}):
+        figures = [record.residuals.get(name, np.nan) for record in records]
+        group.create_dataset(name, data=np.array(figures, np.float64), track_times=False)
+
+
+def _read_columns(file: h5py.File, path: Path) -> Fits:
+    if file.attrs.get("version") != VERSION:
+        raise ManifestError(f"{path}: version {file.attrs.get('version')}, wanted {VERSION}")
+    texts = {name: [str(value) for value in file[name].asstr()[()]] for name in _TEXTS}
+    count = len(texts["id"])
+    arrays = {name: np.asarray(file[name], np.float64) for name in _SHAPES}
+    for name, shape in _SHAPES.items():
+        if arrays[name].shape != (count, *shape):
+            raise ManifestError(f"{path}: {name} of shape {arrays[name].shape}, wanted {(count, *shape)}")
+    residuals = {name: np.asarray(values, np.float64) for name, values in file["residuals"].items()}
+    records = [
+        FitRecord(
+            **{name: texts[name][row] for name in _TEXTS[:-1]},
+            **{name: arrays[name][row] for name in _SHAPES},
+            residuals={name: float(values[row]) for name, values in residuals.items()},
+            flags=tuple(json.loads(texts["flags"][row])),
+        )
+        for row in range(count)
+    ]
+    return Fits(tuple(records), json.loads(str(file.attrs["settings"])))
