@@ -1,0 +1,139 @@
+"""A camera's raw file as a photo that keeps the color of its light; the only door to rawpy.
+
+LibRaw opens and demosaics; exposure and curve are those of every other linear photo (:mod:`ccharmony.rendering`),
+so that a camera's raw file and its linear copy become the same picture.
+
+Contents
+--------
+- :func:`read_raw`: raw file → sRGB photo.
+- :func:`read_raw_linear`: raw file → linear counts and the camera's constants.
+- :class:`Rendering`, :func:`render_linear`: from :mod:`ccharmony.rendering`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony.errors import ImageError
+from ccharmony.rendering import Image, Matrix, Rendering, daylight_constants, render_linear
+
+__all__ = ["Rendering", "read_raw", "read_raw_linear", "render_linear"]
+
+UInt16 = npt.NDArray[np.uint16]
+
+_IN_SRGB = Rendering(balance=(1.0, 1.0, 1.0))
+
+
+def read_raw(path: Path) -> Image:
+    """Read a camera's raw file as a photo that keeps the cast of its light.
+
+    LibRaw subtracts the black level, balances for daylight, demosaics (AHD) and converts to linear sRGB; the camera's
+    own white balance and any automatic brightness stay off. Exposure and curve are those of :func:`render_linear`.
+
+    Parameters
+    ----------
+    path
+        Any file that LibRaw reads (DNG, CR2, NEF, ARW, RAF, …).
+
+    Returns
+    -------
+    Image
+        Shape (H, W, 3), uint8, RGB, turned upright by the file's own orientation.
+
+    Raises
+    ------
+    ImageError
+        The file is missing, empty, truncated, or not one that LibRaw can open.
+    """
+    linear, _ = _develop(path, "daylight")
+    return render_linear(linear, _IN_SRGB)
+
+
+def read_raw_linear(path: Path) -> tuple[UInt16, Rendering]:
+    """Read a camera's raw file as linear counts of the camera's own red, green and blue.
+
+    ``render_linear(*read_raw_linear(path))`` shows the same as :func:`read_raw`; LibRaw then demosaics unbalanced
+    counts, and this project applies the camera's constants in LibRaw's stead.
+
+    Parameters
+    ----------
+    path
+        Any three-color raw file that LibRaw reads.
+
+    Returns
+    -------
+    linear
+        Shape (H, W, 3), uint16, upright; black is 0, saturation 65535.
+    rendering
+        The camera's constants as the file or LibRaw's list has them. `camera_matrix` is ``None`` where they are not
+        told: some cameras of the 1990s, whose colors then come out duller than in :func:`read_raw`.
+
+    Raises
+    ------
+    ImageError
+        As in :func:`read_raw`; also a camera that does not see in red, green and blue.
+    """
+    return _develop(path, "camera")
+
+
+def _develop(path: Path, colors: Literal["daylight", "camera"]) -> tuple[UInt16, Rendering]:
+    """Demosaic into linear sRGB balanced for daylight, or into the camera's own unbalanced colors."""
+    import rawpy  # here, since a build without raw files does not need LibRaw at all
+
+    _refuse_empty(path)
+    try:
+        with rawpy.imread(str(path)) as raw:
+            if colors == "camera" and raw.num_colors != 3:
+                raise ImageError(f"{path}: a camera with {raw.num_colors} colors, wanted red, green and blue")
+            in_srgb = colors == "daylight"
+            linear = raw.postprocess(
+                user_wb=_libraw_balance(raw) if in_srgb else [1.0, 1.0, 1.0, 1.0],
+                output_color=rawpy.ColorSpace.sRGB if in_srgb else rawpy.ColorSpace.raw,
+                gamma=(1, 1),
+                output_bps=16,
+                no_auto_bright=True,
+                adjust_maximum_thr=0.0,  # else the scale would follow the photo's own maximum
+            )
+            return linear.astype(np.uint16, copy=False), _IN_SRGB if in_srgb else _libraw_rendering(raw)
+    except rawpy.LibRawError as error:
+        raise ImageError(f"{path}: LibRaw says {_reason(error)!r}, wanted a whole raw file of a camera") from error
+
+
+def _refuse_empty(path: Path) -> None:
+    """LibRaw calls a missing, an empty and a truncated file alike an input/output error."""
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror}, wanted a camera's raw file") from error
+    if size == 0:
+        raise ImageError(f"{path}: 0 bytes, wanted a camera's raw file")
+
+
+def _reason(error: Exception) -> str:
+    text = error.args[0] if error.args else type(error).__name__
+    return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+
+
+def _libraw_balance(raw: Any) -> list[float]:
+    """Return the factors of red, green, blue and the second green, which LibRaw leaves 0 where it equals the first."""
+    red, green, blue, second_green = raw.daylight_whitebalance
+    return [red, green, blue, second_green or green]
+
+
+def _libraw_rendering(raw: Any) -> Rendering:
+    red, green, blue, _ = _libraw_balance(raw)
+    return Rendering(balance=(red, green, blue), camera_matrix=_libraw_matrix(raw))
+
+
+def _libraw_matrix(raw: Any) -> Matrix | None:
+    """Return the matrix that a DNG carries, else the one of LibRaw's list; all zeros stand for neither."""
+    from_file = np.asarray(raw.color_matrix, dtype=np.float64)[:, :3]
+    if from_file.any():
+        red, green, blue = (tuple(row) for row in from_file / from_file.sum(axis=1, keepdims=True))
+        return red, green, blue
+    from_list = np.asarray(raw.rgb_xyz_matrix, dtype=np.float64)[:3]
+    return daylight_constants(from_list)[1] if from_list.any() else None
