@@ -281,7 +281,7 @@ def _without_alpha(values: Samples, path: Readable) -> UInt8:
         if (values[..., 3] != np.iinfo(values.dtype).max).any():
             raise ImageError(f"{path}: has transparent pixels, a photo must be opaque")
         values = values[..., :3]
-    return _to_8_bits(np.ascontiguousarray(values[..., ::-1]))
+    return np.ascontiguousarray(_to_8_bits(values)[..., ::-1])
 
 
 def _to_8_bits(values: Samples) -> UInt8:

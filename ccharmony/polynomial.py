@@ -65,11 +65,11 @@ def expand_planes(planes: npt.NDArray[Real], out: npt.NDArray[Real]) -> npt.NDAr
     """Write the terms of color planes (3, ...) into `out` (11, ...) and return it; the layout that runs fastest."""
     r, g, b = planes
     out[:3] = planes
-    np.multiply(r, g, out=out[3])
-    np.multiply(r, b, out=out[4])
-    np.multiply(g, b, out=out[5])
+    np.multiply(r, g, out=out[3, ...])
+    np.multiply(r, b, out=out[4, ...])
+    np.multiply(g, b, out=out[5, ...])
     np.multiply(planes, planes, out=out[6:9])
-    np.multiply(out[3], b, out=out[9])
+    np.multiply(out[3], b, out=out[9, ...])
     out[10] = 1
     return out
 

@@ -184,7 +184,7 @@ def _read_columns(file: h5py.File, path: Path) -> Fits:
     residuals = {name: np.asarray(values, np.float64) for name, values in file["residuals"].items()}
     records = [
         FitRecord(
-            **{name: texts[name][row] for name in _TEXTS[:-1]},
+            **{name: texts[name][row] for name in _TEXTS[:-1]},  # type: ignore[arg-type]  # names of text fields only
             **{name: arrays[name][row] for name in _SHAPES},
             residuals={name: float(values[row]) for name, values in residuals.items()},
             flags=tuple(json.loads(texts["flags"][row])),
