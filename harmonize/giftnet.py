@@ -106,7 +106,7 @@ class GiftNet(UNet):
 
     def run(self, image: Tensor, mask: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """F'_e1..F'_e4, fine to coarse, and F'_d1..F'_d3, coarse to fine, of a padded image and mask."""
-        encoder = self.encoder(torch.cat([image, mask], dim=1))
+        encoder = self.encode(image, mask)
         guide = self.gift.guide(encoder[-1])
         encoder = tuple(self.gift(f"E{level}", x, mask, guide) for level, x in enumerate(encoder, start=1))
         decoder: list[Tensor] = []

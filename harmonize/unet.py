@@ -118,7 +118,8 @@ class Decoder(nn.Module):
     def to_image(self, x: Tensor, image: Tensor) -> Tensor:
         """F_d3 and the input image to the output image, (B, 3, H, W). No mask: the background moves too."""
         keep: Tensor = torch.sigmoid(3.0 * self.conv_attention(x))  # (B, 1, H, W)
-        return keep * image + (1.0 - keep) * self.to_rgb(x)
+        rgb: Tensor = self.to_rgb(x)
+        return keep * image + (1.0 - keep) * rgb
 
 
 class UNet(nn.Module):
@@ -160,9 +161,13 @@ class UNet(nn.Module):
         output = self.decoder.to_image(decoder[-1], padded)[..., top : top + height, left : left + width]
         return Features(output, padded_mask, encoder, decoder) if features else output
 
+    def encode(self, image: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        """Make F_e1..F_e4, fine to coarse, from a padded image and mask."""
+        return cast(tuple[Tensor, ...], self.encoder(torch.cat([image, mask], dim=1)))
+
     def run(self, image: Tensor, mask: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Make encoder maps, fine to coarse, and decoder maps, coarse to fine, from a padded image and mask."""
-        encoder = self.encoder(torch.cat([image, mask], dim=1))
+        encoder = self.encode(image, mask)
         decoder: list[Tensor] = []
         x = encoder[-1]
         for block, skip in zip(self.decoder.up_blocks, reversed(encoder[:-1]), strict=True):
