@@ -119,6 +119,7 @@ def measure(
     to_standard: npt.ArrayLike,
     from_standard: npt.ArrayLike,
     kind: Kind | None,
+    refit: float = float("nan"),
 ) -> Residuals:
     """Measure a fit.
 
@@ -132,6 +133,8 @@ def measure(
         T_a and T'_a on [0, 1], shape (3, 11).
     kind
         How they were fitted, for the leave-one-out figures; None if they came from elsewhere.
+    refit
+        As in `Residuals`.
     """
     patches = np.asarray(patches, np.float64)
     measured, standard = patches[used], checker.STANDARD[used]
@@ -152,6 +155,7 @@ def measure(
         condition=polynomial.condition(measured, kind or "published"),
         cube_clipped=clipped_share(polynomial.apply(to_standard, _CUBE)),
         cube_folded=float((polynomial.jacobian_determinant(to_standard, _CUBE) < 0).mean()),
+        refit=refit,
     )
 
 

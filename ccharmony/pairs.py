@@ -1,0 +1,281 @@
+"""The pairs of one photo: cropped, each foreground carried into its donors' lights, pictures written.
+
+A pure function of its arguments but for the files it writes, so that photos can be made in any order, on any worker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ccharmony import crop, donors, pixels, transfer
+from ccharmony.errors import CcharmonyError, ImageError
+from ccharmony.layout import COMPOSITES, MASKS, REALS
+from ccharmony.manifest import Box, Pair, Photo, Split
+from ccharmony.pixels import Float32, UInt8
+from ccharmony.sources import release
+from ccharmony.store import FitRecord
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """What shapes a pair.
+
+    Attributes
+    ----------
+    composites
+        Donors a foreground.
+    suffix, quality
+        Format of composites and real pictures.
+    size
+        Longest side of the pictures; 0 keeps them.
+    crop
+        Whether the chart is cropped away.
+    soft
+        Whether masks keep values between 0 and 1.
+    seed
+        Of the donors' draw.
+    limits
+        When a donor is passed over.
+    arithmetic
+        See `transfer`.
+    """
+
+    composites: int = 10
+    suffix: str = ".jpg"
+    quality: int = pixels.JPEG_QUALITY
+    size: int = 0
+    crop: bool = True
+    soft: bool = False
+    seed: int = 0
+    limits: donors.Limits = field(default_factory=donors.Limits)
+    arithmetic: transfer.Arithmetic = "float"
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoLight:
+    """A photo's own light and the lights that it may borrow.
+
+    Attributes
+    ----------
+    own
+        The photo's record.
+    donors
+        Records by id: of the same split, the photo's own left out.
+    box
+        Where the chart is, in pixels of the photo; None if it shows none.
+    split
+        The photo's split.
+    """
+
+    own: FitRecord
+    donors: Mapping[str, FitRecord]
+    box: Box | None
+    split: Split
+
+
+@dataclass
+class PhotoPairs:
+    """What one photo gave.
+
+    Attributes
+    ----------
+    pairs
+        Rows of the manifest.
+    problems
+        One line for each foreground that gave none, or fewer than asked for.
+    passed_clipped, passed_unchanged
+        Donors passed over.
+    """
+
+    pairs: list[Pair] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    passed_clipped: int = 0
+    passed_unchanged: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as the journal keeps it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PhotoPairs:
+        """Return a result that the journal kept."""
+        return cls(**{**data, "pairs": [Pair(**row) for row in data["pairs"]]})
+
+
+class Stopped(CcharmonyError):
+    """The build was asked to stop between two composites."""
+
+
+def make_pairs(
+    photo: Photo, image: UInt8, light: PhotoLight, settings: PairSettings, out: Path, stop: threading.Event
+) -> PhotoPairs:
+    """Make and write all pairs of a photo.
+
+    Parameters
+    ----------
+    photo
+        The photo, with its masks.
+    image
+        Its picture (H, W, 3); changed in place while composites are written, whole again afterwards.
+    light
+        Its own light and those it may borrow.
+    settings
+        What shapes a pair.
+    out
+        Root of the dataset; its three folders exist.
+    stop
+        Raises `Stopped` before the next composite once it is set.
+
+    Raises
+    ------
+    CheckerError
+        The chart lies outside the photo.
+    OutputError
+        A file cannot be written.
+    """
+    result = PhotoPairs()
+    window = crop.largest_without(light.box, image.shape[:2]) if light.box else (0, 0, *image.shape[1::-1])
+    scene = _prepare(image, window, settings)
+    for letter, source in sorted(photo.masks.items()):
+        try:
+            mask, note = _read_foreground(source, image.shape[:2], window, settings)
+            _make_composites(_Job(photo, letter, scene, mask, note, light, settings, out, stop), result)
+        except ImageError as error:
+            result.problems.append(f"{photo.id}_{letter}: {error}")
+    if result.pairs:
+        pixels.write_bytes(out / result.pairs[0].real, scene.encoded)
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """The picture as the dataset will hold it, and its bytes."""
+
+    image: UInt8
+    encoded: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """One foreground and all that its composites need."""
+
+    photo: Photo
+    letter: str
+    scene: _Scene
+    mask: Float32
+    note: str
+    light: PhotoLight
+    settings: PairSettings
+    out: Path
+    stop: threading.Event
+
+    @property
+    def name(self) -> str:
+        return f"{self.photo.id}_{self.letter}"
+
+
+def _prepare(image: UInt8, window: tuple[int, int, int, int], settings: PairSettings) -> _Scene:
+    x0, y0, x1, y1 = window
+    part = image[y0:y1, x0:x1] if settings.crop else image
+    part = np.ascontiguousarray(_shrink(part, settings.size))
+    return _Scene(part, pixels.encode(part, settings.suffix, settings.quality))
+
+
+def _read_foreground(
+    source: pixels.Readable, shape: tuple[int, ...], window: tuple[int, int, int, int], settings: PairSettings
+) -> tuple[Float32, str]:
+    """Read a mask of the photo or of its crop, and return it as the dataset will hold it, with a note."""
+    x0, y0, x1, y1 = window
+    mask, note = pixels.read_mask(source), ""
+    if mask.shape == tuple(shape):
+        mask = mask[y0:y1, x0:x1] if settings.crop else mask
+    else:
+        mask, note = release.fit_mask(mask, (y1 - y0, x1 - x0))
+        if not settings.crop:
+            mask = np.pad(mask, ((y0, shape[0] - y1), (x0, shape[1] - x1)))
+    mask = _shrink(mask, settings.size)
+    return (mask if settings.soft else (mask >= 0.5).astype(np.float32)), note
+
+
+def _shrink(picture: Any, size: int) -> Any:
+    """Scale a picture or mask so that its longest side is `size`; 0, or a smaller picture, leaves it as it is."""
+    height, width = picture.shape[:2]
+    longest = max(height, width)
+    if not size or longest <= size:
+        return picture
+    target = (max(1, round(width * size / longest)), max(1, round(height * size / longest)))
+    return cv2.resize(picture, target, interpolation=cv2.INTER_AREA)
+
+
+def _make_composites(job: _Job, result: PhotoPairs) -> None:
+    own, settings = job.light.own, job.settings
+    try:
+        foreground = transfer.take(job.scene.image, job.mask, own.to_standard, settings.arithmetic)
+    except ImageError as error:
+        raise ImageError(f"{error} (after the crop)" if settings.crop else str(error)) from error
+    candidates = {donor: record.from_standard for donor, record in job.light.donors.items()}
+    choice = donors.choose(
+        job.name, foreground, candidates, settings.composites, seed=settings.seed, limits=settings.limits
+    )
+    result.passed_clipped += choice.passed_clipped
+    result.passed_unchanged += choice.passed_unchanged
+    if len(choice.donors) < settings.composites:
+        result.problems.append(_describe_shortage(job.name, choice, settings.composites, len(candidates)))
+    if not choice.donors:
+        return
+    mask_bytes = pixels.encode_mask(job.mask)
+    pixels.write_bytes(job.out / MASKS / f"{job.name}.png", mask_bytes)
+    try:
+        for count, (donor, change) in enumerate(zip(choice.donors, choice.delta_e, strict=True), start=1):
+            relit = transfer.relight(foreground, candidates[donor])
+            transfer.paste_into(job.scene.image, foreground, relit)
+            composite = _write_composite(job, count)
+            result.pairs.append(_row(job, composite, donor, relit.clipped_share, change, count, mask_bytes))
+    finally:
+        transfer.restore(job.scene.image, foreground)
+
+
+def _write_composite(job: _Job, count: int) -> bytes:
+    if job.stop.is_set():
+        raise Stopped(f"{job.photo.id}: stopped")
+    data = pixels.encode(job.scene.image, job.settings.suffix, job.settings.quality)
+    pixels.write_bytes(job.out / COMPOSITES / f"{job.name}_{count}{job.settings.suffix}", data)
+    return data
+
+
+def _row(job: _Job, composite: bytes, donor: str, clipped: float, change: float, count: int, mask: bytes) -> Pair:
+    own = job.light.own
+    return Pair(
+        composite=f"{COMPOSITES}/{job.name}_{count}{job.settings.suffix}",
+        mask=f"{MASKS}/{job.name}.png",
+        real=f"{REALS}/{job.photo.id}{job.settings.suffix}",
+        photo=job.photo.id,
+        foreground=job.letter,
+        donor=donor,
+        source=job.photo.source,
+        camera=job.photo.camera,
+        split=job.light.split,
+        fit_kind=own.kind if own.id == job.photo.id else f"borrowed:{own.id}:{own.kind}",
+        donor_fit_kind=job.light.donors[donor].kind,
+        clipped_share=clipped,
+        delta_e=change,
+        note=job.note,
+        composite_sha256=hashlib.sha256(composite).hexdigest(),
+        mask_sha256=hashlib.sha256(mask).hexdigest(),
+        real_sha256=hashlib.sha256(job.scene.encoded).hexdigest(),
+    )
+
+
+def _describe_shortage(name: str, choice: donors.Choice, wanted: int, candidates: int) -> str:
+    return (
+        f"{name}: {len(choice.donors)} composites of {wanted} ({candidates} donors; "
+        f"{choice.passed_clipped} would clip, {choice.passed_unchanged} would hardly change it)"
+    )
