@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,7 @@ from ccharmony.polynomial import Float, Kind
 from ccharmony.store import FitRecord
 
 _FITTED: dict[str, Kind] = {kind: kind for kind in polynomial.KINDS}
+_ARRAYS = ("patches", "to_standard", "from_standard")
 _SAME = 1e-6
 """Levels on the patches: a published matrix within this of a fit is that fit."""
 
@@ -159,3 +162,17 @@ def published_kind(patches: Float, matrix: Float) -> str:
 def _difference(patches: Float, first: Float, second: Float) -> float:
     """Return the largest difference of two matrices' predictions on the patches, in levels."""
     return float(255 * np.abs(polynomial.apply(first, patches) - polynomial.apply(second, patches)).max())
+
+
+def to_json(light: Light) -> Any:
+    """Return a light as the journal keeps it; every number comes back to the bit."""
+    record = dataclasses.asdict(light.record)
+    arrays = {name: np.asarray(record[name]).tolist() for name in _ARRAYS}
+    return {"record": {**record, **arrays}, "box": light.box}
+
+
+def from_json(data: Any) -> Light:
+    """Return a light that the journal kept."""
+    arrays = {name: np.array(data["record"][name], np.float64) for name in _ARRAYS}
+    record = {**data["record"], **arrays, "flags": tuple(data["record"]["flags"])}
+    return Light(FitRecord(**record), data["box"] and tuple(data["box"]))

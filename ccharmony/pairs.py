@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from ccharmony import crop, donors, pixels, transfer
-from ccharmony.errors import CcharmonyError, ImageError
+from ccharmony.errors import CcharmonyError, ImageError, SettingsError
 from ccharmony.layout import COMPOSITES, MASKS, REALS
 from ccharmony.manifest import Box, Pair, Photo, Split
 from ccharmony.pixels import Float32, UInt8
@@ -44,8 +44,6 @@ class PairSettings:
         Of the donors' draw.
     limits
         When a donor is passed over.
-    arithmetic
-        See `transfer`.
     """
 
     composites: int = 10
@@ -56,7 +54,14 @@ class PairSettings:
     soft: bool = False
     seed: int = 0
     limits: donors.Limits = field(default_factory=donors.Limits)
-    arithmetic: transfer.Arithmetic = "float"
+
+    def __post_init__(self) -> None:
+        if self.composites < 1:
+            raise SettingsError(f"{self.composites} composites a foreground, wanted 1 or more")
+        if not 1 <= self.quality <= 100:
+            raise SettingsError(f"quality {self.quality}, wanted 1 to 100")
+        if self.size < 0:
+            raise SettingsError(f"size {self.size}, wanted the longest side in pixels, or 0")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +78,15 @@ class PhotoLight:
         Where the chart is, in pixels of the photo; None if it shows none.
     split
         The photo's split.
+    arithmetic
+        How the matrices are applied, see `transfer`.
     """
 
     own: FitRecord
     donors: Mapping[str, FitRecord]
     box: Box | None
     split: Split
+    arithmetic: transfer.Arithmetic = "float"
 
 
 @dataclass
@@ -110,7 +118,7 @@ class PhotoPairs:
         return cls(**{**data, "pairs": [Pair(**row) for row in data["pairs"]]})
 
 
-class Stopped(CcharmonyError):
+class StoppedError(CcharmonyError):
     """The build was asked to stop between two composites."""
 
 
@@ -132,7 +140,7 @@ def make_pairs(
     out
         Root of the dataset; its three folders exist.
     stop
-        Raises `Stopped` before the next composite once it is set.
+        Raises `StoppedError` before the next composite once it is set.
 
     Raises
     ------
@@ -218,7 +226,7 @@ def _shrink(picture: Any, size: int) -> Any:
 def _make_composites(job: _Job, result: PhotoPairs) -> None:
     own, settings = job.light.own, job.settings
     try:
-        foreground = transfer.take(job.scene.image, job.mask, own.to_standard, settings.arithmetic)
+        foreground = transfer.take(job.scene.image, job.mask, own.to_standard, job.light.arithmetic)
     except ImageError as error:
         raise ImageError(f"{error} (after the crop)" if settings.crop else str(error)) from error
     candidates = {donor: record.from_standard for donor, record in job.light.donors.items()}
@@ -245,7 +253,7 @@ def _make_composites(job: _Job, result: PhotoPairs) -> None:
 
 def _write_composite(job: _Job, count: int) -> bytes:
     if job.stop.is_set():
-        raise Stopped(f"{job.photo.id}: stopped")
+        raise StoppedError(f"{job.photo.id}: stopped")
     data = pixels.encode(job.scene.image, job.settings.suffix, job.settings.quality)
     pixels.write_bytes(job.out / COMPOSITES / f"{job.name}_{count}{job.settings.suffix}", data)
     return data

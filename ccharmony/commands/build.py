@@ -1,0 +1,119 @@
+"""`ccharmony build`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ccharmony import build, donors, marks, pixels, polynomial, settings, sources
+from ccharmony.commands.shared import progress_bar
+from ccharmony.console import VariadicCommand
+from ccharmony.pairs import PairSettings
+
+
+@click.command("build", cls=VariadicCommand, variadic=("--src",))
+@click.option("--src", multiple=True, required=True, metavar="NAME...", help=f"Sources: {' '.join(sources.NAMES)}.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder with one folder a source.  [default: OUT/source]")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to build into.")
+@click.option("--release", type=click.Path(path_type=Path), help="Clone of the authors' repository.")
+@click.option("--fit", type=click.Choice(polynomial.KINDS), help="[default: published with --release, else ridge]")
+@click.option("--composites", type=click.IntRange(min=1), default=10, show_default=True, help="Donors a foreground.")
+@click.option("--format", "suffix", type=click.Choice(["jpg", "png"]), default="jpg", show_default=True)
+@click.option("--quality", type=click.IntRange(1, 100), default=pixels.JPEG_QUALITY, show_default=True, help="Of JPEG.")
+@click.option("--size", default="full", show_default=True, help="Longest side in pixels, or full.")
+@click.option("--crop/--no-crop", default=True, show_default=True, help="Crop the chart away.")
+@click.option("--soft", is_flag=True, help="Keep soft masks; hard ones are made otherwise.")
+@click.option(
+    "--max-clipped",
+    type=click.FloatRange(0, 1),
+    help="Pass over donors that clip more.  [default: 0.2; 1 with --release]",
+)
+@click.option(
+    "--min-change",
+    type=click.FloatRange(0),
+    help="Pass over donors that change less, ΔE2000.  [default: 2; 0 with --release]",
+)
+@click.option(
+    "--test-share",
+    type=click.FloatRange(0, 1),
+    default=round(donors.TEST_SHARE, 4),
+    show_default=True,
+    help="Share of photos in test.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of donors and split.")
+@click.option("--drop-flagged", is_flag=True, help="Fit published terms to fewer than 24 patches.")
+@click.option("--exclude", type=click.Path(path_type=Path), help="CSV of marks: photos marked bad are left out.")
+@click.option("--override", type=click.Path(path_type=Path), help="CSV of marks: fit kind by photo.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Photos at a time.")
+@click.option("--strict", is_flag=True, help="Stop at the first bad photo.")
+def command(
+    src: tuple[str, ...],
+    data: Path | None,
+    out: Path,
+    release: Path | None,
+    fit: polynomial.Kind | None,
+    composites: int,
+    suffix: str,
+    quality: int,
+    size: str,
+    crop: bool,
+    soft: bool,
+    max_clipped: float | None,
+    min_change: float | None,
+    test_share: float,
+    seed: int,
+    drop_flagged: bool,
+    exclude: Path | None,
+    override: Path | None,
+    jobs: int,
+    strict: bool,
+) -> None:
+    """Make composite/real pairs from photos that show a color checker."""
+    limits = donors.Limits(
+        (1.0 if release else donors.MAX_CLIPPED) if max_clipped is None else max_clipped,
+        (0.0 if release else donors.MIN_DELTA_E) if min_change is None else min_change,
+    )
+    pair = PairSettings(composites, f".{suffix}", quality, parse_size(size), crop, soft, seed, limits)
+    wanted = settings.BuildSettings(
+        src=src,
+        data=data or out / "source",
+        release=release,
+        fit=fit,
+        drop_flagged=drop_flagged,
+        test_share=test_share,
+        exclude=marks.read_excluded(exclude) if exclude else frozenset(),
+        override=marks.read_overrides(override) if override else {},
+        pair=pair,
+    )
+    with progress_bar() as progress:
+        report = build.build(wanted, out, jobs=jobs, strict=strict, progress=progress)
+    _print(report, out)
+    sys.exit(0)
+
+
+def parse_size(text: str) -> int:
+    """Return the longest side that `--size` asks for; 0 for full."""
+    if text == "full":
+        return 0
+    if not text.isdigit() or int(text) < 16:
+        raise click.BadParameter(f"{text}, wanted full or 16 and more", param_hint="--size")
+    return int(text)
+
+
+def _print(report: settings.BuildReport, out: Path) -> None:
+    for line in report.found:
+        click.echo(line)
+    if report.resumed:
+        click.echo(f"{report.resumed} photos were finished before, gone on from there")
+    for split in ("train", "test"):
+        counts = [part.get(split, 0) for part in (report.photos, report.foregrounds, report.pairs)]
+        click.echo(f"{split:5s}  {counts[0]} photos, {counts[1]} foregrounds, {counts[2]} pairs")
+    passed = f"{report.passed_clipped} would clip, {report.passed_unchanged} would hardly change the foreground"
+    click.echo(f"donors passed over: {passed}")
+    if report.problems:
+        click.echo(f"{len(report.problems)} problems, listed in {out / build.REPORT}; the first:")
+        for line in report.problems[:5]:
+            click.echo(f"  {line}")
+    click.echo(f"{sum(report.pairs.values())} pairs in {out} after {report.seconds:.1f} s")

@@ -1,0 +1,23 @@
+"""`ccharmony verify`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ccharmony import verify
+from ccharmony.commands.shared import progress_bar
+
+
+@click.command("verify")
+@click.argument("dataset", type=click.Path(path_type=Path))
+def command(dataset: Path) -> None:
+    """Check a built dataset: counts, sizes, hashes, backgrounds, masks, splits; exit 1 if anything is wrong."""
+    with progress_bar() as progress:
+        verdict = verify.verify(dataset, progress=progress)
+    for line in verdict.problems:
+        click.echo(line)
+    click.echo(f"{verdict.pairs} pairs of {verdict.photos} photos, {len(verdict.problems)} problems")
+    sys.exit(1 if verdict.problems else 0)
