@@ -35,6 +35,7 @@ _COLOR_MODES = ("RGB", "P", "YCbCr")
 _ALPHA_MODES = ("RGBA", "PA", "RGBa")
 _EXIF_ORIENTATION = 0x0112
 _SWAPS_SIDES = (5, 6, 7, 8)
+_NOT_A_PICTURE = (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError)
 # A mask saved as JPEG comes back with its three channels a few levels apart; a color picture is far beyond this.
 _GRAY_TOLERANCE = 16
 
@@ -154,11 +155,17 @@ def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:
     ImageError
         The file cannot be read or is not a picture.
     """
-    header = _read_header(_read_bytes(path), path, None)
-    width, height = header.size
-    if orient and header.getexif().get(_EXIF_ORIENTATION) in _SWAPS_SIDES:
-        return width, height
-    return height, width
+    whole_file = isinstance(path, Path) and path.is_file() and path.stat().st_size > 0
+    source: Any = path if whole_file else io.BytesIO(_read_bytes(path))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(source) as header:
+                width, height = header.size
+                turned = orient and _orientation(header) in _SWAPS_SIDES
+    except _NOT_A_PICTURE as error:
+        raise ImageError(f"{path}: not a picture that can be read") from error
+    return (width, height) if turned else (height, width)
 
 
 def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
@@ -239,7 +246,7 @@ def _read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.I
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             header = Image.open(io.BytesIO(data))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+    except _NOT_A_PICTURE as error:
         raise ImageError(f"{path}: not a picture that can be read") from error
     width, height = header.size
     if max_pixels is not None and width * height > max_pixels:
@@ -249,6 +256,13 @@ def _read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.I
     if header.format == "PNG" and b"IEND" not in data[-64:]:
         raise ImageError(f"{path}: truncated PNG ({len(data)} bytes and no end chunk)")
     return header
+
+
+def _orientation(header: Image.Image) -> int:
+    """Return the EXIF orientation; of a PNG only what stands before its pixels, which Pillow would decode otherwise."""
+    if header.format == "PNG" and "exif" not in header.info:
+        return 1
+    return int(header.getexif().get(_EXIF_ORIENTATION, 1))
 
 
 def _is_whole_jpeg(data: bytes) -> bool:
