@@ -12,6 +12,7 @@ from ccharmony import __version__, console
     package="ccharmony.commands",
     lazy={
         "build": "Make composite/real pairs from photos that show a color checker.",
+        "fits": "Write the lights of the published release to one file, without its photos.",
         "inspect": "Show how well each checker was fitted, worst first.",
         "detect": "Find the color checker in photos.",
         "relight": "Carry one foreground into another photo's light.",
