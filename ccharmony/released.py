@@ -12,7 +12,7 @@ import numpy as np
 
 from ccharmony import catalog, lights, polynomial
 from ccharmony.errors import CcharmonyError, SourceError
-from ccharmony.manifest import Photo, Split
+from ccharmony.manifest import Photo
 from ccharmony.polynomial import Float, Kind
 from ccharmony.store import FitRecord
 
