@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import warnings
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,11 +30,14 @@ JPEG_QUALITY = 95
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 WRITABLE_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".webp", ".tif", ".tiff")
 
+# Pillow's own limit, 179 million pixels, would come before ours and could not be lifted.
+Image.MAX_IMAGE_PIXELS = None
+
 _COLOR_MODES = ("RGB", "P", "YCbCr")
 _ALPHA_MODES = ("RGBA", "PA", "RGBa")
 _EXIF_ORIENTATION = 0x0112
 _SWAPS_SIDES = (5, 6, 7, 8)
-_NOT_A_PICTURE = (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError)
+_NOT_A_PICTURE = (UnidentifiedImageError, OSError, ValueError, SyntaxError)
 # A mask saved as JPEG comes back with its three channels a few levels apart; a color picture is far beyond this.
 _GRAY_TOLERANCE = 16
 
@@ -158,11 +160,9 @@ def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:
     whole_file = isinstance(path, Path) and path.is_file() and path.stat().st_size > 0
     source: Any = path if whole_file else io.BytesIO(_read_bytes(path))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source) as header:
-                width, height = header.size
-                turned = orient and _orientation(header) in _SWAPS_SIDES
+        with Image.open(source) as header:
+            width, height = header.size
+            turned = orient and _orientation(header) in _SWAPS_SIDES
     except _NOT_A_PICTURE as error:
         raise ImageError(f"{path}: not a picture that can be read") from error
     return (width, height) if turned else (height, width)
@@ -243,9 +243,7 @@ def _read_bytes(path: Readable) -> bytes:
 
 def _read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            header = Image.open(io.BytesIO(data))
+        header = Image.open(io.BytesIO(data))
     except _NOT_A_PICTURE as error:
         raise ImageError(f"{path}: not a picture that can be read") from error
     width, height = header.size

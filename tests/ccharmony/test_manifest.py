@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from ccharmony import manifest
+from ccharmony.errors import ManifestError
+
+ROW = manifest.Pair(
+    "composite_images/ä b_a_1.jpg", "masks/ä b_a.png", "real_images/ä b.jpg", "ä b", "a", "c, d", "nus", "Canon", "train",
+    "ridge", "ridge", 0.125, 3.5, 'said "so"', "00", "11", "22",
+)  # fmt: skip
+
+
+def test_rows_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.csv"
+    manifest.write_pairs(path, [ROW, ROW])
+    assert manifest.read_pairs(path) == [ROW, ROW]
+
+
+@pytest.mark.parametrize("column", ["composite", "mask", "real"])
+@pytest.mark.parametrize("name", ["../x.png", "/etc/passwd", "masks/../../x.png", "..\\x.png", ""])
+def test_path_out_of_the_dataset_is_refused(tmp_path: Path, column: str, name: str) -> None:
+    path = tmp_path / "manifest.csv"
+    manifest.write_pairs(path, [manifest.Pair(**{**vars(ROW), column: name})])
+    with pytest.raises(ManifestError, match="line 2: path .* leads out of the dataset"):
+        manifest.read_pairs(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("composite,mask", "mask,composite", "columns"),
+        (",train,", ",validation,", "split 'validation'"),
+        ("0.125000", "much", "could not convert"),
+        ("composite_images/", "a,composite_images/", "18 cells, wanted 17"),
+    ],
+)
+def test_broken_table_is_refused_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "manifest.csv"
+    manifest.write_pairs(path, [ROW])
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ManifestError, match=message):
+        manifest.read_pairs(path)
+
+
+def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.csv"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ManifestError, match="cannot be read"):
+        manifest.read_pairs(path)
