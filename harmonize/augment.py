@@ -1,0 +1,90 @@
+"""Random crops and flips, each a pure function of the run's seed, the epoch and the sample's index.
+
+The recipe is iSSAM's: a crop of 50 to 100 % of the area with an aspect ratio within a factor 4/3 of the square, resized to the
+training size without keeping that ratio, and a flip for every second picture. A crop whose mask sums to 1 or less
+is drawn again, but for one in twenty: the network should meet a few pictures that need no change.
+
+References
+----------
+Sofiiuk, Popenova, Konushin, Foreground-aware semantic representations for image harmonization, WACV 2021.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+LEAST_AREA = 0.5
+MOST_STRETCH = 4 / 3
+EMPTY_SHARE = 0.05
+"""Probability with which a crop is kept whatever its mask holds."""
+
+_TRIES = 10
+# A photo with an empty mask would be drawn for ever; after this many draws fewer than 1 in 10 would have ended by chance.
+_DRAWS = 50
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A rectangle of a picture, in pixels, and whether it is mirrored left to right after it is cut."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    flip: bool = False
+
+
+def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """Return the random numbers of one sample, the same whichever process or thread asks, and in whatever order."""
+    return np.random.default_rng((seed, epoch, index))
+
+
+def whole(height: int, width: int) -> Crop:
+    """Return the crop that keeps everything."""
+    return Crop(0, 0, height, width)
+
+
+def draw_crop(random: np.random.Generator, height: int, width: int) -> Crop:
+    """Draw a crop of `LEAST_AREA` to all of a picture of height x width pixels, and its flip."""
+    for _ in range(_TRIES):
+        area = random.uniform(LEAST_AREA, 1) * height * width
+        stretch = math.exp(random.uniform(-math.log(MOST_STRETCH), math.log(MOST_STRETCH)))
+        rows, columns = round(math.sqrt(area / stretch)), round(math.sqrt(area * stretch))
+        if 0 < rows <= height and 0 < columns <= width:
+            break
+    else:
+        rows, columns = _closest(height, width)
+    top, left = random.integers(height - rows + 1), random.integers(width - columns + 1)
+    return Crop(int(top), int(left), rows, columns, bool(random.random() < 0.5))
+
+
+def draw_crop_of(random: np.random.Generator, mask: npt.NDArray[np.generic], size: int) -> Crop:
+    """Draw a crop that shows some of the foreground, nearly always.
+
+    Parameters
+    ----------
+    random
+        Random numbers of the sample.
+    mask
+        Mask (H, W); boolean, or in [0, 1].
+    size
+        Side of the training picture; the mask's sum is counted in its pixels.
+    """
+    height, width = mask.shape
+    for _ in range(_DRAWS):
+        crop = draw_crop(random, height, width)
+        if random.random() < EMPTY_SHARE:
+            break
+        inside = mask[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+        if float(inside.sum(dtype=np.float64)) * size * size > crop.height * crop.width:
+            break
+    return crop
+
+
+def _closest(height: int, width: int) -> tuple[int, int]:
+    """Return the largest sides whose ratio is allowed, for pictures so elongated that no draw fits."""
+    return min(height, round(width * MOST_STRETCH)), min(width, round(height * MOST_STRETCH))
