@@ -1,0 +1,1 @@
+"""One command each: prints ratios against the plain published method, measured in the same run."""
