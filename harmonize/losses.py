@@ -74,12 +74,11 @@ def relation(features: Tensor, mask: Tensor, gamma: float) -> Tensor:
     """
     maps = _at_least_float32(features).flatten(2)  # (B, C, h·w)
     weights = _at_least_float32(mask).flatten(2)  # (B, 1, h·w)
-    area = weights.sum(2)  # (B, 1)
-    mean = (maps * weights).sum(2) / area.clamp_min(torch.finfo(area.dtype).tiny)  # (B, C)
-    # ‖f − F[i]‖² written out; ‖f‖² is the same for every pixel and falls out of the softmax. One (B, C, h·w)
-    # difference less to keep for the backward pass.
-    closeness = 2 * (mean[:, :, None] * maps).sum(1) - maps.square().sum(1)  # (B, h·w)
-    return torch.softmax(gamma * closeness, dim=1)
+    area = weights.sum(2, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)  # (B, 1, 1)
+    with torch.autocast(maps.device.type, enabled=False):  # autocast would take the product to half precision
+        mean = maps @ weights.transpose(1, 2) / area  # (B, C, 1)
+    distance = (mean - maps).square().sum(1)  # (B, h·w)
+    return torch.softmax(-gamma * distance, dim=1)
 
 
 def relation_loss(student: Tensor, teacher: Tensor, mask: Tensor, gamma: float) -> Tensor:
