@@ -7,6 +7,7 @@ Contents
 --------
 - :func:`read_raw`: raw file → sRGB photo.
 - :func:`read_raw_linear`: raw file → linear counts and the camera's constants.
+- :func:`raw_size`: height and width of either, from the file's header.
 - :class:`Rendering`, :func:`render_linear`: from :mod:`ccharmony.rendering`.
 """
 
@@ -21,9 +22,12 @@ import numpy.typing as npt
 from ccharmony.errors import ImageError
 from ccharmony.rendering import Image, Matrix, Rendering, daylight_constants, render_linear
 
-__all__ = ["Rendering", "read_raw", "read_raw_linear", "render_linear"]
+__all__ = ["Rendering", "raw_size", "read_raw", "read_raw_linear", "render_linear"]
 
 UInt16 = npt.NDArray[np.uint16]
+
+_FLIPS_THAT_SWAP = (5, 6)
+"""LibRaw's codes for a quarter turn."""
 
 _IN_SRGB = Rendering(balance=(1.0, 1.0, 1.0))
 
@@ -78,6 +82,26 @@ def read_raw_linear(path: Path) -> tuple[UInt16, Rendering]:
         As in :func:`read_raw`; also a camera that does not see in red, green and blue.
     """
     return _develop(path, "camera")
+
+
+def raw_size(path: Path) -> tuple[int, int]:
+    """Return (height, width) of the upright photo in a camera's raw file without developing it.
+
+    Raises
+    ------
+    ImageError
+        As in :func:`read_raw`, but a truncated file may pass.
+    """
+    import rawpy
+
+    _refuse_empty(path)
+    try:
+        with rawpy.imread(str(path)) as raw:
+            sizes = raw.sizes
+    except rawpy.LibRawError as error:
+        raise ImageError(f"{path}: LibRaw says {_reason(error)!r}, wanted a whole raw file of a camera") from error
+    lying = int(sizes.flip) in _FLIPS_THAT_SWAP
+    return (int(sizes.iwidth), int(sizes.iheight)) if lying else (int(sizes.iheight), int(sizes.iwidth))
 
 
 def _develop(path: Path, colors: Literal["daylight", "camera"]) -> tuple[UInt16, Rendering]:
