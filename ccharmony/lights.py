@@ -67,7 +67,7 @@ def record_light(image: UInt8 | None, photo: Photo, kind: Kind, *, drop_flagged:
         record = _record(patches.colors, used, photo, kind)
     except FitError as error:
         raise FitError(f"{photo.id}: {error}") from error
-    return Light(record, box)
+    return Light(dataclasses.replace(record, notes=_notes(patches, used)), box)
 
 
 def find_box(image: UInt8, photo: Photo) -> Box | None:
@@ -113,6 +113,13 @@ def _refuse(patches: Patches, used: npt.NDArray[np.bool_], kind: Kind, drop_flag
     ratio = checker.orientation_ratio(np.where(used[:, None], patches.colors, np.nan))
     if ratio < 1:
         raise FitError(f"the patches fit better in another orientation (ratio {ratio:.2f}), wanted white first")
+
+
+def _notes(patches: Patches, used: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+    """Say of each patch why it was left out; nothing at all where every patch was used."""
+    if used.all():
+        return ()
+    return tuple("" if kept else flag for kept, flag in zip(used, patches.flags(), strict=True))
 
 
 def _record(colors: Float, used: npt.NDArray[np.bool_], photo: Photo, kind: Kind) -> FitRecord:
@@ -174,5 +181,6 @@ def to_json(light: Light) -> Any:
 def from_json(data: Any) -> Light:
     """Return a light that the journal kept."""
     arrays = {name: np.array(data["record"][name], np.float64) for name in _ARRAYS}
-    record = {**data["record"], **arrays, "flags": tuple(data["record"]["flags"])}
+    lists = {name: tuple(data["record"][name]) for name in ("flags", "notes")}
+    record = {**data["record"], **arrays, **lists}
     return Light(FitRecord(**record), data["box"] and tuple(data["box"]))

@@ -2,7 +2,8 @@
 
 One row a photo in every dataset of the file, rows in the order of the ids::
 
-    id, camera, source, split, group, kind, flags    text
+    id, camera, source, split, group, kind           text
+    flags, notes                                     JSON lists of text; notes may be absent
     patches                                          (N, 24, 3) in [0, 1], release order, NaN where not measured
     to_standard, from_standard                       (N, 3, 11) on [0, 1]
     residuals/<name>                                 (N,) one figure a photo, see `residuals.Residuals`
@@ -30,7 +31,8 @@ Float = npt.NDArray[np.float64]
 
 VERSION = 1
 UNIT = "sRGB-encoded, [0, 1]"
-_TEXTS = ("id", "camera", "source", "split", "group", "kind", "flags")
+_TEXTS = ("id", "camera", "source", "split", "group", "kind")
+_LISTS = ("flags", "notes")
 _SHAPES = {"patches": (24, 3), "to_standard": (3, 11), "from_standard": (3, 11)}
 
 
@@ -52,6 +54,9 @@ class FitRecord:
         Figures by name, NaN where unknown.
     flags
         Why a person should look at this fit, in words; empty if nothing is conspicuous.
+    notes
+        Why each of the 24 patches was left out of the fit, release order, an empty string where it was used; empty if
+        nobody kept them, and then every measured patch was used.
     """
 
     id: str
@@ -65,6 +70,13 @@ class FitRecord:
     group: str = ""
     residuals: Mapping[str, float] = dataclasses.field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> npt.NDArray[np.bool_]:
+        """Return which patches the fit used, shape (24,)."""
+        kept = np.array([note == "" for note in self.notes or ("",) * 24])
+        return np.asarray(kept & np.isfinite(self.patches).all(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +171,8 @@ def read_fits(path: Path) -> Fits:
 
 
 def _write_columns(file: h5py.File, records: Sequence[FitRecord]) -> None:
-    columns: dict[str, list[str]] = {name: [getattr(record, name) for record in records] for name in _TEXTS[:-1]}
-    columns["flags"] = [json.dumps(record.flags) for record in records]
+    columns: dict[str, list[str]] = {name: [getattr(record, name) for record in records] for name in _TEXTS}
+    columns |= {name: [json.dumps(getattr(record, name)) for record in records] for name in _LISTS}
     for name, texts in columns.items():
         file.create_dataset(name, data=np.array(texts, dtype=object), dtype=h5py.string_dtype(), track_times=False)
     for name, shape in _SHAPES.items():
@@ -175,7 +187,7 @@ def _write_columns(file: h5py.File, records: Sequence[FitRecord]) -> None:
 def _read_columns(file: h5py.File, path: Path) -> Fits:
     if file.attrs.get("version") != VERSION:
         raise ManifestError(f"{path}: version {file.attrs.get('version')}, wanted {VERSION}")
-    texts = {name: [str(value) for value in file[name].asstr()[()]] for name in _TEXTS}
+    texts = {name: [str(value) for value in file[name].asstr()[()]] for name in (*_TEXTS, *_LISTS) if name in file}
     count = len(texts["id"])
     arrays = {name: np.asarray(file[name], np.float64) for name in _SHAPES}
     for name, shape in _SHAPES.items():
@@ -184,10 +196,11 @@ def _read_columns(file: h5py.File, path: Path) -> Fits:
     residuals = {name: np.asarray(values, np.float64) for name, values in file["residuals"].items()}
     records = [
         FitRecord(
-            **{name: texts[name][row] for name in _TEXTS[:-1]},  # type: ignore[arg-type]  # names of text fields only
+            **{name: texts[name][row] for name in _TEXTS},  # type: ignore[arg-type]  # names of text fields only
             **{name: arrays[name][row] for name in _SHAPES},
             residuals={name: float(values[row]) for name, values in residuals.items()},
             flags=tuple(json.loads(texts["flags"][row])),
+            notes=tuple(json.loads(texts["notes"][row])) if "notes" in texts else (),
         )
         for row in range(count)
     ]
