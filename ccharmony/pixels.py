@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -157,15 +158,24 @@ def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:
     ImageError
         The file cannot be read or is not a picture.
     """
-    whole_file = isinstance(path, Path) and path.is_file() and path.stat().st_size > 0
-    source: Any = path if whole_file else io.BytesIO(_read_bytes(path))
-    try:
-        with Image.open(source) as header:
-            width, height = header.size
-            turned = orient and _orientation(header) in _SWAPS_SIDES
-    except _NOT_A_PICTURE as error:
-        raise ImageError(f"{path}: not a picture that can be read") from error
+    with _header(path) as header:
+        width, height = header.size
+        turned = orient and _orientation(header) in _SWAPS_SIDES
     return (width, height) if turned else (height, width)
+
+
+def bit_depth(path: Readable) -> int:
+    """Return the bits of a sample, 8 or 16, from the header alone; Pillow's raw mode tells, such as ``RGB;16B``.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read or is not a picture.
+    """
+    with _header(path) as header:
+        tiles: Any = getattr(header, "tile", ())
+        raw_modes = [tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in tiles if tile[3]]
+    return 16 if any(";16" in mode for mode in raw_modes) else 8
 
 
 def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
@@ -254,6 +264,18 @@ def _read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.I
     if header.format == "PNG" and b"IEND" not in data[-64:]:
         raise ImageError(f"{path}: truncated PNG ({len(data)} bytes and no end chunk)")
     return header
+
+
+@contextlib.contextmanager
+def _header(path: Readable) -> Iterator[Image.Image]:
+    """Open a picture without reading its pixels; a file is read no further than its header."""
+    whole_file = isinstance(path, Path) and path.is_file() and path.stat().st_size > 0
+    source: Any = path if whole_file else io.BytesIO(_read_bytes(path))
+    try:
+        with Image.open(source) as header:
+            yield header
+    except _NOT_A_PICTURE as error:
+        raise ImageError(f"{path}: not a picture that can be read") from error
 
 
 def _orientation(header: Image.Image) -> int:
