@@ -1,0 +1,55 @@
+"""A photo to measure on: smooth colors with a little grain, so that the codecs have a photo's work, and a chart."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ccharmony import checker, polynomial
+from ccharmony.pixels import Float32, UInt8
+from ccharmony.polynomial import Float
+from ccharmony.store import FitRecord
+
+
+def photo(height: int, width: int, warmth: float = 1.0) -> UInt8:
+    """Render a photo (height, width, 3) with a chart at its right edge, in a light of the warmth given."""
+    rng = np.random.default_rng(0)
+    coarse = rng.uniform(40, 200, (height // 100, width // 100, 3)).astype(np.float32)
+    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * tint(warmth).astype(np.float32)
+    grain = rng.integers(-6, 7, (height, width, 1), np.int8)
+    image = np.clip(smooth + grain, 0, 255).astype(np.uint8)
+    _draw_chart(image, corners(height, width), warmth)
+    return image
+
+
+def corners(height: int, width: int) -> Float:
+    """Return where the chart is, shape (4, 2): x and y in pixels, dark skin's corner first."""
+    left, right, top, bottom = 0.82 * width, 0.99 * width, 0.02 * height, 0.19 * height
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+
+
+def mask(height: int, width: int, share: float) -> Float32:
+    """Draw an ellipse that covers a share of the photo, shape (height, width)."""
+    y, x = np.ogrid[:height, :width]
+    radius = np.sqrt(share / np.pi)
+    inside = ((x / width - 0.4) / radius) ** 2 + ((y / height - 0.5) / radius) ** 2 < 1
+    return inside.astype(np.float32)
+
+
+def light(name: str, warmth: float) -> FitRecord:
+    """Return the fitted light of a chart of the warmth given."""
+    patches = checker.STANDARD * tint(warmth) + 0.02
+    forward, inverse = polynomial.fit(patches, checker.STANDARD), polynomial.fit(checker.STANDARD, patches)
+    return FitRecord(name, "none", "benchmark", "ridge", patches, forward, inverse)
+
+
+def tint(warmth: float) -> Float:
+    """Return factors on R, G and B; 1 is neutral, less is warmer."""
+    return 0.95 * np.array([1, 0.5 + 0.5 * warmth, warmth])
+
+
+def _draw_chart(image: UInt8, place: Float, warmth: float) -> None:
+    cv2.fillConvexPoly(image, np.rint(place).astype(np.int32), (25, 25, 25))
+    quads = np.rint(checker.patch_quads(place)).astype(np.int32)
+    for quad, color in zip(quads, checker.STANDARD[checker.RELEASE_TO_CHART], strict=True):
+        cv2.fillConvexPoly(image, quad, np.rint(255 * (color * tint(warmth) + 0.02)).tolist())
