@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ccharmony import checker, polynomial, released, store
+from ccharmony import checker, manifest, polynomial, released, store
 
 
 @click.command("fits")
@@ -21,10 +21,9 @@ from ccharmony import checker, polynomial, released, store
 )
 def command(release: Path, out: Path, fit: polynomial.Kind) -> None:
     """Write the lights of a release, all its photos, to one fits.h5; no pictures are needed."""
-    problems: list[str] = []
-    records = released.record_lights(release, fit, skip=lambda error: problems.append(str(error)))
+    records, problems = released.record_lights(release, fit)
     store.write_fits(out, records, checker.STANDARD, {"release": release.name, "fit": fit})
     for line in problems:
-        click.echo(f"skipped: {line}", err=True)
-    splits = ", ".join(f"{sum(r.split == split for r in records)} {split}" for split in ("train", "test"))
-    click.echo(f"{out}: {len(records)} photos ({splits}), {len(problems)} skipped")
+        click.echo(line, err=True)
+    counts = ", ".join(f"{sum(record.split == split for record in records)} {split}" for split in manifest.SPLITS)
+    click.echo(f"{out}: {len(records)} photos ({counts}), {len(problems)} problems")
