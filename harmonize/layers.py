@@ -140,8 +140,8 @@ class ModulatedConv(nn.Module):
 
     def forward(self, x: Tensor, scales: Tensor) -> Tensor:
         """Convolve `x`, (B, C, H, W), with the weights that `scales`, (B, C), modulate."""
-        scales = scales.float()  # squares of half precision would lose ε and may overflow
-        energy = self.weight.float().square().sum((2, 3))  # (C_out, C_in)
+        scales = at_least_float32(scales)  # squares of half precision would lose ε and may overflow
+        energy = at_least_float32(self.weight).square().sum((2, 3))  # (C_out, C_in)
         demodulation = torch.rsqrt((scales.square()[:, None] * energy).sum(2) + self.epsilon)  # (B, C_out)
         scaled = x * scales.to(x.dtype)[:, :, None, None]  # (B, C, H, W)
         y = F.conv2d(scaled, self.weight, padding=1)
@@ -151,6 +151,11 @@ class ModulatedConv(nn.Module):
 def blend(foreground: Tensor, background: Tensor, mask: Tensor) -> Tensor:
     """m·foreground + (1 − m)·background, shapes (B, C, H, W), (B, C, H, W) and (B, 1, H, W)."""
     return torch.lerp(background, foreground.to(background.dtype), mask.to(background.dtype))
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Widen half precision to float32; float64 stays."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def resize_mask(mask: Tensor, size: tuple[int, int], mode: str = "area") -> Tensor:

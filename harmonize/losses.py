@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from harmonize.layers import resize_mask
+from harmonize.layers import at_least_float32, resize_mask
 from harmonize.settings import DistillSettings
 
 MIN_SHARE = 1000 / 256**2
@@ -34,7 +34,7 @@ def l1(output: Tensor, target: Tensor) -> Tensor:
     output, target
         Harmonized and real picture, normalized, shape (B, 3, H, W).
     """
-    return (_at_least_float32(output) - _at_least_float32(target)).abs().mean()
+    return (at_least_float32(output) - at_least_float32(target)).abs().mean()
 
 
 def foreground_mse(output: Tensor, target: Tensor, mask: Tensor, min_share: float = MIN_SHARE) -> Tensor:
@@ -50,8 +50,8 @@ def foreground_mse(output: Tensor, target: Tensor, mask: Tensor, min_share: floa
         Share of the picture below which a foreground counts as this large; keeps tiny and empty ones finite.
     """
     height, width = target.shape[-2:]
-    error = (_at_least_float32(output) - _at_least_float32(target)).square().sum((1, 2, 3))  # (B,)
-    area = _at_least_float32(mask).sum((1, 2, 3)).clamp_min(min_share * height * width)  # (B,)
+    error = (at_least_float32(output) - at_least_float32(target)).square().sum((1, 2, 3))  # (B,)
+    area = at_least_float32(mask).sum((1, 2, 3)).clamp_min(min_share * height * width)  # (B,)
     return (error / (target.shape[1] * area)).mean()
 
 
@@ -72,8 +72,8 @@ def relation(features: Tensor, mask: Tensor, gamma: float) -> Tensor:
     Tensor
         Shape (B, h·w), float32 (or wider), each row sums to 1. Meaningless, but finite, where the mask is empty.
     """
-    maps = _at_least_float32(features).flatten(2)  # (B, C, h·w)
-    weights = _at_least_float32(mask).flatten(2)  # (B, 1, h·w)
+    maps = at_least_float32(features).flatten(2)  # (B, C, h·w)
+    weights = at_least_float32(mask).flatten(2)  # (B, 1, h·w)
     area = weights.sum(2, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)  # (B, 1, 1)
     with torch.autocast(maps.device.type, enabled=False):  # autocast would take the product to half precision
         mean = maps @ weights.transpose(1, 2) / area  # (B, C, 1)
@@ -108,7 +108,7 @@ def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
     student, teacher
         Maps of equal shape (B, C, h, w). No gradient reaches `teacher`.
     """
-    return (_at_least_float32(student) - _at_least_float32(teacher.detach())).square().mean()
+    return (at_least_float32(student) - at_least_float32(teacher.detach())).square().mean()
 
 
 def distillation(
@@ -143,8 +143,3 @@ def distillation(
             small = resize_mask(mask, (height, width))
             losses.append(relation_loss(student, teacher, small, settings.gamma))
     return settings.weight * torch.stack(losses).sum()
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    """Float64 stays (gradcheck needs it), everything else becomes float32."""
-    return x if x.dtype == torch.float64 else x.float()

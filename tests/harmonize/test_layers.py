@@ -1,0 +1,120 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from torch.nn import functional as F
+
+from harmonize.layers import (
+    ChannelAttention,
+    MaskBlur,
+    ModulatedConv,
+    SpatialSeparatedAttention,
+    blend,
+    pool,
+    resize_mask,
+)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def modulate_one_by_one(x, weight, scales, epsilon):
+    """Equations 1 and 2 to the letter: each picture is convolved with weights of its own."""
+    pictures = []
+    for picture, scale in zip(x, scales, strict=True):
+        modulated = weight * scale[None, :, None, None]
+        modulated = modulated / torch.sqrt((modulated**2).sum(dim=(1, 2, 3), keepdim=True) + epsilon)
+        pictures.append(F.conv2d(picture[None], modulated, padding=1))
+    return torch.cat(pictures)
+
+
+@pytest.mark.parametrize("start", ["identity", "random"])
+def test_modulated_convolution_is_equations_one_and_two(start):
+    conv = ModulatedConv(6, epsilon=1e-3, start=start).double()
+    x, scales = torch.randn(3, 6, 9, 7, dtype=torch.float64), torch.randn(3, 6, dtype=torch.float64)
+    assert torch.allclose(conv(x, scales), modulate_one_by_one(x, conv.weight, scales, 1e-3))
+
+
+def test_modulated_convolution_does_not_depend_on_the_size_of_the_scales():
+    conv = ModulatedConv(4)
+    x, scales = torch.randn(2, 4, 8, 8), torch.rand(2, 4) + 0.5
+    assert torch.allclose(conv(x, scales), conv(x, 7 * scales), atol=1e-5)
+
+
+def test_every_filter_of_a_modulated_convolution_has_norm_one():
+    conv = ModulatedConv(5, start="random")
+    impulse = torch.zeros(1, 5, 5, 5)
+    energy = torch.zeros(5)
+    for channel in range(5):
+        impulse.zero_()[0, channel, 2, 2] = 1
+        energy += conv(impulse, torch.tensor([[0.3, 2.0, 1.0, 5.0, 0.1]]))[0].square().sum((1, 2))
+    assert energy.tolist() == pytest.approx([1.0] * 5, abs=1e-5)
+
+
+def test_modulated_convolution_starts_near_the_identity():
+    conv, x = ModulatedConv(32), torch.randn(1, 32, 16, 16)
+    change = (conv(x, torch.ones(1, 32)) - x).square().mean().sqrt()
+    assert 0.05 < change < 0.2  # a tenth of the random weights
+
+
+def test_scales_of_zero_give_zero_not_nan():
+    conv, scales = ModulatedConv(4), torch.zeros(1, 4, requires_grad=True)
+    y = conv(torch.randn(1, 4, 8, 8), scales)
+    y.sum().backward()
+    assert torch.equal(y, torch.zeros_like(y))
+    assert torch.isfinite(scales.grad).all()
+
+
+def test_mask_blur_is_scipys_gaussian():
+    mask = np.zeros((24, 20), np.float32)
+    mask[5:15, 4:12] = 1
+    expected = ndimage.gaussian_filter(mask, sigma=1, radius=3, mode="constant")
+    blurred = MaskBlur()(torch.from_numpy(mask)[None, None])[0, 0]
+    assert np.abs(blurred.numpy() - expected).max() < 1e-6
+
+
+def test_channel_attention_gates_by_average_and_maximum():
+    gate, x = ChannelAttention(4), torch.randn(2, 4, 5, 3)
+    assert gate.attention_transform[0].weight.shape == (8, 8)  # (max(4 / 16, 8), 2 · 4)
+    first, second = gate.attention_transform[0], gate.attention_transform[2]
+    pooled = torch.cat([F.adaptive_avg_pool2d(x, 1), F.adaptive_max_pool2d(x, 1)], dim=1).flatten(1)
+    weights = torch.sigmoid(F.linear(F.relu(F.linear(pooled, first.weight, first.bias)), second.weight, second.bias))
+    assert torch.allclose(gate(x, pool(x)), x * weights[..., None, None])
+
+
+def test_attention_far_from_the_foreground_is_the_background_gate():
+    attention = SpatialSeparatedAttention(16).eval()
+    x, mask = torch.randn(1, 16, 20, 20), torch.zeros(1, 1, 20, 20)
+    mask[..., :5] = 1
+    y, background = attention(x, mask), attention.background_gate(x, pool(x))
+    assert torch.equal(y[..., 8:], background[..., 8:])  # the blur reaches three pixels
+    assert not torch.allclose(y[..., :8], background[..., :8])
+
+
+def test_blend_returns_its_ends_to_the_bit():
+    foreground, background = torch.randn(1, 3, 4, 4), torch.randn(1, 3, 4, 4)
+    assert torch.equal(blend(foreground, background, torch.zeros(1, 1, 4, 4)), background)
+    assert torch.equal(blend(foreground, background, torch.ones(1, 1, 4, 4)), foreground)
+
+
+def test_area_is_the_share_of_foreground_under_each_pixel():
+    mask = torch.zeros(1, 1, 4, 8)
+    mask[0, 0, 0, 0] = mask[0, 0, 1, 5] = mask[0, 0, 2:, 4:6] = 1
+    assert resize_mask(mask, (2, 4)).tolist() == [[[[0.25, 0.0, 0.25, 0.0], [0.0, 0.0, 1.0, 0.0]]]]
+    assert resize_mask(mask, (2, 4), "nearest").tolist() == [[[[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]]]
+
+
+def test_area_keeps_a_thin_foreground_that_nearest_loses():
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 3] = 1
+    assert resize_mask(mask, (8, 8)).sum().item() == pytest.approx(math.ldexp(8, -3))
+    assert resize_mask(mask, (8, 8), "nearest").sum().item() == 0.0
+
+
+def test_mask_of_the_same_size_is_returned_as_it_is():
+    mask = torch.rand(1, 1, 6, 6)
+    assert resize_mask(mask, (6, 6)) is mask

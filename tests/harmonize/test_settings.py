@@ -1,0 +1,106 @@
+import json
+import math
+
+import pytest
+
+from ccharmony.errors import SettingsError
+from harmonize.settings import ISSAM, TABLE_3, DistillSettings, NetworkSettings
+
+
+def test_default_network_is_row_eight_of_table_three():
+    network, distill = TABLE_3[8]
+    assert network == NetworkSettings()
+    assert distill == DistillSettings()
+    assert network.sites == {"E1": 32, "E2": 64, "E3": 128, "E4": 256, "D2": 64, "D3": 32}
+    assert (distill.kind, distill.sites, distill.gamma, distill.weight) == ("relation", ("E",), 0.01, 0.001)
+
+
+def test_table_three_has_the_ten_rows_of_the_paper():
+    rows = {
+        row: (network.gift, network.guidance if network.gift else "", distill.kind, distill.sites)
+        for row, (network, distill) in TABLE_3.items()
+    }
+    assert rows == {
+        1: ((), "", "none", ()),
+        2: (("D3",), "global", "none", ()),
+        3: (("D2", "D3"), "global", "none", ()),
+        4: (("D1", "D2", "D3"), "global", "none", ()),
+        5: (("D2", "D3", "E"), "global", "none", ()),
+        6: (("D3",), "none", "none", ()),
+        7: (("D3",), "self", "none", ()),
+        8: (("D2", "D3", "E"), "global", "relation", ("E",)),
+        9: (("D2", "D3", "E"), "global", "relation", ("E", "D2", "D3")),
+        10: (("D2", "D3", "E"), "global", "feature", ("E",)),
+    }
+
+
+def test_half_width_network_has_half_the_channels():
+    settings = NetworkSettings(width=16, gift=("D1", "D2", "D3", "E"))
+    assert settings.widths == (16, 32, 64, 128)
+    assert settings.sites == {"E1": 16, "E2": 32, "E3": 64, "E4": 128, "D1": 64, "D2": 32, "D3": 16}
+
+
+def test_the_order_in_which_sites_are_named_does_not_matter():
+    assert NetworkSettings(gift=("E", "D3", "D2")) == NetworkSettings(gift=("D2", "D3", "E"))
+    assert DistillSettings(sites=("D3", "E")) == DistillSettings(sites=("E", "D3"))
+
+
+@pytest.mark.parametrize("settings", [ISSAM, NetworkSettings(width=16, guidance="self", epsilon=1e-6)])
+def test_network_settings_survive_json(settings):
+    assert NetworkSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+def test_distillation_settings_survive_json():
+    settings = DistillSettings(kind="feature", sites=("E", "D2"), gamma=0.5, weight=1)
+    assert DistillSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+def test_missing_values_take_their_defaults():
+    assert NetworkSettings.from_dict({"width": 16}) == NetworkSettings(width=16)
+
+
+def test_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(SettingsError, match="unknown depth; it has model, width, gift"):
+        NetworkSettings.from_dict({"depth": 4})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"model": "dovenet"}, "model: 'dovenet' found, one of giftnet, issam wanted"),
+        ({"width": 0}, "width: 0 found, an integer of at least 1 wanted"),
+        ({"width": 32.0}, "width: 32.0 found, an integer"),
+        ({"width": True}, "width: True found, an integer"),
+        ({"gift": ("D4",)}, "GIFT site: 'D4' found, one of D1, D2, D3, E wanted"),
+        ({"gift": "D3"}, "the string 'D3' found, a tuple wanted"),
+        ({"guidance": "local"}, "guidance: 'local' found"),
+        ({"mlp_width": -1}, "mlp width: -1 found"),
+        ({"mlp_slope": math.nan}, "MLP slope: nan found, a finite number wanted"),
+        ({"epsilon": 0.0}, "epsilon: 0 found, a number above 0 wanted"),
+        ({"epsilon": math.inf}, "epsilon: inf found, a finite number wanted"),
+        ({"gift_activation": "gelu"}, "GIFT activation: 'gelu' found"),
+        ({"gift_start": "zero"}, "GIFT start: 'zero' found"),
+        ({"mask_resize": "lanczos"}, "mask resize: 'lanczos' found"),
+        ({"model": "issam"}, "model issam: GIFT on D2, D3, E found, the basic network has none"),
+    ],
+)
+def test_network_settings_refuse_what_no_network_has(values, message):
+    with pytest.raises(SettingsError, match=message):
+        NetworkSettings(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"kind": "logit"}, "distillation: 'logit' found, one of relation, feature, none wanted"),
+        ({"sites": ("D1",)}, "distillation site: 'D1' found, one of E, D2, D3 wanted"),
+        ({"sites": ()}, "distillation relation: no site found"),
+        ({"gamma": -0.01}, "gamma: -0.01 found, a number of at least 0 wanted"),
+        ({"gamma": math.nan}, "gamma: nan found, a finite number wanted"),
+        ({"weight": -1}, "distillation weight: -1 found"),
+        ({"weight": "0.001"}, "distillation weight: '0.001' found, a finite number wanted"),
+    ],
+)
+def test_distillation_settings_refuse_wrong_values(values, message):
+    with pytest.raises(SettingsError, match=message):
+        DistillSettings(**values)
