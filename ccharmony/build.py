@@ -70,6 +70,8 @@ def build(
         kept.start(_plan(settings, photos))
         options: dict[str, Any] = {"jobs": jobs, "skip": skip, "progress": progress or _no_progress}
         found = _record_lights(settings, photos, kept, options)
+        if not found.results:
+            raise SourceError(f"no checker of {len(photos)} photos could be fitted; the first: {report.problems[0]}")
         made = _make_pairs(settings, photos, found.results, splits, out, kept, options)
         rows = _gather(made, found.results, report)
         report.seconds = round(time.monotonic() - started, 2)
@@ -160,8 +162,6 @@ def _record_lights(
 
     stage = Stage("lights", work, lights.to_json, lights.from_json)
     found = run_stage(stage, photos, kept, **options)
-    if not found.results:
-        raise SourceError(f"none of {len(photos)} photos has a checker that could be fitted")
     return found
 
 

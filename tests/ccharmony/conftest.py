@@ -28,13 +28,18 @@ def render(tint: np.ndarray) -> pixels.UInt8:
     wall = np.stack([0.35 + 0.2 * x / WIDTH, 0.45 + 0.1 * y / HEIGHT, 0.4 + 0.1 * np.sin(x / 9)], axis=-1)
     ball = np.stack([0.7 - 0.004 * (y - 30), 0.35 + 0.002 * x, 0.3 + 0.003 * y], axis=-1)
     scene = np.where(ball_mask()[..., None] > 0, ball, wall)
-    image = np.rint(255 * np.clip(scene * tint, 0, 1)).astype(np.uint8)
+    image = np.rint(in_light(scene, tint)).astype(np.uint8)
     cv2.fillConvexPoly(image, CORNERS.astype(np.int32), (25, 25, 25))
     quads = np.rint(checker.patch_quads(CORNERS)).astype(np.int32)
     for quad, color in zip(quads, checker.STANDARD[checker.RELEASE_TO_CHART], strict=True):
-        level = np.rint(255 * np.clip(color * tint, 0, 1)).tolist()
+        level = np.rint(in_light(color, tint)).tolist()
         cv2.fillConvexPoly(image, quad, level)
     return image
+
+
+def in_light(colors: np.ndarray, tint: np.ndarray) -> np.ndarray:
+    """Levels of reflected colors; a little haze keeps the darkest channel above 0."""
+    return 255 * np.clip(0.02 + 0.96 * colors * tint, 0, 1)
 
 
 def ball_mask() -> pixels.Float32:

@@ -11,7 +11,7 @@ ALL = np.ones(24, bool)
 def measure(photo: np.ndarray, used: np.ndarray = ALL) -> residuals.Residuals:
     forward = polynomial.fit(photo[used], checker.STANDARD[used])
     inverse = polynomial.fit(checker.STANDARD[used], photo[used])
-    return residuals.measure(photo, used, forward, inverse, "ridge")
+    return residuals.measure(photo, used, forward, inverse, ("ridge", "ridge"))
 
 
 def test_delta_e_is_that_of_scikit_image() -> None:
@@ -21,7 +21,7 @@ def test_delta_e_is_that_of_scikit_image() -> None:
 
 
 def test_perfect_fit_leaves_nothing() -> None:
-    found = residuals.measure(checker.STANDARD, ALL, np.eye(3, 11), np.eye(3, 11), None)
+    found = residuals.measure(checker.STANDARD, ALL, np.eye(3, 11), np.eye(3, 11), (None, None))
     assert found.rmse == found.delta_e == found.delta_e_inverse == 0
     assert found.cube_clipped == found.cube_folded == 0
     assert np.isnan(found.left_out)
@@ -30,7 +30,7 @@ def test_perfect_fit_leaves_nothing() -> None:
 def test_rmse_is_in_levels() -> None:
     shifted = np.eye(3, 11)
     shifted[:, 10] = 5 / 255
-    assert residuals.measure(checker.STANDARD, ALL, shifted, np.eye(3, 11), None).rmse == pytest.approx(5)
+    assert residuals.measure(checker.STANDARD, ALL, shifted, np.eye(3, 11), (None, None)).rmse == pytest.approx(5)
 
 
 def test_left_out_patch_is_predicted_by_the_others() -> None:
@@ -44,7 +44,7 @@ def test_left_out_patch_is_predicted_by_the_others() -> None:
 def test_folded_share_counts_where_the_map_turns_inside_out() -> None:
     mirrored = np.eye(3, 11)
     mirrored[0, 0] = -1
-    assert residuals.measure(checker.STANDARD, ALL, mirrored, np.eye(3, 11), None).cube_folded == 1
+    assert residuals.measure(checker.STANDARD, ALL, mirrored, np.eye(3, 11), (None, None)).cube_folded == 1
 
 
 def test_good_fit_has_no_flag() -> None:
