@@ -1,7 +1,7 @@
 """What `inspect` tells about fits: figures and reasons, worst first, patch by patch, and all fit kinds side by side.
 
-Contents: :class:`PhotoReport`, :class:`Direction`, :class:`Report`, :func:`make_report`; :func:`compare_kinds`,
-:func:`examine`, :func:`findings`.
+Contents: :class:`PhotoReport`, :class:`Direction`, :class:`Report`, :func:`make_report`; :func:`fitted_kinds`,
+:func:`examine`, :func:`compare_kinds`, :func:`findings`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
-from ccharmony import checker, polynomial, residuals
+from ccharmony import checker, lights, polynomial, residuals
 from ccharmony.errors import FitError
 from ccharmony.manifest import Pair
 from ccharmony.polynomial import Float, Kind
@@ -25,6 +25,24 @@ WORST = 6
 
 GRAY_CHROMA = 5.0
 """Chroma C*ab below which a color has no hue to speak of; the chart's own grays stay below 2."""
+
+FIGURES: Mapping[str, tuple[str, str]] = {
+    "rmse": ("RMSE", "levels"),
+    "rmse_inverse": ("RMSE, back", "levels"),
+    "delta_e": ("ΔE2000, mean", ""),
+    "delta_e_max": ("ΔE2000, largest", ""),
+    "delta_e_inverse": ("ΔE2000, mean, back", ""),
+    "left_out": ("left-out ΔE2000, mean", ""),
+    "left_out_inverse": ("left-out ΔE2000, mean, back", ""),
+    "cube_clipped": ("color cube that clips", "share"),
+    "cube_folded": ("color cube that folds", "share"),
+    "clipped_patches": ("clipped patches", "count"),
+    "unused_patches": ("patches left out of the fit", "count"),
+    "orientation_ratio": ("next best orientation over this one", "ratio"),
+    "condition": ("condition number of the fit", "ratio"),
+    "refit": ("published matrix against its refit, largest", "levels"),
+}
+"""Name of a figure -> its words, and its unit: levels, share, count, ratio, or nothing for ΔE."""
 
 _UNKNOWN = float("nan")
 
@@ -76,7 +94,7 @@ class PhotoReport:
             return known
         record = self.record
         measured = residuals.measure(
-            record.patches, record.used, record.to_standard, record.from_standard, fitted_kind(record)
+            record.patches, record.used, record.to_standard, record.from_standard, fitted_kinds(record)
         )
         return measured.as_dict() | known
 
@@ -104,13 +122,13 @@ class PhotoReport:
     def forward(self) -> Direction:
         """Return what T_a makes of the photo's patches."""
         record = self.record
-        return examine(record.patches, checker.STANDARD, record.to_standard, record.used, fitted_kind(record))
+        return examine(record.patches, checker.STANDARD, record.to_standard, record.used)
 
     @functools.cached_property
     def inverse(self) -> Direction:
         """Return what T'_a makes of the standard colors."""
         record = self.record
-        return examine(checker.STANDARD, record.patches, record.from_standard, record.used, fitted_kind(record))
+        return examine(checker.STANDARD, record.patches, record.from_standard, record.used)
 
     @functools.cached_property
     def kinds(self) -> Mapping[Kind, Mapping[str, float]]:
@@ -169,12 +187,14 @@ def make_report(
     return Report(title, tuple(sorted(photos, key=_worst_first)), tuple(problems))
 
 
-def fitted_kind(record: FitRecord) -> Kind | None:
-    """Return the kind by which a record's matrices were fitted, or None if that is not known."""
-    return cast(Kind, record.kind) if record.kind in polynomial.KINDS else None
+def fitted_kinds(record: FitRecord) -> tuple[Kind | None, Kind | None]:
+    """Return the kinds by which T_a and T'_a of a record were fitted; None where no kind gives the matrix."""
+    measured, standard = record.patches[record.used], checker.STANDARD[record.used]
+    there = lights.recognize(measured, standard, record.to_standard)
+    return there, lights.recognize(standard, measured, record.from_standard)
 
 
-def examine(source: Float, wanted: Float, matrix: Float, used: np.ndarray, kind: Kind | None) -> Direction:
+def examine(source: Float, wanted: Float, matrix: Float, used: npt.NDArray[np.bool_]) -> Direction:
     """Return what a matrix makes of the patches.
 
     Parameters
@@ -185,15 +205,13 @@ def examine(source: Float, wanted: Float, matrix: Float, used: np.ndarray, kind:
         Shape (3, 11), on [0, 1].
     used
         Which patches the fit used, shape (24,).
-    kind
-        How it was fitted; None if unknown.
     """
     carried = polynomial.apply(matrix, source)
     known = np.isfinite(source).all(axis=1) & np.isfinite(wanted).all(axis=1)
     difference, hue_shift, left_out = (np.full(24, _UNKNOWN) for _ in range(3))
     difference[known] = residuals.delta_e(carried[known], wanted[known])
     hue_shift[known] = _hue_shift(residuals.to_lab(wanted[known]), residuals.to_lab(carried[known]))
-    if kind is not None:
+    if kind := lights.recognize(source[used], wanted[used], matrix):
         left_out[used] = residuals.left_out(source[used], wanted[used], kind)
     return Direction(source, wanted, carried, difference, left_out, hue_shift)
 
@@ -205,7 +223,7 @@ def compare_kinds(record: FitRecord) -> dict[Kind, Mapping[str, float]]:
     for kind in polynomial.KINDS:
         try:
             there, back = polynomial.fit(measured, standard, kind), polynomial.fit(standard, measured, kind)
-            found[kind] = residuals.measure(record.patches, record.used, there, back, kind).as_dict()
+            found[kind] = residuals.measure(record.patches, record.used, there, back, (kind, kind)).as_dict()
         except FitError:
             continue
     return found

@@ -118,7 +118,7 @@ def measure(
     used: npt.NDArray[np.bool_],
     to_standard: npt.ArrayLike,
     from_standard: npt.ArrayLike,
-    kind: Kind | None,
+    kinds: tuple[Kind | None, Kind | None],
     refit: float = float("nan"),
 ) -> Residuals:
     """Measure a fit.
@@ -131,8 +131,8 @@ def measure(
         Which patches the fit used, shape (24,).
     to_standard, from_standard
         T_a and T'_a on [0, 1], shape (3, 11).
-    kind
-        How they were fitted, for the leave-one-out figures; None if they came from elsewhere.
+    kinds
+        How each was fitted, for the leave-one-out figures; None if it came from elsewhere.
     refit
         As in `Residuals`.
     """
@@ -147,12 +147,12 @@ def measure(
         delta_e=float(differences.mean()),
         delta_e_max=float(differences.max()),
         delta_e_inverse=float(delta_e(inverse, measured).mean()),
-        left_out=_mean_left_out(measured, standard, kind),
-        left_out_inverse=_mean_left_out(standard, measured, kind),
+        left_out=_mean_left_out(measured, standard, kinds[0]),
+        left_out_inverse=_mean_left_out(standard, measured, kinds[1]),
         clipped_patches=float(((patches <= 0) | (patches >= 1)).any(axis=1).sum()),
         unused_patches=float((~used).sum()),
         orientation_ratio=checker.orientation_ratio(patches),
-        condition=polynomial.condition(measured, kind or "published"),
+        condition=polynomial.condition(measured, kinds[0] or "published"),
         cube_clipped=clipped_share(polynomial.apply(to_standard, _CUBE)),
         cube_folded=float((polynomial.jacobian_determinant(to_standard, _CUBE) < 0).mean()),
         refit=refit,
