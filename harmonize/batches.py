@@ -1,36 +1,23 @@
-"""From pairs on disk to batches: what a training step is fed.
+"""Batches: what a training step is fed, where it comes from, and in which order.
 
-A source gives the same batch for the same epoch and indices, whichever process or thread asks: all randomness comes from
-`augment.generator`. So a resumed run and a run on several processes see what an unbroken run on one sees.
-
-Threads read ahead, not processes: decoding and resizing leave Python's lock, and nothing has to be copied between
-processes or forked under a running network.
+A source gives the same batch for the same epoch and indices, whichever process or thread asks: all randomness comes
+from `augment.generator`. So a resumed run and a run on several processes see what an unbroken run on one sees.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ccharmony import pixels
-from ccharmony.errors import ImageError, SettingsError
-from ccharmony.layout import PairPaths
-from harmonize import augment
-
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
-
-_logger = logging.getLogger(__name__)
+from ccharmony.errors import SettingsError
 
 
 @dataclass(frozen=True)
@@ -57,13 +44,14 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """Return the same batch on another device."""
-        tensors = (tensor.to(device, non_blocking=True) for tensor in (self.composite, self.mask, self.real))
-        return Batch(*tensors, self.names)
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True), self.names)
 
     def take(self, rows: Sequence[int]) -> Batch:
         """Return the pictures of these rows, in this order."""
-        tensors = (tensor[list(rows)] for tensor in (self.composite, self.mask, self.real))
-        return Batch(*tensors, tuple(self.names[row] for row in rows))
+        return self._each(lambda tensor: tensor[list(rows)], tuple(self.names[row] for row in rows))
+
+    def _each(self, change: Callable[[Tensor], Tensor], names: tuple[str, ...]) -> Batch:
+        return Batch(change(self.composite), change(self.mask), change(self.real), names)
 
 
 @dataclass(frozen=True)
@@ -77,8 +65,12 @@ class Draw:
 
 def join(batches: Sequence[Batch]) -> Batch:
     """Return several batches of one picture size as one."""
-    tensors = (torch.cat([getattr(batch, part) for batch in batches]) for part in ("composite", "mask", "real"))
-    return Batch(*tensors, sum((batch.names for batch in batches), ()))
+    return Batch(
+        composite=torch.cat([batch.composite for batch in batches]),
+        mask=torch.cat([batch.mask for batch in batches]),
+        real=torch.cat([batch.real for batch in batches]),
+        names=tuple(name for batch in batches for name in batch.names),
+    )
 
 
 class Source(Protocol):
@@ -93,64 +85,23 @@ class Source(Protocol):
         ...
 
 
-class StoredPairs:
-    """Pairs on disk in iHarmony4's layout.
+@dataclass(frozen=True)
+class Data:
+    """What a run is fed.
 
-    Parameters
+    Attributes
     ----------
-    pairs
-        What `ccharmony.layout.find_pairs` found.
-    seed
-        Seed of the crops; None gives each picture whole, resized to the square, as it is scored.
-    strict
-        Whether a picture that cannot be read ends the run; otherwise it is reported once by name, and the next
-        pair that can be read takes its place.
-    threads
-        How many pairs are decoded at a time.
+    train
+        Pairs to learn from.
+    check
+        Pairs to validate on, or None.
+    ahead
+        Batches that a thread prepares in advance; 0 where they are made on the network's device.
     """
 
-    def __init__(
-        self, pairs: Sequence[PairPaths], *, seed: int | None = None, strict: bool = False, threads: int = 2
-    ) -> None:
-        self.pairs = list(pairs)
-        self.seed = seed
-        self.strict = strict
-        self.broken: dict[int, str] = {}
-        self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="pairs")
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:
-        """Return stored pairs, cropped and flipped for that epoch, size x size pixels; raises ImageError."""
-        samples = list(self._pool.map(lambda index: self._sample(epoch, index, size), indices))
-        composites, masks, reals, names = zip(*samples, strict=True)
-        composite, mask, real = (torch.from_numpy(np.stack(part)) for part in (composites, masks, reals))
-        return Batch(to_unit(composite), mask[:, None], to_unit(real), names)
-
-    def _sample(self, epoch: int, index: int, size: int) -> tuple[UInt8, Float32, UInt8, str]:
-        """Return one pair; a broken one is replaced by the next, so that batches keep their size."""
-        for step in range(len(self)):
-            candidate = (index + step) % len(self)
-            if candidate in self.broken:
-                continue
-            try:
-                return self._read(epoch, candidate, size)
-            except ImageError as error:
-                if self.strict:
-                    raise
-                if self.broken.setdefault(candidate, str(error)) == str(error):
-                    _logger.warning("left out: %s", error)
-        raise ImageError(f"{self.pairs[index].name}: no pair of {len(self)} can be read")
-
-    def _read(self, epoch: int, index: int, size: int) -> tuple[UInt8, Float32, UInt8, str]:
-        pair = self.pairs[index]
-        composite, mask, real = read_pair(pair)
-        if self.seed is None:
-            crop = augment.whole(*mask.shape)
-        else:
-            crop = augment.draw_crop_of(augment.generator(self.seed, epoch, index), mask, size)
-        return cut(composite, crop, size), cut(mask, crop, size), cut(real, crop, size), f"{pair.set}/{pair.name}"
+    train: Source
+    check: Source | None = None
+    ahead: int = 2
 
 
 class Joined:
@@ -165,38 +116,15 @@ class Joined:
 
     def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:
         """Return the samples in the order of their indices, whichever source each is from."""
-        owners = np.searchsorted(self._starts, indices, side="right") - 1
+        owners = np.searchsorted(self._starts, np.asarray(indices), side="right") - 1
         parts: list[Batch] = []
         order: list[int] = []
         for owner, source in enumerate(self.sources):
-            rows = np.flatnonzero(owners == owner)
-            if len(rows):
-                parts.append(source.batch(epoch, [int(indices[row] - self._starts[owner]) for row in rows], size))
-                order.extend(rows.tolist())
+            rows = np.flatnonzero(owners == owner).tolist()
+            if rows:
+                parts.append(source.batch(epoch, [indices[row] - int(self._starts[owner]) for row in rows], size))
+                order += rows
         return join(parts).take(np.argsort(order).tolist())
-
-
-def read_pair(pair: PairPaths) -> tuple[UInt8, Float32, UInt8]:
-    """Read composite (H, W, 3), mask (H, W) and real picture (H, W, 3).
-
-    Raises
-    ------
-    ImageError
-        A file cannot be read, or the three differ in size.
-    """
-    composite, real = pixels.read_image(pair.composite), pixels.read_image(pair.real)
-    height, width = real.shape[:2]
-    if composite.shape != real.shape:
-        found = f"{composite.shape[1]}x{composite.shape[0]}"
-        raise ImageError(f"{pair.composite}: {found}, its real picture is {width}x{height}")
-    return composite, pixels.read_mask(pair.mask, shape=(height, width)), real
-
-
-def cut(picture: npt.NDArray[np.generic], crop: augment.Crop, size: int) -> npt.NDArray[np.generic]:
-    """Return a crop of a picture or mask at size x size pixels, bilinear without antialiasing, as the field does."""
-    part = picture[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
-    resized = cv2.resize(part, (size, size), interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(resized[:, ::-1]) if crop.flip else resized
 
 
 def order(seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:

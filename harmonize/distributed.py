@@ -118,7 +118,8 @@ def share_norms(module: nn.Module, device: torch.device) -> nn.Module:
     parameters and buffers stay.
     """
     if device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(module)
+        shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+        return shared
     group = dist.new_group(backend="gloo")
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
@@ -186,5 +187,5 @@ class _AddAll(torch.autograd.Function):
 
 
 def _add_all(tensor: Tensor, group: Any) -> Tensor:
-    total: Tensor = _AddAll.apply(tensor, group)
+    total: Tensor = _AddAll.apply(tensor, group)  # type: ignore[no-untyped-call]
     return total

@@ -1,9 +1,9 @@
 """Lights lent on the fly: the color polynomial of a pair of photos, applied to whole batches where the network runs.
 
 A light is what a photo with a color checker recorded: T_a carries its colors to the standard ones, T'_b carries
-standard colors to photo b. A foreground goes through T_a, then T'_b, unclipped in between, and is pasted back on its own
-background. The photos that are lit have no checker, so a is picked among the recorded lights whose patches have
-nearly the photo's mean color: the first guess that a photo was taken under such a light.
+standard colors to photo b. A foreground goes through T_a, then T'_b, unclipped in between, and is pasted back on its
+own background. The photos that are lit have no checker, so a is picked among the recorded lights whose patches have
+nearly the photo's mean color: a first guess at the light that the photo was taken under.
 
 References
 ----------

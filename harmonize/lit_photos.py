@@ -1,8 +1,8 @@
 """Pairs from photos and lent lights: drawn anew each epoch to train with, fixed by a hash to validate with.
 
-Every photo gets one of its ten nearest lights as its own (a) and any other light as the lent one (b). Four candidates for
-b are tried on a coarse grid of the foreground, and the first that clips at most 20 % and changes enough is taken; where none
-does, the foreground stays as it is: a picture that needs no change. Both are counted.
+Every photo gets one of its ten nearest lights as its own (a) and any other light as the lent one (b). Four candidates
+for b are tried on a coarse grid of the foreground, and the first that clips at most 20 % and changes enough is taken;
+where none does, the foreground stays as it is: a picture that needs no change. Both are counted.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class HeldPairs:
         """Return whole pairs, size x size pixels."""
         pairs = [self.pairs[index] for index in indices]
         cut = [
-            [batches.cut(part, augment.whole(*part.shape[:2]), size) for part in (pair.composite, pair.mask, pair.real)]
+            [augment.cut(part, augment.whole(*part.shape[:2]), size) for part in (pair.composite, pair.mask, pair.real)]
             for pair in pairs
         ]
         composite, mask, real = (torch.from_numpy(np.stack(part)) for part in zip(*cut, strict=True))

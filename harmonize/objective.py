@@ -48,7 +48,7 @@ class Objective(nn.Module):
         return self
 
     def forward(self, composite: Tensor, mask: Tensor, real: Tensor) -> Tensor:
-        """Return the losses named in `PARTS`, shape (3,), for pictures (B, 3, H, W) and masks (B, 1, H, W) in [0, 1]."""
+        """Return the losses named in `PARTS`, (3,), of pictures (B, 3, H, W) and masks (B, 1, H, W) in [0, 1]."""
         form = torch.channels_last if self.settings.channels_last else torch.contiguous_format
         target = normalize(real).to(memory_format=form)
         given = target if self.stage == "reconstruct" else normalize(composite).to(memory_format=form)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -114,6 +115,17 @@ class Reporter:
     def _clear(self) -> None:
         if self._terminal is not None:
             self._terminal.write("\r\x1b[K")
+
+
+class Clock:
+    """Seconds a step since it was started at step `first`."""
+
+    def __init__(self, first: int) -> None:
+        self._first, self._began = first, time.monotonic()
+
+    def pace(self, step: int) -> float:
+        """Return the mean seconds a step up to this one."""
+        return (time.monotonic() - self._began) / max(step - self._first, 1)
 
 
 def spell(seconds: float) -> str:

@@ -14,10 +14,10 @@ import torch
 from ccharmony import layout
 from ccharmony.errors import SettingsError
 from harmonize import lights, photos
-from harmonize.batches import Joined, Source, StoredPairs
+from harmonize.batches import Data, Joined, Source
 from harmonize.lights import HELD_OUT
 from harmonize.lit_photos import HeldPairs, LitPhotos
-from harmonize.run import Data
+from harmonize.stored_pairs import StoredPairs
 from harmonize.train_settings import TrainSettings
 
 CHECKED_PAIRS = 500
@@ -79,7 +79,15 @@ def open_data(places: Places, settings: TrainSettings, device: torch.device) -> 
         train.append(lit)
         check.append(held)
     # Photos alone are lit where the network runs, in its own thread: nothing is left to prepare ahead.
-    return Data(_join(train), _join(check), ahead=2 if places.data else 0, notes=_note(places))
+    return Data(_join(train), _join(check), ahead=2 if places.data else 0)
+
+
+def describe(places: Places) -> dict[str, Any]:
+    """Say where the pairs come from, by the folders' names: their places on this machine concern nobody."""
+    noted: dict[str, Any] = {"data": [root.resolve().name for root in places.data]}
+    if places.photos is not None and places.lights is not None:
+        noted |= {"photos": places.photos.resolve().name, "lights": places.lights.name, "held": places.held_lights}
+    return noted
 
 
 def _open_stored(root: Path, split: layout.Split, seed: int | None, strict: bool, threads: int) -> StoredPairs:
@@ -107,11 +115,3 @@ def _open_photos(
 
 def _join(sources: list[Source]) -> Source:
     return sources[0] if len(sources) == 1 else Joined(sources)
-
-
-def _note(places: Places) -> dict[str, Any]:
-    """Say where the pairs come from, by the folders' names: their places on this machine concern nobody."""
-    noted: dict[str, Any] = {"data": [root.resolve().name for root in places.data]}
-    if places.photos is not None and places.lights is not None:
-        noted |= {"photos": places.photos.resolve().name, "lights": places.lights.name, "held": places.held_lights}
-    return noted

@@ -60,14 +60,13 @@ class Stage:
         self.name, self.settings, self.source, self.world = name, settings, source, world
         self.steps_an_epoch = len(source) // settings.batch
         self.length = settings.length(name, self.steps_an_epoch)
-        form = torch.channels_last if settings.channels_last else torch.contiguous_format
-        self.network = network.to(world.device, memory_format=form)
+        self.network = _lay_out(network, settings, world)
         self.average = Average(self.network, settings.ema) if settings.ema else None
-        teacher = None if teacher is None else teacher.to(world.device, memory_format=form)
-        objective = Objective(self.network, teacher, settings, name)
+        guide = None if teacher is None else _lay_out(teacher, settings, world)
+        objective = Objective(self.network, guide, settings, name)
         self.objective = world.wrap(objective).train()
         if compiled:
-            self.network.compile()
+            self.network.compile(dynamic=False)
         fused = world.device.type == "cuda"
         self.optimizer = torch.optim.Adam(self.network.parameters(), settings.rate, settings.betas, fused=fused)
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=settings.precision == "fp16")
@@ -135,9 +134,13 @@ class Stage:
         self.window[-1] += 1
         return losses
 
-    def check(self) -> None:
-        """Raise TrainingError if a loss since the last line of the log was not a number; waits for the device."""
-        if not bool(self.window.isfinite().all()):
+    def check(self, *, weights: bool = False) -> None:
+        """Raise TrainingError if a loss since the last line of the log, or a weight, is not a number.
+
+        Looking makes the process wait for its device.
+        """
+        numbers = [self.window, *(self.network.parameters() if weights else ())]
+        if not bool(torch.stack([tensor.isfinite().all() for tensor in numbers]).all()):
             raise TrainingError(f"the loss is not a number at step {self.step}: wanted a lower --rate, or --clip")
 
     def take_window(self) -> dict[str, float]:
@@ -186,13 +189,20 @@ class Stage:
             group["lr"] = self.rate
         self.optimizer.zero_grad(set_to_none=True)
         losses: Tensor = self.objective(batch.composite, batch.mask, batch.real)
-        self.scaler.scale(losses[0]).backward()
+        torch.autograd.backward(self.scaler.scale(losses[0]))
         if self.settings.clip:
             self.scaler.unscale_(self.optimizer)
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return losses.detach()
+
+
+def _lay_out(network: UNet, settings: TrainSettings, world: World) -> UNet:
+    """Move a network to the world's device, in the layout that the settings ask for."""
+    form = torch.channels_last if settings.channels_last else torch.contiguous_format
+    moved: UNet = network.to(world.device).to(memory_format=form)  # type: ignore[call-overload]
+    return moved
 
 
 def _is_memory(error: BaseException) -> bool:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ccharmony import pixels
 from ccharmony.errors import WeightsError
+from harmonize.unet import UNet
 
 VERSION = 1
 
@@ -102,12 +103,12 @@ class Average:
     The decay rises to its value over the first steps, (1 + t) / (10 + t), so that the start is soon forgotten.
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: UNet, decay: float) -> None:
         self.decay = decay
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
 
     @torch.no_grad()
-    def follow(self, network: nn.Module, step: int) -> None:
+    def follow(self, network: UNet, step: int) -> None:
         """Move towards the network as it is after `step` steps."""
         decay = min(self.decay, (1 + step) / (10 + step))
         old, new = self.network.state_dict(), network.state_dict()

@@ -69,7 +69,7 @@ class TrainSettings:
     """Length of the reconstruct stage in steps instead, where above 0."""
 
     warm_start: bool = False
-    """Whether the harmonization branch starts from the reconstruction branch's weights, where names and shapes agree."""
+    """Whether the U-Net of the harmonization branch starts from the reconstruction branch's weights."""
 
     rate: float = 1e-3
     """Adam's learning rate, the paper's."""

@@ -1,4 +1,4 @@
-"""How good a network is in the middle of a run: the field's metrics on a fixed set, and a strip of pictures to look at."""
+"""How good a network is in the middle of a run: the field's metrics on a fixed set, and a strip of pictures."""
 
 from __future__ import annotations
 

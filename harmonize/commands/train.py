@@ -54,14 +54,15 @@ def _run(out: Path, resume: bool, **given: Any) -> int:
 
 def _settle(out: Path, resume: bool, given: dict[str, Any]) -> tuple[TrainSettings, RunState | None]:
     """Return the settings of the run and, where it goes on, its state."""
-    from harmonize import train
+    from harmonize.run_folder import RunFolder
 
+    folder = RunFolder(out)
     changes = {name: given[name] for name in _PLAIN if given[name] is not None}
-    if resume and (out / train.STATE).exists():
-        saved, _ = train.take_up(out, {})
+    if resume and folder.state.exists():
+        saved, _ = folder.take_up({})
         inner = {"network": _read_network(given, saved.network), "distill": _read_distill(given, saved.distill)}
-        return train.take_up(out, {**inner, **changes})
-    if (out / train.STATE).exists():
+        return folder.take_up({**inner, **changes})
+    if folder.state.exists():
         raise SettingsError(f"{out}: holds a run already, wanted --resume or another folder")
     network, distill = plain.TABLE_3[given["row"]] if given["row"] else (_NETWORK, _DEFAULTS.distill)
     return TrainSettings(_read_network(given, network), _read_distill(given, distill), **changes), None
