@@ -1,0 +1,112 @@
+"""The largest part of a photo without its color checker.
+
+A pair must not show the chart: a network would read the light off it. The published rule cuts the photo along one side
+of the chart's bounding box, from edge to edge, and keeps the largest of the four parts. It reproduces the sizes of all
+258 published Gehler masks (222 photos) from the chart's coordinates.
+
+Contents: :func:`bounding_box`, :func:`largest_without`, :func:`parts_without`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony.errors import CheckerError
+
+Box = tuple[float, float, float, float]
+Part = tuple[int, int, int, int]
+
+
+def bounding_box(points: npt.ArrayLike, scale: float = 1.0) -> Box:
+    """Return x0, y0, x1, y1 around points.
+
+    Parameters
+    ----------
+    points
+        Coordinates x, y, shape (n, 2).
+    scale
+        Pixels of the points' picture per pixel of the photo, the same for both axes. For Gehler's coordinates it is
+        the header's width over the photo's width, about 5 for the small renderings.
+
+    Raises
+    ------
+    CheckerError
+        There are no points, or one is not finite.
+    """
+    places = np.asarray(points, np.float64)
+    if places.ndim != 2 or places.shape[1:] != (2,) or not len(places) or not np.isfinite(places).all():
+        raise CheckerError(f"chart corners of shape {places.shape}, wanted finite coordinates (n, 2)")
+    x0, y0 = (places.min(axis=0) / scale).tolist()
+    x1, y1 = (places.max(axis=0) / scale).tolist()
+    return x0, y0, x1, y1
+
+
+def largest_without(box: Box, shape: tuple[int, int]) -> Part:
+    """Return the largest part of a photo that leaves out a chart.
+
+    Parameters
+    ----------
+    box
+        x0, y0, x1, y1 around the chart, in pixels of the photo. It may reach beyond the photo's edge.
+    shape
+        Height and width of the photo.
+
+    Returns
+    -------
+    Part
+        x0, y0, x1, y1 in whole pixels, the ends exclusive: ``photo[y0:y1, x0:x1]``.
+
+    Raises
+    ------
+    CheckerError
+        The chart lies outside the photo or fills it.
+
+    Examples
+    --------
+    >>> largest_without((600.7, 300.2, 800.4, 420.9), (583, 874))
+    (0, 0, 600, 583)
+    """
+    parts = parts_without(box, shape)
+    # max keeps the first of equals: left, right, top, bottom.
+    largest = max(parts.values(), key=_area)
+    if _area(largest) == 0:
+        raise CheckerError(f"chart at {_text(box)} fills the photo of {shape[1]}x{shape[0]}, nothing is left to crop")
+    return largest
+
+
+def parts_without(box: Box, shape: tuple[int, int]) -> dict[str, Part]:
+    """Return what lies left, right, above (``top``) and below (``bottom``) of a chart, as `largest_without` takes it.
+
+    Raises
+    ------
+    CheckerError
+        The chart lies outside the photo.
+    """
+    height, width = shape
+    _check(box, width, height)
+    x0, x1 = (min(max(math.floor(x), 0), width) for x in (box[0], box[2]))
+    y0, y1 = (min(max(math.floor(y), 0), height) for y in (box[1], box[3]))
+    return {
+        "left": (0, 0, x0, height),
+        "right": (x1, 0, width, height),
+        "top": (0, 0, width, y0),
+        "bottom": (0, y1, width, height),
+    }
+
+
+def _check(box: Box, width: int, height: int) -> None:
+    if not np.isfinite(box).all() or box[0] >= box[2] or box[1] >= box[3]:
+        raise CheckerError(f"chart at {_text(box)}, wanted x0 < x1 and y0 < y1")
+    if box[2] <= 0 or box[3] <= 0 or box[0] >= width or box[1] >= height:
+        raise CheckerError(f"chart at {_text(box)} outside the photo of {width}x{height}")
+
+
+def _area(part: Part) -> int:
+    return (part[2] - part[0]) * (part[3] - part[1])
+
+
+def _text(box: Box) -> str:
+    return "x {0:.0f} to {2:.0f}, y {1:.0f} to {3:.0f}".format(*box)

@@ -1,0 +1,88 @@
+"""Where photos come from: one module a source, and one door to all of them.
+
+Contents: :data:`NAMES`, :class:`Found`, :func:`find`, :func:`read`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ccharmony.errors import SourceError
+from ccharmony.manifest import Photo
+from ccharmony.sources import folder, gehler, nus, plain_photos, release
+from ccharmony.sources.found import Found
+from ccharmony.sources.reading import read
+
+__all__ = ["NAMES", "Found", "find", "read"]
+
+NAMES = ("nus", "gehler", "folder", "photos", "demo")
+"""Names of the sources."""
+
+RELEASED = ("nus", "gehler")
+"""Sources whose photos the published release is made of."""
+
+
+def find(names: Sequence[str], data_dir: Path, release_dir: Path | None = None) -> Found:
+    """Find the photos of several sources.
+
+    Parameters
+    ----------
+    names
+        Some of `NAMES`.
+    data_dir
+        Folder that holds one folder a source.
+    release_dir
+        Clone of the authors' repository. NUS and Gehler photos then bring their published patches, matrices, masks and
+        split along, and those that are not in the release are left out.
+
+    Returns
+    -------
+    Found
+        Photos in the order of `names`, one an id.
+
+    Raises
+    ------
+    SourceError
+        A source is unknown, its folder is missing, or it has no photo; the release is not one.
+    """
+    published = None if release_dir is None else release.read_release(release_dir)
+    parts = [] if published is None else [Found([], published.problems)]
+    for name in dict.fromkeys(names):
+        part = _find_one(name, data_dir, published if name in RELEASED else None)
+        if not part.photos:
+            first = f"; the first problem: {part.problems[0]}" if part.problems else ""
+            raise SourceError(f"{name}: no photo found below {data_dir}{first}")
+        parts.append(part)
+    return _joined(parts)
+
+
+def _find_one(name: str, data_dir: Path, published: release.Release | None) -> Found:
+    only = None if published is None else published.ids
+    if name == "nus":
+        found = nus.find_nus(data_dir, only)
+    elif name == "gehler":
+        found = gehler.find_gehler(data_dir, only)
+    elif name == "folder":
+        found = folder.find_folder(data_dir)
+    elif name == "photos":
+        found = plain_photos.find_photos(data_dir)
+    elif name == "demo":
+        from ccharmony.sources import demo  # here, since it needs colour, which takes a second to import
+
+        scenes = demo.find_demo(data_dir)
+        found = Found(scenes, [], [f"demo: {len(scenes)} photos"])
+    else:
+        raise SourceError(f"source {name!r}, wanted some of {' '.join(NAMES)}")
+    return found if published is None else release.apply(found, published)
+
+
+def _joined(parts: Sequence[Found]) -> Found:
+    """Put the sources together; of two photos with one id the first is kept."""
+    photos: dict[str, Photo] = {}
+    problems = [problem for part in parts for problem in part.problems]
+    for photo in (photo for part in parts for photo in part.photos):
+        kept = photos.setdefault(photo.id, photo)
+        if kept is not photo:
+            problems.append(f"{photo.id}: two photos with one id, {kept.path} is used and {photo.path} is not")
+    return Found(list(photos.values()), problems, [line for part in parts for line in part.summary])

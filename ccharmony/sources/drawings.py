@@ -1,0 +1,166 @@
+"""Masks that are kept as numbers and drawn when they are read: outlines, run lengths.
+
+Both read like a file (:class:`ccharmony.pixels.Readable`), pickle, and are small however large the photo is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony import pixels
+from ccharmony.errors import ImageError
+
+Point = tuple[float, float]
+Ring = tuple[Point, ...]
+Shape = tuple[int, int]
+Bits = npt.NDArray[np.bool_]
+
+_FRACTION_BITS = 4
+_CIRCLE_CORNERS = 128
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A foreground inside closed outlines.
+
+    Attributes
+    ----------
+    source
+        The file it was read from.
+    entry
+        Its place in the file, for messages.
+    shape
+        Height and width of the photo.
+    rings
+        Outlines of x, y in pixels, the top left corner of the photo being 0, 0; together they are the foreground.
+    """
+
+    source: Path
+    entry: str
+    shape: Shape
+    rings: tuple[Ring, ...]
+
+    @property
+    def name(self) -> str:
+        """Return the last part of the name."""
+        return self.entry
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.entry}"
+
+    def read_bytes(self) -> bytes:
+        """Return the mask as a PNG file; raises ImageError where it has no pixel."""
+        return _encoded(self.draw(), self)
+
+    def draw(self) -> Bits:
+        """Return the mask, shape (H, W): pixels whose centers lie in an outline, to a sixteenth of a pixel."""
+        canvas = np.zeros(self.shape, np.uint8)
+        for ring in self.rings:
+            # OpenCV counts from pixel centers, the drawing tools from the photo's corner: half a pixel apart.
+            points = np.rint((np.array(ring, np.float64) - 0.5) * (1 << _FRACTION_BITS)).astype(np.int32)
+            cv2.fillPoly(canvas, [points], 1, shift=_FRACTION_BITS)
+        return canvas.astype(bool)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """A foreground as COCO's run lengths.
+
+    Attributes
+    ----------
+    source, entry
+        As in `Outline`.
+    shape
+        Height and width of the photo.
+    counts
+        Pixels off, on, off, … down the columns, from the left one to the right one.
+    """
+
+    source: Path
+    entry: str
+    shape: Shape
+    counts: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Return the last part of the name."""
+        return self.entry
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.entry}"
+
+    def read_bytes(self) -> bytes:
+        """Return the mask as a PNG file; raises ImageError where it has no pixel, or the runs do not fill the photo."""
+        return _encoded(self.draw(), self)
+
+    def draw(self) -> Bits:
+        """Return the mask, shape (H, W); raises ImageError where the runs do not fill the photo."""
+        height, width = self.shape
+        if sum(self.counts) != height * width or min(self.counts, default=0) < 0:
+            raise ImageError(f"{self}: runs over {sum(self.counts)} pixels, its photo has {height * width}")
+        on = np.arange(len(self.counts)) % 2 == 1
+        return np.repeat(on, self.counts).reshape(width, height).T
+
+
+def _encoded(mask: Bits, drawing: Outline | Runs) -> bytes:
+    if not mask.any():
+        raise ImageError(f"{drawing}: no pixel of it lies in the photo of {drawing.shape[1]}x{drawing.shape[0]}")
+    return pixels.encode_mask(mask)
+
+
+def rectangle(points: Sequence[Point]) -> Ring:
+    """Return the outline of the upright rectangle around points."""
+    x0, y0 = np.min(points, axis=0).tolist()
+    x1, y1 = np.max(points, axis=0).tolist()
+    return (x0, y0), (x1, y0), (x1, y1), (x0, y1)
+
+
+def circle(center: Point, edge: Point) -> Ring:
+    """Return the outline of the circle around `center` through `edge`, as a polygon of 128 corners."""
+    radius = math.dist(center, edge)
+    angles = np.linspace(0, 2 * np.pi, _CIRCLE_CORNERS, endpoint=False)
+    ring = np.stack([center[0] + radius * np.cos(angles), center[1] + radius * np.sin(angles)], axis=1)
+    return tuple((float(x), float(y)) for x, y in ring)
+
+
+def unpack_counts(text: str) -> tuple[int, ...]:
+    """Return the run lengths in COCO's compressed string.
+
+    Each number is written in groups of five bits, the lowest first, in the characters from ``0`` on; a sixth bit says
+    that more groups follow, the highest bit of the last group is the sign. From the fourth number on, the difference to
+    the number two places before is written.
+
+    Raises
+    ------
+    ValueError
+        The string ends within a number or has a character outside the code.
+
+    Examples
+    --------
+    >>> unpack_counts("62h0")
+    (6, 2, 24)
+    """
+    counts: list[int] = []
+    value, shift = 0, 0
+    for character in text:
+        code = ord(character) - 48
+        if not 0 <= code < 64:
+            raise ValueError(f"character {character!r} in run lengths")
+        value |= (code & 0x1F) << shift
+        shift += 5
+        if code & 0x20:
+            continue
+        if code & 0x10:
+            value -= 1 << shift
+        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+        value, shift = 0, 0
+    if shift:
+        raise ValueError("run lengths that end within a number")
+    return tuple(counts)

@@ -1,0 +1,162 @@
+"""Photos of one's own.
+
+::
+
+    DATA/photos/        pictures (JPEG, PNG, TIFF, WebP, HEIC) or camera raw files, in folders of any depth
+    DATA/masks/         <photo>_<letter>.png, or a LabelMe JSON a photo, or one COCO JSON
+    DATA/checkers.csv   optional: photo,x1,y1,x2,y2,x3,y3,x4,y4
+
+The corners of ``checkers.csv`` lie next to dark skin, bluish green, black and white, in pixels of the upright photo;
+they win over any detection. ``DATA/folder`` may stand for ``DATA``.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ccharmony import catalog, crop
+from ccharmony.errors import CcharmonyError, CheckerError, SourceError
+from ccharmony.manifest import Chart, Photo
+from ccharmony.sources import json_masks, masks, reading, tree
+from ccharmony.sources.found import Found
+
+PHOTOS = "photos"
+CHECKERS = "checkers.csv"
+COLUMNS = ("photo", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4")
+
+
+def find_folder(data_dir: Path) -> Found:
+    """Find photos, masks and hand-drawn chart corners in a folder of one's own.
+
+    Parameters
+    ----------
+    data_dir
+        Folder that holds ``photos/`` (or ``folder/photos/``).
+
+    Returns
+    -------
+    Found
+        Photos under the bare names of their files. Their chart is known where ``checkers.csv`` tells it.
+
+    Raises
+    ------
+    SourceError
+        There is no folder ``photos``.
+    """
+    root = find_root(data_dir, "folder", PHOTOS)
+    photos, problems, summary = _find_pictures(root)
+    corners, bad_rows = _read_checkers(root / CHECKERS, photos)
+    drawn, strange = find_all_masks(root, photos)
+    rows = []
+    for name, path in photos.items():
+        row = Photo(name, "folder", "unknown", path, masks=drawn.get(name, {}))
+        try:
+            rows.append(_with_chart(row, corners[name]) if name in corners else row)
+        except CcharmonyError as error:
+            problems.append(f"{path}: {error}")
+    counts = f"{sum(bool(row.masks) for row in rows)} with masks, {len(corners)} with corners in {CHECKERS}"
+    return Found(rows, problems + bad_rows + strange, [f"folder: {len(rows)} photos, {counts}", *summary])
+
+
+def find_root(data_dir: Path, name: str, inside: str) -> Path:
+    """Return the folder that holds the folder `inside`: ``data_dir`` or ``data_dir/name``.
+
+    Raises
+    ------
+    SourceError
+        Neither does.
+    """
+    if not data_dir.is_dir():
+        raise SourceError(f"{data_dir}: no such folder, wanted the one that holds {inside}/")
+    for root in (data_dir, data_dir / name):
+        if (root / inside).is_dir():
+            return root
+    raise SourceError(f"{data_dir}: no folder {inside}, wanted {data_dir / inside} or {data_dir / name / inside}")
+
+
+def find_all_masks(root: Path, photos: dict[str, Path]) -> tuple[masks.Masks, list[str]]:
+    """Find the masks of photos: pictures first, then what LabelMe and COCO files draw under letters of their own."""
+    if not (root / tree.MASKS).is_dir():
+        return {}, []
+    files = tree.files_below(root / tree.MASKS)
+    found, problems = masks.find_masks(root, files, photos)
+    drawn, more = json_masks.find_drawings(files, photos)
+    for photo, drawings in drawn.items():
+        if photo in found:
+            more.append(f"{photo}: has mask pictures, its {len(drawings)} drawn masks are not used")
+        else:
+            found[photo] = dict(zip(masks.letters(len(drawings)), drawings, strict=True))
+    return found, problems + more
+
+
+def _find_pictures(root: Path) -> tuple[dict[str, Path], list[str], list[str]]:
+    """Return photos by id, problems, and how many came both as picture and as raw file (the picture is used)."""
+    suffixes = catalog.read_source("folder").suffixes
+    found: dict[str, list[Path]] = {}
+    names: dict[str, str] = {}
+    for path in tree.files_below(root / PHOTOS):
+        if path.suffix.lower() in suffixes["rendered"] or reading.is_raw(path.suffix):
+            name = tree.normal(path.stem)
+            found.setdefault(names.setdefault(name.casefold(), name), []).append(path)
+    duplicates = tree.Duplicates()
+    photos, both = {}, 0
+    for name, paths in sorted(found.items()):
+        pictures = [path for path in paths if not reading.is_raw(path.suffix)]
+        photos[name] = duplicates.first(name, pictures or paths)
+        both += 0 < len(pictures) < len(paths)
+    summary = [f"folder: {both} photos are there as raw file too; the picture is used"] if both else []
+    return photos, duplicates.problems, summary
+
+
+def _with_chart(row: Photo, corners: list[float]) -> Photo:
+    """Add corners by hand; they must be in the photo."""
+    points = np.array(corners).reshape(4, 2)
+    box = crop.bounding_box(points)
+    crop.largest_without(box, reading.read_size(row))
+    return dataclasses.replace(row, chart=Chart(box, points))
+
+
+def _read_checkers(path: Path, photos: dict[str, Path]) -> tuple[dict[str, list[float]], list[str]]:
+    """Read corners by photo; a row that cannot be used is a problem, and the photo's chart is then searched for."""
+    if not path.is_file():
+        return {}, []
+    ids = {tree.normal(name).casefold(): name for name in photos}
+    corners: dict[str, list[float]] = {}
+    problems = []
+    for number, row in enumerate(_rows(path), start=1):
+        if not row or tuple(cell.strip().lower() for cell in row) == COLUMNS:
+            continue
+        try:
+            name, numbers = _parse(row, ids)
+            if name in corners:
+                raise CheckerError(f"a second row of {name}")
+            corners[name] = numbers
+        except CheckerError as error:
+            problems.append(f"{path} line {number}: {error}")
+    return corners, problems
+
+
+def _rows(path: Path) -> list[list[str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{path}: cannot be read ({error})") from error
+
+
+def _parse(row: Sequence[str], ids: dict[str, str]) -> tuple[str, list[float]]:
+    if len(row) != len(COLUMNS):
+        raise CheckerError(f"{len(row)} cells, wanted {','.join(COLUMNS)}")
+    named = tree.normal(row[0].strip()).casefold()
+    name = ids.get(named) or ids.get(named.rpartition(".")[0])
+    if name is None:
+        raise CheckerError(f"no photo {row[0]!r}")
+    try:
+        return name, [float(cell) for cell in row[1:]]
+    except ValueError as error:
+        raise CheckerError(f"{error}, wanted eight numbers") from error

@@ -1,0 +1,47 @@
+"""What a source hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from ccharmony.catalog import Source
+from ccharmony.manifest import Photo
+
+
+@dataclass(frozen=True)
+class Found:
+    """The photos of one or more sources, and what there is to say about them.
+
+    Attributes
+    ----------
+    photos
+        In the order of their ids, source by source.
+    problems
+        One line for each photo or file that cannot be used.
+    summary
+        What was found and what is missing, such as ``nus: 5 of 259 Canon1DsMkIII photos``.
+    """
+
+    photos: list[Photo] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    summary: list[str] = field(default_factory=list)
+
+
+def count_cameras(source: Source, photos: list[Photo]) -> list[str]:
+    """Return a line for each camera of the source that has photos, and one that names the cameras without."""
+    counts = {camera: sum(photo.camera == camera.name for photo in photos) for camera in source.cameras}
+    lines = [f"{source.name}: {n} of {camera.photos} {camera.name} photos" for camera, n in counts.items() if n]
+    absent = [camera.name for camera, count in counts.items() if not count]
+    if absent:
+        page = f" (to be had from {source.page})" if source.page else ""
+        lines.append(f"{source.name}: no photos of {', '.join(absent)}{page}")
+    return lines
+
+
+def leave_out(names: Iterable[str], only: Collection[str] | None, source: str) -> tuple[list[str], list[str]]:
+    """Return the ids that are wanted, in order, and a line with the number of the others; None wants all of them."""
+    every = sorted(names)
+    wanted = [name for name in every if only is None or name in only]
+    others = len(every) - len(wanted)
+    return wanted, [f"{source}: {others} photos that are not in the release are left out"] if others else []

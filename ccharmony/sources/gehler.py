@@ -1,0 +1,173 @@
+"""The Gehler photos: the small 8-bit renderings where they are, else Shi's linear pictures.
+
+``<id>_macbeth.txt`` holds the chart in pixels of the raw picture: a header ``W H`` (missing in 22 of 592 files), four
+corners (dark skin, bluish green, white, black), and four corners for each of the 24 patches in chart order. All is
+divided by the header's width over the photo's, for both axes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony import catalog, crop, pixels
+from ccharmony.catalog import Camera, Source
+from ccharmony.errors import CcharmonyError, CheckerError
+from ccharmony.manifest import Chart, Photo
+from ccharmony.photo import Rendering
+from ccharmony.pixels import Readable
+from ccharmony.sources import masks, tree
+from ccharmony.sources.found import Found, count_cameras, leave_out
+
+Float = npt.NDArray[np.float64]
+
+_COORDINATES = re.compile(r"(.+)_macbeth\.txt", re.IGNORECASE)
+_CORNERS = 4
+_PATCHES = 24
+_SMALL = 0.35
+"""Width over the raw picture's below which a PNG or TIFF of 8 bits is a rendering (a fifth), not linear (a half)."""
+
+
+@dataclass
+class _Group:
+    """The files of one photo: pictures that are display-referred, pictures that are linear, and its coordinates."""
+
+    camera: Camera
+    rendered: list[Path] = field(default_factory=list)
+    linear: list[Path] = field(default_factory=list)
+    coordinates: Path | None = None
+
+
+def find_gehler(data_dir: Path, only: Collection[str] | None = None) -> Found:
+    """Find the Gehler photos below ``data_dir/gehler``.
+
+    Parameters
+    ----------
+    data_dir
+        Folder that holds the folder ``gehler``.
+    only
+        Ids to look for; None for all.
+
+    Returns
+    -------
+    Found
+        Photos with corners and patch quads of their chart, and with masks of one's own. Photos without coordinates have
+        no chart and have to be searched for it; photos whose coordinates are broken are problems.
+
+    Raises
+    ------
+    SourceError
+        The folder is missing.
+    """
+    source = catalog.read_source("gehler")
+    folder = tree.source_folder(data_dir, "gehler")
+    files = tree.files_below(folder)
+    groups, problems = _group(files, folder, source)
+    drawn, strange = masks.find_masks(folder, files, groups)
+    wanted, summary = leave_out(groups, only, "gehler")
+    duplicates = tree.Duplicates()
+    photos = []
+    for name in wanted:
+        try:
+            photos.append(_photo(name, groups[name], duplicates, drawn.get(name, {})))
+        except CcharmonyError as error:
+            problems.append(str(error))
+    return Found(photos, problems + strange + duplicates.problems, count_cameras(source, photos) + summary)
+
+
+def read_chart(path: Path, shape: tuple[int, int], raw_size: tuple[int, int]) -> Chart:
+    """Read a chart's coordinates and scale them to a photo.
+
+    Parameters
+    ----------
+    path
+        ``<id>_macbeth.txt``.
+    shape
+        Height and width of the photo.
+    raw_size
+        Width and height, lying down, of the camera's raw picture; it stands in for a missing header.
+
+    Raises
+    ------
+    CheckerError
+        There are not four corners and 24 patches of four, a number is missing, or the chart lies outside the photo.
+    """
+    rows = tree.read_rows(path)
+    if any(len(row) != 2 for row in rows):
+        raise CheckerError(f"{path}: a row of {next(len(row) for row in rows if len(row) != 2)} numbers, wanted x y")
+    has_header = len(rows) % 4 == 1
+    points = np.array(rows[has_header:], np.float64).reshape(-1, 2)
+    if len(points) != _CORNERS + 4 * _PATCHES:
+        patches = max(0, len(points) - _CORNERS) / 4
+        raise CheckerError(f"{path}: {patches:g} patches, a checker has 24 of four corners")
+    width = rows[0][0] if has_header else _raw_width(shape, raw_size)
+    return _chart(points * (shape[1] / width), shape, path)
+
+
+def _raw_width(shape: tuple[int, int], raw_size: tuple[int, int]) -> int:
+    """Width of the raw picture that stands or lies as the photo does."""
+    return max(raw_size) if shape[1] >= shape[0] else min(raw_size)
+
+
+def _chart(points: Float, shape: tuple[int, int], path: Path) -> Chart:
+    """Make a chart of 4 + 96 points in pixels of the photo; the file's last two corners change places."""
+    dark_skin, bluish_green, white, black = points[:_CORNERS]
+    try:
+        box = crop.bounding_box(points[:_CORNERS])
+        crop.largest_without(box, shape)
+    except CheckerError as error:
+        raise CheckerError(f"{path}: {error}") from error
+    return Chart(box, np.array([dark_skin, bluish_green, black, white]), points[_CORNERS:].reshape(_PATCHES, 4, 2))
+
+
+def _group(files: Sequence[Path], folder: Path, source: Source) -> tuple[dict[str, _Group], list[str]]:
+    """Sort the files by photo; what has no picture is left out, and a picture that cannot be read is a problem."""
+    groups: dict[str, _Group] = {}
+    problems = []
+    pictures = {suffix for suffixes in source.suffixes.values() for suffix in suffixes}
+    for path in files:
+        beside = _COORDINATES.fullmatch(path.name)
+        known = source.identify(beside[1] if beside else path.stem)
+        if known is None or tree.in_masks(path, folder) or not (beside or path.suffix.lower() in pictures):
+            continue
+        group = groups.setdefault(known[0], _Group(known[1]))
+        try:
+            if beside:
+                group.coordinates = group.coordinates or path
+            elif _is_linear(path, group.camera, source):
+                group.linear.append(path)
+            else:
+                group.rendered.append(path)
+        except CcharmonyError as error:
+            problems.append(str(error))
+    return {name: group for name, group in groups.items() if group.rendered or group.linear}, problems
+
+
+def _is_linear(path: Path, camera: Camera, source: Source) -> bool:
+    """Tell a linear picture from a rendering: 16 bits, or 8 bits at about half the raw picture's width."""
+    if path.suffix.lower() not in source.suffixes["linear"]:
+        return False
+    longest = max(pixels.image_size(path))
+    return pixels.bit_depth(path) == 16 or longest > _SMALL * max(camera.raw_size or camera.linear_size)
+
+
+def _photo(name: str, group: _Group, duplicates: tree.Duplicates, drawn: Mapping[str, Readable]) -> Photo:
+    path = duplicates.first(name, group.rendered or group.linear)
+    rendering = None if group.rendered else _rendering(path, group.camera)
+    shape = pixels.image_size(path, orient=rendering is None)
+    chart = None
+    if group.coordinates:
+        chart = read_chart(group.coordinates, shape, group.camera.raw_size or group.camera.linear_size)
+    return Photo(name, "gehler", group.camera.name, path, chart=chart, masks=drawn, rendering=rendering)
+
+
+def _rendering(path: Path, camera: Camera) -> Rendering:
+    """Return how Shi's counts are rendered; an 8-bit copy was scaled to its full range, black level taken off."""
+    eight_bits = pixels.bit_depth(path) == 8
+    black, saturation = (0.0, 255.0) if eight_bits else (camera.black, camera.saturation)
+    return Rendering(black, saturation, camera.daylight_balance, camera.camera_matrix)

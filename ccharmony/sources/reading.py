@@ -1,0 +1,44 @@
+"""From a photo's row to its pixels: rendered from linear counts, developed from a raw file, or read as it is."""
+
+from __future__ import annotations
+
+from ccharmony import catalog, photo, pixels
+from ccharmony.manifest import Photo
+from ccharmony.pixels import UInt8
+
+
+def read(source: Photo) -> UInt8:
+    """Read a photo as its source says it has to be read.
+
+    Parameters
+    ----------
+    source
+        The photo's row: its path, its rendering if it is linear, and whether its orientation can be trusted.
+
+    Returns
+    -------
+    UInt8
+        Image (H, W, 3), RGB, sRGB-encoded, upright.
+
+    Raises
+    ------
+    ImageError
+        The file is missing, damaged, or not a photo.
+    """
+    if source.rendering is not None:
+        return photo.render_linear(pixels.read_linear(source.path), source.rendering)
+    if is_raw(source.path.suffix):
+        return photo.read_raw(source.path)
+    return pixels.read_image(source.path, orient=source.orient)
+
+
+def read_size(source: Photo) -> tuple[int, int]:
+    """Return (height, width) of a photo as `read` gives it, from the file's header alone; raises ImageError."""
+    if is_raw(source.path.suffix):
+        return photo.raw_size(source.path)
+    return pixels.image_size(source.path, orient=source.orient and source.rendering is None)
+
+
+def is_raw(suffix: str) -> bool:
+    """Tell whether a file suffix is that of a camera's raw file."""
+    return suffix.lower() in catalog.read_source("folder").suffixes["raw"]
