@@ -248,10 +248,10 @@ def _check_digest(path: Path) -> None:
 
 
 def _some(names: list[str]) -> str:
-    """Write all names where they are few, else how many and the first three."""
-    if len(names) <= 3:
+    """Write all names where they are few, else how many and the first eight."""
+    if len(names) <= 8:
         return ", ".join(names) or "nothing"
-    return f"{len(names)} names ({', '.join(names[:3])}, …)"
+    return f"{len(names)} names ({', '.join(names[:8])}, …)"
 
 
 def _first_line(error: Exception) -> str:
