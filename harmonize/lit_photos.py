@@ -26,6 +26,7 @@ from harmonize.lights import Lights
 from harmonize.photos import PhotoMemory, PhotoPaths, read_photo
 
 UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
 
 CANDIDATES = 4
 """Lights tried for one sample; with the release's lights fewer than 1 % of the samples find none that will do."""
@@ -153,14 +154,10 @@ class HeldPairs:
 
     def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:  # noqa: ARG002 - the same every epoch
         """Return whole pairs, size x size pixels."""
-        pairs = [self.pairs[index] for index in indices]
-        cut = [
-            [augment.cut(part, augment.whole(*part.shape[:2]), size) for part in (pair.composite, pair.mask, pair.real)]
-            for pair in pairs
-        ]
+        cut = [_cut_whole(self.pairs[index], size) for index in indices]
         composite, mask, real = (torch.from_numpy(np.stack(part)) for part in zip(*cut, strict=True))
-        names = tuple(pair.name for pair in pairs)
-        return Batch(batches.to_unit(composite), mask[:, None].float() / 255, batches.to_unit(real), names)
+        names = tuple(self.pairs[index].name for index in indices)
+        return Batch(batches.to_unit(composite), mask[:, None], batches.to_unit(real), names)
 
     def write(self, root: Path, split: str = "test") -> None:
         """Write the pairs as PNG in iHarmony4's layout, with their list; raises OutputError."""
@@ -191,6 +188,13 @@ def _hold(paths: PhotoPaths, held: Lights, each: int) -> Iterator[HeldPair]:
             given += 1
             levels = (lights.paste(photo, lit, inside)[0] * 255).round().to(torch.uint8)
             yield HeldPair(f"{paths.id}_a_{given}", levels.permute(1, 2, 0).contiguous().numpy(), mask, image)
+
+
+def _cut_whole(pair: HeldPair, size: int) -> tuple[UInt8, Float32, UInt8]:
+    """Resize a pair as a stored one is: pictures in 8 bits, the mask in floats."""
+    whole = augment.whole(*pair.mask.shape)
+    mask = augment.cut(pair.mask.astype(np.float32) / np.float32(255), whole, size)
+    return augment.cut(pair.composite, whole, size), mask, augment.cut(pair.real, whole, size)
 
 
 def _make_folder(path: Path) -> None:
