@@ -8,14 +8,14 @@ Every photo that does not arrive as a finished picture goes through this one ren
    constant of the camera and never taken from the photo. Clipping after the balance makes blown highlights white
    instead of magenta;
 3. multiply by the camera matrix (balanced camera color → linear sRGB), where one is known;
-4. expose: the 99th percentile of the brightest channel, over the pixels that are not clipped, goes to 0.8. The
-   exposure only ever brightens, so that what is blown stays white;
+4. expose: the 99th percentile of the brightest channel, over the pixels that are not clipped, goes to 0.8. Metering
+   only ever brightens, so that what is blown stays white; an exposure compensation comes on top;
 5. clip to [0, 1], apply the sRGB curve, round to 8 bits.
 
 Contents
 --------
 - :class:`Rendering`: the constants of a camera that steps 1 to 3 need.
-- :func:`render_linear`: the rendering.
+- :func:`render_linear`: the rendering; :func:`meter`: the factor of its step 4.
 - :func:`daylight_constants`: balance and camera matrix from a camera's published XYZ → camera matrix.
 
 References
@@ -77,6 +77,8 @@ class Rendering:
     camera_matrix
         Rows of the (3, 3) matrix from balanced camera color to linear sRGB; each row sums to 1, so that gray stays
         gray. ``None`` takes camera color for sRGB: colors are then duller than they were.
+    compensation
+        Stops that the photo is made brighter (or, if negative, darker) than metered.
 
     Raises
     ------
@@ -94,11 +96,14 @@ class Rendering:
     saturation: float = 65535.0
     balance: Triple | None = None
     camera_matrix: Matrix | None = None
+    compensation: float = 0.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.black) and math.isfinite(self.saturation) and self.saturation > self.black):
             found = f"black {self.black}, saturation {self.saturation}"
             raise SettingsError(f"rendering: {found}, wanted black below saturation")
+        if not math.isfinite(self.compensation):
+            raise SettingsError(f"rendering: compensation {self.compensation}, wanted a number of stops")
         if self.balance is not None:
             object.__setattr__(self, "balance", _checked_balance(self.balance))
         if self.camera_matrix is not None:
@@ -166,7 +171,7 @@ def daylight_constants(xyz_to_camera: npt.ArrayLike) -> tuple[Triple, Matrix]:
     return balance, _checked_matrix(np.linalg.inv(srgb_to_camera / white[:, None]))
 
 
-def render_linear(linear: Linear, rendering: Rendering) -> Image:
+def render_linear(linear: Linear, rendering: Rendering, gain: float | None = None) -> Image:
     """Render linear camera counts to sRGB, keeping the cast of the light (the steps are at the top of this file).
 
     Parameters
@@ -175,6 +180,8 @@ def render_linear(linear: Linear, rendering: Rendering) -> Image:
         Camera counts, shape (H, W, 3), RGB, integers or floats; proportional to light above `rendering.black`.
     rendering
         The camera's constants.
+    gain
+        Factor of step 4; ``None`` meters the photo.
 
     Returns
     -------
@@ -187,16 +194,33 @@ def render_linear(linear: Linear, rendering: Rendering) -> Image:
     ImageError
         The input is not (H, W, 3), is empty, or holds NaN or infinite values.
     """
+    _check_counts(linear)
+    to_linear_srgb = _camera_to_srgb(rendering)
+    factor = meter(linear, rendering) if gain is None else gain
+    image = np.empty(linear.shape, dtype=np.uint8)
+    for rows in _strips(linear.shape[0], linear.shape[1]):
+        image[rows] = _encode(to_linear_srgb(linear[rows]), factor)
+    return image
+
+
+def meter(linear: Linear, rendering: Rendering) -> float:
+    """Return the factor that exposes a photo: the metered one, in [1, :data:`MAX_GAIN`], times the compensation.
+
+    Parameters and errors are those of :func:`render_linear`.
+    """
+    _check_counts(linear)
+    brightest = _camera_to_srgb(rendering)(_thinned(linear)).max(axis=-1)
+    unclipped = brightest[brightest < _CLIPPED]
+    metered = float(np.percentile(unclipped, EXPOSURE_PERCENTILE)) if unclipped.size else 1.0
+    gain = min(max(EXPOSURE_TARGET / max(metered, 1e-9), 1.0), MAX_GAIN)
+    return gain * float(2.0**rendering.compensation)
+
+
+def _check_counts(linear: Linear) -> None:
     if linear.ndim != 3 or linear.shape[2] != 3 or 0 in linear.shape:
         raise ImageError(f"linear photo of shape {linear.shape}, wanted (height, width, 3)")
     if np.issubdtype(linear.dtype, np.floating) and not np.isfinite(linear).all():
         raise ImageError("linear photo holds NaN or infinite values, wanted finite counts")
-    to_linear_srgb = _camera_to_srgb(rendering)
-    gain = _exposure(to_linear_srgb(_thinned(linear)))
-    image = np.empty(linear.shape, dtype=np.uint8)
-    for rows in _strips(linear.shape[0], linear.shape[1]):
-        image[rows] = _encode(to_linear_srgb(linear[rows]), gain)
-    return image
 
 
 def _camera_to_srgb(rendering: Rendering) -> Callable[[Linear], Floats]:
@@ -211,14 +235,6 @@ def _camera_to_srgb(rendering: Rendering) -> Callable[[Linear], Floats]:
         return srgb
 
     return convert
-
-
-def _exposure(linear_srgb: Floats) -> float:
-    """Step 4: the factor, in [1, MAX_GAIN], that brings the metered percentile to its target."""
-    brightest = linear_srgb.max(axis=-1)
-    unclipped = brightest[brightest < _CLIPPED]
-    metered = float(np.percentile(unclipped, EXPOSURE_PERCENTILE)) if unclipped.size else 1.0
-    return float(np.clip(EXPOSURE_TARGET / max(metered, 1e-9), 1.0, MAX_GAIN))
 
 
 def _encode(linear_srgb: Floats, gain: float) -> Image:
