@@ -178,6 +178,33 @@ def read_mask(path: Readable, *, shape: tuple[int, int] | None = None) -> Float3
     return (values / np.float32(whole)).astype(np.float32, copy=False)
 
 
+def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
+    """Read a foreground with its own transparency.
+
+    Parameters
+    ----------
+    path
+        PNG, WebP or TIFF with an alpha channel that is not premultiplied, 8 or 16 bits.
+
+    Returns
+    -------
+    tuple[UInt8, Float32]
+        Image (H, W, 3), RGB in [0, 255], and opacity (H, W) in [0, 1].
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read or has no alpha channel.
+    """
+    data = _read_bytes(path)
+    _read_header(data, path, MAX_PIXELS)
+    values = _decode(data, cv2.IMREAD_UNCHANGED, path)
+    if values.ndim != 3 or values.shape[2] != 4:
+        raise ImageError(f"{path}: no alpha channel, a cut-out needs one to say what is foreground")
+    opacity = (values[..., 3] / np.float32(np.iinfo(values.dtype).max)).astype(np.float32, copy=False)
+    return _to_8_bits(np.ascontiguousarray(values[..., 2::-1])), opacity
+
+
 def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:
     """Return (height, width) of a picture, upright where `orient`, from its header alone.
 
@@ -236,8 +263,10 @@ def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
 
 def encode_mask(mask: npt.NDArray[np.generic]) -> bytes:
     """Return a mask (H, W), boolean or in [0, 1], as a PNG of one bit a pixel if it is hard, of eight if soft."""
+    if mask.dtype == np.bool_:
+        return _encode(mask.astype(np.uint8) * np.uint8(255), ".png", [cv2.IMWRITE_PNG_BILEVEL, 1])
     levels = np.rint(np.asarray(mask, np.float32) * 255).astype(np.uint8)
-    hard = bool(np.isin(levels[levels > 0], 255).all())
+    hard = bool(((levels == 0) | (levels == 255)).all())
     return _encode(levels, ".png", [cv2.IMWRITE_PNG_BILEVEL, 1] if hard else [])
 
 

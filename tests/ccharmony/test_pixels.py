@@ -185,3 +185,20 @@ def test_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypat
 def test_unknown_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"\.xyz: not a format to write"):
         pixels.write_image(tmp_path / "a.xyz", picture())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_cutout_comes_with_its_opacity(tmp_path: Path, suffix: str) -> None:
+    alpha = np.linspace(0, 255, 24 * 40).reshape(24, 40).astype(np.uint8)
+    path = tmp_path / f"cut{suffix}"
+    Image.fromarray(np.dstack([picture(), alpha])).save(path)
+    image, opacity = pixels.read_cutout(path)
+    np.testing.assert_array_equal(image, picture())
+    np.testing.assert_allclose(opacity, alpha / 255.0, atol=1e-7)
+
+
+def test_cutout_without_alpha_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plain.png"
+    pixels.write_image(path, picture())
+    with pytest.raises(ImageError, match=r"plain\.png: no alpha channel, a cut-out needs one"):
+        pixels.read_cutout(path)
