@@ -19,7 +19,7 @@ from ccharmony import crop, donors, pixels, transfer
 from ccharmony.errors import CcharmonyError, ImageError, SettingsError
 from ccharmony.layout import COMPOSITES, MASKS, REALS
 from ccharmony.manifest import Box, Pair, Photo, Split
-from ccharmony.pixels import Float32, UInt8
+from ccharmony.pixels import UInt8
 from ccharmony.sources import release
 from ccharmony.store import FitRecord
 
@@ -151,10 +151,12 @@ def make_pairs(
     """
     result = PhotoPairs()
     window = crop.largest_without(light.box, image.shape[:2]) if light.box else (0, 0, *image.shape[1::-1])
+    shape = image.shape[:2]
     scene = _prepare(image, window, settings)
+    del image  # the crop is a copy, and a photo of 24 MP takes 72 MB
     for letter, source in sorted(photo.masks.items()):
         try:
-            mask, note = _read_foreground(source, image.shape[:2], window, settings)
+            mask, note = _read_foreground(source, shape, window, settings)
             _make_composites(_Job(photo, letter, scene, mask, note, light, settings, out, stop), result)
         except ImageError as error:
             result.problems.append(f"{photo.id}_{letter}: {error}")
@@ -165,10 +167,11 @@ def make_pairs(
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """The picture as the dataset will hold it, and its bytes."""
+    """The picture as the dataset will hold it, its bytes, and their hash."""
 
     image: UInt8
     encoded: bytes
+    sha256: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +181,7 @@ class _Job:
     photo: Photo
     letter: str
     scene: _Scene
-    mask: Float32
+    mask: transfer.Mask
     note: str
     light: PhotoLight
     settings: PairSettings
@@ -194,12 +197,13 @@ def _prepare(image: UInt8, window: tuple[int, int, int, int], settings: PairSett
     x0, y0, x1, y1 = window
     part = image[y0:y1, x0:x1] if settings.crop else image
     part = np.ascontiguousarray(_shrink(part, settings.size))
-    return _Scene(part, pixels.encode(part, settings.suffix, settings.quality))
+    encoded = pixels.encode(part, settings.suffix, settings.quality)
+    return _Scene(part, encoded, _sha256(encoded))
 
 
 def _read_foreground(
     source: pixels.Readable, shape: tuple[int, ...], window: tuple[int, int, int, int], settings: PairSettings
-) -> tuple[Float32, str]:
+) -> tuple[transfer.Mask, str]:
     """Read a mask of the photo or of its crop, and return it as the dataset will hold it, with a note."""
     x0, y0, x1, y1 = window
     mask, note = pixels.read_mask(source), ""
@@ -210,7 +214,7 @@ def _read_foreground(
         if not settings.crop:
             mask = np.pad(mask, ((y0, shape[0] - y1), (x0, shape[1] - x1)))
     mask = _shrink(mask, settings.size)
-    return (mask if settings.soft else (mask >= 0.5).astype(np.float32)), note
+    return (mask if settings.soft else mask >= 0.5), note
 
 
 def _shrink(picture: Any, size: int) -> Any:
@@ -240,13 +244,14 @@ def _make_composites(job: _Job, result: PhotoPairs) -> None:
     if not choice.donors:
         return
     mask_bytes = pixels.encode_mask(job.mask)
+    mask_sha256 = _sha256(mask_bytes)
     pixels.write_bytes(job.out / MASKS / f"{job.name}.png", mask_bytes)
     try:
         for count, (donor, change) in enumerate(zip(choice.donors, choice.delta_e, strict=True), start=1):
             relit = transfer.relight(foreground, candidates[donor])
             transfer.paste_into(job.scene.image, foreground, relit)
             composite = _write_composite(job, count)
-            result.pairs.append(_row(job, composite, donor, relit.clipped_share, change, count, mask_bytes))
+            result.pairs.append(_row(job, composite, donor, relit.clipped_share, change, count, mask_sha256))
     finally:
         transfer.restore(job.scene.image, foreground)
 
@@ -259,7 +264,7 @@ def _write_composite(job: _Job, count: int) -> bytes:
     return data
 
 
-def _row(job: _Job, composite: bytes, donor: str, clipped: float, change: float, count: int, mask: bytes) -> Pair:
+def _row(job: _Job, composite: bytes, donor: str, clipped: float, change: float, count: int, mask_sha256: str) -> Pair:
     own = job.light.own
     return Pair(
         composite=f"{COMPOSITES}/{job.name}_{count}{job.settings.suffix}",
@@ -276,10 +281,14 @@ def _row(job: _Job, composite: bytes, donor: str, clipped: float, change: float,
         clipped_share=clipped,
         delta_e=change,
         note=job.note,
-        composite_sha256=hashlib.sha256(composite).hexdigest(),
-        mask_sha256=hashlib.sha256(mask).hexdigest(),
-        real_sha256=hashlib.sha256(job.scene.encoded).hexdigest(),
+        composite_sha256=_sha256(composite),
+        mask_sha256=mask_sha256,
+        real_sha256=job.scene.sha256,
     )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _describe_shortage(name: str, choice: donors.Choice, wanted: int, candidates: int) -> str:

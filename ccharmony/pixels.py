@@ -184,7 +184,7 @@ def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
     Parameters
     ----------
     path
-        PNG, WebP or TIFF with an alpha channel that is not premultiplied, 8 or 16 bits.
+        PNG or WebP with an alpha channel. Not TIFF: OpenCV multiplies its colors by the alpha when it reads them.
 
     Returns
     -------
@@ -194,15 +194,17 @@ def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
     Raises
     ------
     ImageError
-        The file cannot be read or has no alpha channel.
+        The file cannot be read, is of another format or has no alpha channel.
     """
     data = _read_bytes(path)
-    _read_header(data, path, MAX_PIXELS)
+    if (kind := _read_header(data, path, MAX_PIXELS).format) not in ("PNG", "WEBP"):
+        raise ImageError(f"{path}: {kind}, a cut-out is read from PNG or WebP")
     values = _decode(data, cv2.IMREAD_UNCHANGED, path)
     if values.ndim != 3 or values.shape[2] != 4:
         raise ImageError(f"{path}: no alpha channel, a cut-out needs one to say what is foreground")
     opacity = (values[..., 3] / np.float32(np.iinfo(values.dtype).max)).astype(np.float32, copy=False)
-    return _to_8_bits(np.ascontiguousarray(values[..., 2::-1])), opacity
+    image = _to_8_bits(values)[..., 2::-1]
+    return np.ascontiguousarray(image), opacity
 
 
 def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from ccharmony.errors import ImageError
 from ccharmony.pixels import Float32, UInt8
 
 Arithmetic = Literal["float", "published"]
+Mask = npt.NDArray[np.bool_] | Float32
 
 STRIP = 16_384
 """Pixels a strip: its eleven terms in single precision, 0.7 MB, stay in a core's cache."""
@@ -75,7 +76,7 @@ class Relit:
     clipped_share: float
 
 
-def take(image: UInt8, mask: Float32, to_standard: npt.ArrayLike, arithmetic: Arithmetic = "float") -> Foreground:
+def take(image: UInt8, mask: Mask, to_standard: npt.ArrayLike, arithmetic: Arithmetic = "float") -> Foreground:
     """Take the masked pixels of a photo to standard colors.
 
     Parameters
@@ -83,7 +84,7 @@ def take(image: UInt8, mask: Float32, to_standard: npt.ArrayLike, arithmetic: Ar
     image
         Photo (H, W, 3).
     mask
-        Mask (H, W), in [0, 1].
+        Mask (H, W), boolean or in [0, 1].
     to_standard
         T_a on [0, 1], shape (3, 11).
     arithmetic
@@ -99,10 +100,12 @@ def take(image: UInt8, mask: Float32, to_standard: npt.ArrayLike, arithmetic: Ar
     index = np.flatnonzero(mask)
     if not len(index):
         raise ImageError("mask is empty, wanted a foreground")
-    weight = mask.ravel()[index]
+    weight = None if mask.dtype == np.bool_ else mask.ravel()[index].astype(np.float32)
     original = image.reshape(-1, 3)[index]
     standard, clipped = _carry(np.ascontiguousarray(original.T), np.asarray(to_standard, np.float64), arithmetic)
-    return Foreground(index, None if (weight == 1).all() else weight, original, standard, clipped)
+    if weight is not None and (weight == 1).all():
+        weight = None
+    return Foreground(index, weight, original, standard, clipped)
 
 
 def relight(foreground: Foreground, from_standard: npt.ArrayLike) -> Relit:
