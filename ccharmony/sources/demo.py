@@ -2,12 +2,12 @@
 
     DATA/demo/photos/<scene>_<light>.png
     DATA/demo/masks/<scene>_<light>_<a|b>.png
-    DATA/demo/index.json                        hashes of the files above; what they were rendered by
+    DATA/demo/index.json                        hashes of the files above, exposures, what they were rendered by
 
 Each photo shows a color checker and two foregrounds. The photos of a scene differ in nothing but the light and the
 exposure, so the true relit foreground is known (``demo_truth``). Three scenes train, two test: 18 and 12 photos.
 
-Contents: :func:`find_demo`, :func:`photo_id`, :func:`strips`.
+Contents: :func:`find_demo`, :func:`photo_id`, :func:`strips`, :func:`read_gains`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,22 +35,27 @@ from ccharmony.sources.found import Found
 
 _LOG = logging.getLogger(__name__)
 
+COVERED = 0.5
+"""Share of a pixel that a foreground covers at least where its mask is set."""
+
 _STRIP = 64
 """Rows that are traced at once: some 30 MB of shares at the larger size."""
 
 
-def find_demo(data_dir: Path) -> Found:
+def find_demo(data_dir: Path, scenes: Sequence[Scene] = SCENES) -> Found:
     """Render the demo where it is not there yet, and return its photos.
 
     Parameters
     ----------
     data_dir
         Folder that holds one folder a source; the demo goes to ``demo`` in it.
+    scenes
+        Scenes to render; all by default.
 
     Returns
     -------
     Found
-        30 photos. The photos of a scene are one group; the scene says to which split they belong.
+        Six photos a scene, 30 in all. The photos of a scene are one group; the scene says to which split they belong.
 
     Raises
     ------
@@ -57,9 +63,9 @@ def find_demo(data_dir: Path) -> Found:
         The folder cannot be written.
     """
     folder = data_dir / "demo"
-    _render_missing(folder, SCENES)
-    photos = [_photo(folder, scene, light) for scene in SCENES for light in scene.lights]
-    summary = f"demo: {len(photos)} photos of {len(SCENES)} scenes"
+    _render_missing(folder, scenes)
+    photos = [_photo(folder, scene, light) for scene in scenes for light in scene.lights]
+    summary = f"demo: {len(photos)} photos of {len(scenes)} scenes"
     return Found(sorted(photos, key=lambda photo: photo.id), [], [summary])
 
 
@@ -73,6 +79,20 @@ def strips(scene: Scene) -> Iterator[tuple[slice, Traced]]:
     for top in range(0, scene.view.size[0], _STRIP):
         rows = slice(top, min(top + _STRIP, scene.view.size[0]))
         yield rows, trace(scene, rows)
+
+
+def read_gains(data_dir: Path) -> dict[str, float]:
+    """Return the factor by which each photo of a rendered demo was exposed, by photo id."""
+    return _read_index(data_dir / "demo").gain
+
+
+@dataclass(frozen=True)
+class Index:
+    """What stands in index.json: what rendered the demo, the hash of each file, the exposure of each photo."""
+
+    recipe: str
+    sha256: dict[str, str] = field(default_factory=dict)
+    gain: dict[str, float] = field(default_factory=dict)
 
 
 def _photo(folder: Path, scene: Scene, light: str) -> Photo:
@@ -97,18 +117,17 @@ def _mask_file(name: str, letter: str) -> str:
     return f"masks/{name}_{letter}.png"
 
 
-def _render_missing(folder: Path, scenes: tuple[Scene, ...]) -> None:
+def _render_missing(folder: Path, scenes: Sequence[Scene]) -> None:
     """Render the scenes of which a file is missing or is not the one that was written."""
     _make_folders(folder)
-    hashes = _read_index(folder)
-    missing = [scene for scene in scenes if not _is_there(folder, scene, hashes)]
+    index = _read_index(folder)
+    missing = [scene for scene in scenes if not _is_there(folder, scene, index.sha256)]
     for number, scene in enumerate(missing, start=1):
         _LOG.info(
             "demo: rendering scene %d of %d, %s, under %d lights", number, len(missing), scene.name, len(scene.lights)
         )
-        hashes.update(_render(folder, scene))
-        index = {"recipe": _recipe(), "sha256": dict(sorted(hashes.items()))}
-        pixels.write_bytes(folder / "index.json", (json.dumps(index, indent=1) + "\n").encode())
+        _render(folder, scene, index)
+        pixels.write_bytes(folder / "index.json", (json.dumps(dataclasses.asdict(index), indent=1) + "\n").encode())
 
 
 def _make_folders(folder: Path) -> None:
@@ -119,8 +138,8 @@ def _make_folders(folder: Path) -> None:
         raise OutputError(f"{folder}: cannot be made ({error.strerror}), wanted a place for the demo") from error
 
 
-def _render(folder: Path, scene: Scene) -> dict[str, str]:
-    """Write the photos and masks of a scene; return the hash of each file."""
+def _render(folder: Path, scene: Scene, index: Index) -> None:
+    """Write the photos and masks of a scene and enter them into the index."""
     from ccharmony.sources import demo_spectra  # here, since it imports colour, which takes a second
 
     lights = tuple(scene.lights)
@@ -131,13 +150,13 @@ def _render(folder: Path, scene: Scene) -> dict[str, str]:
         for number, color in enumerate(colors):
             counts[number, rows] = traced.shares @ color
         for letter, mask in masks.items():
-            mask[rows] = traced.coverage[letter] >= 0.5
-    camera = demo_spectra.rendering(scene.camera)
-    hashes = {}
+            mask[rows] = traced.coverage[letter] >= COVERED
     for number, light in enumerate(lights):
-        exposed = dataclasses.replace(camera, compensation=scene.lights[light])
-        hashes.update(_write(folder, photo_id(scene, light), rendering.render_linear(counts[number], exposed), masks))
-    return hashes
+        camera = dataclasses.replace(demo_spectra.rendering(scene.camera), compensation=scene.lights[light])
+        gain = rendering.meter(counts[number], camera)
+        index.gain[photo_id(scene, light)] = gain
+        image = rendering.render_linear(counts[number], camera, gain)
+        index.sha256.update(_write(folder, photo_id(scene, light), image, masks))
 
 
 def _write(folder: Path, name: str, image: pixels.UInt8, masks: dict[str, npt.NDArray[np.float32]]) -> dict[str, str]:
@@ -162,13 +181,13 @@ def _hash(path: Path) -> str:
         return "missing"
 
 
-def _read_index(folder: Path) -> dict[str, str]:
-    """Hashes of the files that this very recipe rendered, none if there are none."""
+def _read_index(folder: Path) -> Index:
+    """Read what this very recipe rendered; an empty index if there is none, or none that can be read."""
     try:
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        return dict(index["sha256"]) if index["recipe"] == _recipe() else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+        index = Index(**json.loads((folder / "index.json").read_text(encoding="utf-8")))
+        return index if index.recipe == _recipe() else Index(_recipe())
+    except (OSError, ValueError, TypeError):
+        return Index(_recipe())
 
 
 @functools.cache
