@@ -1,6 +1,7 @@
 import colour
 import numpy as np
 import pytest
+import skimage.transform
 
 from ccharmony import checker
 from ccharmony.errors import CheckerError
@@ -69,13 +70,12 @@ def test_corners_may_be_a_tenth_of_a_patch_off(levels: np.ndarray) -> None:
 
 def test_a_chart_in_perspective_is_read_where_its_patches_are() -> None:
     corners = np.array([(100.0, 100.0), (300.0, 60.0), (340.0, 250.0), (90.0, 210.0)])
+    flat = np.array([(0, 0), (16.75, 0), (16.75, 11.25), (0, 11.25)])
+    theirs = skimage.transform.ProjectiveTransform.from_estimate(flat, corners)
     quads = checker.patch_quads(corners)
-    # Straight lines stay straight: the outer corners of the first row's patches lie on one line.
-    line = np.polyfit(quads[:6, 0, 0], quads[:6, 0, 1], 1)
-    np.testing.assert_allclose(np.polyval(line, quads[:6, 0, 0]), quads[:6, 0, 1], atol=1e-6)
-    # The diagonals of a chart cross at its center, between patches 9, 10, 15 and 16.
-    middle = np.array([quads[8, 2], quads[9, 3], quads[14, 1], quads[15, 0]]).mean(axis=0)
-    np.testing.assert_allclose(middle, [194.9, 147.2], atol=0.7)
+    np.testing.assert_allclose(quads[0, 0], theirs([(0.25, 0.25)])[0], atol=1e-3)  # dark skin, outer corner
+    np.testing.assert_allclose(quads[15, 2], theirs([(11.0, 8.25)])[0], atol=1e-3)  # yellow, corner toward black
+    np.testing.assert_allclose(quads[23, 2], theirs([(16.5, 11.0)])[0], atol=1e-3)  # black, outer corner
 
 
 def test_twentyfour_quads_are_read_whatever_the_order_of_their_corners(levels: np.ndarray) -> None:
@@ -86,7 +86,7 @@ def test_twentyfour_quads_are_read_whatever_the_order_of_their_corners(levels: n
         np.testing.assert_allclose(patches.colors[checker.RELEASE_TO_CHART] * 255, levels)
 
 
-def test_the_mean_ignores_a_scratch_but_the_spread_tells_of_it(levels: np.ndarray) -> None:
+def test_the_mean_ignores_a_scratch_but_the_spread_tells_of_it() -> None:
     image = chart_of(np.full((24, 3), 100))
     image[:, 69:72] = 220  # three columns across the first patch of each row
     patches = checker.read_patches(image, CORNERS)
@@ -112,8 +112,8 @@ def test_a_patch_with_one_channel_at_an_end_of_the_range_is_clipped(levels: np.n
     assert patches.clipped.sum() == 1.0
 
 
-def test_a_chart_of_fifty_pixels_has_too_few_pixels_a_patch(levels: np.ndarray) -> None:
-    corners = np.array([(10.0, 10.0), (50.0, 10.0), (50.0, 36.9), (10.0, 36.9)])
+def test_a_chart_of_36_pixels_has_too_few_pixels_a_patch(levels: np.ndarray) -> None:
+    corners = np.array([(10.0, 10.0), (46.0, 10.0), (46.0, 34.2), (10.0, 34.2)])
     patches = checker.read_patches(chart_of(levels, corners), corners)
     assert (patches.count < 15).all()
     assert "fewer than 15" in patches.flags()[0]
@@ -122,7 +122,7 @@ def test_a_chart_of_fifty_pixels_has_too_few_pixels_a_patch(levels: np.ndarray) 
 
 def test_a_quad_without_pixels_is_not_measured_rather_than_zero(levels: np.ndarray) -> None:
     quads = checker.patch_quads(CORNERS, 0.7)
-    quads[0] = quads[0].mean(axis=0) + 0.2
+    quads[0] = (70.3, 60.3)  # four times the same point, between pixels
     patches = checker.read_quads(chart_of(levels), quads)
     assert np.isnan(patches.colors[18]).all()
     assert patches.flags()[18] == "not measured"
@@ -175,7 +175,9 @@ def test_twentythree_quads_are_refused() -> None:
 
 
 def test_corners_outside_the_photo_are_refused_by_the_patch_that_falls_out(levels: np.ndarray) -> None:
-    with pytest.raises(CheckerError, match=r"4 of 24 patches outside the photo of 420x300: bluish green at x 39\d"):
+    with pytest.raises(
+        CheckerError, match=r"4 of 24 patches outside the photo of 420x300: bluish green at x 401 to 429"
+    ):
         checker.read_patches(chart_of(levels), CORNERS + np.array([70.0, 0.0]))
 
 
