@@ -70,8 +70,7 @@ def _find_one(name: str, data_dir: Path, published: release.Release | None) -> F
     elif name == "demo":
         from ccharmony.sources import demo  # here, since it needs colour, which takes a second to import
 
-        scenes = demo.find_demo(data_dir)
-        found = Found(scenes, [], [f"demo: {len(scenes)} photos"])
+        found = demo.find_demo(data_dir)
     else:
         raise SourceError(f"source {name!r}, wanted some of {' '.join(NAMES)}")
     return found if published is None else release.apply(found, published)

@@ -100,12 +100,16 @@ def read_chart(path: Path, shape: tuple[int, int], raw_size: tuple[int, int]) ->
     rows = tree.read_rows(path)
     if any(len(row) != 2 for row in rows):
         raise CheckerError(f"{path}: a row of {next(len(row) for row in rows if len(row) != 2)} numbers, wanted x y")
-    has_header = len(rows) % 4 == 1
+    has_header = bool(rows) and (len(rows) % 4 == 1 or sorted(rows[0]) == sorted(raw_size))
     points = np.array(rows[has_header:], np.float64).reshape(-1, 2)
     if len(points) != _CORNERS + 4 * _PATCHES:
         patches = max(0, len(points) - _CORNERS) / 4
         raise CheckerError(f"{path}: {patches:g} patches, a checker has 24 of four corners")
     width = rows[0][0] if has_header else _raw_width(shape, raw_size)
+    if not width > 0:
+        raise CheckerError(
+            f"{path}: header {rows[0][0]:g} {rows[0][1]:g}, wanted the width and height of the raw picture"
+        )
     return _chart(points * (shape[1] / width), shape, path)
 
 

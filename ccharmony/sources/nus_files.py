@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,10 @@ from ccharmony.errors import CheckerError, SourceError
 from ccharmony.manifest import Box
 from ccharmony.sources import tree
 
+_UNREADABLE = (
+    *(OSError, ValueError, TypeError, LookupError, EOFError, NotImplementedError),
+    *(zlib.error, scipy.io.matlab.MatReadError),
+)
 _FIELDS = ("all_image_names", "darkness_level", "saturation_level", "CC_coords")
 
 
@@ -56,7 +61,7 @@ def read_truth(path: Path) -> Truth:
     """
     try:
         content: Mapping[str, Any] = scipy.io.loadmat(path)
-    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise SourceError(f"{path}: not a MATLAB 5 file ({error})") from error
     if missing := [name for name in _FIELDS if name not in content]:
         raise SourceError(f"{path}: no field {', '.join(missing)}, wanted {', '.join(_FIELDS)}")
