@@ -1,0 +1,158 @@
+"""What a network did to a small copy of a picture, done to the picture itself at full resolution.
+
+Enlarging the small result would soften the foreground, and so does adding the enlarged difference: both hold no
+detail finer than the small grid. Color changes are smooth where detail is not, so here the small pair is described
+by a *color map*: for each cell of the grid an affine function of RGB, fitted to the foreground around it by ridge
+regression, as in the guided filter [1]_ but with all three channels on both sides and the mask as weights, so that the
+background next to the edge has no say. The map is interpolated and applied to the original pixels; what the affine
+functions do not explain is smooth enough to be added to their constants.
+
+On 11 photos of 1 to 8 megapixels whose foregrounds were relit by lights of the release, with an exact answer at
+256x256, this leaves a third of the squared error of the enlarged difference, and of its error in detail.
+
+References
+----------
+.. [1] K. He, J. Sun. Fast guided filter. arXiv 1505.00996, 2015.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+RADIUS = 8
+"""Half side of the window around each cell, in cells: 17 of 256 across."""
+
+RIDGE = 3e-4
+"""Penalty on the slopes, in squared units of [0, 1]: colors less spread than its root, 4 levels, are only shifted."""
+
+MIN_WEIGHT = 1e-4
+"""Weight of a background cell: none that counts beside a foreground cell, enough to keep every window solvable."""
+
+RESIDUE_SIGMA = 1.0
+"""Blur of what the affine functions leave, in cells; a network's output is itself no sharper."""
+
+
+@dataclass(frozen=True)
+class ColorMap:
+    """A smooth change of colors.
+
+    Attributes
+    ----------
+    coefficients
+        Shape (h, w, 4, 3): the change of (R, G, B) at a cell is [r g b 1] times its matrix, all in [0, 1].
+    top, left
+        Where the map's first cell lies in the grid.
+    grid
+        Height and width of the whole grid in cells; the map covers the part of it that has foreground.
+    """
+
+    coefficients: Float32
+    top: int
+    left: int
+    grid: tuple[int, int]
+
+    def change(self, colors: Float32, rows: slice, columns: slice, shape: tuple[int, int]) -> Float32:
+        """Return the picture that the map makes of a part of a picture of any size.
+
+        Parameters
+        ----------
+        colors
+            The part, (rows, columns, 3), in [0, 1].
+        rows, columns
+            Where the part lies in its picture.
+        shape
+            Height and width of the whole picture, which the grid covers.
+
+        Returns
+        -------
+        Float32
+            Changed colors, same shape, not clipped.
+        """
+        y, x = (
+            np.arange(part.start, part.stop) / np.float64(side) * cells + (0.5 * cells / side - 0.5) - first
+            for part, side, cells, first in zip((rows, columns), shape, self.grid, (self.top, self.left), strict=True)
+        )
+        matrices = _interpolate(_interpolate(self.coefficients, y, axis=0), x, axis=1)  # (rows, columns, 4, 3)
+        changed = colors + matrices[..., 3, :]
+        for channel in range(3):
+            changed += colors[..., channel, None] * matrices[..., channel, :]
+        return changed
+
+
+def fit(composite: Float32, harmonized: Float32, mask: Float32) -> ColorMap:
+    """Describe what a network did to a small picture's foreground.
+
+    Parameters
+    ----------
+    composite, harmonized
+        Small picture before and after, (h, w, 3), in [0, 1].
+    mask
+        Foreground (h, w), in [0, 1], with at least one pixel above 0.
+
+    Returns
+    -------
+    ColorMap
+        The change, for cells with foreground and their neighbors.
+    """
+    top, bottom = _extent(mask.max(axis=1), margin=1)
+    left, right = _extent(mask.max(axis=0), margin=1)
+    before, after = (np.asarray(p[top:bottom, left:right], np.float64) for p in (composite, harmonized))
+    weights = np.maximum(mask[top:bottom, left:right].astype(np.float64), MIN_WEIGHT)[..., None]
+    inputs = np.concatenate([before, np.ones_like(before[..., :1])], axis=2)  # (h, w, 4)
+    matrices = _smooth(_solve(inputs, after - before, weights), weights)
+    residue = after - before - np.einsum("yxi,yxij->yxj", inputs, matrices)
+    matrices[..., 3, :] += _blur(residue * weights) / _blur(weights)
+    return ColorMap(matrices.astype(np.float32), top, left, (mask.shape[0], mask.shape[1]))
+
+
+def _solve(inputs: Float64, change: Float64, weights: Float64) -> Float64:
+    """Fit change = inputs times a matrix in the window around each cell, slopes penalized: (h, w, 4, 3)."""
+    height, width, terms = inputs.shape
+    area = _sum(weights)
+    squares = (inputs[..., :, None] * inputs[..., None, :]).reshape(height, width, -1)
+    products = (inputs[..., :, None] * change[..., None, :]).reshape(height, width, -1)
+    gram = (_sum(squares * weights) / area).reshape(height, width, terms, terms)
+    target = (_sum(products * weights) / area).reshape(height, width, terms, -1)
+    penalty = np.diag([RIDGE] * (terms - 1) + [0.0])
+    return np.asarray(np.linalg.solve(gram + penalty, target), np.float64)
+
+
+def _smooth(matrices: Float64, weights: Float64) -> Float64:
+    """Average the matrices of the windows that a cell is part of, weighted by their foreground."""
+    flat = matrices.reshape(*matrices.shape[:2], -1)
+    return (_sum(flat * weights) / _sum(weights)).reshape(matrices.shape)
+
+
+def _sum(values: Float64) -> Float64:
+    """Sum (h, w, n) over the window around each cell, nothing beyond the border."""
+    side = 2 * RADIUS + 1
+    total = cv2.boxFilter(values, cv2.CV_64F, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(total, np.float64).reshape(values.shape)
+
+
+def _blur(values: Float64) -> Float64:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), RESIDUE_SIGMA), np.float64).reshape(values.shape)
+
+
+def _extent(line: Float32, margin: int) -> tuple[int, int]:
+    """Return where the values above 0 begin and end, widened by a margin within the line."""
+    places = np.flatnonzero(line > 0)
+    return max(int(places[0]) - margin, 0), min(int(places[-1]) + margin + 1, len(line))
+
+
+def _interpolate(values: Float32, positions: Float64, axis: int) -> Float32:
+    """Take `values` at fractional positions along an axis, linear between neighbors, constant beyond the ends."""
+    positions = positions.clip(0, values.shape[axis] - 1)
+    lower = np.minimum(positions.astype(np.intp), max(values.shape[axis] - 2, 0))
+    upper = np.minimum(lower + 1, values.shape[axis] - 1)
+    share = (positions - lower).astype(np.float32).reshape([-1 if place == axis else 1 for place in range(values.ndim)])
+    low = values.take(lower, axis)
+    low += share * (values.take(upper, axis) - low)
+    return low
