@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from ccharmony import __version__, pixels
 from ccharmony.errors import SettingsError, WeightsError
-from harmonize import giftnet
+from harmonize import giftnet, pih
+from harmonize.pih_settings import PihSettings
 from harmonize.settings import ISSAM, NetworkSettings
 from harmonize.unet import UNet
 
@@ -54,6 +55,7 @@ class Kind(NamedTuple):
 KINDS: dict[str, Kind] = {
     "giftnet": Kind(NetworkSettings.from_dict, giftnet.build),
     "issam": Kind(NetworkSettings.from_dict, giftnet.build),
+    "pih": Kind(PihSettings.from_dict, pih.build),
 }
 """Models by the name in their settings."""
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harmonize import losses, reconstruction
+from harmonize.networks import Network
 from harmonize.train_settings import TrainSettings
 from harmonize.unet import MEAN, STD, UNet
 
@@ -33,7 +34,7 @@ class Objective(nn.Module):
         ``reconstruct`` feeds the real picture, ``harmonize`` the composite.
     """
 
-    def __init__(self, network: UNet, teacher: UNet | None, settings: TrainSettings, stage: str) -> None:
+    def __init__(self, network: Network, teacher: UNet | None, settings: TrainSettings, stage: str) -> None:
         super().__init__()
         self.network = network
         self.teacher = teacher

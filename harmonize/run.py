@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import torch
 
 from ccharmony.errors import TrainingError
-from harmonize import batches, giftnet, progress, reconstruction, validate
+from harmonize import batches, networks, progress, reconstruction, validate
 from harmonize.batches import Data
 from harmonize.distributed import World
+from harmonize.networks import Network
 from harmonize.progress import Reporter
 from harmonize.run_folder import RunFolder
+from harmonize.settings import NetworkSettings
 from harmonize.stage import Stage
 from harmonize.state import RunState
 from harmonize.stopping import Stop
@@ -57,7 +59,7 @@ class Start:
         A reconstruction branch that is trained already; its stage is skipped.
     """
 
-    network: UNet | None = None
+    network: Network | None = None
     teacher: UNet | None = None
 
 
@@ -132,6 +134,7 @@ class Run:
                 break
             if name == "reconstruct":
                 self.folder.keep(stage, "reconstruct")
+                assert isinstance(stage.scored, UNet)
                 teacher = reconstruction.freeze(stage.scored)
         return Outcome(complete, name, stage.step, stage.best)
 
@@ -150,10 +153,12 @@ class Run:
         """Build a stage as it starts; the same weights on every process."""
         torch.manual_seed(self.settings.seed)
         if name == "reconstruct":
-            network = reconstruction.build(self.settings.network)
+            assert isinstance(self.settings.network, NetworkSettings)
+            network: Network = reconstruction.build(self.settings.network)
         else:
-            network = self.start.network or giftnet.build(self.settings.network)
+            network = self.start.network or networks.build(self.settings.network)
             if self.settings.warm_start and self.start.network is None and teacher is not None:
+                assert isinstance(network, UNet)  # the settings give no other network a teacher
                 reconstruction.warm_start(network, teacher)
         guide = teacher if name == "harmonize" and self.settings.distill.kind != "none" else None
         arguments = (name, network, guide, self.settings, self.data.train, self.world)

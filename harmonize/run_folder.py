@@ -24,7 +24,8 @@ from typing import Any
 from ccharmony import pixels
 from ccharmony.errors import SettingsError, WeightsError
 from harmonize import checkpoint, reconstruction
-from harmonize.settings import NetworkSettings
+from harmonize.networks import AnySettings, Network
+from harmonize.pih import Pih
 from harmonize.stage import Stage
 from harmonize.state import RunState, read_state
 from harmonize.train_settings import TrainSettings
@@ -96,7 +97,9 @@ class RunFolder:
 
     def read_teacher(self, settings: TrainSettings) -> UNet:
         """Read the reconstruction branch, frozen; raises WeightsError."""
-        return reconstruction.freeze(read_network(self.teacher, settings.network_of("reconstruct")))
+        teacher = read_network(self.teacher, settings.network_of("reconstruct"))
+        assert isinstance(teacher, UNet)
+        return reconstruction.freeze(teacher)
 
     def take_up(self, changes: Mapping[str, Any]) -> tuple[TrainSettings, RunState]:
         """Read where the run stands, and change what may change midway.
@@ -121,7 +124,7 @@ class RunFolder:
         return dataclasses.replace(settings, **changes), found
 
 
-def read_network(name_or_path: str | Path, wanted: NetworkSettings) -> UNet:
+def read_network(name_or_path: str | Path, wanted: AnySettings) -> Network:
     """Read weights that must be of one network, ready to be trained.
 
     Raises
@@ -130,6 +133,6 @@ def read_network(name_or_path: str | Path, wanted: NetworkSettings) -> UNet:
         The weights cannot be read, or are another network's.
     """
     found = checkpoint.load(name_or_path)
-    if not isinstance(found.net, UNet) or found.settings != wanted:
+    if not isinstance(found.net, UNet | Pih) or found.settings != wanted:
         raise WeightsError(f"{name_or_path}: weights of {found.settings}, wanted {wanted}")
     return found.net.requires_grad_(True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -15,10 +16,13 @@ from ccharmony.errors import SettingsError, TrainingError
 from harmonize import batches
 from harmonize.batches import Batch, Draw, Source
 from harmonize.distributed import World
+from harmonize.networks import Network
 from harmonize.objective import PARTS, Objective
 from harmonize.state import Average, RunState
 from harmonize.train_settings import TrainSettings
 from harmonize.unet import UNet
+
+N = TypeVar("N", bound=Network)
 
 
 class Stage:
@@ -46,7 +50,7 @@ class Stage:
     def __init__(
         self,
         name: str,
-        network: UNet,
+        network: Network,
         teacher: UNet | None,
         settings: TrainSettings,
         source: Source,
@@ -76,7 +80,7 @@ class Stage:
         self._before, self._since = 0.0, time.monotonic()
 
     @property
-    def scored(self) -> UNet:
+    def scored(self) -> Network:
         """The network that is scored and kept: the running average, or where that is off the raw one."""
         return self.network if self.average is None else self.average.network
 
@@ -198,10 +202,10 @@ class Stage:
         return losses.detach()
 
 
-def _lay_out(network: UNet, settings: TrainSettings, world: World) -> UNet:
+def _lay_out(network: N, settings: TrainSettings, world: World) -> N:
     """Move a network to the world's device, in the layout that the settings ask for."""
     form = torch.channels_last if settings.channels_last else torch.contiguous_format
-    moved: UNet = network.to(world.device).to(memory_format=form)  # type: ignore[call-overload]
+    moved: N = network.to(world.device).to(memory_format=form)  # type: ignore[call-overload]
     return moved
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ccharmony import pixels
 from ccharmony.errors import WeightsError
-from harmonize.unet import UNet
+from harmonize.networks import Network
 
 VERSION = 1
 
@@ -90,7 +90,8 @@ def read_state(path: Path) -> RunState:
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such file, nothing to resume") from error
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"{path}: damaged, or not the state of a run ({str(error).splitlines()[0]})") from error
+        problem = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise WeightsError(f"{path}: damaged, or not the state of a run ({problem})") from error
     names = {entry.name for entry in fields(RunState)}
     if not isinstance(values, dict) or values.get("version") != VERSION or set(values) != names | {"version"}:
         raise WeightsError(f"{path}: not the state of a run of version {VERSION}")
@@ -103,12 +104,12 @@ class Average:
     The decay rises to its value over the first steps, (1 + t) / (10 + t), so that the start is soon forgotten.
     """
 
-    def __init__(self, network: UNet, decay: float) -> None:
+    def __init__(self, network: Network, decay: float) -> None:
         self.decay = decay
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
 
     @torch.no_grad()
-    def follow(self, network: UNet, step: int) -> None:
+    def follow(self, network: Network, step: int) -> None:
         """Move towards the network as it is after `step` steps."""
         decay = min(self.decay, (1 + step) / (10 + step))
         old, new = self.network.state_dict(), network.state_dict()

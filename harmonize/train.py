@@ -17,6 +17,7 @@ from harmonize.sources import Places
 from harmonize.state import RunState
 from harmonize.stopping import Stop
 from harmonize.train_settings import TrainSettings
+from harmonize.unet import UNet
 
 
 def train(
@@ -85,4 +86,6 @@ def _read_start(settings: TrainSettings, begin_from: str | Path | None, teacher_
     network = None if begin_from is None else read_network(begin_from, settings.network)
     if teacher_from is None:
         return Start(network)
-    return Start(network, reconstruction.freeze(read_network(teacher_from, settings.network_of("reconstruct"))))
+    teacher = read_network(teacher_from, settings.network_of("reconstruct"))
+    assert isinstance(teacher, UNet)  # what the settings' reconstruct stage trains
+    return Start(network, reconstruction.freeze(teacher))

@@ -12,6 +12,7 @@ from typing import Any
 
 from ccharmony.errors import SettingsError
 from harmonize import settings as plain
+from harmonize.pih_settings import PihSettings
 from harmonize.settings import DistillSettings, NetworkSettings
 
 LOSSES = ("l1", "foreground")
@@ -35,7 +36,7 @@ class TrainSettings:
         A number that is negative, not a number or out of its range; a name that is none of the choices.
     """
 
-    network: NetworkSettings = field(default_factory=NetworkSettings)
+    network: NetworkSettings | PihSettings = field(default_factory=NetworkSettings)
     """The harmonization branch; the reconstruction branch is the basic network of the same width."""
 
     distill: DistillSettings = field(default_factory=DistillSettings)
@@ -118,6 +119,8 @@ class TrainSettings:
         plain.check_number("clip", self.clip, 0.0)
         plain.check_number("EMA", self.ema, 0.0, math.nextafter(1.0, 0.0))
         self._check_tuples()
+        if isinstance(self.network, PihSettings) and self.reconstructs:
+            raise SettingsError("model pih: has no maps to compare, wanted distillation none and no warm start")
 
     def _check_tuples(self) -> None:
         _check_side(self.size)
@@ -149,7 +152,7 @@ class TrainSettings:
         """The largest side that the run trains at."""
         return max(self.size, *(side for _, side in self.grow), 0)
 
-    def network_of(self, stage: str) -> NetworkSettings:
+    def network_of(self, stage: str) -> NetworkSettings | PihSettings:
         """Return the network that a stage trains."""
         if stage == "harmonize":
             return self.network
@@ -186,10 +189,15 @@ class TrainSettings:
     def from_dict(cls, values: Mapping[str, Any]) -> TrainSettings:
         """Read settings from plain values; a name that is not a field raises SettingsError."""
         inner: dict[str, Any] = {
-            "network": NetworkSettings.from_dict(values.get("network", {})),
+            "network": read_network_settings(values.get("network", {})),
             "distill": DistillSettings.from_dict(values.get("distill", {})),
         }
         return plain.from_dict(cls, {**values, **inner})
+
+
+def read_network_settings(values: Mapping[str, Any]) -> NetworkSettings | PihSettings:
+    """Read a network's settings from plain values, by the model that they name; raises SettingsError."""
+    return PihSettings.from_dict(values) if values.get("model") == "pih" else NetworkSettings.from_dict(values)
 
 
 def _check_side(side: int) -> None:

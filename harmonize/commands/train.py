@@ -10,16 +10,19 @@ import click
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import SettingsError
 from harmonize import settings as plain
+from harmonize.pih_settings import FORMS, PihSettings
 from harmonize.settings import DistillSettings, NetworkSettings
 from harmonize.train_settings import DECAYS, LOSSES, PRECISIONS, TrainSettings
 
 if TYPE_CHECKING:
+    from harmonize.networks import AnySettings
     from harmonize.state import RunState
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _DEFAULTS = TrainSettings()
 _NETWORK = NetworkSettings()
+_NOTHING = DistillSettings(kind="none", sites=())
 
 
 def _run(out: Path, resume: bool, **given: Any) -> int:
@@ -64,12 +67,16 @@ def _settle(out: Path, resume: bool, given: dict[str, Any]) -> tuple[TrainSettin
         return folder.take_up({**inner, **changes})
     if folder.state.exists():
         raise SettingsError(f"{out}: holds a run already, wanted --resume or another folder")
+    if given["model"] == "pih":
+        return TrainSettings(_read_network(given, PihSettings()), _read_distill(given, _NOTHING), **changes), None
     network, distill = plain.TABLE_3[given["row"]] if given["row"] else (_NETWORK, _DEFAULTS.distill)
     return TrainSettings(_read_network(given, network), _read_distill(given, distill), **changes), None
 
 
-def _read_network(given: dict[str, Any], start: NetworkSettings) -> NetworkSettings:
+def _read_network(given: dict[str, Any], start: AnySettings) -> AnySettings:
     """Change the network that the options start from by those that were given."""
+    if isinstance(start, PihSettings):
+        return _read_pih(given, start)
     values = start.to_dict()
     if given["model"] == "issam":
         values |= {"model": "issam", "gift": ()}
@@ -77,6 +84,15 @@ def _read_network(given: dict[str, Any], start: NetworkSettings) -> NetworkSetti
     if given["gift"]:
         changes["gift"] = () if given["gift"] == ("none",) else given["gift"]
     return NetworkSettings.from_dict({**values, **changes})
+
+
+def _read_pih(given: dict[str, Any], start: PihSettings) -> PihSettings:
+    """Change the parametric harmonizer that the options start from by those that were given."""
+    for name in ("row", "gift", "guidance"):
+        if given[name]:
+            raise SettingsError(f"--{name}: belongs to GiftNet, found with --model pih")
+    changes = {name: given[name] for name in ("form", "shading", "background", "width") if given[name] is not None}
+    return PihSettings.from_dict({**start.to_dict(), **changes})
 
 
 def _read_distill(given: dict[str, Any], start: DistillSettings) -> DistillSettings:
@@ -180,8 +196,15 @@ _NETWORKS = [
         type=click.IntRange(1, 10),
         help="Row of the paper's Table 3 that network and distillation are taken from.",
     ),
-    click.Option(["--model"], type=click.Choice(["giftnet", "issam"]), help="issam is the basic network. [giftnet]"),
-    click.Option(["--width"], type=int, help="Channels of the finest block. [32]"),
+    click.Option(
+        ["--model"],
+        type=click.Choice(["giftnet", "issam", "pih"]),
+        help="issam is the basic network, pih the parametric one. [giftnet]",
+    ),
+    click.Option(["--form"], type=click.Choice(FORMS), help="PIH: small, or as the paper's release. [light]"),
+    click.Option(["--shading/--curves-only"], default=None, help="PIH: whether a shading map follows the curves."),
+    click.Option(["--background/--no-background"], default=None, help="PIH: see a clean background too, 7 channels."),
+    click.Option(["--width"], type=int, help="Channels of the finest block. [32; pih 16]"),
     click.Option(
         ["--gift"], multiple=True, metavar="SITE…", help="Maps that GIFT transforms: D1 D2 D3 E, or none. [D2 D3 E]"
     ),

@@ -1,0 +1,92 @@
+"""Tone curves: knots at bin centers, straight lines between them, flat outside.
+
+-   :func:`centers`: where the knots lie; also the knots of the identity.
+-   :func:`apply`: curves to a batch of pictures, differentiable in the knots.
+-   :func:`table`: a curve as 256 entries, for 8-bit pictures of any size.
+-   :func:`histogram`: the share of a region's pixels near each bin center, which a curve's shape depends on.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Float64 = npt.NDArray[np.float64]
+
+
+def centers(knots: int) -> Tensor:
+    """Return the bin centers (i + 0.5) / knots, (knots,), in (0, 1).
+
+    Examples
+    --------
+    >>> centers(4)
+    tensor([0.1250, 0.3750, 0.6250, 0.8750])
+    """
+    return (torch.arange(knots) + 0.5) / knots
+
+
+def apply(image: Tensor, curves: Tensor) -> Tensor:
+    """Send pictures through their curves.
+
+    Parameters
+    ----------
+    image
+        Pictures (B, 3, H, W), sRGB-encoded; values outside [0, 1] take the curve's ends.
+    curves
+        Heights of the knots, (B, 3, K), at :func:`centers`; not limited to [0, 1].
+
+    Returns
+    -------
+    Tensor
+        Pictures (B, 3, H, W), not clipped. The gradient reaches the knots, and the picture through the slopes.
+    """
+    count = curves.shape[-1]
+    places = (image * count - 0.5).clamp(0, count - 1).flatten(2)  # (B, 3, H·W), in units of knots
+    below = places.detach().long().clamp(max=count - 2)
+    share = places - below
+    low, high = curves.gather(2, below), curves.gather(2, below + 1)  # (B, 3, H·W)
+    return torch.lerp(low, high, share).view_as(image)
+
+
+def table(curve: npt.ArrayLike) -> Float64:
+    """Return a curve's height at the 256 levels of an 8-bit picture.
+
+    Parameters
+    ----------
+    curve
+        Heights of the knots, (..., K), at :func:`centers`, in [0, 1] units.
+
+    Returns
+    -------
+    Float64
+        Heights at 0/255 to 255/255, (..., 256), not clipped.
+    """
+    knots = np.asarray(curve, np.float64)
+    places = (np.arange(knots.shape[-1]) + 0.5) / knots.shape[-1]
+    rows = [np.interp(np.arange(256) / 255, places, row) for row in knots.reshape(-1, knots.shape[-1])]
+    return np.stack(rows).reshape(*knots.shape[:-1], 256)
+
+
+def histogram(image: Tensor, weights: Tensor, bins: int) -> Tensor:
+    """Return how a region's values are spread over bins; each value is shared by its two nearest bin centers.
+
+    Parameters
+    ----------
+    image
+        Pictures (B, 3, H, W), in [0, 1].
+    weights
+        Weight of each pixel, (B, 1, H, W), at least 0.
+
+    Returns
+    -------
+    Tensor
+        Shares (B, 3, bins) that sum to 1, or to 0 where all weights are 0.
+    """
+    places = (image * bins - 0.5).clamp(0, bins - 1).flatten(2)  # (B, 3, H·W)
+    below = places.long().clamp(max=bins - 2)
+    share = places - below
+    spread = weights.flatten(2).expand_as(places)  # (B, 3, H·W)
+    counts = image.new_zeros(*image.shape[:2], bins)
+    counts.scatter_add_(2, below, spread * (1 - share))
+    counts.scatter_add_(2, below + 1, spread * share)
+    return counts / weights.sum((2, 3)).clamp_min(1e-6)[..., None]
