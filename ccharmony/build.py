@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from ccharmony import __version__, checker, donors, journal, layout, lights, manifest, pairs, pixels, sources, store
-from ccharmony.errors import CcharmonyError, OutputError, SourceError
+from ccharmony.errors import CcharmonyError, ManifestError, OutputError, SourceError
 from ccharmony.journal import Journal
 from ccharmony.lights import Light
 from ccharmony.manifest import Pair, Photo, Split
@@ -66,8 +66,11 @@ def build(
     _refuse_other_dataset(settings, out)
     photos = _find_photos(settings, report, skip)
     splits = donors.split(photos, settings.test_share, settings.pair.seed)
+    plan = _plan(settings, photos)
+    if finished := _read_finished(out, plan):
+        return finished
     with journal.locked(out) as kept:
-        kept.start(_plan(settings, photos))
+        kept.start(plan)
         options: dict[str, Any] = {"jobs": jobs, "skip": skip, "progress": progress or _no_progress}
         found = _record_lights(settings, photos, kept, options)
         if not found.results:
@@ -75,6 +78,7 @@ def build(
         made = _make_pairs(settings, photos, found.results, splits, out, kept, options)
         rows = _gather(made, found.results, report)
         report.seconds = round(time.monotonic() - started, 2)
+        report.plan = plan
         _write_tables(settings, out, rows, found.results, splits, report)
         kept.clear()
     return report
@@ -135,6 +139,21 @@ def _find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[C
     if not photos:
         raise SourceError(f"no photo of {' '.join(settings.src)} in {settings.data} to build from")
     return photos
+
+
+def _read_finished(out: Path, plan: str) -> BuildReport | None:
+    """Return the report of a dataset of the same plan if all its files are there; None otherwise."""
+    try:
+        content = json.loads((out / REPORT).read_text(encoding="utf-8"))
+        rows = manifest.read_pairs(out / MANIFEST)
+        report = BuildReport(**{name: content[name] for name in BuildReport.__dataclass_fields__})
+    except (OSError, ValueError, KeyError, ManifestError):
+        return None
+    files = {name for row in rows for name in (row.composite, row.mask, row.real)} | {FITS}
+    if report.plan != plan or not all((out / name).is_file() for name in files):
+        return None
+    report.resumed, report.seconds = sum(report.photos.values()), 0.0
+    return report
 
 
 def _plan(settings: BuildSettings, photos: Sequence[Photo]) -> str:

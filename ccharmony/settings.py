@@ -100,6 +100,8 @@ class BuildReport:
         Donors passed over because the composite would clip, or hardly change.
     seconds
         Wall time.
+    plan
+        Digest of settings and input files: a build of the same plan finds its work done.
     """
 
     photos: dict[str, int] = field(default_factory=dict)
@@ -111,6 +113,7 @@ class BuildReport:
     passed_clipped: int = 0
     passed_unchanged: int = 0
     seconds: float = 0.0
+    plan: str = ""
 
     def count(self, rows: Sequence[Pair]) -> None:
         """Fill in what was written from the rows of the manifest."""

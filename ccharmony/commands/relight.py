@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from ccharmony import pixels, sources, store, transfer
+from ccharmony import pixels, store, transfer
 from ccharmony.errors import ImageError
+from ccharmony.sources import reading
 
 
 @click.command("relight")
@@ -22,7 +23,7 @@ def command(photo: Path, mask: Path, fits: Path, own: str, donor: str, out: Path
     """Carry the masked foreground of one photo into another photo's light."""
     lights = store.read_fits(fits)
     to_standard, from_standard = lights[own].to_standard, lights[donor].from_standard
-    image = sources.read_file(photo)
+    image = reading.read_file(photo)
     try:
         foreground = transfer.take(image, pixels.read_mask(mask, shape=image.shape[:2]), to_standard)
     except ImageError as error:

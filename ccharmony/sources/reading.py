@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ccharmony import catalog, photo, pixels
 from ccharmony.manifest import Photo
 from ccharmony.pixels import UInt8
@@ -27,9 +29,12 @@ def read(source: Photo) -> UInt8:
     """
     if source.rendering is not None:
         return photo.render_linear(pixels.read_linear(source.path), source.rendering)
-    if is_raw(source.path.suffix):
-        return photo.read_raw(source.path)
-    return pixels.read_image(source.path, orient=source.orient)
+    return read_file(source.path, orient=source.orient)
+
+
+def read_file(path: Path, *, orient: bool = True) -> UInt8:
+    """Read a photo of which nothing but its file is known: developed if it is raw, else as it is; raises ImageError."""
+    return photo.read_raw(path) if is_raw(path.suffix) else pixels.read_image(path, orient=orient)
 
 
 def read_size(source: Photo) -> tuple[int, int]:

@@ -113,6 +113,28 @@ def test_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
 
 
 @pytest.mark.usefixtures("found")
+def test_finished_build_is_found_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    first = build.build(settings(tmp_path), out)
+    monkeypatch.setattr(pixels, "write_bytes", None)  # nothing may be written
+    again = build.build(settings(tmp_path), out)
+    assert (again.pairs, again.resumed) == (first.pairs, 8)
+    assert not (out / ".build").exists()
+
+
+def test_finished_build_is_made_anew_when_an_input_or_a_file_changes(tmp_path: Path, found: list[Photo]) -> None:
+    out = tmp_path / "out"
+    build.build(settings(tmp_path), out)
+    before = digest(out)
+    (out / "real_images" / "photo 3.png").unlink()
+    assert build.build(settings(tmp_path), out).resumed == 0
+    assert digest(out) == before
+    pixels.write_image(found[0].path, pixels.read_image(found[0].path) // 2 + 60)
+    assert build.build(settings(tmp_path), out).resumed == 0
+    assert digest(out) != before
+
+
+@pytest.mark.usefixtures("found")
 def test_crop_removes_the_chart_and_no_crop_keeps_the_photo(tmp_path: Path) -> None:
     build.build(settings(tmp_path), tmp_path / "crop")
     build.build(settings(tmp_path, pair=PairSettings(2, ".png", crop=False)), tmp_path / "whole")
