@@ -180,8 +180,7 @@ def _record_lights(
         return _record_light(settings, photo)
 
     stage = Stage("lights", work, lights.to_json, lights.from_json)
-    found = run_stage(stage, photos, kept, **options)
-    return found
+    return run_stage(stage, photos, kept, **options)
 
 
 def _record_light(settings: BuildSettings, photo: Photo) -> Light:
