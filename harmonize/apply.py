@@ -1,8 +1,7 @@
 """Harmonize one picture, given as arrays, at any resolution; the background stays as it is to the bit.
 
 -   :func:`harmonize_image`: composite and mask in, harmonized picture out.
--   :func:`load_network`: weights by name or file, on a device.
--   :func:`infer`: what a network makes of a batch, background included (the raw output that papers score).
+-   :func:`harmonize_levels`: the same before it is rounded to 8 bits.
 
 Networks are trained on small squares. By default they see the picture as such a square, and what they did to it is
 carried to full resolution by :mod:`harmonize.carry`; a larger `size` shows them more detail, "full" shows them all.
@@ -10,8 +9,6 @@ carried to full resolution by :mod:`harmonize.carry`; a larger `size` shows them
 
 from __future__ import annotations
 
-import functools
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -19,13 +16,10 @@ from typing import Any, Literal, TypeAlias
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import nn
 
-from ccharmony.errors import ImageError, SettingsError, WeightsError
-from harmonize import carry, checkpoint
-from harmonize.distributed import find_device
-from harmonize.objective import denormalize, normalize
+from ccharmony.errors import ImageError, SettingsError
+from harmonize import carry, inference
 from harmonize.settings import check_integer, check_number
 
 UInt8 = npt.NDArray[np.uint8]
@@ -44,8 +38,6 @@ MULTIPLE = 32
 
 _STRIP_PIXELS = 2**18
 """Pixels changed at a time: 60 MB of interpolated matrices, whatever the picture's size."""
-
-_logger = logging.getLogger(__name__)
 
 
 def harmonize_image(
@@ -90,84 +82,24 @@ def harmonize_image(
     WeightsError
         Weights that cannot be loaded, or that make values that are not numbers.
     """
-    picture, weights = _check_picture(composite), _check_mask(mask, composite.shape[:2])
-    check_number("strength", strength, 0, 1)
-    check_size(size)
-    if strength == 0 or not weights.any():
-        return picture.copy()
-    network = net if isinstance(net, nn.Module) else load_network(net, device)
-    return _blend(picture, weights * np.float32(strength), _render(network, picture, weights, size))
+    result = _check_picture(composite).copy()
+    _harmonize(composite, mask, net, strength, size, device, result)
+    return result
 
 
-@functools.lru_cache(maxsize=2)
-def load_network(weights: str | Path | None = None, device: str = "auto") -> nn.Module:
-    """Load a network and keep it for the next call.
-
-    Parameters
-    ----------
-    weights
-        Name of bundled weights or a file; None for the bundled default, see `default_weights`.
-    device
-        As in `harmonize_image`.
-
-    Raises
-    ------
-    WeightsError, SettingsError
-        No such weights, weights that do not fit, no such device.
-    """
-    place = find_device(device)
-    net = checkpoint.load(weights if weights is not None else default_weights()).net
-    return net.to(place).eval().requires_grad_(False)
-
-
-def default_weights() -> str:
-    """Return the name of the weights that are used where none are named; raises WeightsError if none are bundled."""
-    names = checkpoint.bundled()
-    if not names:
-        raise WeightsError("no weights are bundled with this version, wanted a file of weights (--weights FILE)")
-    return next((name for name in names if name.startswith("giftnet")), names[0])
-
-
-@torch.inference_mode()
-def infer(net: nn.Module, composites: UInt8, masks: Float32) -> Float32:
-    """Return the raw output of a network, background included.
-
-    Parameters
-    ----------
-    net
-        ``net(image, mask)`` on normalized pictures; it stays on its device.
-    composites
-        Pictures (B, H, W, 3), RGB, in [0, 255].
-    masks
-        Foregrounds (B, H, W), in [0, 1].
-
-    Returns
-    -------
-    Float32
-        Pictures (B, H, W, 3), in levels, clipped to [0, 255] but not rounded.
-
-    Raises
-    ------
-    SettingsError
-        There is no memory for pictures of this size.
-    WeightsError
-        The network made values that are not numbers.
-    """
-    device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
-    image = torch.from_numpy(np.ascontiguousarray(composites)).to(device).permute(0, 3, 1, 2).float() / 255
-    mask = torch.from_numpy(np.ascontiguousarray(masks, np.float32)).to(device)[:, None]  # (B, 1, H, W)
-    try:
-        output = net(normalize(image).contiguous(memory_format=torch.channels_last), mask)
-    except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "memory" not in str(error):
-            raise
-        sides = f"{composites.shape[2]}x{composites.shape[1]}"
-        raise SettingsError(
-            f"{sides}: no memory on {device} for the network at this size, wanted a smaller one"
-        ) from error
-    if not torch.isfinite(output).all():
-        raise WeightsError("the network's output holds values that are not numbers, wanted sound weights")
-    return (denormalize(output.float()) * 255).permute(0, 2, 3, 1).cpu().numpy()  # (B, H, W, 3)
+def harmonize_levels(
+    composite: UInt8,
+    mask: npt.NDArray[np.generic],
+    net: Weights = None,
+    *,
+    strength: float = 1.0,
+    size: Size = SIDE,
+    device: str = "auto",
+) -> Float32:
+    """As `harmonize_image`, in levels that are not rounded: for scores that count fractions of a level."""
+    result = _check_picture(composite).astype(np.float32)
+    _harmonize(composite, mask, net, strength, size, device, result)
+    return result
 
 
 def check_size(size: Size) -> None:
@@ -186,16 +118,35 @@ def shrink(picture: Picture, side: int) -> Picture:
     return picture
 
 
+def _harmonize(
+    picture: UInt8,
+    mask: npt.NDArray[np.generic],
+    net: Weights,
+    strength: float,
+    size: Size,
+    device: str,
+    result: UInt8 | Float32,
+) -> None:
+    """Write the harmonized foreground into `result`, which holds the composite."""
+    weights = _check_mask(mask, picture.shape[:2])
+    check_number("strength", strength, 0, 1)
+    check_size(size)
+    if strength == 0 or not weights.any():
+        return
+    network = net if isinstance(net, nn.Module) else inference.load_network(net, device)
+    _blend(picture, weights * np.float32(strength), _render(network, picture, weights, size), result)
+
+
 _Render: TypeAlias = Callable[[slice, slice], Float32]
 """Give the harmonized levels of a part of the picture, (rows, columns, 3)."""
 
 
 def _render(net: nn.Module, picture: UInt8, mask: Float32, size: Size) -> _Render:
     if size == "full" or picture.shape[:2] == (size, size):
-        whole = infer(net, picture[None], mask[None])[0]
+        whole = inference.infer(net, picture[None], mask[None])[0]
         return lambda rows, columns: whole[rows, columns]
     small, small_mask = shrink(picture, size), shrink(mask, size)
-    after = infer(net, small[None], small_mask[None])[0]
+    after = inference.infer(net, small[None], small_mask[None])[0]
     color_map = carry.fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask)
 
     def render(rows: slice, columns: slice) -> Float32:
@@ -205,15 +156,13 @@ def _render(net: nn.Module, picture: UInt8, mask: Float32, size: Size) -> _Rende
     return render
 
 
-def _blend(picture: UInt8, weights: Float32, render: _Render) -> UInt8:
-    """Mix the rendered foreground into the picture, strip by strip; weights of 0 leave pixels alone."""
-    result = picture.copy()
+def _blend(picture: UInt8, weights: Float32, render: _Render, result: UInt8 | Float32) -> None:
+    """Mix the rendered foreground into the result, strip by strip; weights of 0 leave pixels alone."""
     rows, columns = _extent(weights.max(axis=1)), _extent(weights.max(axis=0))
     for strip in _strips(rows, columns.stop - columns.start):
         before = picture[strip, columns].astype(np.float32)
-        change = (render(strip, columns).clip(0, 255) - before) * weights[strip, columns, None]
-        result[strip, columns] = np.rint(before + change).astype(np.uint8)
-    return result
+        mixed = before + (render(strip, columns).clip(0, 255) - before) * weights[strip, columns, None]
+        result[strip, columns] = np.rint(mixed) if result.dtype == np.uint8 else mixed
 
 
 def _strips(rows: slice, width: int) -> Iterator[slice]:
