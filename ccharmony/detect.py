@@ -155,11 +155,13 @@ def _look(image: Image, windows: list[Window], box: Box | None) -> list[Detectio
     near = sorted((finding for finding in findings if finding.residual < NEARLY), key=lambda finding: finding.residual)
     if box is not None or _has_chart(findings):
         return findings
+    height, width = image.shape[:2]
     for finding in near[:_MOST_NEAR]:
         assert finding.corners is not None
         (x0, y0), (x1, y1) = finding.corners.min(axis=0), finding.corners.max(axis=0)
-        for closer in search.passes_in_box(*image.shape[:2], (x0, y0, x1, y1)):
-            findings += _look(image, closer, (x0, y0, x1, y1))
+        around = float(x0), float(y0), float(x1), float(y1)
+        for closer in search.passes_in_box(height, width, around):
+            findings += _look(image, closer, around)
             if _has_chart(findings):
                 return findings
     return findings

@@ -71,7 +71,7 @@ def test_corners_may_be_a_tenth_of_a_patch_off(levels: np.ndarray) -> None:
 def test_a_chart_in_perspective_is_read_where_its_patches_are() -> None:
     corners = np.array([(100.0, 100.0), (300.0, 60.0), (340.0, 250.0), (90.0, 210.0)])
     flat = np.array([(0, 0), (16.75, 0), (16.75, 11.25), (0, 11.25)])
-    theirs = skimage.transform.ProjectiveTransform.from_estimate(flat, corners)
+    theirs = skimage.transform.estimate_transform("projective", flat, corners)
     quads = checker.patch_quads(corners)
     np.testing.assert_allclose(quads[0, 0], theirs([(0.25, 0.25)])[0], atol=1e-3)  # dark skin, outer corner
     np.testing.assert_allclose(quads[15, 2], theirs([(11.0, 8.25)])[0], atol=1e-3)  # yellow, corner toward black
