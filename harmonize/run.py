@@ -123,10 +123,13 @@ class Run:
         stages, teacher = self._plan(state)
         for name in stages:
             stage = self._open(name, teacher)
-            if state is not None:
-                stage.restore(state)
-                state = None
             try:
+                if state is None:
+                    self._begin(stage)
+                else:
+                    stage.restore(state)
+                    self.reporter.begin(stage.name, stage.step)
+                state = None
                 complete = self._follow(stage)
             except TrainingError as error:
                 raise TrainingError(f"{error}; {self.folder.state} holds the last good step") from error
@@ -164,12 +167,19 @@ class Run:
         arguments = (name, network, guide, self.settings, self.data.train, self.world)
         return Stage(*arguments, compiled=self.pace.compiled)
 
+    def _begin(self, stage: Stage) -> None:
+        """Score what a stage has to beat, and save its start."""
+        self.reporter.begin(stage.name, 0)
+        if self.data.check is not None and stage.name == "harmonize":
+            size = self.settings.largest
+            means = validate.score_composites(self.data.check, size, self.world)
+            self.reporter.scores({"stage": stage.name, "step": 0, "row": "composite", "size": size, **means})
+            self.reporter.line(f"composites: {_spell_scores(means)}")
+        self._save(stage)
+
     def _follow(self, stage: Stage) -> bool:
         """Take a stage to its end; False where it was asked to stop before."""
-        self.reporter.begin(stage.name, stage.step)
         self._announce(stage)
-        if stage.step == 0:
-            self._save(stage)
         clock = progress.Clock(stage.step)
         for draw, batch in batches.read_ahead(self.data.train, stage.draws(), self.data.ahead):
             stage.advance(draw, batch)
@@ -197,11 +207,6 @@ class Run:
         pace = f"batch {settings.batch}, {settings.precision} on {self.world.device}"
         samples = f"{len(self.data.train):,} samples"
         self.reporter.line(f"{stage.name}: {model}, {samples}, step {stage.step} of {stage.length}, {pace}")
-        if self.data.check is not None and stage.name == "harmonize" and stage.step == 0:
-            means = validate.score_composites(self.data.check, settings.largest, self.world)
-            row = {"stage": stage.name, "step": 0, "row": "composite", "size": settings.largest}
-            self.reporter.scores({**row, **means})
-            self.reporter.line(f"composites: {_spell_scores(means)}")
 
     def _log(self, stage: Stage, size: int, seconds_a_step: float) -> None:
         stage.check()
