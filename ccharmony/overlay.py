@@ -44,10 +44,13 @@ def draw(image: Image, found: Detection, side: int = 1600) -> Image:
     parts = [_photo(image, found, side)]
     width = max(parts[0].shape[1], side // 2)
     if found.corners is not None and found.patches is not None:
-        parts.append(np.hstack([_close_up(image, found, width // 2), _swatches(found, width - width // 2)]))
+        size = width // 2, width // 3
+        parts.append(np.hstack([_close_up(image, found, size), _swatches(found, size)]))
     parts.append(_caption(found, width))
-    padded = [np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0))) for part in parts]
-    return np.vstack(padded)
+    field = np.full((sum(len(part) for part in parts), width, 3), _PAPER, dtype=np.uint8)
+    for part, bottom in zip(parts, np.cumsum([len(part) for part in parts]), strict=True):
+        field[bottom - len(part) : bottom, : part.shape[1]] = part
+    return field
 
 
 def _photo(image: Image, found: Detection, side: int) -> Image:
@@ -62,11 +65,11 @@ def _photo(image: Image, found: Detection, side: int) -> Image:
     return small
 
 
-def _close_up(image: Image, found: Detection, width: int) -> Image:
-    """Show the chart with the quads that were read and their numbers, in a field of 3:2."""
+def _close_up(image: Image, found: Detection, size: tuple[int, int]) -> Image:
+    """Show the chart with the quads that were read and their numbers, in a field of some width and height."""
     assert found.corners is not None
     assert found.patches is not None
-    height = width * 2 // 3
+    width, height = size
     low, high = found.corners.min(axis=0), found.corners.max(axis=0)
     room = _SURROUNDINGS * (high - low).max()
     x0, y0 = np.maximum(np.floor(low - room), 0).astype(int)
@@ -85,10 +88,10 @@ def _close_up(image: Image, found: Detection, width: int) -> Image:
     return field
 
 
-def _swatches(found: Detection, width: int) -> Image:
+def _swatches(found: Detection, size: tuple[int, int]) -> Image:
     """Show each patch as it was measured (left half) and as it should be (right half), as on the chart."""
     assert found.patches is not None
-    height = width * 2 // 3
+    width, height = size
     field = np.full((height, width, 3), _PAPER, dtype=np.uint8)
     flags = found.patches.flags()
     for patch, place in enumerate(chart.RELEASE_TO_CHART):

@@ -50,7 +50,7 @@ def find_folder(data_dir: Path) -> Found:
     """
     root = find_root(data_dir, "folder", PHOTOS)
     photos, problems, summary = _find_pictures(root)
-    corners, bad_rows = _read_checkers(root / CHECKERS, photos)
+    corners, bad_rows = read_checkers(root / CHECKERS, photos)
     drawn, strange = find_all_masks(root, photos)
     rows = []
     for name, path in photos.items():
@@ -121,7 +121,7 @@ def _with_chart(row: Photo, corners: list[float]) -> Photo:
     return dataclasses.replace(row, chart=Chart(box, points))
 
 
-def _read_checkers(path: Path, photos: dict[str, Path]) -> tuple[dict[str, list[float]], list[str]]:
+def read_checkers(path: Path, photos: dict[str, Path]) -> tuple[dict[str, list[float]], list[str]]:
     """Read corners by photo; a row that cannot be used is a problem, and the photo's chart is then searched for."""
     if not path.is_file():
         return {}, []

@@ -1,0 +1,153 @@
+"""`ccharmony detect`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from ccharmony import checker, detect, overlay, pixels
+from ccharmony.detect import Detection
+from ccharmony.errors import CcharmonyError, CheckerError, ImageError, OutputError, SourceError
+from ccharmony.pixels import UInt8
+from ccharmony.sources import folder, reading, tree
+
+
+@click.command("detect")
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO…", type=click.Path(path_type=Path))
+@click.option("--overlay", "overlays", type=click.Path(path_type=Path), metavar="DIR", help="Draw the findings there.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a photo, colors in 8-bit levels, white first.")
+@click.option(
+    "--corners",
+    "by_hand",
+    type=click.Path(path_type=Path),
+    metavar="CSV",
+    help="Corners by hand, which always win: photo,x1,y1,…,x4,y4, from dark skin along the first row.",
+)
+def command(photos: tuple[Path, ...], overlays: Path | None, as_json: bool, by_hand: Path | None) -> None:
+    """Find the color checker in photos (or in all photos of a folder)."""
+    paths = _files(photos)
+    given = _read_corners(by_hand, paths) if by_hand else {}
+    drawn = _overlay_names(paths)
+    if overlays is not None:
+        _make_folder(overlays)
+    unreadable = 0
+    for path in paths:
+        try:
+            image, found = _detect(path, given.get(path))
+            if overlays is not None:
+                pixels.write_image(overlays / drawn[path], overlay.draw(image, found))
+        except (ImageError, CheckerError) as error:
+            unreadable += 1
+            click.echo(f"error: {_named(path, error)}", err=True)
+            found = Detection(None, None, math.nan, math.nan, str(error))
+            if not as_json:
+                continue
+        click.echo(json.dumps(_as_object(path, found), ensure_ascii=False) if as_json else f"{path}: {_as_text(found)}")
+    if unreadable:
+        raise SourceError(f"{unreadable} of {len(paths)} photos failed")
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be made a folder ({error.strerror})") from error
+
+
+def _files(photos: Iterable[Path]) -> list[Path]:
+    """Put the photos of a folder in its place; name each file once."""
+    paths: list[Path] = []
+    for path in photos:
+        paths += [file for file in tree.files_below(path) if _is_photo(file)] if path.is_dir() else [path]
+    if not paths:
+        raise SourceError(f"no photo in {', '.join(map(str, photos))}")
+    return list(dict.fromkeys(paths))
+
+
+def _is_photo(path: Path) -> bool:
+    return reading.is_raw(path.suffix) or path.suffix.lower() in pixels.WRITABLE_SUFFIXES
+
+
+def _read_corners(table: Path, paths: list[Path]) -> dict[Path, list[float]]:
+    """Read corners by photo; a row that cannot be used, or is another photo's, is told and passed over."""
+    if not table.is_file():
+        raise SourceError(f"{table}: no such file, wanted corners as {','.join(folder.COLUMNS)}")
+    corners, problems = folder.read_checkers(table, {path.stem: path for path in paths})
+    for problem in problems:
+        click.echo(f"note: {problem}", err=True)
+    return {path: corners[path.stem] for path in paths if path.stem in corners}
+
+
+def _detect(path: Path, corners: list[float] | None) -> tuple[UInt8, Detection]:
+    image = reading.read_file(path)
+    if corners is None:
+        return image, detect.find(image)
+    return image, detect.from_corners(image, np.array(corners).reshape(4, 2))
+
+
+def _named(path: Path, error: CcharmonyError) -> str:
+    """Put the file's name before a message that lacks it."""
+    return str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
+
+
+def _overlay_names(paths: list[Path]) -> dict[Path, str]:
+    """Give each photo a picture of its own, even where two folders hold files of the same name."""
+    names: dict[Path, str] = {}
+    for path in paths:
+        name, count = f"{path.stem}.jpg", 1
+        while name in names.values():
+            count += 1
+            name = f"{path.stem}_{count}.jpg"
+        names[path] = name
+    return names
+
+
+def _as_text(found: Detection) -> str:
+    if found.corners is None or found.patches is None:
+        return found.reason
+    corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in found.corners)
+    parts = [f"chart at {corners}", f"turned {found.orientation}°", f"residual {found.residual:.1f}"]
+    parts += [] if math.isnan(found.cost) else [f"cost {found.cost:.4f}"]
+    parts.append(f"{found.patches.usable.sum()} of 24 patches usable")
+    flagged = [f"{name}: {flag}" for name, flag in zip(checker.NAMES, found.patches.flags(), strict=True) if flag]
+    parts += [] if found.patches.gray_ramp_falls else ["the gray ramp does not fall"]
+    parts += [f"another chart ({other.reason or f'residual {other.residual:.1f}'})" for other in found.others]
+    return ", ".join(parts) + (f" ({'; '.join(flagged)})" if flagged else "")
+
+
+def _as_object(path: Path, found: Detection) -> dict[str, Any]:
+    patches = found.patches
+    return {
+        "photo": str(path),
+        **_place(found),
+        "patches": patches and _plain(255 * patches.colors, 2),
+        "spread": patches and _plain(patches.spread, 2),
+        "count": patches and patches.count.tolist(),
+        "clipped": patches and _plain(patches.clipped, 4),
+        "flags": patches and list(patches.flags()),
+        "gray_ramp_falls": patches and patches.gray_ramp_falls,
+        "others": [_place(other) for other in found.others],
+    }
+
+
+def _place(found: Detection) -> dict[str, Any]:
+    return {
+        "corners": None if found.corners is None else _plain(found.corners, 2),
+        "orientation": found.orientation,
+        "cost": _plain(found.cost, 4),
+        "residual": _plain(found.residual, 2),
+        "reason": found.reason,
+    }
+
+
+def _plain(values: Any, digits: int) -> Any:
+    """Make an array or a number ready for JSON: rounded, and null where it is not a number."""
+    if np.ndim(values) > 0:
+        return [_plain(value, digits) for value in values]
+    return round(float(values), digits) if math.isfinite(values) else None
