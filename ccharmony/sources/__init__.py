@@ -51,10 +51,17 @@ def find(names: Sequence[str], data_dir: Path, release_dir: Path | None = None) 
     for name in dict.fromkeys(names):
         part = _find_one(name, data_dir, published if name in RELEASED else None)
         if not part.photos:
-            first = f"; the first problem: {part.problems[0]}" if part.problems else ""
-            raise SourceError(f"{name}: no photo found below {data_dir}{first}")
+            part = _without_photos(name, part, data_dir, published)
         parts.append(part)
     return _joined(parts)
+
+
+def _without_photos(name: str, part: Found, data_dir: Path, published: release.Release | None) -> Found:
+    """Refuse a source without photos, unless it has some that the release merely left out."""
+    if published is not None and name in RELEASED and not part.problems:
+        return Found([], [], [*part.summary, f"{name}: no photo below {data_dir} is in the release"])
+    first = f"; the first problem: {part.problems[0]}" if part.problems else ""
+    raise SourceError(f"{name}: no photo found below {data_dir}{first}")
 
 
 def _find_one(name: str, data_dir: Path, published: release.Release | None) -> Found:
