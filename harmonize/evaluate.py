@@ -1,229 +1,183 @@
-"""Score a network, or pictures that another method made, on pairs in iHarmony4's layout.
-
-Pairs are decoded ahead in threads, go through the network in batches, and are scored in threads; at no time are more
-than a few batches in memory, however long the list.
-
--   :class:`Rules`: the protocol, the size, and whether the background is pasted back.
--   :func:`score_pairs`: one :class:`Row` a pair, in order; a broken pair gives a line instead.
-"""
+"""Model or folder of predictions × datasets → report: an evaluation from the lists on disk to the files it leaves."""
 
 from __future__ import annotations
 
-import functools
-import itertools
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import contextlib
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from torch import nn
 
-from ccharmony import pixels
-from ccharmony.errors import ImageError, SettingsError
-from ccharmony.layout import PairPaths
-from harmonize import apply, inference, protocols
-from harmonize.metrics import Scores
+from ccharmony import __version__, layout
+from ccharmony.errors import ImageError, SourceError
+from ccharmony.layout import PairPaths, Split
+from harmonize import checkpoint, folders, inference, protocols, report, scoring
+from harmonize.distributed import find_device
 from harmonize.predictions import Predictions
-from harmonize.protocols import SIDE, Protocol
+from harmonize.scoring import Rules
 
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
-Levels = UInt8 | Float32
+_SHOWN = 20
+"""Pairs left out that are told one by one while an evaluation runs."""
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-GPU_BATCH = 32
-"""Pictures of 256x256 that a GPU takes at a time; a CPU takes one, which is no slower there and needs less memory."""
+_logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How pictures are scored.
+@dataclass(frozen=True)
+class Method:
+    """What is scored, and how a report names it.
 
     Attributes
     ----------
-    protocol
-        The evaluation code that is followed.
-    full
-        Whether pictures are scored at full resolution instead of 256x256. A network's change is then carried there as
-        `harmonize apply` does it, and the background is pasted back.
-    paste
-        Whether the composite's background replaces the prediction's; papers score the raw output.
-    network_size
-        What the network sees at full resolution, as in `harmonize.apply.harmonize_image`.
+    source
+        A network on its device, or pictures that another method made.
+    title
+        One phrase.
+    details
+        Entries `weights` and `predictions` of report.json; one of them is None.
     """
 
-    protocol: Protocol
-    full: bool = False
-    paste: bool = False
-    network_size: apply.Size = apply.SIDE
-
-    def __post_init__(self) -> None:
-        if self.full and not self.protocol.full_size:
-            able = " or ".join(name for name, protocol in protocols.PROTOCOLS.items() if protocol.full_size)
-            raise SettingsError(
-                f"protocol {self.protocol.name}: scores at {SIDE}x{SIDE} only, full size goes with {able}"
-            )
-        apply.check_size(self.network_size)
-
-    def pastes(self, method: nn.Module | Predictions) -> bool:
-        """Tell whether the scores of a method see the composite's own background."""
-        return self.paste or (self.full and not isinstance(method, Predictions))
+    source: nn.Module | Predictions
+    title: str
+    details: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one pair scored.
+def open_weights(weights: str | Path | None, device: str = "auto") -> Method:
+    """Load a network to score, by bundled name or file; None takes the bundled default.
 
-    Attributes
-    ----------
-    set, name
-        Sub-dataset and file name of the composite.
-    share
-        Part of the picture that is foreground, in [0, 1]: mask above 0.5 at 256x256.
-    composite, harmonized
-        Scores before and after.
+    Raises
+    ------
+    WeightsError, SettingsError
+        No such weights, weights that do not fit, no such device.
     """
-
-    set: str
-    name: str
-    share: float
-    composite: Scores
-    harmonized: Scores
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """A pair at the size at which it is scored, and the prediction where another method made it."""
-
-    pair: PairPaths
-    composite: UInt8
-    mask: Float32
-    real: UInt8
-    share: float
-    prediction: Levels | None
+    place = find_device(device)
+    name = weights if weights is not None else inference.default_weights()
+    path = checkpoint.find(name)
+    loaded = checkpoint.load(path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    settings = loaded.settings.to_dict()
+    details = {"file": str(name), "sha256": digest, "settings": settings, "metadata": loaded.metadata}
+    net = loaded.net.to(place).requires_grad_(False)
+    title = f"weights {name} ({settings['model']}, sha256 {digest[:12]}) on {place}"
+    return Method(net, title, {"weights": details, "predictions": None})
 
 
-def score_pairs(
-    pairs: Sequence[PairPaths],
+def open_predictions(folder: Path) -> Method:
+    """Open pictures that another method made; raises SourceError where there are none."""
+    return Method(Predictions(folder), f"predictions {folder}", {"weights": None, "predictions": str(folder)})
+
+
+def evaluate(
+    data: Sequence[Path],
+    method: Method,
     rules: Rules,
-    method: nn.Module | Predictions,
     *,
+    split: Split = "test",
+    out: Path | None = None,
+    strict: bool = False,
     threads: int | None = None,
     batch: int | None = None,
-) -> Iterator[Row | str]:
-    """Score pairs one after the other.
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> dict[str, Any]:
+    """Score a method on datasets.
 
     Parameters
     ----------
-    pairs
-        What `ccharmony.layout.find_pairs` found.
-    rules
-        How they are scored.
+    data
+        Folders in iHarmony4's layout, or roots that hold several.
     method
-        A network in evaluation mode, on its device, or pictures that another method made.
-    threads
-        How many pairs are decoded and scored at a time; by default one a core, at most 16.
-    batch
-        Pictures that go through the network at a time; by default 32 on a GPU and 1 on a CPU, 1 at full size.
+        What is scored: `open_weights` or `open_predictions`.
+    rules
+        How it is scored.
+    split
+        Which lists count.
+    out
+        Folder for report.json, images.csv and report.md; None writes nothing.
+    strict
+        Whether the first pair that cannot be scored ends the evaluation.
+    threads, batch
+        As in `harmonize.scoring.score_pairs`.
+    progress
+        Called with the pairs done and their number.
 
-    Yields
+    Returns
+    -------
+    dict[str, Any]
+        What report.json holds.
+
+    Raises
     ------
-    Row | str
-        Scores of the pair, or one line that says why it has none: a file that cannot be read, sizes that differ, a
-        prediction that is missing, a mask without foreground.
+    SourceError
+        A dataset or its list is missing, a set is given twice, or no pair could be scored.
+    ImageError
+        A pair could not be scored, with `strict`.
+    OutputError
+        The folder cannot be written.
     """
-    threads = threads or min(os.cpu_count() or 1, 16)
-    if rules.full or isinstance(method, Predictions):
-        batch = 1
-    elif batch is None:
-        batch = 1 if inference.device_of(method).type == "cpu" else GPU_BATCH
-    predictions = method if isinstance(method, Predictions) else None
-    load = functools.partial(_try_load, rules=rules, predictions=predictions)
-    score = functools.partial(_score, rules=rules)
-    with ThreadPoolExecutor(threads, thread_name_prefix="pairs") as pool:
-        loaded = _ahead(pool, load, pairs, threads + batch)
-        yield from _ahead(pool, score, _predict(loaded, rules, method, batch), threads)
+    pairs, skipped = _find_pairs(data, split, strict)
+    tally = report.Tally()
+    with contextlib.ExitStack() as stack:
+        images = (
+            stack.enter_context(report.open_images(folders.make(out) / "images.csv", rules.protocol.name))
+            if out
+            else None
+        )
+        scored = scoring.score_pairs(pairs, rules, method.source, threads=threads, batch=batch)
+        for done, row in enumerate(stack.enter_context(contextlib.closing(scored)), start=1):
+            if isinstance(row, str):
+                _leave_out(row, skipped, strict)
+            else:
+                tally.add(row)
+                if images is not None:
+                    images.write(row)
+            progress(done, len(pairs))
+        if not tally.overall.composite.count:
+            raise SourceError(f"none of {len(pairs)} pairs could be scored; the first: {skipped[-len(pairs)]}")
+    result = {**_describe(data, method, rules, split), **tally.to_dict(), "skipped": skipped}
+    if out is not None:
+        report.write(out, result)
+    return result
 
 
-def _ahead(
-    pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item], depth: int
-) -> Iterator[Result]:
-    """Map in order over a stream, at most `depth` items ahead of the reader."""
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > depth:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
+def _find_pairs(data: Sequence[Path], split: Split, strict: bool) -> tuple[list[PairPaths], list[str]]:
+    pairs: list[PairPaths] = []
+    skipped: list[str] = []
+    owners: dict[str, Path] = {}
+    for root in data:
+        found, problems = layout.find_pairs(root, split, strict=strict)
+        for name in dict.fromkeys(pair.set for pair in found):
+            if owners.setdefault(name, root) != root:
+                raise SourceError(f"{root}: a set {name} is in {owners[name]} too, wanted sets of different names")
+        for problem in problems:
+            _leave_out(problem, skipped, strict)
+        pairs += found
+    return pairs, skipped
 
 
-def _try_load(pair: PairPaths, rules: Rules, predictions: Predictions | None) -> _Sample | str:
-    try:
-        return _load(pair, rules, predictions)
-    except ImageError as error:
-        return str(error)
+def _leave_out(problem: str, skipped: list[str], strict: bool) -> None:
+    if strict:
+        raise ImageError(problem)
+    skipped.append(problem)
+    if len(skipped) <= _SHOWN:
+        _logger.warning("left out: %s", problem)
+    elif len(skipped) == _SHOWN + 1:
+        _logger.warning("left out: more; the report names them all")
 
 
-def _load(pair: PairPaths, rules: Rules, predictions: Predictions | None) -> _Sample:
-    """Decode a pair and bring it to the size at which it is scored; raises ImageError."""
-    composite, real = pixels.read_image(pair.composite), pixels.read_image(pair.real)
-    if composite.shape != real.shape:
-        sides = " and ".join(f"{picture.shape[1]}x{picture.shape[0]}" for picture in (composite, real))
-        raise ImageError(f"{pair.composite} and {pair.real.name}: {sides}, wanted the same size")
-    shape = (composite.shape[0], composite.shape[1])
-    mask = pixels.read_mask(pair.mask, shape=shape)
-    size = shape if rules.full else (SIDE, SIDE)
-    small = protocols.resize_mask(mask, rules.protocol, size)
-    if not protocols.foreground(small, rules.protocol).any():
-        raise ImageError(f"{pair.mask}: no foreground at {size[1]}x{size[0]}, nothing to score")
-    share = float((protocols.resize_mask(mask, protocols.PROTOCOLS["issam"]) > 0.5).mean())
-    prediction = None
-    if predictions is not None:
-        prediction = predictions.read(pair, shape, size)
-        prediction = protocols.resize_picture(prediction, rules.protocol, size)
-    before, truth = (protocols.resize_picture(picture, rules.protocol, size) for picture in (composite, real))
-    return _Sample(pair, before, small, truth, share, prediction)
-
-
-def _predict(
-    samples: Iterable[_Sample | str], rules: Rules, method: nn.Module | Predictions, batch: int
-) -> Iterator[tuple[_Sample, Levels] | str]:
-    """Pair each sample with its prediction, a batch at a time; lines about broken pairs pass through in place."""
-    stream = iter(samples)
-    while group := list(itertools.islice(stream, batch)):
-        whole = [sample for sample in group if not isinstance(sample, str)]
-        found = iter(_run(whole, rules, method)) if whole else iter(())
-        for sample in group:
-            yield sample if isinstance(sample, str) else (sample, next(found))
-
-
-def _run(samples: list[_Sample], rules: Rules, method: nn.Module | Predictions) -> list[Levels]:
-    if isinstance(method, Predictions):
-        return [sample.prediction for sample in samples if sample.prediction is not None]
-    if rules.full:
-        size = rules.network_size
-        return [apply.harmonize_levels(sample.composite, sample.mask, method, size=size) for sample in samples]
-    composites, masks = (np.stack([getattr(sample, part) for sample in samples]) for part in ("composite", "mask"))
-    return list(inference.infer(method, composites, masks))
-
-
-def _score(predicted: tuple[_Sample, Levels] | str, rules: Rules) -> Row | str:
-    if isinstance(predicted, str):
-        return predicted
-    sample, prediction = predicted
-    if rules.paste:
-        weights = sample.mask[..., None]
-        prediction = sample.composite * (1 - weights) + prediction * weights
-    rate = functools.partial(protocols.score, rules.protocol, real=sample.real, mask=sample.mask)
-    return Row(sample.pair.set, sample.pair.name, sample.share, rate(sample.composite), rate(prediction))
+def _describe(data: Sequence[Path], method: Method, rules: Rules, split: str) -> dict[str, Any]:
+    """Return the entries of report.json that say what the numbers are numbers of."""
+    return {
+        "protocol": rules.protocol.name,
+        "size": "full" if rules.full else protocols.SIDE,
+        "network_size": rules.network_size if rules.full and method.details["weights"] else None,
+        "pasted": rules.pastes(method.source),
+        "split": split,
+        "data": [str(root) for root in data],
+        "method": method.title,
+        **method.details,
+        "version": __version__,
+    }

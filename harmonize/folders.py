@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ccharmony import pixels
-from ccharmony.errors import CcharmonyError, SourceError
+from ccharmony.errors import CcharmonyError, OutputError, SourceError
 
 _logger = logging.getLogger(__name__)
 
@@ -73,9 +73,15 @@ def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[lis
 
 
 def run_all(
-    jobs: Iterable[Job], work: Callable[[Job], None], *, strict: bool = False, done: Callable[[], None] = lambda: None
+    jobs: Sequence[Job],
+    work: Callable[[Job], None],
+    *,
+    strict: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> list[str]:
     """Do the work of every job; a failed one is logged and left out, or with `strict` the end.
+
+    `progress` is called with the jobs done and their number.
 
     Returns
     -------
@@ -88,7 +94,7 @@ def run_all(
         The first failure, with `strict`.
     """
     problems: list[str] = []
-    for job in jobs:
+    for done, job in enumerate(jobs, start=1):
         try:
             work(job)
         except CcharmonyError as error:
@@ -96,7 +102,7 @@ def run_all(
                 raise
             _logger.warning("left out: %s", error)
             problems.append(str(error))
-        done()
+        progress(done, len(jobs))
     return problems
 
 
@@ -110,3 +116,12 @@ def _pictures(folder: Path) -> list[Path]:
 def is_picture(path: Path) -> bool:
     """Tell by its name whether a path is a picture; hidden files are not."""
     return path.suffix.lower() in (*pixels.WRITABLE_SUFFIXES, ".bmp") and not path.name.startswith(".")
+
+
+def make(folder: Path) -> Path:
+    """Make a folder and those above it, and return it; raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
+    return folder

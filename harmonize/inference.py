@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from harmonize.objective import denormalize, normalize
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
+
+_logger = logging.getLogger(__name__)
 
 
 @functools.lru_cache(maxsize=2)
@@ -43,7 +46,9 @@ def load_network(weights: str | Path | None = None, device: str = "auto") -> nn.
         No such device.
     """
     place = find_device(device)
-    net = checkpoint.load(weights if weights is not None else default_weights()).net
+    name = weights if weights is not None else default_weights()
+    net = checkpoint.load(name).net
+    _logger.info("weights %s on %s", name, place)
     return net.to(place).eval().requires_grad_(False)
 
 

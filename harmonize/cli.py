@@ -1,0 +1,27 @@
+"""The `harmonize` command line."""
+
+from __future__ import annotations
+
+import click
+
+from ccharmony import __version__, console
+
+
+@click.group(
+    cls=console.LazyGroup,
+    package="harmonize.commands",
+    lazy={
+        "train": "Train a network, both stages.",
+        "evaluate": "Score a network or another method's pictures on datasets.",
+        "apply": "Give the foreground of pictures the light of their background.",
+        "weights": "List the weights that come with the package.",
+    },
+)
+@click.version_option(__version__)
+def group() -> None:
+    """Train, evaluate and apply networks that harmonize composite pictures."""
+
+
+def main() -> None:
+    """Run the command line; the entry point of the console script."""
+    console.run(group)

@@ -1,0 +1,140 @@
+"""`harmonize apply`: a file, folders of files, or a cut-out put on a background."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccharmony.errors import ImageError, SettingsError
+from harmonize.commands import shared
+
+_PATH = click.Path(path_type=Path)
+_FORMATS = ("png", "jpg", "webp", "tif")
+
+
+def _read_position(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """Read `120,40`."""
+    if value is None:
+        return None
+    try:
+        x, y = (int(part) for part in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{value}: wanted two whole numbers such as 120,40") from error
+    return x, y
+
+
+@click.command("apply")
+@click.argument("composite", type=_PATH)
+@click.argument("mask", type=_PATH, required=False)
+@click.option("-o", "--out", type=_PATH, required=True, help="File, or folder that the results go to.")
+@shared.weights_option
+@click.option("--strength", type=float, default=1.0, show_default=True, help="How much of the change is made, 0 to 1.")
+@click.option(
+    "--size",
+    callback=shared.read_size,
+    default="256",
+    metavar="SIDE|full",
+    show_default=True,
+    help="Side of what the network sees, a multiple of 32; the result has full resolution in any case.",
+)
+@shared.device_option
+@click.option("--background", type=_PATH, help="COMPOSITE is a cut-out with alpha: put it on this picture first.")
+@click.option(
+    "--position", callback=_read_position, metavar="X,Y", help="Where the cut-out's upper left corner goes, in pixels."
+)
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Factor for the cut-out's sides.")
+@click.option("--format", "kind", type=click.Choice(_FORMATS), default="png", show_default=True, help="In a folder.")
+@click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of JPEG and WebP.")
+@shared.strict_option
+def command(composite: Path, mask: Path | None, out: Path, background: Path | None, **given: Any) -> None:
+    """Give the foreground of COMPOSITE, where MASK is white, the light of its background.
+
+    Both are files or both are folders; a mask has its composite's name, or c1_2.png that of c1_2_3.jpg. The
+    background stays as it is to the bit; JPEG as the result's format changes it a little, PNG does not.
+    """
+    if background is not None:
+        if mask is not None:
+            raise click.UsageError("--background takes the mask from the cut-out's alpha, MASK has no use beside it")
+        if given["position"] is None:
+            raise click.UsageError("--background needs --position X,Y")
+        _apply_cutout(composite, background, out, given)
+    elif mask is None:
+        raise click.UsageError("wanted MASK, or --background for a cut-out with alpha")
+    elif composite.is_dir():
+        _apply_folders(composite, mask, out, given)
+    else:
+        _apply_file(composite, mask, out, given)
+
+
+def _apply_file(composite: Path, mask: Path, out: Path, given: dict[str, Any]) -> None:
+    from ccharmony import pixels
+
+    target = _target(out, composite, given)
+    picture = pixels.read_image(composite)
+    result = _harmonize(picture, pixels.read_mask(mask, shape=picture.shape[:2]), given)
+    pixels.write_image(target, result, given["quality"])
+    click.echo(target)
+
+
+def _apply_cutout(cutout: Path, background: Path, out: Path, given: dict[str, Any]) -> None:
+    from ccharmony import pixels
+    from harmonize.cutout import place
+
+    target = _target(out, cutout, given, background)
+    colors, opacity = pixels.read_cutout(cutout)
+    try:
+        picture, mask = place(colors, opacity, pixels.read_image(background), given["position"], given["scale"])
+    except ImageError as error:
+        raise ImageError(f"{cutout}: {error}") from error
+    pixels.write_image(target, _harmonize(picture, mask, given), given["quality"])
+    click.echo(target)
+
+
+def _apply_folders(composites: Path, masks: Path, out: Path, given: dict[str, Any]) -> None:
+    from ccharmony import pixels
+    from harmonize import folders, inference
+
+    if not masks.is_dir():
+        raise SettingsError(f"{masks}: a file or nothing, wanted a folder as {composites} is one")
+    if out.resolve() in (composites.resolve(), masks.resolve()):
+        raise SettingsError(f"{out}: holds the input, wanted another folder for the results")
+    jobs, unmatched = folders.match(composites, masks, out, f".{given['kind']}")
+    for problem in unmatched:
+        if given["strict"]:
+            raise ImageError(problem)
+        click.echo(f"left out: {problem}", err=True)
+    folders.make(out)
+    # Before the first picture: weights that do not load are no picture's fault.
+    inference.load_network(given["weights"], given["device"])
+
+    def work(job: folders.Job) -> None:
+        picture = pixels.read_image(job.composite)
+        result = _harmonize(picture, pixels.read_mask(job.mask, shape=picture.shape[:2]), given)
+        pixels.write_image(job.output, result, given["quality"])
+
+    with shared.progress_bar("pictures") as progress:
+        failed = folders.run_all(jobs, work, strict=given["strict"], progress=progress)
+    if len(failed) == len(jobs):
+        raise ImageError(f"{composites}: none of {len(jobs)} pictures could be harmonized; the first: {failed[0]}")
+    click.echo(f"{out}: {len(jobs) - len(failed)} harmonized, {len(failed) + len(unmatched)} left out")
+
+
+def _harmonize(picture: Any, mask: Any, given: dict[str, Any]) -> Any:
+    from harmonize.apply import harmonize_image
+
+    return harmonize_image(
+        picture, mask, given["weights"], strength=given["strength"], size=given["size"], device=given["device"]
+    )
+
+
+def _target(out: Path, source: Path, given: dict[str, Any], *others: Path) -> Path:
+    """Return the file to write: `out` itself, or one named after the source if `out` is a folder."""
+    from harmonize.folders import make
+
+    target = out / f"{source.stem}.{given['kind']}" if out.is_dir() or not out.suffix else out
+    if target.resolve() in {path.resolve() for path in (source, *others)}:
+        raise SettingsError(f"{target}: is an input, wanted another file for the result")
+    make(target.parent)
+    return target

@@ -1,0 +1,129 @@
+"""`harmonize evaluate`: tables of scores, or a comparison of two such tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ccharmony.console import VariadicCommand
+from harmonize.commands import shared
+
+if TYPE_CHECKING:
+    from harmonize.compare import Comparison
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+# Named here too, so that --help does not import the protocols' libraries; a test holds the two together.
+PROTOCOLS = ("issam", "standard", "pctnet", "dovenet", "iih", "harmonizer")
+
+
+@click.command("evaluate", cls=VariadicCommand, variadic=("--data",))
+@click.option(
+    "--data", type=_FOLDER, multiple=True, help="Datasets in iHarmony4's layout, or a root that holds several."
+)
+@click.option("--split", type=click.Choice(["train", "test", "all"]), default="test", show_default=True)
+@shared.weights_option
+@click.option("--predictions", type=_FOLDER, help="Score the pictures of this folder, named after their composites.")
+@click.option(
+    "--protocol",
+    type=click.Choice(PROTOCOLS),
+    default="issam",
+    show_default=True,
+    help="Whose evaluation code is followed; issam is the paper's.",
+)
+@click.option(
+    "--size",
+    type=click.Choice(["256", "full"]),
+    default="256",
+    show_default=True,
+    help="full scores at full resolution, with protocol standard or pctnet.",
+)
+@click.option(
+    "--network-size",
+    callback=shared.read_size,
+    default="256",
+    metavar="SIDE|full",
+    show_default=True,
+    help="Side of what the network sees with --size full.",
+)
+@click.option("--paste", is_flag=True, help="Paste the background back before scoring; papers score the raw output.")
+@click.option("--out", type=_FOLDER, help="Folder for report.json, images.csv and report.md.")
+@shared.strict_option
+@shared.device_option
+@click.option("--batch", type=click.IntRange(1), help="Pictures a step. [32 on a GPU, 1 on a CPU]")
+@click.option("--threads", type=click.IntRange(1), help="Pictures decoded and scored at a time. [one a core]")
+@click.option(
+    "--compare", type=_FILE, nargs=2, metavar="A.csv B.csv", help="Compare two images.csv by a paired bootstrap."
+)
+@click.option("--resamples", type=click.IntRange(100), default=10_000, show_default=True, help="For --compare.")
+@click.option("--seed", type=int, default=0, show_default=True, help="For --compare.")
+def command(compare: tuple[Path, Path] | None, resamples: int, seed: int, **given: Any) -> None:
+    """Score a network, or the pictures that another method made, on datasets.
+
+    The composite itself is the first row of every table: what doing nothing scores.
+    """
+    if compare is not None:
+        if given["data"]:
+            raise click.UsageError("--compare reads two tables, --data has no use beside it")
+        _compare(compare, resamples, seed)
+    elif not given["data"]:
+        raise click.UsageError("wanted --data DIR, or --compare A.csv B.csv")
+    elif given["weights"] and given["predictions"]:
+        raise click.UsageError("--weights and --predictions exclude each other")
+    else:
+        _evaluate(given)
+
+
+def _evaluate(given: dict[str, Any]) -> None:
+    from harmonize import evaluate, protocols, report, scoring
+
+    rules = scoring.Rules(
+        protocols.find(given["protocol"]),
+        full=given["size"] == "full",
+        paste=given["paste"],
+        network_size=given["network_size"],
+    )
+    if given["predictions"]:
+        method = evaluate.open_predictions(given["predictions"])
+    else:
+        method = evaluate.open_weights(given["weights"], given["device"])
+    with shared.progress_bar("pictures") as progress:
+        result = evaluate.evaluate(
+            given["data"],
+            method,
+            rules,
+            split=given["split"],
+            out=given["out"],
+            strict=given["strict"],
+            threads=given["threads"],
+            batch=given["batch"],
+            progress=progress,
+        )
+    click.echo(report.to_markdown(result), nl=False)
+
+
+def _compare(paths: tuple[Path, Path], resamples: int, seed: int) -> None:
+    from harmonize import compare
+
+    a, b = (compare.read_table(path) for path in paths)
+    click.echo(_spell(compare.compare(a, b, resamples=resamples, seed=seed), a.protocol, paths), nl=False)
+
+
+def _spell(found: Comparison, protocol: str, paths: tuple[Path, Path]) -> str:
+    lines = [
+        f"A {paths[0]}",
+        f"B {paths[1]}",
+        f"protocol {protocol}; {found.pictures} pictures of {found.photos} photos; photos drawn anew",
+        "",
+        f"{'':6} {'A':>10} {'B':>10} {'B - A':>10}   {'95 % interval':^22} {'p':>7}  better",
+    ]
+    for row in found.differences:
+        numbers = f"{row.a:10.4f} {row.b:10.4f} {row.difference:+10.4f}"
+        lines.append(f"{row.metric:6} {numbers}   {row.low:+10.4f} {row.high:+10.4f}  {row.p:7.4f}  {row.better}")
+    for name, missing in (("A", found.only_a), ("B", found.only_b)):
+        if missing:
+            shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+            lines.append(f"only in {name}, left out: {len(missing)} ({shown})")
+    return "\n".join(lines) + "\n"
