@@ -17,7 +17,20 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ccharmony import __version__, checker, donors, journal, layout, lights, manifest, pairs, pixels, sources, store
+from ccharmony import (
+    __version__,
+    checker,
+    donors,
+    journal,
+    layout,
+    lenders,
+    lights,
+    manifest,
+    pairs,
+    pixels,
+    sources,
+    store,
+)
 from ccharmony.errors import CcharmonyError, ManifestError, OutputError, SourceError
 from ccharmony.journal import Journal
 from ccharmony.lights import Light
@@ -72,14 +85,15 @@ def build(
     with journal.locked(out) as kept:
         kept.start(plan)
         options: dict[str, Any] = {"jobs": jobs, "skip": skip, "progress": progress or _no_progress}
-        found = _record_lights(settings, photos, kept, options)
-        if not found.results:
-            raise SourceError(f"no checker of {len(photos)} photos could be fitted; the first: {report.problems[0]}")
-        made = _make_pairs(settings, photos, found.results, splits, out, kept, options)
-        rows = _gather(made, found.results, report)
-        report.seconds = round(time.monotonic() - started, 2)
-        report.plan = plan
-        _write_tables(settings, out, rows, found.results, splits, report)
+        found = _record_lights(settings, photos, kept, options).results
+        book = _book(settings, found, splits)
+        if not book:
+            reason = report.first_problem if report.problems else "they show none, wanted --lights to borrow from"
+            raise SourceError(f"no checker of {len(photos)} photos could be fitted; {reason}")
+        made = _make_pairs(settings, photos, found, book, splits, out, kept, options)
+        rows = _gather(made, report)
+        report.seconds, report.plan = round(time.monotonic() - started, 2), plan
+        _write_tables(settings, out, rows, book, report)
         kept.clear()
     return report
 
@@ -159,6 +173,8 @@ def _read_finished(out: Path, plan: str) -> BuildReport | None:
 def _plan(settings: BuildSettings, photos: Sequence[Photo]) -> str:
     """Return a digest of all that decides the result: settings, and every input file's name, size and time."""
     digest = hashlib.sha256(json.dumps([__version__, settings.as_dict()], sort_keys=True).encode())
+    if settings.lights:
+        digest.update(f"{settings.lights} {_stamp(settings.lights)}\n".encode())
     for photo in photos:
         for path in (photo.path, *photo.masks.values()):
             digest.update(f"{photo.id} {path} {_stamp(path)}\n".encode())
@@ -176,11 +192,13 @@ def _stamp(path: pixels.Readable) -> str:
 def _record_lights(
     settings: BuildSettings, photos: Sequence[Photo], kept: Journal, options: Mapping[str, Any]
 ) -> Outcome[Light]:
+    """Fit the light of every photo that shows a checker; photos that are refused are reported and left out."""
+
     def work(photo: Photo, _: threading.Event) -> Light:
         return _record_light(settings, photo)
 
     stage = Stage("lights", work, lights.to_json, lights.from_json)
-    return run_stage(stage, photos, kept, **options)
+    return run_stage(stage, [photo for photo in photos if photo.charted], kept, **options)
 
 
 def _record_light(settings: BuildSettings, photo: Photo) -> Light:
@@ -189,30 +207,43 @@ def _record_light(settings: BuildSettings, photo: Photo) -> Light:
     return lights.record_light(image, photo, kind, drop_flagged=settings.drop_flagged)
 
 
+def _book(
+    settings: BuildSettings, found: Mapping[str, Light], splits: Mapping[str, Split]
+) -> dict[str, store.FitRecord]:
+    """Return every light that may be lent, by id, each with its split: the photos' own, then those of elsewhere."""
+    own = {name: dataclasses.replace(light.record, split=splits[name]) for name, light in found.items()}
+    return {**lenders.read(settings.release, settings.lights, settings.kind), **own}
+
+
 def _make_pairs(
     settings: BuildSettings,
     photos: Sequence[Photo],
     found: Mapping[str, Light],
+    book: Mapping[str, store.FitRecord],
     splits: Mapping[str, Split],
     out: Path,
     kept: Journal,
     options: Mapping[str, Any],
 ) -> Outcome[PhotoPairs]:
-    """Make the pairs of every photo that has a light and a mask."""
+    """Make the pairs of every photo that has a mask and a light, its own or a borrowed one."""
     for folder in (layout.COMPOSITES, layout.MASKS, layout.REALS):
         journal.make_folder(out / folder)
 
     def work(photo: Photo, stop: threading.Event) -> PhotoPairs:
-        others = {name: light.record for name, light in found.items() if splits[name] == splits[photo.id]}
-        own = others.pop(photo.id)
-        light = PhotoLight(own, others, found[photo.id].box, splits[photo.id], settings.arithmetic)
+        split = splits[photo.id]
+        others = {name: record for name, record in book.items() if record.split == split and name != photo.id}
+        if photo.charted:
+            light = PhotoLight(book[photo.id], others, found[photo.id].box, split, settings.arithmetic)
+        else:
+            own = others.pop(lenders.nearest(sources.read(photo), others).id)
+            light = PhotoLight(own, others, None, split, settings.arithmetic)
         return pairs.make_pairs(photo, sources.read(photo), light, settings.pair, out, stop)
 
-    ready = [photo for photo in photos if photo.id in found and photo.masks]
+    ready = [photo for photo in photos if photo.masks and (photo.id in found or not photo.charted)]
     return run_stage(Stage("pairs", work, PhotoPairs.to_json, PhotoPairs.from_json), ready, kept, **options)
 
 
-def _gather(made: Outcome[PhotoPairs], found: Mapping[str, Light], report: BuildReport) -> list[Pair]:
+def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:
     """Return all rows in the manifest's order, and sum up the photos' reports."""
     report.resumed = made.resumed
     for result in made.results.values():
@@ -222,8 +253,7 @@ def _gather(made: Outcome[PhotoPairs], found: Mapping[str, Light], report: Build
     report.problems.sort()
     rows = sorted((row for result in made.results.values() for row in result.pairs), key=_place)
     if not rows:
-        first = f"; the first problem: {report.problems[0]}" if report.problems else ""
-        raise SourceError(f"no pair was made of {len(found)} photos (do they have masks?){first}")
+        raise SourceError(f"no pair was made of {len(made.results)} photos with masks; {report.first_problem}")
     report.count(rows)
     return rows
 
@@ -236,8 +266,7 @@ def _write_tables(
     settings: BuildSettings,
     out: Path,
     rows: Sequence[Pair],
-    found: Mapping[str, Light],
-    splits: Mapping[str, Split],
+    book: Mapping[str, store.FitRecord],
     report: BuildReport,
 ) -> None:
     """Write lists, manifest, fits and report, and remove pictures that no row names."""
@@ -245,8 +274,7 @@ def _write_tables(
     for split in manifest.SPLITS:
         names = [Path(row.composite).name for row in rows if row.split == split]
         pixels.write_bytes(out / f"{NAME}_{split}.txt", "".join(f"{name}\n" for name in names).encode())
-    records = [dataclasses.replace(light.record, split=splits[photo]) for photo, light in sorted(found.items())]
-    store.write_fits(out / FITS, records, checker.STANDARD, settings.as_dict())
+    store.write_fits(out / FITS, [book[name] for name in sorted(book)], checker.STANDARD, settings.as_dict())
     manifest.write_pairs(out / MANIFEST, rows)
     content = {"settings": settings.as_dict(), "versions": _versions(), **dataclasses.asdict(report)}
     pixels.write_bytes(out / REPORT, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())

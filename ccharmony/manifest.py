@@ -71,6 +71,8 @@ class Photo:
         How linear sensor values become a photo; None for a photo that is display-referred or RAW.
     orient
         Whether the EXIF orientation can be trusted.
+    charted
+        Whether the photo is meant to show a checker; one that is not borrows a light.
     """
 
     id: str
@@ -86,6 +88,7 @@ class Photo:
     group: str = ""
     rendering: Rendering | None = None
     orient: bool = True
+    charted: bool = True
 
 
 @dataclass(frozen=True)

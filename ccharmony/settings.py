@@ -29,6 +29,8 @@ class BuildSettings:
         Folder that holds one folder a source.
     release
         Clone of the authors' repository; None without.
+    lights
+        A fits.h5 whose lights are lent too, and borrowed by photos that show no checker; None without.
     fit
         Fit kind; None for ``published`` with a release and ``ridge`` without.
     drop_flagged
@@ -46,6 +48,7 @@ class BuildSettings:
     src: tuple[str, ...]
     data: Path
     release: Path | None = None
+    lights: Path | None = None
     fit: Kind | None = None
     drop_flagged: bool = False
     test_share: float = donors.TEST_SHARE
@@ -75,6 +78,7 @@ class BuildSettings:
             src=list(self.src),
             data=self.data.name,
             release=None if self.release is None else self.release.name,
+            lights=None if self.lights is None else self.lights.name,
             fit=self.kind,
             exclude=sorted(self.exclude),
             override=dict(sorted(self.override.items())),
@@ -114,6 +118,11 @@ class BuildReport:
     passed_unchanged: int = 0
     seconds: float = 0.0
     plan: str = ""
+
+    @property
+    def first_problem(self) -> str:
+        """Return the first problem, for the message of a build that failed as a whole."""
+        return f"the first problem: {self.problems[0]}" if self.problems else "no problem was met"
 
     def count(self, rows: Sequence[Pair]) -> None:
         """Fill in what was written from the rows of the manifest."""

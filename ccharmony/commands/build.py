@@ -18,6 +18,7 @@ from ccharmony.pairs import PairSettings
 @click.option("--data", type=click.Path(path_type=Path), help="Folder with one folder a source.  [default: OUT/source]")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to build into.")
 @click.option("--release", type=click.Path(path_type=Path), help="Clone of the authors' repository.")
+@click.option("--lights", type=click.Path(path_type=Path), help="fits.h5 whose lights are lent, or borrowed, too.")
 @click.option("--fit", type=click.Choice(polynomial.KINDS), help="[default: published with --release, else ridge]")
 @click.option("--composites", type=click.IntRange(min=1), default=10, show_default=True, help="Donors a foreground.")
 @click.option("--format", "suffix", type=click.Choice(["jpg", "png"]), default="jpg", show_default=True)
@@ -53,6 +54,7 @@ def command(
     data: Path | None,
     out: Path,
     release: Path | None,
+    lights: Path | None,
     fit: polynomial.Kind | None,
     composites: int,
     suffix: str,
@@ -80,6 +82,7 @@ def command(
         src=src,
         data=data or out / "source",
         release=release,
+        lights=lights,
         fit=fit,
         drop_flagged=drop_flagged,
         test_share=test_share,

@@ -86,4 +86,5 @@ def _read_index(path: Path) -> dict[str, dict[str, str]] | None:
 
 def _photo(name: str, path: Path, row: Mapping[str, str], drawn: Mapping[str, Readable]) -> Photo:
     split = _SPLITS[row.get("split") or ""]
-    return Photo(name, "photos", "unknown", path, masks=drawn, split=split, group=row.get("group") or "")
+    group = row.get("group") or ""
+    return Photo(name, "photos", "unknown", path, masks=drawn, split=split, group=group, charted=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony import build, journal, layout, manifest, pixels, sources, store, transfer, verify
+from ccharmony import build, checker, journal, layout, manifest, pixels, sources, store, transfer, verify
 from ccharmony.errors import OutputError, SourceError
 from ccharmony.manifest import Photo
 from ccharmony.pairs import PairSettings
@@ -232,7 +232,7 @@ def test_pictures_that_no_row_names_are_removed(tmp_path: Path, found: list[Phot
 
 def test_photos_without_masks_give_one_clear_error(tmp_path: Path, found: list[Photo]) -> None:
     found[:] = [replace(photo, masks={}) for photo in found]
-    with pytest.raises(SourceError, match="do they have masks"):
+    with pytest.raises(SourceError, match="no pair was made of 0 photos with masks"):
         build.build(settings(tmp_path), tmp_path / "out")
 
 
@@ -297,3 +297,41 @@ def test_work_stops_between_composites(tmp_path: Path, photos: list[Photo]) -> N
     with pytest.raises(pairs.StoppedError):
         pairs.make_pairs(photos[0], sources.read(photos[0]), light, PairSettings(), tmp_path, stop)
     assert list((tmp_path / layout.COMPOSITES).iterdir()) == []
+
+
+@pytest.mark.usefixtures("found")
+def test_lights_of_a_file_are_lent_too(tmp_path: Path, photos: list[Photo]) -> None:
+    build.build(settings(tmp_path), tmp_path / "other")
+    fits = store.read_fits(tmp_path / "other" / "fits.h5")
+    lent = [replace(record, id=f"lent {record.id}") for record in fits.records]
+    store.write_fits(tmp_path / "lent.h5", lent, checker.STANDARD)
+    build.build(settings(tmp_path, lights=tmp_path / "lent.h5"), tmp_path / "out")
+    rows = manifest.read_pairs(tmp_path / "out" / "manifest.csv")
+    assert any(row.donor.startswith("lent ") for row in rows)
+    split = {record.id: record.split for record in lent}
+    assert all(split.get(row.donor, row.split) == row.split for row in rows)
+    assert len(store.read_fits(tmp_path / "out" / "fits.h5").ids) == 2 * len(photos)
+    assert verify.verify(tmp_path / "out").problems == []
+
+
+def test_photo_without_a_chart_borrows_the_nearest_light(tmp_path: Path, found: list[Photo]) -> None:
+    build.build(settings(tmp_path, test_share=0.0), tmp_path / "lights")
+    fits = tmp_path / "lights" / "fits.h5"
+    found[:] = [replace(found[2], id="plain", chart=None, charted=False)]
+    wanted = settings(tmp_path, lights=fits, test_share=0.0)
+    report = build.build(wanted, tmp_path / "out")
+    rows = manifest.read_pairs(tmp_path / "out" / "manifest.csv")
+    own = {row.fit_kind for row in rows}
+    assert len(own) == 1
+    borrowed = own.pop()
+    assert borrowed.startswith("borrowed:photo ")
+    assert borrowed.split(":")[1] not in {row.donor for row in rows}
+    assert report.pairs == {"train": 3}
+    assert pixels.image_size(tmp_path / "out" / "real_images" / "plain.png") == (120, 200)
+    assert verify.verify(tmp_path / "out").problems == []
+
+
+def test_photo_without_a_chart_needs_lights_to_borrow(tmp_path: Path, found: list[Photo]) -> None:
+    found[:] = [replace(found[2], chart=None, charted=False)]
+    with pytest.raises(SourceError, match="wanted --lights"):
+        build.build(settings(tmp_path), tmp_path / "out")
