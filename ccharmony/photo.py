@@ -8,19 +8,20 @@ Contents
 - :func:`read_raw`: raw file → sRGB photo.
 - :func:`read_raw_linear`: raw file → linear counts and the camera's constants.
 - :func:`raw_size`: height and width of either, from the file's header.
-- :class:`Rendering`, :func:`render_linear`: from :mod:`ccharmony.rendering`.
+- :class:`Rendering`, :func:`render_linear`: those of :mod:`ccharmony.camera` and :mod:`ccharmony.rendering`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ccharmony.camera import Matrix, Rendering, daylight_constants
 from ccharmony.errors import ImageError
-from ccharmony.rendering import Image, Matrix, Rendering, daylight_constants, render_linear
+from ccharmony.rendering import Image, render_linear
 
 __all__ = ["Rendering", "raw_size", "read_raw", "read_raw_linear", "render_linear"]
 
@@ -29,14 +30,13 @@ UInt16 = npt.NDArray[np.uint16]
 _FLIPS_THAT_SWAP = (5, 6)
 """LibRaw's codes for a quarter turn."""
 
-_IN_SRGB = Rendering(balance=(1.0, 1.0, 1.0))
-
 
 def read_raw(path: Path) -> Image:
     """Read a camera's raw file as a photo that keeps the cast of its light.
 
-    LibRaw subtracts the black level, balances for daylight, demosaics (AHD) and converts to linear sRGB; the camera's
-    own white balance and any automatic brightness stay off. Exposure and curve are those of :func:`render_linear`.
+    LibRaw subtracts the black level, balances for daylight and demosaics (AHD); the camera's own white balance and any
+    automatic brightness stay off. The rest is :func:`render_linear`, with the matrix that the file or LibRaw tells; for
+    cameras of four colors or without a matrix, LibRaw converts to linear sRGB by what it knows.
 
     Parameters
     ----------
@@ -53,15 +53,14 @@ def read_raw(path: Path) -> Image:
     ImageError
         The file is missing, empty, truncated, or not one that LibRaw can open.
     """
-    linear, _ = _develop(path, "daylight")
-    return render_linear(linear, _IN_SRGB)
+    return render_linear(*_develop(path, balanced=True))
 
 
 def read_raw_linear(path: Path) -> tuple[UInt16, Rendering]:
     """Read a camera's raw file as linear counts of the camera's own red, green and blue.
 
-    ``render_linear(*read_raw_linear(path))`` shows the same as :func:`read_raw`; LibRaw then demosaics unbalanced
-    counts, and this project applies the camera's constants in LibRaw's stead.
+    ``render_linear(*read_raw_linear(path))`` shows the same as :func:`read_raw` but for the demosaicing, which here is
+    done on unbalanced counts.
 
     Parameters
     ----------
@@ -81,7 +80,7 @@ def read_raw_linear(path: Path) -> tuple[UInt16, Rendering]:
     ImageError
         As in :func:`read_raw`; also a camera that does not see in red, green and blue.
     """
-    return _develop(path, "camera")
+    return _develop(path, balanced=False)
 
 
 def raw_size(path: Path) -> tuple[int, int]:
@@ -104,25 +103,28 @@ def raw_size(path: Path) -> tuple[int, int]:
     return (int(sizes.iwidth), int(sizes.iheight)) if lying else (int(sizes.iheight), int(sizes.iwidth))
 
 
-def _develop(path: Path, colors: Literal["daylight", "camera"]) -> tuple[UInt16, Rendering]:
-    """Demosaic into linear sRGB balanced for daylight, or into the camera's own unbalanced colors."""
+def _develop(path: Path, *, balanced: bool) -> tuple[UInt16, Rendering]:
+    """Demosaic, balanced for daylight or not, and say how to render the result."""
     import rawpy  # here, since a build without raw files does not need LibRaw at all
 
     _refuse_empty(path)
     try:
         with rawpy.imread(str(path)) as raw:
-            if colors == "camera" and raw.num_colors != 3:
+            if raw.num_colors != 3 and not balanced:
                 raise ImageError(f"{path}: a camera with {raw.num_colors} colors, wanted red, green and blue")
-            in_srgb = colors == "daylight"
+            matrix = _libraw_matrix(raw) if raw.num_colors == 3 else None
+            factors = _libraw_balance(raw)
+            by_libraw = balanced and matrix is None
             linear = raw.postprocess(
-                user_wb=_libraw_balance(raw) if in_srgb else [1.0, 1.0, 1.0, 1.0],
-                output_color=rawpy.ColorSpace.sRGB if in_srgb else rawpy.ColorSpace.raw,
+                user_wb=factors if balanced else [1.0, 1.0, 1.0, 1.0],
+                output_color=rawpy.ColorSpace.sRGB if by_libraw else rawpy.ColorSpace.raw,
                 gamma=(1, 1),
                 output_bps=16,
                 no_auto_bright=True,
                 adjust_maximum_thr=0.0,  # else the scale would follow the photo's own maximum
             )
-            return linear.astype(np.uint16, copy=False), _IN_SRGB if in_srgb else _libraw_rendering(raw)
+            balance = (1.0, 1.0, 1.0) if balanced else (factors[0], factors[1], factors[2])
+            return linear.astype(np.uint16, copy=False), Rendering(balance=balance, camera_matrix=matrix)
     except rawpy.LibRawError as error:
         raise ImageError(f"{path}: LibRaw says {_reason(error)!r}, wanted a whole raw file of a camera") from error
 
@@ -148,13 +150,8 @@ def _libraw_balance(raw: Any) -> list[float]:
     return [red, green, blue, second_green or green]
 
 
-def _libraw_rendering(raw: Any) -> Rendering:
-    red, green, blue, _ = _libraw_balance(raw)
-    return Rendering(balance=(red, green, blue), camera_matrix=_libraw_matrix(raw))
-
-
 def _libraw_matrix(raw: Any) -> Matrix | None:
-    """Return the matrix that a DNG carries, else the one of LibRaw's list; all zeros stand for neither."""
+    """Return the matrix of a three-color camera: a DNG's own, else LibRaw's; all zeros stand for neither."""
     from_file = np.asarray(raw.color_matrix, dtype=np.float64)[:, :3]
     if from_file.any():
         red, green, blue = (tuple(row) for row in from_file / from_file.sum(axis=1, keepdims=True))

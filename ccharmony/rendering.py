@@ -7,43 +7,39 @@ Every photo that does not arrive as a finished picture goes through this one ren
    in daylight (D65) becomes gray; under any other light it keeps that light's cast, since the balance is a
    constant of the camera and never taken from the photo. Clipping after the balance makes blown highlights white
    instead of magenta;
-3. multiply by the camera matrix (balanced camera color → linear sRGB), where one is known;
+3. multiply by the camera matrix (balanced camera color → linear sRGB), where one is known. Saturated colors in a
+   colored light then have negative channels. A channel that lies more than 0.95 of the brightest one below it is
+   drawn toward, but never to, 0: what is out of gamut stays told apart, and its patches remain usable for a fit;
 4. expose: the 99th percentile of the brightest channel, over the pixels that are not clipped, goes to 0.8. Metering
    only ever brightens, so that what is blown stays white; an exposure compensation comes on top;
 5. clip to [0, 1], apply the sRGB curve, round to 8 bits.
 
 Contents
 --------
-- :class:`Rendering`: the constants of a camera that steps 1 to 3 need.
-- :func:`render_linear`: the rendering; :func:`meter`: the factor of its step 4.
-- :func:`daylight_constants`: balance and camera matrix from a camera's published XYZ → camera matrix.
+- :func:`render_linear`: the rendering. What steps 1 to 3 must know of a camera is a ``camera.Rendering``.
+- :func:`meter`: the factor of step 4.
 
 References
 ----------
 - IEC 61966-2-1:1999, the sRGB curve and primaries.
-- Adobe, *Digital Negative Specification* 1.7, chapter 6: from camera color to XYZ.
+- ACES 1.3, Reference Gamut Compression (Smith, 2020): the distance from the brightest channel as a measure.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.errors import ImageError, SettingsError
+from ccharmony.camera import Rendering
+from ccharmony.errors import ImageError
 
 Image = npt.NDArray[np.uint8]
 Linear = npt.NDArray[np.uint16] | npt.NDArray[np.uint8] | npt.NDArray[np.floating[Any]]
 Floats = npt.NDArray[np.float32]
-Triple = tuple[float, float, float]
-Matrix = tuple[Triple, Triple, Triple]
-
-TYPICAL_DAYLIGHT: Triple = (2.57, 1.0, 1.40)
-"""Daylight balance of a camera nobody knows: channel medians over ten DSLR and mirrorless cameras of 2004 to 2013."""
 
 EXPOSURE_PERCENTILE = 99.0
 EXPOSURE_TARGET = 0.8
@@ -53,122 +49,7 @@ MAX_GAIN = 32.0
 _METERED_PIXELS = 1_000_000
 _STRIP_PIXELS = 1 << 18
 _CLIPPED = 0.999
-
-# XYZ of the linear sRGB primaries (IEC 61966-2-1); its row sums are the white D65.
-_SRGB_TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-
-
-@dataclass(frozen=True)
-class Rendering:
-    """What must be known of a camera to render its linear counts.
-
-    Only plain numbers and tuples: it pickles, goes through JSON by :func:`dataclasses.asdict` and
-    ``Rendering(**fields)``, and compares by value.
-
-    Parameters
-    ----------
-    black
-        Count that stands for no light, in the file's own counts.
-    saturation
-        Count at which the sensor clips, in the file's own counts; larger than `black`.
-    balance
-        Factors for red, green and blue that make a neutral surface in daylight (D65) gray; only their ratios
-        count. ``None`` stands for :data:`TYPICAL_DAYLIGHT`; (1, 1, 1) for counts that are balanced already.
-    camera_matrix
-        Rows of the (3, 3) matrix from balanced camera color to linear sRGB; each row sums to 1, so that gray stays
-        gray. ``None`` takes camera color for sRGB: colors are then duller than they were.
-    compensation
-        Stops that the photo is made brighter (or, if negative, darker) than metered.
-
-    Raises
-    ------
-    SettingsError
-        A number that is not finite, a saturation not above black, a factor that is not positive, a matrix of
-        another shape or whose rows do not sum to 1.
-
-    Examples
-    --------
-    >>> Rendering(black=1024, saturation=15279, balance=(2.47, 1.0, 1.29)).gains
-    (2.47, 1.0, 1.29)
-    """
-
-    black: float = 0.0
-    saturation: float = 65535.0
-    balance: Triple | None = None
-    camera_matrix: Matrix | None = None
-    compensation: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.black) and math.isfinite(self.saturation) and self.saturation > self.black):
-            found = f"black {self.black}, saturation {self.saturation}"
-            raise SettingsError(f"rendering: {found}, wanted black below saturation")
-        if not math.isfinite(self.compensation):
-            raise SettingsError(f"rendering: compensation {self.compensation}, wanted a number of stops")
-        if self.balance is not None:
-            object.__setattr__(self, "balance", _checked_balance(self.balance))
-        if self.camera_matrix is not None:
-            object.__setattr__(self, "camera_matrix", _checked_matrix(self.camera_matrix))
-
-    @property
-    def gains(self) -> Triple:
-        """Daylight factors of red, green and blue, the smallest being 1."""
-        red, green, blue = self.balance or TYPICAL_DAYLIGHT
-        least = min(red, green, blue)
-        return red / least, green / least, blue / least
-
-
-def _checked_balance(balance: npt.ArrayLike) -> Triple:
-    factors = np.asarray(balance, dtype=np.float64)
-    if factors.shape != (3,) or not np.isfinite(factors).all() or factors.min() <= 0:
-        raise SettingsError(f"rendering: daylight balance {factors.tolist()}, wanted three positive numbers")
-    return float(factors[0]), float(factors[1]), float(factors[2])
-
-
-def _checked_matrix(matrix: npt.ArrayLike) -> Matrix:
-    rows = np.asarray(matrix, dtype=np.float64)
-    if rows.shape != (3, 3) or not np.isfinite(rows).all():
-        raise SettingsError(f"rendering: camera matrix of shape {rows.shape}, wanted (3, 3) finite numbers")
-    if np.abs(rows.sum(axis=1) - 1).max() > 0.01:
-        raise SettingsError(f"rendering: rows of the camera matrix sum to {rows.sum(axis=1).round(3)}, wanted 1 each")
-    red, green, blue = ((float(row[0]), float(row[1]), float(row[2])) for row in rows)
-    return red, green, blue
-
-
-def daylight_constants(xyz_to_camera: npt.ArrayLike) -> tuple[Triple, Matrix]:
-    """Return what step 2 and step 3 need, from the matrix that DNG files and LibRaw list for a camera.
-
-    Parameters
-    ----------
-    xyz_to_camera
-        Matrix (3, 3) from CIE XYZ to raw camera color under D65, at any scale (a DNG's ``ColorMatrix``).
-
-    Returns
-    -------
-    balance
-        Factors of red, green and blue that make D65 gray; green is 1.
-    camera_matrix
-        Balanced camera color → linear sRGB; rows sum to 1.
-
-    Raises
-    ------
-    SettingsError
-        The matrix has another shape, no inverse, or sees no light in a channel.
-
-    Examples
-    --------
-    A camera that sees CIE XYZ itself sees D65 as 0.950, 1, 1.089:
-
-    >>> balance, _ = daylight_constants(np.eye(3))
-    >>> [round(factor, 3) for factor in balance]
-    [1.052, 1.0, 0.918]
-    """
-    matrix = np.asarray(xyz_to_camera, dtype=np.float64)
-    if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 3:
-        raise SettingsError(f"XYZ to camera matrix {matrix.tolist()}, wanted (3, 3) with an inverse")
-    srgb_to_camera = matrix @ _SRGB_TO_XYZ
-    white = srgb_to_camera.sum(axis=1)
-    balance = _checked_balance(white[1] / white)
-    return balance, _checked_matrix(np.linalg.inv(srgb_to_camera / white[:, None]))
+_CORE = np.float32(0.95)
 
 
 def render_linear(linear: Linear, rendering: Rendering, gain: float | None = None) -> Image:
@@ -231,10 +112,20 @@ def _camera_to_srgb(rendering: Rendering) -> Callable[[Linear], Floats]:
 
     def convert(counts: Linear) -> Floats:
         balanced = np.clip((counts.astype(np.float32) - black) * scale, 0, 1)
-        srgb: Floats = balanced if matrix is None else balanced @ matrix.T
-        return srgb
+        return _into_gamut(balanced if matrix is None else balanced @ matrix.T)
 
     return convert
+
+
+def _into_gamut(linear_srgb: Floats) -> Floats:
+    """Draw channels that are near 0 or negative above 0, in place; the brightest channel keeps its value."""
+    flat = linear_srgb.reshape(-1, 3)
+    brightest = flat.max(axis=1)
+    saturated = np.flatnonzero(flat.min(axis=1) < (1 - _CORE) * brightest)
+    top = np.maximum(brightest[saturated, None], np.float32(1e-9))
+    excess = np.maximum((1 - flat[saturated] / top - _CORE) / (1 - _CORE), 0)
+    flat[saturated] += top * (1 - _CORE) * excess * excess / (1 + excess)  # excess becomes excess / (1 + excess)
+    return flat.reshape(linear_srgb.shape)
 
 
 def _encode(linear_srgb: Floats, gain: float) -> Image:
@@ -255,8 +146,8 @@ _SRGB_TABLE = _srgb_table()
 
 
 def _thinned(linear: Linear) -> Linear:
-    """Every n-th row and column, about a million pixels: enough for a percentile."""
-    step = max(1, math.isqrt(linear.shape[0] * linear.shape[1] // _METERED_PIXELS))
+    """Every n-th row and column, a million pixels at most: enough for a percentile."""
+    step = math.ceil(math.sqrt(linear.shape[0] * linear.shape[1] / _METERED_PIXELS))
     return linear[::step, ::step]
 
 

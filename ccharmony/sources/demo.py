@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import pixels, rendering
+from ccharmony import camera, pixels, rendering
 from ccharmony.errors import OutputError
 from ccharmony.manifest import Chart, Photo
 from ccharmony.sources.demo_scene import Scene
@@ -152,10 +152,10 @@ def _render(folder: Path, scene: Scene, index: Index) -> None:
         for letter, mask in masks.items():
             mask[rows] = traced.coverage[letter] >= COVERED
     for number, light in enumerate(lights):
-        camera = dataclasses.replace(demo_spectra.rendering(scene.camera), compensation=scene.lights[light])
-        gain = rendering.meter(counts[number], camera)
+        constants = dataclasses.replace(demo_spectra.rendering(scene.camera), compensation=scene.lights[light])
+        gain = rendering.meter(counts[number], constants)
         index.gain[photo_id(scene, light)] = gain
-        image = rendering.render_linear(counts[number], camera, gain)
+        image = rendering.render_linear(counts[number], constants, gain)
         index.sha256.update(_write(folder, photo_id(scene, light), image, masks))
 
 
@@ -194,6 +194,6 @@ def _read_index(folder: Path) -> Index:
 def _recipe() -> str:
     """Hash of everything that shapes the pictures: this code and the version of colour-science."""
     recipe = hashlib.sha256(importlib.metadata.version("colour-science").encode())
-    for path in sorted((*Path(__file__).parent.glob("demo*.py"), Path(rendering.__file__))):
+    for path in (*sorted(Path(__file__).parent.glob("demo*.py")), Path(camera.__file__), Path(rendering.__file__)):
         recipe.update(path.read_bytes())
     return recipe.hexdigest()

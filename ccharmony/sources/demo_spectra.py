@@ -29,8 +29,8 @@ import numpy as np
 import numpy.typing as npt
 from colour.quality.cfi2017 import load_TCS_CIE2017
 
+from ccharmony.camera import Matrix, Rendering
 from ccharmony.errors import SettingsError
-from ccharmony.rendering import Matrix, Rendering
 from ccharmony.sources.demo_textures import GLOSS, PATCHES
 
 Floats = npt.NDArray[np.float64]
@@ -56,9 +56,6 @@ MATERIALS = {
     "damson": 93, "blossom": 94, "peony": 95, "mulberry": 96, "magenta": 97, "fuchsia": 98,
 }  # fmt: skip
 """Name of a material's looks in daylight -> its number among the test colors of CIE 224:2017."""
-
-VIVIDNESS = 0.75
-"""Picture style of the demo's cameras: 1 is as vivid as the scene, 0 the sensor's own dull color."""
 
 _CHART = "BabelColor Average"
 
@@ -96,28 +93,21 @@ def rendering(camera: str) -> Rendering:
     """Return a camera's constants, from how it sees :data:`MATERIALS` in daylight.
 
     Counts of :func:`counts` are meant, black 0. The balance makes white gray under D65. The matrix is the
-    least-squares map from balanced color to the linear sRGB of the CIE 1931 observer among those that keep gray gray,
-    muted to three quarters of its vividness: so most photos show all 24 patches inside the 8-bit range, as
-    cameras' own do (0.4 of 24 patches have a channel at 0 in the published photos). Saturation lies four times above
-    white, beyond any highlight.
+    least-squares map from balanced color to the linear sRGB of the CIE 1931 observer among those that keep gray gray.
+    Saturation lies four times above white, beyond any highlight.
     """
     seen = counts((*MATERIALS, GLOSS), "D65", camera)
     balance = seen[-1, 1] / seen[-1]
     red, green, blue = (float(factor) for factor in balance)
-    vivid = _matrix_keeping_gray(seen[:-1] * balance, _linear_srgb(tuple(MATERIALS)))
-    matrix = _rows(VIVIDNESS * vivid + (1 - VIVIDNESS) * np.eye(3))
+    matrix = _matrix_keeping_gray(seen[:-1] * balance, _linear_srgb(tuple(MATERIALS)))
     return Rendering(black=0.0, saturation=4.0, balance=(red, green, blue), camera_matrix=matrix)
 
 
-def _matrix_keeping_gray(balanced: Floats, wanted: Floats) -> Floats:
+def _matrix_keeping_gray(balanced: Floats, wanted: Floats) -> Matrix:
     """Least squares for matrices whose rows sum to 1: blue's column follows from the other two."""
     free = balanced[:, :2] - balanced[:, 2:]
-    columns = np.linalg.lstsq(free, wanted - balanced[:, 2:])[0].T  # (3, 2)
-    return np.column_stack([columns, 1 - columns.sum(axis=1)])
-
-
-def _rows(matrix: Floats) -> Matrix:
-    red, green, blue = ((float(r), float(g), float(b)) for r, g, b in matrix)
+    columns = np.linalg.lstsq(free, wanted - balanced[:, 2:])[0]  # (2, 3)
+    red, green, blue = ((float(r), float(g), float(1 - r - g)) for r, g in columns.T)
     return red, green, blue
 
 
