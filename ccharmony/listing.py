@@ -64,12 +64,14 @@ def detail(photo: PhotoReport, swatch: Swatch) -> Iterator[str]:
 
 def comparison(report: Report) -> Iterator[str]:
     """Yield the fit kinds side by side over all photos: median and 95th percentile, and where each is the best."""
-    kinds = [kind for kind in polynomial.KINDS if any(kind in photo.kinds for photo in report.photos)]
-    best = [_best(photo) for photo in report.photos]
-    yield f"fit kinds over {len(report.photos)} photos, median / 95th percentile"
+    photos = [photo for photo in report.photos if len(photo.kinds) == len(polynomial.KINDS)]
+    best = [_best(photo) for photo in photos]
+    rest = len(report.photos) - len(photos)
+    without = f" ({rest} more have too few patches for some kind)" if rest else ""
+    yield f"fit kinds over {len(photos)} photos, median / 95th percentile{without}"
     rows = []
-    for kind in kinds:
-        figures = [photo.kinds[kind] for photo in report.photos if kind in photo.kinds]
+    for kind in polynomial.KINDS if photos else ():
+        figures = [photo.kinds[kind] for photo in photos]
         cells = [_spread([figure[name] for figure in figures], FIGURES[name][1]) for name in _COMPARED.values()]
         rows.append((kind, *cells, str(best.count(kind))))
     yield from _aligned(("fit", *_COMPARED, "best"), rows, left=(0,))
