@@ -34,7 +34,7 @@ CLEARLY_BETTER = 1.5
 """How much lower a residual must be for another orientation to be believed than the one that a person gave; the right
 one is lower by this factor on all 350 published photos."""
 
-_MOST_CUT = 12  # patches of a chart that may be missing for it to be recognized as one that is cut off
+_LEAST_SEEN = 12  # patches by which a chart that is cut off is still recognized as one
 _MOST_NEAR = 3  # findings of a pass that are looked at again
 _TURNS = {"upright": [0, 1, 2, 3], "turned": [2, 3, 0, 1], "left-right": [1, 0, 3, 2], "up-down": [3, 2, 1, 0]}
 
@@ -190,29 +190,29 @@ def _judge_all(image: Image, proposals: Iterable[tuple[float, Floats]], box: Box
 def _judge(image: Image, cost: float, corners: Floats) -> Detection:
     """Refine a proposal, turn it the right way round and decide; the corners stay even where it is refused."""
     corners = _oriented(image, refine.refine(image, corners))
-    seen = refine.visible(image, corners)
-    if not seen.all():
-        return _judge_cut(image, cost, corners, int(seen.sum()))
-    patches = checker.read_patches(image, corners)
-    residual = checker.affine_residual(patches.colors)
-    return Detection(corners, patches, cost, residual, _reason(corners, residual))
-
-
-def _judge_cut(image: Image, cost: float, corners: Floats, seen: int) -> Detection:
+    seen = int(refine.visible(image, corners).sum())
+    if seen == 24:
+        patches = checker.read_patches(image, corners)
+        residual = checker.affine_residual(patches.colors)
+        return Detection(corners, patches, cost, residual, _reason(corners, residual, seen))
     residual = math.inf
-    if seen >= _MOST_CUT:
+    if seen >= _LEAST_SEEN:
         # An affine map has four parameters a channel: with few patches it fits anything, hence the correction.
         residual = checker.affine_residual(refine.glance(image, corners)) * math.sqrt(seen / (seen - 4))
-    reason = f"the chart is cut off: {24 - seen} of 24 patches outside the photo"
-    return Detection(corners, None, cost, residual, reason)
+    return Detection(corners, None, cost, residual, _reason(corners, residual, seen))
 
 
-def _reason(corners: Floats, residual: float) -> str:
+def _reason(corners: Floats, residual: float, seen: int) -> str:
     """Say why a chart cannot be used; nothing where it can."""
     ahead = np.roll(corners, -1, axis=0)
     width = np.linalg.norm(ahead - corners, axis=1).max()
+    if residual == math.inf:
+        return "no chart found"
     if residual >= MAX_RESIDUAL:
-        return f"no chart: the closest finding leaves an affine residual of {residual:.1f} levels, a chart less than 25"
+        limit = f"a chart less than {MAX_RESIDUAL:g}"
+        return f"no chart: the closest finding leaves an affine residual of {residual:.1f} levels, {limit}"
+    if seen < 24:
+        return f"the chart is cut off: {24 - seen} of 24 patches outside the photo"
     if (corners[:, 0] * ahead[:, 1] - ahead[:, 0] * corners[:, 1]).sum() < 0:  # counterclockwise, y points down
         return "the chart is mirrored"
     if width < search.MIN_WIDTH:
@@ -249,9 +249,8 @@ def _best(findings: list[Detection]) -> Detection:
     if not findings:
         return Detection(None, None, float("nan"), float("nan"), "no chart found")
     closest = min(findings, key=lambda finding: finding.residual)
-    if closest.residual == math.inf:
-        closest = replace(closest, residual=float("nan"), reason="no chart found")
-    return replace(closest, corners=None, patches=None, others=tuple(charts))
+    residual = closest.residual if closest.residual < math.inf else float("nan")
+    return replace(closest, corners=None, patches=None, residual=residual, others=tuple(charts))
 
 
 def _usable(finding: Detection) -> int:

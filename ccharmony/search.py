@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from ccharmony import chart
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -32,9 +34,14 @@ ENLARGED_SIDE = 8000
 
 _FOUND_WIDTH = 200  # pixels that a chart needs in order to be found
 _TILE, _OVERLAP = 2400, 700  # pixels of the enlarged photo; larger charts were found at full resolution
+_LARGE, _LARGE_TILE, _LARGE_OVERLAP = (
+    25_000_000,
+    4000,
+    1200,
+)  # larger photos are cut, since cv2.mcc takes 40 bytes a pixel
 _WORTH = 1.2  # a pass that enlarges by less than this beyond the one before shows nothing new
 _MARGINS = (0.25, 0.6, 0.05)  # around a given box, as shares of its longer side, in the order of their success
-_UPSCALED_TO = 1000  # pixels of the shorter side: cv2.mcc enlarges smaller pictures itself
+_SHORTER_SIDE, _MOST_ENLARGED = 1000, 10.0  # smaller pictures are enlarged to this side, but not without limit
 _MOST = 50  # charts asked for; sorting them out costs cv2.mcc no measurable time
 _ANY_COST = 1.0  # cv2.mcc's own gate compares colors without regard to the light
 _SMALL_WINDOWS = (11, 59)  # of the threshold, pixels: as good as 23 to 153 on small charts, in two thirds of the time
@@ -57,15 +64,21 @@ def passes(height: int, width: int) -> Iterator[list[Window]]:
 
     Passes that would show nothing new are left out.
     """
+    if min(height, width) < MIN_WIDTH * chart.SIZE[1] / chart.SIZE[0]:
+        return
     longer = max(height, width)
     moderate = MODERATE_SIDE / longer
     if moderate * _WORTH < 1:
         yield [Window(0, 0, width, height, moderate)]
-    yield [Window(0, 0, width, height)]
-    seen = max(1.0, _UPSCALED_TO / min(height, width))
+    seen = _readable_scale(height, width)
+    if height * width > _LARGE:
+        yield list(_tiles(height, width, Window(0, 0, _LARGE_TILE, _LARGE_TILE), _LARGE_OVERLAP))
+    else:
+        yield [Window(0, 0, width, height, seen)]
     enlarged = min(ENLARGED_SIDE / longer, _FOUND_WIDTH / MIN_WIDTH)
     if enlarged > _WORTH * seen:
-        yield list(_tiles(height, width, enlarged))
+        tile = round(_TILE / enlarged)
+        yield list(_tiles(height, width, Window(0, 0, tile, tile, enlarged, True), round(_OVERLAP / enlarged)))
 
 
 def passes_in_box(height: int, width: int, box: Box) -> Iterator[list[Window]]:
@@ -76,7 +89,8 @@ def passes_in_box(height: int, width: int, box: Box) -> Iterator[list[Window]]:
         room = margin * longer
         left, top = max(int(x0 - room), 0), max(int(y0 - room), 0)
         right, bottom = min(int(x1 + room) + 1, width), min(int(y1 + room) + 1, height)
-        yield [Window(left, top, right, bottom, min(1.0, MODERATE_SIDE / max(right - left, bottom - top)))]
+        scale = min(_readable_scale(bottom - top, right - left), MODERATE_SIDE / max(bottom - top, right - left))
+        yield [Window(left, top, right, bottom, scale)]
 
 
 def look(image: Image, window: Window) -> list[tuple[float, Floats]]:
@@ -115,10 +129,16 @@ def look(image: Image, window: Window) -> list[tuple[float, Floats]]:
     return sorted(found, key=lambda item: (item[0], item[1].tolist()))
 
 
-def _tiles(height: int, width: int, scale: float) -> Iterator[Window]:
-    tile, overlap = round(_TILE / scale), round(_OVERLAP / scale)
-    for y0, x0 in itertools.product(_starts(height, tile, overlap), _starts(width, tile, overlap)):
-        yield Window(x0, y0, min(x0 + tile, width), min(y0 + tile, height), scale, small_charts=True)
+def _readable_scale(height: int, width: int) -> float:
+    """Return the factor that makes a small picture as large as cv2.mcc's filters want it; 1 for others."""
+    return float(np.clip(_SHORTER_SIDE / min(height, width), 1.0, _MOST_ENLARGED))
+
+
+def _tiles(height: int, width: int, first: Window, overlap: int) -> Iterator[Window]:
+    """Yield copies of a square window that cover a photo and overlap by at least so many pixels."""
+    side = first.x1
+    for y0, x0 in itertools.product(_starts(height, side, overlap), _starts(width, side, overlap)):
+        yield replace(first, x0=x0, y0=y0, x1=min(x0 + side, width), y1=min(y0 + side, height))
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:
@@ -132,6 +152,7 @@ def _detector(small_charts: bool) -> cv2.mcc.CCheckerDetector:
     detector.setColorChartType(cv2.mcc.MCC24)  # else 5.0 reads uninitialised memory
     parameters = detector.getDetectionParams()
     parameters.maxError = _ANY_COST
+    parameters.minImageSize = 1  # enlarging is decided here
     if small_charts:
         parameters.adaptiveThreshWinSizeMin, parameters.adaptiveThreshWinSizeMax = _SMALL_WINDOWS
     detector.setDetectionParams(parameters)

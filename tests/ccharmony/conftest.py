@@ -68,3 +68,39 @@ def make_photo(tmp_path: Path) -> Callable[..., Photo]:
 def photos(make_photo: Callable[..., Photo]) -> list[Photo]:
     """Eight photos of one scene, each in its own light."""
     return [make_photo(f"photo {n}", 0.55 + 0.12 * n, 0.95 - 0.05 * n) for n in range(8)]
+
+
+@pytest.fixture
+def paste_charts() -> Callable[..., pixels.UInt8]:
+    """Return a function that renders a textured photo with charts at given corners, in a light."""
+
+    def paste(
+        *places: object, size: tuple[int, int] = (480, 720), tint: object = (1.0, 1.0, 1.0), seed: int = 3
+    ) -> pixels.UInt8:
+        height, width = size
+        noise = np.random.default_rng(seed).normal(0, 1, (height, width, 3))
+        ground = 90 + 160 * cv2.GaussianBlur(noise, (0, 0), 4)
+        for place in places:
+            ground = _lay(ground, np.asarray(place, dtype=np.float64))
+        reflected = np.clip(ground, 0, 255) * np.asarray(tint) + noise
+        return np.rint(np.clip(reflected, 1, 254)).astype(np.uint8)
+
+    return paste
+
+
+def _lay(ground: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Lay a flat chart with its frame onto a photo; drawn at four times the size, so that its edges are smooth."""
+    unit, frame, fine = 12, 9, 4
+    card = np.full((135 + 2 * frame, 201 + 2 * frame, 3), 28.0)
+    for patch, color in enumerate(255 * checker.STANDARD[checker.RELEASE_TO_CHART]):
+        row, column = divmod(patch, 6)
+        x, y = frame + 3 + 33 * column, frame + 3 + 33 * row
+        card[y : y + 30, x : x + 30] = color
+    flat = np.array([(0, 0), (16.75, 0), (16.75, 11.25), (0, 11.25)]) * unit + frame - 0.5
+    target = (corners + 0.5) * fine - 0.5
+    matrix = cv2.getPerspectiveTransform(flat.astype(np.float32), target.astype(np.float32))
+    height, width = ground.shape[:2]
+    layers = np.dstack([card, np.full(card.shape[:2], 1.0)])
+    warped = cv2.warpPerspective(layers, matrix, (width * fine, height * fine), flags=cv2.INTER_LINEAR)
+    shown = cv2.resize(warped, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(shown[..., :3] + (1 - shown[..., 3:]) * ground)
