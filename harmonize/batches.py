@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -56,11 +56,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class Draw:
-    """What one step asks of a source: samples of an epoch, as squares of `size` pixels."""
+    """What one step asks of a source: samples of an epoch, as squares of `size` pixels, with or without answers."""
 
     epoch: int
     indices: Sequence[int]
     size: int
+    unpaired: bool = False
 
 
 def join(batches: Sequence[Batch]) -> Batch:
@@ -83,6 +84,24 @@ class Source(Protocol):
     def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:
         """Return the samples of these indices as they are in that epoch, size x size pixels."""
         ...
+
+
+@runtime_checkable
+class TwoStreams(Source, Protocol):
+    """A source that also gives composites without an answer."""
+
+    def unpaired(self, epoch: int, indices: Sequence[int], size: int) -> Batch:
+        """Return composites of that epoch without an answer, one an index, size x size pixels."""
+        ...
+
+
+def prepare(source: Source, draw: Draw) -> Batch:
+    """Return what a step asks for; raises SettingsError where a source has no unpaired composites."""
+    if not draw.unpaired:
+        return source.batch(draw.epoch, draw.indices, draw.size)
+    if not isinstance(source, TwoStreams):
+        raise SettingsError("unpaired stream: the source has pairs only, wanted photos, or a supervised run")
+    return source.unpaired(draw.epoch, draw.indices, draw.size)
 
 
 @dataclass(frozen=True)
@@ -166,13 +185,13 @@ def read_ahead(source: Source, draws: Iterable[Draw], ahead: int) -> Iterator[tu
     With `ahead` 0 each is prepared when it is asked for, which is right where preparing needs the network's device.
     """
     if ahead == 0:
-        yield from ((draw, source.batch(draw.epoch, draw.indices, draw.size)) for draw in draws)
+        yield from ((draw, prepare(source, draw)) for draw in draws)
         return
     waiting: deque[tuple[Draw, Future[Batch]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
         try:
             for draw in draws:
-                waiting.append((draw, pool.submit(source.batch, draw.epoch, draw.indices, draw.size)))
+                waiting.append((draw, pool.submit(prepare, source, draw)))
                 if len(waiting) > ahead:
                     first, future = waiting.popleft()
                     yield first, future.result()

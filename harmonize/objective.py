@@ -53,18 +53,23 @@ class Objective(nn.Module):
         form = torch.channels_last if self.settings.channels_last else torch.contiguous_format
         target = normalize(real).to(memory_format=form)
         given = target if self.stage == "reconstruct" else normalize(composite).to(memory_format=form)
-        half = _HALF.get(self.settings.precision)
-        with torch.autocast(given.device.type, dtype=half, enabled=half is not None):
+        with self.autocast(given.device.type):
             output = self.network.forward_features(given, mask)
             reference = self._refer(target, mask)
-        image = self._compare(output.image, target, mask)
+        image = self.compare(output.image, target, mask)
         distilled = image.new_zeros(())
         if reference:
             maps = output.maps(self.settings.distill.sites)
             distilled = losses.distillation(maps, reference, output.mask, self.settings.distill)
         return torch.stack([image + distilled, image.detach(), distilled.detach()])
 
-    def _compare(self, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    def autocast(self, kind: str) -> torch.autocast:
+        """Return the context in which a network runs on a kind of device, at the precision of the settings."""
+        half = _HALF.get(self.settings.precision)
+        return torch.autocast(kind, dtype=half, enabled=half is not None)
+
+    def compare(self, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        """Return the loss of the image, one number; pictures (B, 3, H, W) are normalized."""
         if self.settings.loss == "l1":
             return losses.l1(output, target)
         return losses.foreground_mse(output, target, mask, self.settings.min_share)

@@ -122,6 +122,13 @@ class PhotoMemory:
         end = self._ends[index]
         return (self._host[end - height * width : end, 3] > 127).reshape(height, width)
 
+    def picture(self, index: int) -> tuple[UInt8, UInt8]:
+        """Return a photo, (H, W, 3), and its mask, (H, W), both 8 bits."""
+        height, width = self.shapes[index]
+        end = self._ends[index]
+        planes = self._host[end - height * width : end].reshape(height, width, 4)
+        return np.ascontiguousarray(planes[..., :3]), np.ascontiguousarray(planes[..., 3])
+
     def cut(self, indices: Sequence[int], crops: Sequence[augment.Crop], size: int) -> tuple[Tensor, Tensor]:
         """Cut crops out of photos and resize them, bilinear.
 

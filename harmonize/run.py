@@ -11,6 +11,7 @@ from ccharmony.errors import TrainingError
 from harmonize import batches, networks, progress, reconstruction, validate
 from harmonize.batches import Data
 from harmonize.distributed import World
+from harmonize.dual_stream import DualStage
 from harmonize.networks import Network
 from harmonize.progress import Reporter
 from harmonize.run_folder import RunFolder
@@ -18,6 +19,7 @@ from harmonize.settings import NetworkSettings
 from harmonize.stage import Stage
 from harmonize.state import RunState
 from harmonize.stopping import Stop
+from harmonize.stream_settings import StreamSettings
 from harmonize.train_settings import TrainSettings
 from harmonize.unet import UNet
 
@@ -165,7 +167,8 @@ class Run:
                 reconstruction.warm_start(network, teacher)
         guide = teacher if name == "harmonize" and self.settings.distill.kind != "none" else None
         arguments = (name, network, guide, self.settings, self.data.train, self.world)
-        return Stage(*arguments, compiled=self.pace.compiled)
+        kind = DualStage if self.settings.streams != StreamSettings() else Stage
+        return kind(*arguments, compiled=self.pace.compiled)
 
     def _begin(self, stage: Stage) -> None:
         """Score what a stage has to beat, and save its start."""

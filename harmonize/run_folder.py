@@ -31,7 +31,7 @@ from harmonize.state import RunState, read_state
 from harmonize.train_settings import TrainSettings
 from harmonize.unet import UNet
 
-FIXED = ("network", "distill", "seed", "warm_start")
+FIXED = ("network", "distill", "streams", "seed", "warm_start")
 """Settings that cannot change in the middle of a run."""
 
 

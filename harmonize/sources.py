@@ -17,8 +17,10 @@ from harmonize import lights, photos
 from harmonize.batches import Data, Joined, Source
 from harmonize.lights import HELD_OUT
 from harmonize.lit_photos import HeldPairs, LitPhotos
+from harmonize.photos import PhotoMemory
 from harmonize.stored_pairs import StoredPairs
 from harmonize.train_settings import TrainSettings
+from harmonize.unpaired import Streams
 
 CHECKED_PAIRS = 500
 """Stored pairs that a validation scores, spread evenly over the test list; the whole list is for `evaluate`."""
@@ -71,15 +73,20 @@ def open_data(places: Places, settings: TrainSettings, device: torch.device) -> 
     threads = min(os.cpu_count() or 1, 16)
     train: list[Source] = []
     check: list[Source] = []
+    memory = PhotoMemory([], [], [])
     for root in places.data:
         train.append(_open_stored(root, "train", settings.seed, places.strict, threads))
         check.append(_open_stored(root, "test", None, places.strict, threads))
     if places.photos is not None:
         lit, held = _open_photos(places, settings, device, threads)
+        memory = lit.memory
         train.append(lit)
         check.append(held)
     # Photos alone are lit where the network runs, in its own thread: nothing is left to prepare ahead.
-    return Data(_join(train), _join(check), ahead=2 if places.data else 0)
+    source = _join(train)
+    if settings.streams.unpaired:
+        source = Streams(source, memory, settings.seed)
+    return Data(source, _join(check), ahead=2 if places.data else 0)
 
 
 def describe(places: Places) -> dict[str, Any]:

@@ -67,8 +67,7 @@ class Stage:
         self.network = _lay_out(network, settings, world)
         self.average = Average(self.network, settings.ema) if settings.ema else None
         guide = None if teacher is None else _lay_out(teacher, settings, world)
-        objective = Objective(self.network, guide, settings, name)
-        self.objective = world.wrap(objective).train()
+        self.objective = world.wrap(self.make_objective(guide)).train()
         if compiled:
             self.network.compile(dynamic=False)
         fused = world.device.type == "cuda"
@@ -108,7 +107,7 @@ class Stage:
                 settings.seed, epoch, len(self.source), settings.batch, rank=world.rank, processes=world.processes
             )
             for indices in visits[done : done + self.length - step]:
-                yield Draw(epoch, indices, settings.size_at(step, self.length))
+                yield Draw(epoch, indices, settings.size_at(step, self.length), settings.unpaired_at(step))
                 step += 1
             epoch, done = epoch + 1, 0
 
@@ -121,7 +120,7 @@ class Stage:
             Memory ran out.
         """
         try:
-            losses = self._learn(batch.to(self.world.device))
+            losses = self.learn(batch.to(self.world.device), unpaired=draw.unpaired)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not _is_memory(error):
                 raise
@@ -188,7 +187,12 @@ class Stage:
         self._before, self._since = state.seconds, time.monotonic()
         torch.set_rng_state(state.random)
 
-    def _learn(self, batch: Batch) -> Tensor:
+    def make_objective(self, teacher: UNet | None) -> Objective:
+        """Return what the stage minimizes, on its device."""
+        return Objective(self.network, teacher, self.settings, self.name)
+
+    def learn(self, batch: Batch, *, unpaired: bool) -> Tensor:  # noqa: ARG002 - see harmonize.dual_stream
+        """Take a step on a batch that is on the device, and return its losses, (3,)."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
         self.optimizer.zero_grad(set_to_none=True)

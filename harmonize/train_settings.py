@@ -6,6 +6,7 @@ What only changes how fast a run goes or where its files are (threads, device, m
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -14,6 +15,7 @@ from ccharmony.errors import SettingsError
 from harmonize import settings as plain
 from harmonize.pih_settings import PihSettings
 from harmonize.settings import DistillSettings, NetworkSettings
+from harmonize.stream_settings import StreamSettings
 
 LOSSES = ("l1", "foreground")
 DECAYS = ("milestones", "linear", "cosine", "none")
@@ -41,6 +43,9 @@ class TrainSettings:
 
     distill: DistillSettings = field(default_factory=DistillSettings)
     """What the reconstruction branch teaches; with kind ``none`` there is no first stage unless `warm_start`."""
+
+    streams: StreamSettings = field(default_factory=StreamSettings)
+    """PIH's adversary, unpaired composites and jitter; off for the other networks."""
 
     loss: str = "l1"
     """``l1`` (the paper) or ``foreground`` (squared error over the foreground's area, iSSAM)."""
@@ -121,6 +126,8 @@ class TrainSettings:
         self._check_tuples()
         if isinstance(self.network, PihSettings) and self.reconstructs:
             raise SettingsError("model pih: has no maps to compare, wanted distillation none and no warm start")
+        if not isinstance(self.network, PihSettings) and self.streams != StreamSettings():
+            raise SettingsError(f"model {self.network.model}: learns from pairs alone, wanted no streams")
 
     def _check_tuples(self) -> None:
         _check_side(self.size)
@@ -180,10 +187,19 @@ class TrainSettings:
         """Return the side of the pictures of a step, counted from 0, in a stage of that length."""
         return next((side for share, side in reversed(self.grow) if step >= share * length), self.size)
 
+    def unpaired_at(self, step: int) -> bool:
+        """Toss the coin of a step, counted from 0: whether it sees unpaired composites; the same on every process."""
+        return self.streams.unpaired > 0 and random.Random(f"{self.seed} {step}").random() < self.streams.unpaired
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` reads them back."""
         values = {entry.name: _to_plain(getattr(self, entry.name)) for entry in fields(self)}
-        return {**values, "network": self.network.to_dict(), "distill": self.distill.to_dict()}
+        return {
+            **values,
+            "network": self.network.to_dict(),
+            "distill": self.distill.to_dict(),
+            "streams": self.streams.to_dict(),
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainSettings:
@@ -191,6 +207,7 @@ class TrainSettings:
         inner: dict[str, Any] = {
             "network": read_network_settings(values.get("network", {})),
             "distill": DistillSettings.from_dict(values.get("distill", {})),
+            "streams": StreamSettings.from_dict(values.get("streams", {})),
         }
         return plain.from_dict(cls, {**values, **inner})
 

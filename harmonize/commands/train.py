@@ -12,6 +12,7 @@ from ccharmony.errors import SettingsError
 from harmonize import settings as plain
 from harmonize.pih_settings import FORMS, PihSettings
 from harmonize.settings import DistillSettings, NetworkSettings
+from harmonize.stream_settings import DUAL, StreamSettings
 from harmonize.train_settings import DECAYS, LOSSES, PRECISIONS, TrainSettings
 
 if TYPE_CHECKING:
@@ -63,14 +64,21 @@ def _settle(out: Path, resume: bool, given: dict[str, Any]) -> tuple[TrainSettin
     changes = {name: given[name] for name in _PLAIN if given[name] is not None}
     if resume and folder.state.exists():
         saved, _ = folder.take_up({})
-        inner = {"network": _read_network(given, saved.network), "distill": _read_distill(given, saved.distill)}
+        inner: dict[str, Any] = {
+            "network": _read_network(given, saved.network),
+            "distill": _read_distill(given, saved.distill),
+        }
+        if isinstance(saved.network, PihSettings):
+            inner["streams"] = _read_streams(given, saved.streams)
         return folder.take_up({**inner, **changes})
     if folder.state.exists():
         raise SettingsError(f"{out}: holds a run already, wanted --resume or another folder")
     if given["model"] == "pih":
-        return TrainSettings(_read_network(given, PihSettings()), _read_distill(given, _NOTHING), **changes), None
+        network, distill = _read_network(given, PihSettings()), _read_distill(given, _NOTHING)
+        return TrainSettings(network, distill, _read_streams(given, DUAL), **changes), None
     network, distill = plain.TABLE_3[given["row"]] if given["row"] else (_NETWORK, _DEFAULTS.distill)
-    return TrainSettings(_read_network(given, network), _read_distill(given, distill), **changes), None
+    arguments = _read_network(given, network), _read_distill(given, distill), _read_streams(given, StreamSettings())
+    return TrainSettings(*arguments, **changes), None
 
 
 def _read_network(given: dict[str, Any], start: AnySettings) -> AnySettings:
@@ -93,6 +101,18 @@ def _read_pih(given: dict[str, Any], start: PihSettings) -> PihSettings:
             raise SettingsError(f"--{name}: belongs to GiftNet, found with --model pih")
     changes = {name: given[name] for name in ("form", "shading", "background", "width") if given[name] is not None}
     return PihSettings.from_dict({**start.to_dict(), **changes})
+
+
+def _read_streams(given: dict[str, Any], start: StreamSettings) -> StreamSettings:
+    """Change the streams that the options start from by those that were given."""
+    values = start.to_dict()
+    if given["supervised_only"]:
+        values["unpaired"] = 0.0
+    if given["adversarial"] is not None:
+        values["adversarial"] = given["adversarial"]
+    if given["jitter"] is False:
+        values |= dict.fromkeys(("brightness", "contrast", "shift"), 0.0)
+    return StreamSettings.from_dict(values)
 
 
 def _read_distill(given: dict[str, Any], start: DistillSettings) -> DistillSettings:
@@ -203,6 +223,9 @@ _NETWORKS = [
     ),
     click.Option(["--form"], type=click.Choice(FORMS), help="PIH: small, or as the paper's release. [light]"),
     click.Option(["--shading/--curves-only"], default=None, help="PIH: whether a shading map follows the curves."),
+    click.Option(["--supervised-only"], is_flag=True, help="PIH: no unpaired composites; half of the steps otherwise."),
+    click.Option(["--adversarial"], type=float, help="PIH: weight of the critic; 0 trains none. [0.08]"),
+    click.Option(["--jitter/--no-jitter"], default=None, help="PIH: change and move the foregrounds of pairs."),
     click.Option(["--background/--no-background"], default=None, help="PIH: see a clean background too, 7 channels."),
     click.Option(["--width"], type=int, help="Channels of the finest block. [32; pih 16]"),
     click.Option(
