@@ -41,6 +41,8 @@ def read_coco(path: Path, content: Json, targets: Targets, problems: list[str]) 
             drawings.append((photo, drawing))
         except (ImageError, SourceError) as error:
             problems.append(str(error))
+        except (KeyError, TypeError, ValueError) as error:
+            problems.append(f"{path} annotation {entry.get('id', '?')}: {error!r}, wanted COCO's segmentation")
     return drawings
 
 

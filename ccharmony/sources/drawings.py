@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -22,7 +21,6 @@ Ring = tuple[Point, ...]
 Shape = tuple[int, int]
 Bits = npt.NDArray[np.bool_]
 
-_FRACTION_BITS = 4
 _CIRCLE_CORNERS = 128
 
 
@@ -60,13 +58,19 @@ class Outline:
         return _encoded(self.draw(), self)
 
     def draw(self) -> Bits:
-        """Return the mask, shape (H, W): pixels whose centers lie in an outline, to a sixteenth of a pixel."""
-        canvas = np.zeros(self.shape, np.uint8)
+        """Return the mask, shape (H, W): pixels whose centers lie in an outline.
+
+        Raises
+        ------
+        ImageError
+            A coordinate is not finite.
+        """
+        if not all(np.isfinite(ring).all() for ring in self.rings):
+            raise ImageError(f"{self}: coordinates that are not finite")
+        mask = np.zeros(self.shape, bool)
         for ring in self.rings:
-            # OpenCV counts from pixel centers, the drawing tools from the photo's corner: half a pixel apart.
-            points = np.rint((np.array(ring, np.float64) - 0.5) * (1 << _FRACTION_BITS)).astype(np.int32)
-            cv2.fillPoly(canvas, [points], 1, shift=_FRACTION_BITS)
-        return canvas.astype(bool)
+            mask |= fill(ring, self.shape)
+        return mask
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,30 @@ def _encoded(mask: Bits, drawing: Outline | Runs) -> bytes:
     if not mask.any():
         raise ImageError(f"{drawing}: no pixel of it lies in the photo of {drawing.shape[1]}x{drawing.shape[0]}")
     return pixels.encode_mask(mask)
+
+
+def fill(ring: Ring, shape: Shape) -> Bits:
+    """Return the pixels whose centers lie inside a closed outline (even-odd rule), shape (H, W).
+
+    OpenCV's ``fillPoly`` counts the boundary in, which makes a foreground half a pixel wider on every side and its
+    edge a mixture of two surfaces.
+    """
+    starts = np.array(ring, np.float64)
+    ends = np.roll(starts, -1, axis=0)
+    # First row and column whose center lies beyond each corner, inside the photo; the mask is drawn between them alone.
+    limits = np.clip(np.ceil(starts[:, ::-1] - 0.5), 0, shape).astype(int)
+    (top, left), (bottom, right) = limits.min(axis=0), limits.max(axis=0)
+    crossings = np.zeros((bottom - top, right - left + 1), np.uint8)
+    for (x0, y0), (x1, y1) in zip(starts, ends, strict=True):
+        low, high = np.clip(np.ceil(np.sort([y0, y1]) - 0.5), top, bottom).astype(int)
+        if low < high:
+            rows = np.arange(low, high)
+            x = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
+            columns = np.clip(np.ceil(x - 0.5), left, right).astype(int)
+            crossings[rows - top, columns - left] += 1  # each row once an edge
+    mask = np.zeros(shape, bool)
+    mask[top:bottom, left:right] = np.cumsum(crossings[:, :-1], axis=1, dtype=np.uint8) % 2 == 1
+    return mask
 
 
 def rectangle(points: Sequence[Point]) -> Ring:

@@ -42,10 +42,12 @@ def read_labelme(path: Path, content: Json, targets: Targets, problems: list[str
     drawings: list[tuple[str, Readable]] = []
     for entry, rings in _groups(path, content["shapes"], problems).items():
         drawing = Outline(path, entry, shape, tuple(rings))
-        if drawing.draw().any():
+        try:
+            if not drawing.draw().any():
+                raise ImageError(f"{drawing}: outside the photo of {shape[1]}x{shape[0]}")
             drawings.append((photo, drawing))
-        else:
-            problems.append(str(ImageError(f"{drawing}: outside the photo of {shape[1]}x{shape[0]}")))
+        except ImageError as error:
+            problems.append(str(error))
     return drawings
 
 

@@ -66,5 +66,6 @@ def letters(count: int) -> list[str]:
     ['y', 'z', 'aa', 'ab']
     """
     alphabet = string.ascii_lowercase
-    names = itertools.chain(*(itertools.product(alphabet, repeat=length) for length in itertools.count(1)))
+    products = (itertools.product(alphabet, repeat=length) for length in itertools.count(1))
+    names = itertools.chain.from_iterable(products)
     return ["".join(name) for name in itertools.islice(names, count)]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccharmony import photo, pixels
+from ccharmony import detect, photo, pixels
 from ccharmony.catalog import Camera
 from ccharmony.errors import CheckerError
 from ccharmony.manifest import Box
@@ -116,8 +116,6 @@ def _inside(box: Box, shape: Shape) -> bool:
 
 def _detected(picture: Picture, places: Sequence[Place]) -> Place:
     """Return the first place where a checker is found, the first of all where none is."""
-    from ccharmony import detect  # here, since few photos need it
-
     images = {orient: picture.read(orient) for orient in {place.orient for place in places}}
     for place in places:
         if detect.find(images[place.orient], box=place.box).reason == "":

@@ -15,17 +15,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.io
 
 from ccharmony.catalog import Camera
 from ccharmony.errors import CheckerError, SourceError
 from ccharmony.manifest import Box
 from ccharmony.sources import tree
 
-_UNREADABLE = (
-    *(OSError, ValueError, TypeError, LookupError, EOFError, NotImplementedError),
-    *(zlib.error, scipy.io.matlab.MatReadError),
-)
 _FIELDS = ("all_image_names", "darkness_level", "saturation_level", "CC_coords")
 
 
@@ -59,10 +54,7 @@ def read_truth(path: Path) -> Truth:
     SourceError
         The file is not a MATLAB file, or lacks a field, or its fields do not fit together.
     """
-    try:
-        content: Mapping[str, Any] = scipy.io.loadmat(path)
-    except _UNREADABLE as error:
-        raise SourceError(f"{path}: not a MATLAB 5 file ({error})") from error
+    content = _load(path)
     if missing := [name for name in _FIELDS if name not in content]:
         raise SourceError(f"{path}: no field {', '.join(missing)}, wanted {', '.join(_FIELDS)}")
     try:
@@ -73,6 +65,17 @@ def read_truth(path: Path) -> Truth:
         return Truth(black, saturation, {name: tuple(box) for name, box in zip(names, corners, strict=True)})
     except (ValueError, IndexError, TypeError) as error:
         raise SourceError(f"{path}: fields of another shape than NUS's ({error})") from error
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    import scipy.io  # here, since it takes half a second and few builds read such a file
+
+    damaged = (OSError, ValueError, TypeError, LookupError, EOFError, NotImplementedError, zlib.error)
+    try:
+        content: Mapping[str, Any] = scipy.io.loadmat(path)
+    except (*damaged, scipy.io.matlab.MatReadError) as error:
+        raise SourceError(f"{path}: not a MATLAB 5 file ({error})") from error
+    return content
 
 
 def read_box(path: Path) -> Box:

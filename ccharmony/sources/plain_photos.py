@@ -51,9 +51,12 @@ def find_photos(data_dir: Path) -> Found:
     index = _read_index(root / INDEX)
     if index is not None:
         problems += [f"{root / INDEX}: {name} has no picture in {IMAGES}/" for name in index if name not in pictures]
-        pictures = {name: path for name, path in pictures.items() if name in index}
     drawn, strange = find_all_masks(root, pictures)
-    rows = [_photo(name, path, (index or {}).get(name, {}), drawn.get(name, {})) for name, path in pictures.items()]
+    rows = [
+        _photo(name, path, (index or {}).get(name, {}), drawn.get(name, {}))
+        for name, path in pictures.items()
+        if index is None or name in index
+    ]
     counts = f"{sum(bool(row.masks) for row in rows)} with masks"
     return Found(rows, problems + strange, [f"photos: {len(rows)} photos without a checker, {counts}"])
 

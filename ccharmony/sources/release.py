@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from ccharmony import catalog, crop, pixels
+from ccharmony import catalog, crop, detect, pixels
 from ccharmony.crop import Box, Part
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError
 from ccharmony.manifest import Chart, Photo
@@ -180,8 +180,6 @@ def _published_chart(photo: Photo, mask_shape: Shape) -> Chart:
 
 def _detected(photo: Photo) -> Chart:
     """Find the chart of a photo that came without coordinates; the crop must know its side."""
-    from ccharmony import detect  # here, since few photos need it
-
     found = detect.find(reading.read(photo))
     if found.corners is None:
         raise CheckerError(f"no coordinates of the chart, and it is not found ({found.reason})")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ccharmony import sources
+from ccharmony import detect, sources
 from ccharmony.errors import CheckerError, ImageError, SourceError
 from ccharmony.photo import Rendering
 from ccharmony.sources import nus_files
@@ -155,7 +155,6 @@ class TestOrientation:
     def test_where_the_box_lies_inside_both_ways_the_detection_decides(self, tmp_path, disk, monkeypatch, right):
         disk.picture(f"{CAMERA}/Canon1DsMkIII_0005.JPG", *LYING, orientation=6)
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "900,900,450,360")
-        detect = pytest.importorskip("ccharmony.detect")
         upright = (312, 208)
 
         def find(image, *, box=None):
