@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ccharmony import layout
-from ccharmony.errors import SettingsError
+from ccharmony.errors import SettingsError, SourceError
 from harmonize import lights, photos
 from harmonize.batches import Data, Joined, Source
 from harmonize.lights import HELD_OUT
@@ -73,7 +73,7 @@ def open_data(places: Places, settings: TrainSettings, device: torch.device) -> 
     threads = min(os.cpu_count() or 1, 16)
     train: list[Source] = []
     check: list[Source] = []
-    memory = PhotoMemory([], [], [])
+    memory: PhotoMemory | None = None
     for root in places.data:
         train.append(_open_stored(root, "train", settings.seed, places.strict, threads))
         check.append(_open_stored(root, "test", None, places.strict, threads))
@@ -85,6 +85,8 @@ def open_data(places: Places, settings: TrainSettings, device: torch.device) -> 
     # Photos alone are lit where the network runs, in its own thread: nothing is left to prepare ahead.
     source = _join(train)
     if settings.streams.unpaired:
+        if memory is None:
+            raise SourceError("unpaired stream: no photos to compose from, wanted --photos, or --supervised-only")
         source = Streams(source, memory, settings.seed)
     return Data(source, _join(check), ahead=2 if places.data else 0)
 
