@@ -1,0 +1,99 @@
+"""How fast pairs are loaded, beside how fast a training step on the CPU consumes them, in one run.
+
+    python -m benchmarks.loading [--smoke] [--batch 4] [--threads N]
+
+Pictures a second at 256×256 of three sources: JPEG pairs of 0.3 MP (most of iHarmony4) and of 0.7 MP (its HAdobe5k,
+shrunk to a longer side of 1024 as its users do), and photos held in memory that are lit on the fly. The consumer is
+the cheapest network, iSSAM, in float32 and in bfloat16. Wanted: at least 3 times its rate in float32.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+from benchmarks import network, scene
+from benchmarks.timing import medians
+from ccharmony import layout, pixels
+from harmonize.batches import Source
+from harmonize.lights import Lights
+from harmonize.lit_photos import LitPhotos
+from harmonize.photos import PhotoMemory
+from harmonize.stored_pairs import StoredPairs
+
+BOUND = 3.0
+SHARE = 0.15
+STORED = {"JPEG pairs of 640×480": (480, 640), "JPEG pairs of 1024×683": (683, 1024)}
+
+
+@click.command()
+@click.option("--smoke", is_flag=True, help="Small pictures, one repeat: shows that it runs; the ratios mean nothing.")
+@click.option("--batch", default=4, show_default=True, help="Pictures a batch.")
+@click.option("--repeats", default=7, show_default=True, help="Runs that the medians are over.")
+@click.option("--threads", default=torch.get_num_threads(), show_default=True, help="Threads of loader and network.")
+def main(smoke: bool, batch: int, repeats: int, threads: int) -> None:
+    """Print the rates and their ratios."""
+    torch.set_num_threads(threads)
+    size, repeats = (64, 1) if smoke else (256, repeats)
+    with tempfile.TemporaryDirectory() as folder:
+        loaders = {
+            name: _load(_store(Path(folder) / str(number), *shape, batch, threads), batch, size)
+            for number, (name, shape) in enumerate(STORED.items())
+        }
+        loaders["photos lit on the fly"] = _load(_light(batch), batch, size)
+        half = network.Load(batch, size, dtype=torch.bfloat16)
+        steps = {
+            "step in float32": network.training_step(network.BASIC, network.Load(batch, size)),
+            "step in bfloat16": network.training_step(network.BASIC, half),
+        }
+        medians({**loaders, **steps}, 1)
+        seconds = medians({**loaders, **steps}, repeats)
+    click.echo(f"{size}×{size}, batch {batch}, {threads} thread(s), median of {repeats}")
+    for name, value in seconds.items():
+        ratios = "  ".join(f"{seconds[step] / value:6.1f}x the {step}" for step in steps if name in loaders)
+        click.echo(f"  {name:22s} {batch / value:8.1f} pictures/s  {ratios}")
+    slowest = min(seconds["step in float32"] / seconds[name] for name in loaders)
+    click.echo(f"  loading is at least {slowest:.1f} times as fast as the step ({BOUND:g} wanted)")
+
+
+def _load(source: Source, batch: int, size: int) -> Callable[[], object]:
+    """Return a call that loads the next batch, each time with new crops."""
+    epochs = itertools.count()
+    return lambda: source.batch(next(epochs), range(batch), size)
+
+
+def _store(root: Path, height: int, width: int, count: int, threads: int) -> StoredPairs:
+    """Write pairs of one shape as iHarmony4 has them, and open them."""
+    for name in (layout.COMPOSITES, layout.MASKS, layout.REALS):
+        (root / name).mkdir(parents=True)
+    for number in range(count):
+        real = scene.photo(height, width, 1 - 0.05 * number)
+        pixels.write_image(root / layout.REALS / f"p{number}.jpg", real)
+        pixels.write_image(root / layout.COMPOSITES / f"p{number}_a_1.jpg", real[:, ::-1])
+        pixels.write_mask(root / layout.MASKS / f"p{number}_a.png", scene.mask(height, width, SHARE))
+    return StoredPairs(layout.find_pairs(root, "all")[0], seed=0, strict=True, threads=threads)
+
+
+def _light(count: int) -> LitPhotos:
+    """Photos with a short side of 256 in memory, and a dozen lights."""
+    images = [scene.photo(256, 384, 1 - 0.05 * number) for number in range(count)]
+    masks = [(scene.mask(256, 384, SHARE) * 255).astype(np.uint8)] * count
+    memory = PhotoMemory(images, masks, [f"p{number}" for number in range(count)])
+    records = [scene.light(f"light{number}", 1 - 0.05 * number) for number in range(12)]
+    tables = (
+        np.array([record.patches.mean(axis=0) for record in records]),
+        np.array([record.to_standard for record in records]),
+        np.array([record.from_standard for record in records]),
+    )
+    means, forward, backward = (torch.from_numpy(table.astype(np.float32)) for table in tables)
+    return LitPhotos(memory, Lights(tuple(record.id for record in records), means, forward, backward), seed=0)
+
+
+if __name__ == "__main__":
+    main()
