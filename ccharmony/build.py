@@ -7,30 +7,13 @@ import dataclasses
 import hashlib
 import json
 import logging
-import platform
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
-from ccharmony import (
-    __version__,
-    checker,
-    donors,
-    journal,
-    layout,
-    lenders,
-    lights,
-    manifest,
-    pairs,
-    pixels,
-    sources,
-    store,
-)
+from ccharmony import __version__, dataset, donors, journal, lenders, lights, manifest, pairs, pixels, sources, store
 from ccharmony.errors import CcharmonyError, ManifestError, OutputError, SourceError
 from ccharmony.journal import Journal
 from ccharmony.lights import Light
@@ -41,9 +24,6 @@ from ccharmony.stages import Outcome, Progress, Stage
 from ccharmony.stages import run as run_stage
 
 log = logging.getLogger(__name__)
-
-NAME = "ccHarmony"
-MANIFEST, FITS, REPORT = "manifest.csv", "fits.h5", "build.json"
 
 
 def build(
@@ -93,18 +73,9 @@ def build(
         made = _make_pairs(settings, photos, found, book, splits, out, kept, options)
         rows = _gather(made, report)
         report.seconds, report.plan = round(time.monotonic() - started, 2), plan
-        _write_tables(settings, out, rows, book, report)
+        dataset.write_tables(out, rows, book, settings.as_dict(), dataclasses.asdict(report))
         kept.clear()
     return report
-
-
-def read_settings(root: Path) -> dict[str, Any]:
-    """Return the settings of a finished dataset as JSON keeps them; empty where there is none."""
-    try:
-        content = json.loads((root / REPORT).read_text(encoding="utf-8"))["settings"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return dict(content)
 
 
 def record_lights(
@@ -136,7 +107,7 @@ def record_lights(
 
 def _refuse_other_dataset(settings: BuildSettings, out: Path) -> None:
     """Refuse a folder with a finished dataset of other settings; nothing of it is touched."""
-    finished = read_settings(out)
+    finished = dataset.read_settings(out)
     if not finished:
         return
     wanted = json.loads(json.dumps(settings.as_dict()))
@@ -157,13 +128,13 @@ def _find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[C
 
 def _read_finished(out: Path, plan: str) -> BuildReport | None:
     """Return the report of a dataset of the same plan if all its files are there; None otherwise."""
+    content = dataset.read_report(out)
     try:
-        content = json.loads((out / REPORT).read_text(encoding="utf-8"))
-        rows = manifest.read_pairs(out / MANIFEST)
+        rows = manifest.read_pairs(out / dataset.MANIFEST)
         report = BuildReport(**{name: content[name] for name in BuildReport.__dataclass_fields__})
-    except (OSError, ValueError, KeyError, ManifestError):
+    except (KeyError, ManifestError):
         return None
-    files = {name for row in rows for name in (row.composite, row.mask, row.real)} | {FITS}
+    files = {name for row in rows for name in (row.composite, row.mask, row.real)} | {dataset.FITS}
     if report.plan != plan or not all((out / name).is_file() for name in files):
         return None
     report.resumed, report.seconds = sum(report.photos.values()), 0.0
@@ -226,7 +197,7 @@ def _make_pairs(
     options: Mapping[str, Any],
 ) -> Outcome[PhotoPairs]:
     """Make the pairs of every photo that has a mask and a light, its own or a borrowed one."""
-    for folder in (layout.COMPOSITES, layout.MASKS, layout.REALS):
+    for folder in dataset.FOLDERS:
         journal.make_folder(out / folder)
 
     def work(photo: Photo, stop: threading.Event) -> PhotoPairs:
@@ -251,51 +222,11 @@ def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:
         report.passed_clipped += result.passed_clipped
         report.passed_unchanged += result.passed_unchanged
     report.problems.sort()
-    rows = sorted((row for result in made.results.values() for row in result.pairs), key=_place)
+    rows = sorted((row for result in made.results.values() for row in result.pairs), key=dataset.place)
     if not rows:
         raise SourceError(f"no pair was made of {len(made.results)} photos with masks; {report.first_problem}")
     report.count(rows)
     return rows
-
-
-def _place(row: Pair) -> tuple[str, str, int]:
-    return row.photo, row.foreground, int(Path(row.composite).stem.rpartition("_")[2])
-
-
-def _write_tables(
-    settings: BuildSettings,
-    out: Path,
-    rows: Sequence[Pair],
-    book: Mapping[str, store.FitRecord],
-    report: BuildReport,
-) -> None:
-    """Write lists, manifest, fits and report, and remove pictures that no row names."""
-    _remove_strays(out, rows)
-    for split in manifest.SPLITS:
-        names = [Path(row.composite).name for row in rows if row.split == split]
-        pixels.write_bytes(out / f"{NAME}_{split}.txt", "".join(f"{name}\n" for name in names).encode())
-    store.write_fits(out / FITS, [book[name] for name in sorted(book)], checker.STANDARD, settings.as_dict())
-    manifest.write_pairs(out / MANIFEST, rows)
-    content = {"settings": settings.as_dict(), "versions": _versions(), **dataclasses.asdict(report)}
-    pixels.write_bytes(out / REPORT, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
-
-
-def _remove_strays(out: Path, rows: Sequence[Pair]) -> None:
-    """Remove pictures of an earlier build of the folder that no row names, and unfinished files."""
-    named = {name for row in rows for name in (row.composite, row.mask, row.real)}
-    for folder in (layout.COMPOSITES, layout.MASKS, layout.REALS):
-        for path in sorted((out / folder).iterdir()):
-            if path.is_file() and f"{folder}/{path.name}" not in named:
-                path.unlink()
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "ccharmony": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "opencv": cv2.__version__,
-    }
 
 
 def _skipper(report: BuildReport) -> Callable[[CcharmonyError], None]:

@@ -17,6 +17,7 @@ from ccharmony import __version__, console
         "detect": "Find the color checker in photos.",
         "relight": "Carry one foreground into another photo's light.",
         "verify": "Check a built dataset, file by file.",
+        "merge": "Join built datasets into one.",
     },
 )
 @click.version_option(__version__)

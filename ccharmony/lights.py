@@ -77,7 +77,9 @@ def find_box(image: UInt8, photo: Photo) -> Box | None:
 def _patches_of(image: UInt8 | None, photo: Photo) -> tuple[Patches, Box | None]:
     if photo.patches is not None:
         unknown = np.zeros(24)
-        return Patches(photo.patches, unknown, unknown.astype(np.int64), unknown), photo.chart and photo.chart.box
+        return Patches(
+            photo.patches, unknown, unknown.astype(np.int64), unknown
+        ), photo.chart.box if photo.chart else None
     if image is None:
         raise CheckerError(f"{photo.id}: neither patches nor a picture to read them from")
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ccharmony import build, layout, manifest, pixels, store
+from ccharmony import dataset, layout, manifest, pixels, store
 from ccharmony.errors import CcharmonyError, ImageError, ManifestError
 from ccharmony.manifest import Pair
 from ccharmony.stages import Progress
@@ -51,9 +51,9 @@ def verify(root: Path, *, progress: Progress | None = None) -> Verdict:
     ManifestError
         The folder holds no manifest that can be read.
     """
-    rows = manifest.read_pairs(root / build.MANIFEST)
+    rows = manifest.read_pairs(root / dataset.MANIFEST)
     if not rows:
-        raise ManifestError(f"{root / build.MANIFEST}: no pair, wanted at least one")
+        raise ManifestError(f"{root / dataset.MANIFEST}: no pair, wanted at least one")
     verdict = Verdict(len(rows), len({row.photo for row in rows}))
     verdict.problems += _check_tables(root, rows)
     foregrounds = _by_foreground(rows)
@@ -88,7 +88,7 @@ def _check_tables(root: Path, rows: Sequence[Pair]) -> Iterator[str]:
     yield from _check_lists(root, rows)
     yield from _check_fits(root, rows)
     named = {name for row in rows for name in (row.composite, row.mask, row.real)}
-    for folder in (layout.COMPOSITES, layout.MASKS, layout.REALS):
+    for folder in dataset.FOLDERS:
         found = {f"{folder}/{path.name}" for path in (root / folder).glob("*")}
         yield from (f"{name}: no row of the manifest names it" for name in sorted(found - named))
 
@@ -109,12 +109,12 @@ def _check_lists(root: Path, rows: Sequence[Pair]) -> Iterator[str]:
 
 def _check_fits(root: Path, rows: Sequence[Pair]) -> Iterator[str]:
     try:
-        ids = set(store.read_fits(root / build.FITS).ids)
+        ids = set(store.read_fits(root / dataset.FITS).ids)
     except ManifestError as error:
         yield str(error)
         return
     needed = {row.donor for row in rows} | {row.photo for row in rows if not row.fit_kind.startswith("borrowed:")}
-    yield from (f"{photo}: no row in {build.FITS}" for photo in sorted(needed - ids))
+    yield from (f"{photo}: no row in {dataset.FITS}" for photo in sorted(needed - ids))
 
 
 def _check_foreground(root: Path, group: Sequence[Pair]) -> Iterator[str]:
@@ -177,4 +177,4 @@ def _read(path: Path) -> bytes | None:
 
 
 def _is_soft(root: Path) -> bool:
-    return bool(build.read_settings(root).get("pair", {}).get("soft", False))
+    return bool(dataset.read_settings(root).get("pair", {}).get("soft", False))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ccharmony import build, donors, marks, pixels, polynomial, settings, sources
+from ccharmony import build, dataset, donors, marks, pixels, polynomial, settings, sources
 from ccharmony.commands.shared import progress_bar
 from ccharmony.console import VariadicCommand
 from ccharmony.pairs import PairSettings
@@ -116,7 +116,7 @@ def _print(report: settings.BuildReport, out: Path) -> None:
     passed = f"{report.passed_clipped} would clip, {report.passed_unchanged} would hardly change the foreground"
     click.echo(f"donors passed over: {passed}")
     if report.problems:
-        click.echo(f"{len(report.problems)} problems, listed in {out / build.REPORT}; the first:")
+        click.echo(f"{len(report.problems)} problems, listed in {out / dataset.REPORT}; the first:")
         for line in report.problems[:5]:
             click.echo(f"  {line}")
     click.echo(f"{sum(report.pairs.values())} pairs in {out} after {report.seconds:.1f} s")

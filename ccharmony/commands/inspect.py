@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from ccharmony import build, listing, manifest, polynomial, released, report, sources, store
+from ccharmony import build, dataset, listing, manifest, polynomial, released, report, sources, store
 from ccharmony.commands.shared import progress_bar
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import ManifestError
@@ -91,7 +91,7 @@ def _find(
     """Read a dataset or its fits, or fit what the sources or the release hold."""
     if target is not None:
         subject = _read(target)
-        names = src or tuple(build.read_settings(target).get("src", ()))
+        names = src or tuple(dataset.read_settings(target).get("src", ()))
         if data and names:
             subject.photos = {photo.id: photo for photo in sources.find(names, data, release).photos}
         return subject
@@ -110,12 +110,12 @@ def _read(target: Path) -> _Subject:
     """Read a fits.h5, or a dataset with its pairs and the problems that its build reported."""
     if not target.is_dir():
         return _Subject(target.name, store.read_fits(target).records)
-    fits = store.read_fits(target / build.FITS)
+    fits = store.read_fits(target / dataset.FITS)
     subject = _Subject(target.resolve().name, fits.records, root=target)
-    if (target / build.MANIFEST).is_file():
-        subject.pairs = manifest.read_pairs(target / build.MANIFEST)
+    if (target / dataset.MANIFEST).is_file():
+        subject.pairs = manifest.read_pairs(target / dataset.MANIFEST)
     try:
-        said: Any = json.loads((target / build.REPORT).read_text(encoding="utf-8"))
+        said: Any = json.loads((target / dataset.REPORT).read_text(encoding="utf-8"))
         subject.problems += [str(line) for line in said["problems"]]
     except (OSError, ValueError, KeyError, TypeError):
         pass  # a dataset whose report is lost has fits to look at all the same

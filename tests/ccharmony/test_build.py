@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony import build, checker, journal, layout, manifest, pixels, sources, store, transfer, verify
+from ccharmony import build, checker, dataset, journal, layout, manifest, pixels, sources, store, transfer, verify
 from ccharmony.errors import OutputError, SourceError
 from ccharmony.manifest import Photo
 from ccharmony.pairs import PairSettings
@@ -31,7 +31,7 @@ def found(photos: list[Photo], monkeypatch: pytest.MonkeyPatch) -> list[Photo]:
 
 def digest(root: Path) -> dict[str, str]:
     """Hashes of a dataset's files, but for the report, which holds seconds."""
-    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != build.REPORT)
+    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != dataset.REPORT)
     return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -42,9 +42,8 @@ def test_dataset_has_the_layout_and_passes_verify(tmp_path: Path) -> None:
     assert report.pairs == {"train": 12, "test": 12}
     assert report.photos == {"train": 4, "test": 4}
     assert report.problems == []
-    assert sorted(path.name for path in out.iterdir()) == [
-        "build.json", "ccHarmony_test.txt", "ccHarmony_train.txt", "composite_images", "fits.h5", "manifest.csv", "masks", "real_images",
-    ]  # fmt: skip
+    files = "build.json ccHarmony_test.txt ccHarmony_train.txt composite_images fits.h5 manifest.csv masks real_images"
+    assert sorted(path.name for path in out.iterdir()) == files.split()
     assert (out / "composite_images" / "photo 0_a_1.png").is_file()
     verdict = verify.verify(out)
     assert (verdict.pairs, verdict.photos, verdict.problems) == (24, 8, [])

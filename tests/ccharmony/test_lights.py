@@ -64,7 +64,7 @@ def test_nan_patch_is_refused_for_eleven_terms_and_left_out_for_ridge(make_photo
     patches = PHOTO.copy()
     patches[4] = np.nan
     photo = known(make_photo, patches)
-    with pytest.raises(FitError, match="known: 23 usable patches .*a published fit needs 24"):
+    with pytest.raises(FitError, match=r"known: 23 usable patches .*a published fit needs 24"):
         lights.record_light(None, photo, "published")
     record = lights.record_light(None, photo, "ridge").record
     assert record.residuals["unused_patches"] == 1

@@ -6,9 +6,24 @@ from ccharmony import manifest
 from ccharmony.errors import ManifestError
 
 ROW = manifest.Pair(
-    "composite_images/ä b_a_1.jpg", "masks/ä b_a.png", "real_images/ä b.jpg", "ä b", "a", "c, d", "nus", "Canon", "train",
-    "ridge", "ridge", 0.125, 3.5, 'said "so"', "00", "11", "22",
-)  # fmt: skip
+    composite="composite_images/ä b_a_1.jpg",
+    mask="masks/ä b_a.png",
+    real="real_images/ä b.jpg",
+    photo="ä b",
+    foreground="a",
+    donor="c, d",
+    source="nus",
+    camera="Canon",
+    split="train",
+    fit_kind="ridge",
+    donor_fit_kind="ridge",
+    clipped_share=0.125,
+    delta_e=3.5,
+    note='said "so"',
+    composite_sha256="00",
+    mask_sha256="11",
+    real_sha256="22",
+)
 
 
 def test_rows_come_back(tmp_path: Path) -> None:
@@ -22,7 +37,7 @@ def test_rows_come_back(tmp_path: Path) -> None:
 def test_path_out_of_the_dataset_is_refused(tmp_path: Path, column: str, name: str) -> None:
     path = tmp_path / "manifest.csv"
     manifest.write_pairs(path, [manifest.Pair(**{**vars(ROW), column: name})])
-    with pytest.raises(ManifestError, match="line 2: path .* leads out of the dataset"):
+    with pytest.raises(ManifestError, match=r"line 2: path .* leads out of the dataset"):
         manifest.read_pairs(path)
 
 

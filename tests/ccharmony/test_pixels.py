@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import cv2
@@ -172,14 +171,14 @@ def test_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypat
     path = tmp_path / "a.bin"
     pixels.write_bytes(path, b"old")
 
-    def fail(self: Path, target: Path) -> Path:
+    def fail(_path: Path, _target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OutputError, match=r"a\.bin: cannot be written \(No space left on device\)"):
         pixels.write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.bin"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
 
 
 def test_unknown_format_is_refused(tmp_path: Path) -> None:

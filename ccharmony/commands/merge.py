@@ -1,0 +1,21 @@
+"""`ccharmony merge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ccharmony import manifest, merge
+
+
+@click.command("merge")
+@click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the new dataset.")
+def command(datasets: tuple[Path, ...], out: Path) -> None:
+    """Join built datasets into one: ids that clash get a number, splits stay."""
+    report = merge.merge(datasets, out)
+    for line in (*report.found, *report.problems):
+        click.echo(line)
+    counts = ", ".join(f"{report.pairs.get(split, 0)} {split}" for split in manifest.SPLITS)
+    click.echo(f"{sum(report.pairs.values())} pairs ({counts}) in {out}")
