@@ -46,7 +46,7 @@ EXPOSURE_TARGET = 0.8
 MAX_GAIN = 32.0
 """Five stops: more would only show the noise of a photo taken with the lens cap on."""
 
-_METERED_PIXELS = 1_000_000
+_METERED_PIXELS = 250_000
 _STRIP_PIXELS = 1 << 18
 _CLIPPED = 0.999
 _CORE = np.float32(0.95)
@@ -120,8 +120,9 @@ def _camera_to_srgb(rendering: Rendering) -> Callable[[Linear], Floats]:
 def _into_gamut(linear_srgb: Floats) -> Floats:
     """Draw channels that are near 0 or negative above 0, in place; the brightest channel keeps its value."""
     flat = linear_srgb.reshape(-1, 3)
-    brightest = flat.max(axis=1)
-    saturated = np.flatnonzero(flat.min(axis=1) < (1 - _CORE) * brightest)
+    red, green, blue = flat.T
+    brightest = np.maximum(np.maximum(red, green), blue)  # a tenth of the time of max(axis=1)
+    saturated = np.flatnonzero(np.minimum(np.minimum(red, green), blue) < (1 - _CORE) * brightest)
     top = np.maximum(brightest[saturated, None], np.float32(1e-9))
     excess = np.maximum((1 - flat[saturated] / top - _CORE) / (1 - _CORE), 0)
     flat[saturated] += top * (1 - _CORE) * excess * excess / (1 + excess)  # excess becomes excess / (1 + excess)
@@ -146,7 +147,7 @@ _SRGB_TABLE = _srgb_table()
 
 
 def _thinned(linear: Linear) -> Linear:
-    """Every n-th row and column, a million pixels at most: enough for a percentile."""
+    """Every n-th row and column, a quarter of a million pixels at most: enough for a percentile."""
     step = math.ceil(math.sqrt(linear.shape[0] * linear.shape[1] / _METERED_PIXELS))
     return linear[::step, ::step]
 

@@ -127,7 +127,9 @@ def _render_missing(folder: Path, scenes: Sequence[Scene]) -> None:
             "demo: rendering scene %d of %d, %s, under %d lights", number, len(missing), scene.name, len(scene.lights)
         )
         _render(folder, scene, index)
-        pixels.write_bytes(folder / "index.json", (json.dumps(dataclasses.asdict(index), indent=1) + "\n").encode())
+        pixels.write_bytes(
+            folder / "index.json", (json.dumps(dataclasses.asdict(index), indent=1, sort_keys=True) + "\n").encode()
+        )
 
 
 def _make_folders(folder: Path) -> None:
