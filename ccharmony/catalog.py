@@ -3,7 +3,8 @@
 The facts stand in ``data_manifests/<source>.toml`` beside the package, one file a source, with the origin of every
 number. This module gives them types.
 
-Contents: :class:`Camera`, :class:`Source`, :class:`Published`, :func:`read_source`, :func:`read_published`.
+Contents: :class:`Camera`, :class:`Source`, :class:`Published`, :func:`read_source`, :func:`read_published`,
+:func:`read_exceptions`.
 """
 
 from __future__ import annotations
@@ -150,6 +151,15 @@ def read_published() -> Published:
         return Published(**_read("ccharmony")["published"])
     except (KeyError, TypeError) as error:
         raise SourceError(f"{_path('ccharmony')}: {error}, wanted the published counts") from error
+
+
+@functools.cache
+def read_exceptions() -> tuple[str, ...]:
+    """Return the foregrounds of the release whose masks cannot be placed in their photo; raises as `read_source`."""
+    try:
+        return tuple(_read("ccharmony")["exceptions"]["unplaced_masks"])
+    except (KeyError, TypeError) as error:
+        raise SourceError(f"{_path('ccharmony')}: {error}, wanted the exceptions") from error
 
 
 def _path(name: str) -> Path:

@@ -65,11 +65,10 @@ def _without_photos(name: str, part: Found, data_dir: Path, published: release.R
 
 
 def _find_one(name: str, data_dir: Path, published: release.Release | None) -> Found:
-    only = None if published is None else published.ids
     if name == "nus":
-        found = nus.find_nus(data_dir, only)
+        found = nus.find_nus(data_dir, published)
     elif name == "gehler":
-        found = gehler.find_gehler(data_dir, only)
+        found = gehler.find_gehler(data_dir, published)
     elif name == "folder":
         found = folder.find_folder(data_dir)
     elif name == "photos":

@@ -8,7 +8,7 @@ divided by the header's width over the photo's, for both axes.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from ccharmony.photo import Rendering
 from ccharmony.pixels import Readable
 from ccharmony.sources import masks, tree
 from ccharmony.sources.found import Found, count_cameras, leave_out
+from ccharmony.sources.release_files import Release
 
 Float = npt.NDArray[np.float64]
 
@@ -43,15 +44,15 @@ class _Group:
     coordinates: Path | None = None
 
 
-def find_gehler(data_dir: Path, only: Collection[str] | None = None) -> Found:
+def find_gehler(data_dir: Path, published: Release | None = None) -> Found:
     """Find the Gehler photos below ``data_dir/gehler``.
 
     Parameters
     ----------
     data_dir
         Folder that holds the folder ``gehler``.
-    only
-        Ids to look for; None for all.
+    published
+        The release; only its photos are then returned. None for all.
 
     Returns
     -------
@@ -69,7 +70,7 @@ def find_gehler(data_dir: Path, only: Collection[str] | None = None) -> Found:
     files = tree.files_below(folder)
     groups, problems = _group(files, folder, source)
     drawn, strange = masks.find_masks(folder, files, groups)
-    wanted, summary = leave_out(groups, only, "gehler")
+    wanted, summary = leave_out(groups, published.ids if published else None, "gehler")
     duplicates = tree.Duplicates()
     photos = []
     for name in wanted:

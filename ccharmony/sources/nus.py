@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ccharmony import catalog
+from ccharmony import catalog, pixels
 from ccharmony.catalog import Camera, Source
-from ccharmony.errors import CcharmonyError, SourceError
+from ccharmony.errors import CcharmonyError, ImageError, SourceError
 from ccharmony.manifest import Chart, Photo
 from ccharmony.photo import Rendering
 from ccharmony.pixels import Readable, UInt8
-from ccharmony.sources import masks, nus_chart, nus_files, reading, tree
+from ccharmony.sources import masks, nus_files, reading, tree
 from ccharmony.sources.found import Found, count_cameras, leave_out
+from ccharmony.sources.nus_chart import Picture, place_chart
 from ccharmony.sources.nus_files import Truth
+from ccharmony.sources.release_files import Release
 
 KINDS = ("rendered", "linear", "raw")
 """Kinds of picture, the preferred one first: the release was made from the camera's renderings."""
@@ -35,16 +37,21 @@ class _Group:
     pictures: dict[str, list[Path]] = field(default_factory=dict)
     beside: dict[str, Path] = field(default_factory=dict)
 
+    @property
+    def kind(self) -> str:
+        """Return the preferred kind of picture among those that are there."""
+        return next(kind for kind in KINDS if kind in self.pictures)
 
-def find_nus(data_dir: Path, only: Collection[str] | None = None) -> Found:
+
+def find_nus(data_dir: Path, published: Release | None = None) -> Found:
     """Find the NUS photos below ``data_dir/nus``.
 
     Parameters
     ----------
     data_dir
         Folder that holds the folder ``nus``.
-    only
-        Ids to look for; None for all.
+    published
+        The release; only its photos are then returned, and its masks tell which way up a photo is. None for all.
 
     Returns
     -------
@@ -62,14 +69,15 @@ def find_nus(data_dir: Path, only: Collection[str] | None = None) -> Found:
     groups = _group(files, folder, source)
     truths, problems = _read_truths(files, source)
     drawn, strange = masks.find_masks(folder, files, groups)
-    wanted, summary = leave_out(groups, only, "nus")
+    wanted, summary = leave_out(groups, published.ids if published else None, "nus")
     duplicates = tree.Duplicates()
     photos, full = [], []
     for name in wanted:
         group = groups[name]
         truth = truths.get(group.camera.name, nus_files.known_truth(group.camera))
         try:
-            photos.append(_photo(name, group, truth, duplicates, drawn.get(name, {})))
+            row = _photo(name, group, truth, duplicates, drawn.get(name, {}))
+            photos.append(_with_chart(row, group, truth, published))
             full += [name] if _has_full_patch(group, truth) else []
         except CcharmonyError as error:
             problems.append(str(error))
@@ -115,26 +123,33 @@ def _read_truths(files: Sequence[Path], source: Source) -> tuple[dict[str, Truth
 
 
 def _photo(name: str, group: _Group, truth: Truth, duplicates: tree.Duplicates, drawn: Mapping[str, Readable]) -> Photo:
-    kind = next(kind for kind in KINDS if kind in group.pictures)
-    path = duplicates.first(name, group.pictures[kind])
-    rendering = _rendering(group.camera, truth) if kind == "linear" else None
-    row = Photo(name, "nus", group.camera.name, path, masks=drawn, rendering=rendering)
+    """Make the row of a photo, yet without its chart."""
+    path = duplicates.first(name, group.pictures[group.kind])
+    rendering = _rendering(path, group.camera, truth) if group.kind == "linear" else None
+    return Photo(name, "nus", group.camera.name, path, masks=drawn, rendering=rendering)
+
+
+def _rendering(path: Path, camera: Camera, truth: Truth) -> Rendering:
+    if (bits := pixels.bit_depth(path)) != 16:
+        raise ImageError(f"{path}: {bits} bits, wanted NUS's linear picture of 16 bits")
+    return Rendering(truth.black, truth.saturation, camera.daylight_balance, camera.camera_matrix)
+
+
+def _with_chart(row: Photo, group: _Group, truth: Truth, published: Release | None) -> Photo:
+    """Add the chart's box and the orientation in which it was read; without coordinates the row stays as it is."""
 
     def read(orient: bool) -> UInt8:
         return reading.read(dataclasses.replace(row, orient=orient))
 
-    picture = nus_chart.Picture(path, kind, group.camera, read)
+    mask = None if published is None else pixels.image_size(next(iter(published.masks[row.id].values())))
+    picture = Picture(row.path, group.kind, group.camera, read, mask)
     if "mask" in group.beside:
-        place = nus_chart.place_chart(picture, nus_files.read_box(group.beside["mask"]))
-    elif name in truth.boxes:
-        place = nus_chart.place_chart(picture, truth.boxes[name], lying=True)
+        place = place_chart(picture, nus_files.read_box(group.beside["mask"]))
+    elif row.id in truth.boxes:
+        place = place_chart(picture, truth.boxes[row.id], lying=True)
     else:
         return row
     return dataclasses.replace(row, chart=Chart(place.box), orient=place.orient)
-
-
-def _rendering(camera: Camera, truth: Truth) -> Rendering:
-    return Rendering(truth.black, truth.saturation, camera.daylight_balance, camera.camera_matrix)
 
 
 def _has_full_patch(group: _Group, truth: Truth) -> bool:

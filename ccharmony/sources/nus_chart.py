@@ -1,8 +1,9 @@
 """Where the chart is in the picture that is read, and which way up that picture is.
 
-NUS's boxes are in pixels of the linear PNG. The JPGs of the 1Ds Mark III carry orientation tags that cannot be trusted:
-the orientation is right in which the box lies inside the picture, and where it does so in both, in which a checker
-is detected there.
+NUS's boxes are in pixels of the linear PNG. The JPGs of the 1Ds Mark III carry orientation tags that cannot be trusted,
+and a few PNGs lie where their JPG stands. All readings of the box that lie inside the picture are collected; the
+published crop rules some out, and where several are left, a checker must be detected there, an upright one before a
+turned one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ccharmony.catalog import Camera
 from ccharmony.errors import CheckerError
 from ccharmony.manifest import Box
 from ccharmony.pixels import UInt8
+from ccharmony.sources.release import published_box
 
 Shape = tuple[int, int]
 
@@ -25,10 +27,21 @@ _SLACK = 0.01
 
 @dataclass(frozen=True)
 class Place:
-    """A chart's box in a picture, in pixels, and whether the picture is turned as its EXIF orientation says."""
+    """A reading of a box.
+
+    Attributes
+    ----------
+    box
+        x0, y0, x1, y1 in pixels of the picture.
+    orient
+        Whether the picture is turned as its EXIF orientation says.
+    shape
+        Height and width of the picture then.
+    """
 
     box: Box
     orient: bool
+    shape: Shape
 
 
 @dataclass(frozen=True)
@@ -43,12 +56,15 @@ class Picture:
         What took it.
     read
         Returns the image (H, W, 3), turned as its EXIF orientation says or as stored.
+    published
+        Height and width of the photo's published mask; None without a release.
     """
 
     path: Path
     kind: str
     camera: Camera
     read: Callable[[bool], UInt8]
+    published: Shape | None = None
 
 
 def place_chart(picture: Picture, box: Box, *, lying: bool = False) -> Place:
@@ -70,33 +86,39 @@ def place_chart(picture: Picture, box: Box, *, lying: bool = False) -> Place:
     ImageError
         The picture or its size cannot be read.
     """
-    shapes = _shapes(picture)
-    places = [
-        Place(scaled, orient)
-        for orient, shape in shapes.items()
-        for scaled in _boxes_in(shape, picture, box, lying)
-        if _inside(scaled, shape)
-    ]
+    turned, stored = _shapes(picture)
+    places = [Place(scaled, True, turned) for scaled in _scaled(box, turned, picture, lying)]
+    if stored != turned:
+        as_stored = [scaled for scaled in _scaled(box, stored, picture, lying) if _inside(scaled, stored)]
+        places += [Place(turn, True, turned) for scaled in as_stored for turn in quarter_turns(scaled, stored)]
+        places += [Place(scaled, False, stored) for scaled in as_stored]
+    places = [place for place in places if _inside(place.box, place.shape)]
     if not places:
-        height, width = next(iter(shapes.values()))
         found = "x {0:.0f} to {2:.0f}, y {1:.0f} to {3:.0f}".format(*box)
-        raise CheckerError(f"{picture.path}: chart at {found} of the linear PNG, outside the photo of {width}x{height}")
-    if picture.camera.orientation_reliable:
-        places = [place for place in places if place.orient == places[0].orient]
-    return places[0] if len(places) == 1 else _detected(picture, places)
+        outside = f"outside the photo of {turned[1]}x{turned[0]}"
+        raise CheckerError(f"{picture.path}: chart at {found} of the linear PNG, {outside}")
+    return _best(picture, places, lying)
 
 
-def _shapes(picture: Picture) -> dict[bool, Shape]:
-    """Height and width of the picture turned as its tag says, and as stored where that is another shape."""
+def _best(picture: Picture, places: Sequence[Place], lying: bool) -> Place:
+    """Choose among readings, the likelier ones first."""
+    if picture.published is not None:
+        mask, longest = picture.published, max(picture.camera.rendered_size)
+        places = [place for place in places if published_box(place.box, place.shape, mask, longest)] or places
+    plain = picture.camera.orientation_reliable and places[0].orient and not lying
+    return places[0] if plain or len(places) == 1 else _detected(picture, places)
+
+
+def _shapes(picture: Picture) -> tuple[Shape, Shape]:
+    """Height and width of the picture turned as its tag says, and as stored where that can be had."""
     if picture.kind == "raw":
-        return {True: photo.raw_size(picture.path)}
-    if picture.kind == "linear":
-        return {True: pixels.image_size(picture.path, orient=False)}
-    turned, stored = (pixels.image_size(picture.path, orient=orient) for orient in (True, False))
-    return {True: turned} if turned == stored else {True: turned, False: stored}
+        upright = photo.raw_size(picture.path)
+        return upright, upright
+    stored = pixels.image_size(picture.path, orient=False)
+    return (stored if picture.kind == "linear" else pixels.image_size(picture.path)), stored
 
 
-def _boxes_in(shape: Shape, picture: Picture, box: Box, lying: bool) -> list[Box]:
+def _scaled(box: Box, shape: Shape, picture: Picture, lying: bool) -> list[Box]:
     """Scale a box to a picture of that shape, and where it may be stretched, also take the stretch back."""
     camera, rendered = picture.camera, picture.kind == "rendered"
     longer, shorter = camera.rendered_size if rendered else camera.linear_size
@@ -108,6 +130,12 @@ def _boxes_in(shape: Shape, picture: Picture, box: Box, lying: bool) -> list[Box
     return [(x0, y0, x1, y1), (x0 * narrow, y0 * high, x1 * narrow, y1 * high)]
 
 
+def quarter_turns(box: Box, shape: Shape) -> list[Box]:
+    """Return where a box of a picture of that shape is when the picture is turned clockwise, and counterclockwise."""
+    (x0, y0, x1, y1), (height, width) = box, shape
+    return [(height - y1, x0, height - y0, x1), (y0, width - x1, y1, width - x0)]
+
+
 def _inside(box: Box, shape: Shape) -> bool:
     height, width = shape
     slack = _SLACK * max(shape)
@@ -115,9 +143,12 @@ def _inside(box: Box, shape: Shape) -> bool:
 
 
 def _detected(picture: Picture, places: Sequence[Place]) -> Place:
-    """Return the first place where a checker is found, the first of all where none is."""
+    """Return the first place where an upright checker is found, else the first where any is, else the first."""
     images = {orient: picture.read(orient) for orient in {place.orient for place in places}}
+    turned = []
     for place in places:
-        if detect.find(images[place.orient], box=place.box).reason == "":
+        found = detect.find(images[place.orient], box=place.box)
+        if found.orientation == 0:
             return place
-    return places[0]
+        turned += [place] if found.corners is not None else []
+    return [*turned, *places][0]

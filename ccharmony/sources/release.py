@@ -27,8 +27,14 @@ __all__ = ["Release", "apply", "fit_mask", "published_box", "read_release"]
 
 Shape = tuple[int, int]
 
-MAX_SHIFT = 0.03
-"""Share of a photo's side by which a published crop may end beside the chart's coordinates; 2.3 % is the most seen."""
+MAX_SHIFT = 0.035
+"""Share of a photo's side by which a published crop may end beside the chart's coordinates.
+
+3.2 % is the most seen on NUS (FujifilmXM1_0069, whose coordinates are those of a third of the raw resolution).
+"""
+
+MAX_STRETCH = 0.01
+"""Share by which the side that a mask spans may differ from the photo's: 0.5 % (Canon1DsMkIII_0116), else one pixel."""
 
 ROUNDING = 2.0
 """Pixels that rounding, and the row or column that some masks lack, may take from a mask's side."""
@@ -94,7 +100,7 @@ def fit_mask(mask: Float32, shape: Shape) -> tuple[Float32, str]:
     return np.clip(resized, 0, 1).astype(np.float32), f"{texts[0]} resized to {texts[1]}"
 
 
-def published_box(box: Box, shape: Shape, mask_shape: Shape) -> Box | None:
+def published_box(box: Box, shape: Shape, mask_shape: Shape, longest: int) -> Box | None:
     """Return the box that makes `crop.largest_without` give the published crop.
 
     Parameters
@@ -105,6 +111,8 @@ def published_box(box: Box, shape: Shape, mask_shape: Shape) -> Box | None:
         Height and width of the photo, which may be a scaled copy of the one that was published.
     mask_shape
         Height and width of a published mask of it.
+    longest
+        Longer side of the photo as it was published.
 
     Returns
     -------
@@ -114,7 +122,7 @@ def published_box(box: Box, shape: Shape, mask_shape: Shape) -> Box | None:
     """
     height, width = shape
     parts = crop.parts_without(box, shape)
-    candidates = dict(_candidates(shape, mask_shape))
+    candidates = dict(_candidates(shape, mask_shape, max(shape) / longest))
     shifts = {side: _shift(parts[side], part, shape) for side, part in candidates.items()}
     side = min(shifts, key=lambda name: shifts[name], default=None)
     if side is None or shifts[side] > MAX_SHIFT:
@@ -128,15 +136,15 @@ def published_box(box: Box, shape: Shape, mask_shape: Shape) -> Box | None:
     return float(a), float(b), float(c), float(d)
 
 
-def _candidates(shape: Shape, mask_shape: Shape) -> Iterator[tuple[str, Part]]:
-    """Yield the crop of the mask's shape on each side of the photo, from edge to edge, where it leaves some room."""
+def _candidates(shape: Shape, mask_shape: Shape, scale: float) -> Iterator[tuple[str, Part]]:
+    """Yield the crop of the mask's shape on each side of the photo that the mask spans from edge to edge."""
     (height, width), (mask_height, mask_width) = shape, mask_shape
     columns = round(mask_width * height / mask_height)
-    if columns < width:
+    if columns < width and abs(scale * mask_height / height - 1) <= MAX_STRETCH:
         yield "left", (0, 0, columns, height)
         yield "right", (width - columns, 0, width, height)
     rows = round(mask_height * width / mask_width)
-    if rows < height:
+    if rows < height and abs(scale * mask_width / width - 1) <= MAX_STRETCH:
         yield "top", (0, 0, width, rows)
         yield "bottom", (0, height - rows, width, height)
 
@@ -171,11 +179,17 @@ def _enriched(photo: Photo, release: Release) -> Photo:
 def _published_chart(photo: Photo, mask_shape: Shape) -> Chart:
     shape = reading.read_size(photo)
     chart = photo.chart or _detected(photo)
-    box = published_box(chart.box, shape, mask_shape)
+    box = published_box(chart.box, shape, mask_shape, _longest(photo.id))
     if box is None:
         found = f"published mask of {mask_shape[1]}x{mask_shape[0]}, photo of {shape[1]}x{shape[0]}"
         raise CheckerError(f"{found}: no side of the chart leaves a crop of that shape")
     return dataclasses.replace(chart, box=box)
+
+
+def _longest(photo: str) -> int:
+    """Return the longer side of a published photo: the camera's JPG for NUS, the small rendering for Gehler."""
+    known = (catalog.read_source(name).identify(photo) for name in ("nus", "gehler"))
+    return next(max(found[1].rendered_size) for found in known if found)
 
 
 def _detected(photo: Photo) -> Chart:

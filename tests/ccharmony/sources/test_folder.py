@@ -160,7 +160,7 @@ class TestPlainPhotos:
         self.make(disk)
         found = find_photos(tmp_path)
         assert ids(found) == ["one", "three", "two"]
-        assert all(photo.chart is None and photo.patches is None for photo in found.photos)
+        assert not any(photo.chart or photo.charted for photo in found.photos)
         assert all(list(photo.masks) == ["a"] for photo in found.photos)
         assert found.summary == ["photos: 3 photos without a checker, 3 with masks"]
 

@@ -6,6 +6,7 @@ from ccharmony.errors import CheckerError, ImageError, SourceError
 from ccharmony.photo import Rendering
 from ccharmony.sources import nus_files
 from ccharmony.sources.nus import find_nus
+from ccharmony.sources.release_files import Release
 
 # The 1Ds Mark III: JPG 5616 x 3744, PNG 2820 x 1876. These are an eighteenth and a twentieth of them.
 LYING, LINEAR = (208, 312), (94, 141)
@@ -19,6 +20,13 @@ def find_only(tmp_path):
     assert found.problems == []
     (photo,) = found.photos
     return photo
+
+
+def released_photo(root, mask):
+    """A release of one photo: the one that the mask is of."""
+    name = mask.stem.removesuffix("_a")
+    facts = {name: np.zeros((24, 3))}
+    return Release(root, facts, facts, facts, {name: {"a": mask}}, {name: "train"})
 
 
 def counts(value, shape=LINEAR):
@@ -130,39 +138,82 @@ def test_the_summary_says_what_is_there_and_what_is_missing(tmp_path, disk):
 def test_photos_that_are_not_asked_for_are_counted(tmp_path, disk):
     for number in (2, 4, 5):
         disk.picture(f"{CAMERA}/Canon1DsMkIII_000{number}.JPG", *LYING)
-    found = find_nus(tmp_path, only={"Canon1DsMkIII_0004"})
+    found = find_nus(tmp_path, released_photo(tmp_path, disk.mask("elsewhere/Canon1DsMkIII_0004_a.png")))
     assert [photo.id for photo in found.photos] == ["Canon1DsMkIII_0004"]
     assert found.summary[-1] == "nus: 2 photos that are not in the release are left out"
 
 
+NOTHING = detect.Detection(None, None, np.nan, np.nan, "no chart")
+
+
+def chart_at(box, quarter_turns=0):
+    """A finding in a box, turned clockwise."""
+    x0, y0, x1, y1 = box
+    corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+    return detect.Detection(np.roll(corners, -quarter_turns, axis=0), None, 0, 0)
+
+
 class TestOrientation:
-    def test_a_tag_is_followed_where_the_box_lies_only_then_inside(self, tmp_path, disk):
+    """A JPG of 312x208 that its tag turns upright, to 208x312."""
+
+    @pytest.fixture
+    def charts(self, disk, monkeypatch):
+        """Findings by the shape of the picture and the rounded box in which they are made."""
         disk.picture(f"{CAMERA}/Canon1DsMkIII_0005.JPG", *LYING, orientation=6)
+        findings = {}
+
+        def find(image, *, box=None):
+            return findings.get((image.shape[:2], tuple(round(edge) for edge in box)), NOTHING)
+
+        monkeypatch.setattr(detect, "find", find)
+        return findings
+
+    def test_the_tag_is_followed_where_the_box_lies_only_then_inside(self, tmp_path, disk, charts):
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "900,2340,450,360")
         photo = find_only(tmp_path)
+        assert charts == {}
         assert photo.orient
         assert photo.chart.box == pytest.approx((100, 260, 150, 300))
         assert sources.read(photo).shape == (312, 208, 3)
 
-    def test_a_tag_is_not_followed_where_the_box_would_lie_outside(self, tmp_path, disk):
-        disk.picture(f"{CAMERA}/Canon1DsMkIII_0005.JPG", *LYING, orientation=6)
+    def test_a_wrong_tag_is_not_followed_where_an_upright_chart_is_found_without_it(self, tmp_path, disk, charts):
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "2340,900,360,450")
+        box = (260, 100, 300, 150)
+        charts[(208, 312), box] = chart_at(box)
         photo = find_only(tmp_path)
         assert not photo.orient
+        assert photo.chart.box == pytest.approx(box)
         assert sources.read(photo).shape == (208, 312, 3)
 
-    @pytest.mark.parametrize("right", [True, False])
-    def test_where_the_box_lies_inside_both_ways_the_detection_decides(self, tmp_path, disk, monkeypatch, right):
-        disk.picture(f"{CAMERA}/Canon1DsMkIII_0005.JPG", *LYING, orientation=6)
+    def test_a_box_on_a_lying_png_is_turned_with_the_jpg(self, tmp_path, disk, charts):
+        disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "2340,900,360,450")
+        as_stored, clockwise = (260, 100, 300, 150), (208 - 150, 260, 208 - 100, 300)
+        charts[(208, 312), as_stored] = chart_at(as_stored, quarter_turns=1)
+        charts[(312, 208), clockwise] = chart_at(clockwise)
+        photo = find_only(tmp_path)
+        assert photo.orient
+        assert photo.chart.box == pytest.approx(clockwise)
+
+    def test_a_turned_chart_is_better_than_none(self, tmp_path, disk, charts):
+        disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "2340,900,360,450")
+        counterclockwise = (100, 312 - 300, 150, 312 - 260)
+        charts[(312, 208), counterclockwise] = chart_at(counterclockwise, quarter_turns=2)
+        assert find_only(tmp_path).chart.box == pytest.approx(counterclockwise)
+
+    def test_where_no_chart_is_found_the_tag_is_followed(self, tmp_path, disk, charts):
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "900,900,450,360")
-        upright = (312, 208)
+        photo = find_only(tmp_path)
+        assert charts == {}
+        assert photo.orient
+        assert photo.chart.box == pytest.approx((100, 100, 150, 140))
 
-        def find(image, *, box=None):
-            assert box == pytest.approx((100, 100, 150, 140))
-            return detect.Detection(None, None, 0, 0, "" if (image.shape[:2] == upright) == right else "no chart")
-
-        monkeypatch.setattr(detect, "find", find)
-        assert find_only(tmp_path).orient == right
+    @pytest.mark.parametrize(("mask", "orient"), [((360, 3744), True), ((3744, 1800), False)])
+    def test_the_published_crop_tells_which_way_up(self, tmp_path, disk, charts, mask, orient):
+        disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "900,180,450,360")
+        released = released_photo(tmp_path, disk.mask("elsewhere/Canon1DsMkIII_0005_a.png", *mask))
+        (photo,) = find_nus(tmp_path, released).photos
+        assert charts == {}
+        assert photo.orient == orient
 
     def test_the_tag_of_another_camera_is_trusted(self, tmp_path, disk):
         disk.picture("nus/SonyA57_0001.JPG", 204, 307, orientation=6)
@@ -189,6 +240,12 @@ class TestBadInput:
         found = find_nus(tmp_path)
         assert f"no field {field}, wanted" in found.problems[0]
         assert found.photos[0].rendering.black == 1024
+
+    def test_an_8_bit_png_is_not_taken_for_a_linear_picture(self, tmp_path, disk):
+        disk.picture(f"{CAMERA}/Canon1DsMkIII_0005.png", *LINEAR)
+        found = find_nus(tmp_path)
+        assert found.photos == []
+        assert "Canon1DsMkIII_0005.png: 8 bits, wanted NUS's linear picture of 16 bits" in found.problems[0]
 
     @pytest.mark.parametrize("content", [b"", b"not a mat file at all, but long enough to be looked at" * 4])
     def test_a_broken_mat_is_reported(self, tmp_path, disk, content):

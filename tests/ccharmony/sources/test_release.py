@@ -225,22 +225,26 @@ class TestPublishedBox:
     box, shape = (130.4, 90.0, 170.4, 130.0), (208, 312)
 
     def test_a_box_that_gives_the_published_size_is_kept(self):
-        assert release.published_box(self.box, self.shape, (208, 142)) == self.box
+        assert release.published_box(self.box, self.shape, (208, 142), 312) == self.box
 
     def test_a_crop_that_ends_some_pixels_beside_the_chart_moves_the_edge(self):
-        assert release.published_box(self.box, self.shape, (208, 139)) == (0, 0, 173, 208)
+        assert release.published_box(self.box, self.shape, (208, 139), 312) == (0, 0, 173, 208)
 
     def test_a_crop_on_a_smaller_side_is_followed(self):
-        assert release.published_box(self.box, self.shape, (208, 130)) == (130, 0, 312, 208)
-        assert release.published_box(self.box, self.shape, (90, 312)) == (0, 90, 312, 208)
-        assert release.published_box(self.box, self.shape, (78, 312)) == (0, 0, 312, 130)
+        assert release.published_box(self.box, self.shape, (208, 130), 312) == (130, 0, 312, 208)
+        assert release.published_box(self.box, self.shape, (90, 312), 312) == (0, 90, 312, 208)
+        assert release.published_box(self.box, self.shape, (78, 312), 312) == (0, 0, 312, 130)
 
     def test_a_mask_of_the_full_size_fits_a_small_copy_of_the_photo(self):
-        assert release.published_box(self.box, self.shape, (3744, 2556)) == self.box
+        assert release.published_box(self.box, self.shape, (3744, 2556), 5616) == self.box
+        assert release.published_box(self.box, self.shape, (3744, 2556), 312) is None
+
+    def test_a_mask_may_lack_a_row(self):
+        assert release.published_box(self.box, self.shape, (3743, 2556), 5616) == self.box
 
     @pytest.mark.parametrize("mask", [(208, 118), (208, 312), (104, 624), (200, 300)])
     def test_a_mask_that_fits_no_side_has_no_box(self, mask):
-        assert release.published_box(self.box, self.shape, mask) is None
+        assert release.published_box(self.box, self.shape, mask, 312) is None
 
 
 class TestApply:
@@ -252,7 +256,7 @@ class TestApply:
         return disk.root
 
     def test_photos_bring_what_was_published(self, data, tmp_path):
-        packed(tmp_path / "clone", contents(mask_size=(208, 145)))
+        packed(tmp_path / "clone", contents(mask_size=(3744, 2610)))
         found = sources.find(["nus"], data, tmp_path / "clone")
         (photo,) = found.photos
         assert found.problems == []
@@ -268,11 +272,11 @@ class TestApply:
         ]
 
     def test_the_published_crop_is_taken_where_it_ends_beside_the_coordinates(self, data, tmp_path):
-        packed(tmp_path / "clone", contents(mask_size=(416, 286)))
+        packed(tmp_path / "clone", contents(mask_size=(3744, 2574)))
         (photo,) = sources.find(["nus"], data, tmp_path / "clone").photos
         assert photo.chart.box == (0, 0, 312 - 143, 208)
 
     def test_a_mask_that_cannot_match_is_an_error_for_its_photo(self, data, tmp_path):
-        packed(tmp_path / "clone", contents(mask_size=(200, 100)))
-        with pytest.raises(SourceError, match=r"nus: no photo found .*Canon1DsMkIII_0005: published mask of 100x200"):
+        packed(tmp_path / "clone", contents(mask_size=(3600, 1800)))
+        with pytest.raises(SourceError, match=r"nus: no photo found .*Canon1DsMkIII_0005: published mask of 1800x3600"):
             sources.find(["nus"], data, tmp_path / "clone")
