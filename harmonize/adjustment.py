@@ -1,7 +1,7 @@
 """Curves and shading map of one picture, as a person meets them: applied at any size, kept as JSON, edited by hand.
 
 -   :class:`Adjustment`: what PIH predicted for one composite.
--   :func:`apply`: to a picture of any size, foreground alone.
+-   :func:`apply`: to the foreground of a picture of any size; :func:`renderer`: part by part.
 -   :func:`read_json`, :func:`write_json`: all of it, to be edited and applied again.
 -   :func:`write_cube`: the part that is the same everywhere, a table that image editors load.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +65,8 @@ class Adjustment:
             raise SettingsError("adjustment: a value that is not a number found, finite ones wanted")
 
 
-def apply(adjustment: Adjustment, image: UInt8, mask: Float32, strength: float = 1.0) -> UInt8:
-    """Apply curves and shading to the foreground of a picture.
+def renderer(adjustment: Adjustment, image: UInt8) -> Callable[[slice, slice], Float32]:
+    """Return a function that gives any part of a picture as the adjustment makes it, the background too.
 
     Parameters
     ----------
@@ -73,6 +74,35 @@ def apply(adjustment: Adjustment, image: UInt8, mask: Float32, strength: float =
         Curves and map.
     image
         Composite (H, W, 3), RGB, sRGB-encoded, any size.
+
+    Returns
+    -------
+    Callable
+        Of rows and columns, gives levels (rows, columns, 3), clipped to [0, 255] but not rounded.
+    """
+    height, width = image.shape[:2]
+    tables = (255 * curves.table(adjustment.curves)).T.astype(np.float32)[None]  # (1, 256, 3)
+    gain = np.exp(adjustment.log_gain).astype(np.float32)
+    down, across = _interpolation(height, gain.shape[0]), _interpolation(width, gain.shape[1])
+    flat = not adjustment.log_gain.any()
+
+    def render(rows: slice, columns: slice) -> Float32:
+        part = image[rows, columns]
+        levels = np.asarray(cv2.LUT(part, tables), np.float32).reshape(part.shape)
+        if not flat:
+            levels *= (down[rows] @ gain @ across[columns].T)[..., None]
+        return np.clip(levels, 0, 255, out=levels)
+
+    return render
+
+
+def apply(adjustment: Adjustment, image: UInt8, mask: Float32, strength: float = 1.0) -> UInt8:
+    """Apply curves and shading to the foreground of a picture.
+
+    Parameters
+    ----------
+    adjustment, image
+        As of :func:`renderer`.
     mask
         Foreground (H, W), in [0, 1]; soft edges blend.
     strength
@@ -83,31 +113,22 @@ def apply(adjustment: Adjustment, image: UInt8, mask: Float32, strength: float =
     UInt8
         Picture (H, W, 3); where the mask is 0 it equals `image` to the bit.
     """
-    result = image.copy()
-    height, width = mask.shape
-    tables = (255 * curves.table(adjustment.curves)).T.astype(np.float32)[None]  # (1, 256, 3)
-    gain = np.exp(adjustment.log_gain).astype(np.float32)
-    down, across = _interpolation(height, gain.shape[0]), _interpolation(width, gain.shape[1])
-    flat = not adjustment.log_gain.any()
+    render, result = renderer(adjustment, image), image.copy()
 
     def change(rows: slice) -> None:
         columns = _extent(mask[rows])
         if columns is None:
             return
-        before = image[rows, columns]
-        levels = np.asarray(cv2.LUT(before, tables), np.float32).reshape(before.shape)
-        if not flat:
-            levels *= (down[rows] @ gain @ across[columns].T)[..., None]
-        np.clip(levels, 0, 255, out=levels)
-        weights = mask[rows, columns]
+        levels, weights = render(rows, columns), mask[rows, columns]
         if strength != 1 or weights.min() < 1:
+            before = image[rows, columns]
             levels -= before
             levels *= (weights * np.float32(strength))[..., None]
             levels += before
-        np.rint(levels, out=levels)
-        result[rows, columns] = levels
+        result[rows, columns] = np.rint(levels, out=levels)
 
-    step = max(_STRIP_PIXELS // max(width, 1), 1)
+    height, width = mask.shape
+    step = max(_STRIP_PIXELS // width, 1)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         list(pool.map(change, [slice(top, top + step) for top in range(0, height, step)]))
     return result

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from torch import nn
 
 from ccharmony.errors import ImageError, SettingsError
-from harmonize import carry, inference
+from harmonize import adjustment, carry, inference, parametric
+from harmonize.pih import Pih
 from harmonize.settings import check_integer, check_number
 
 UInt8 = npt.NDArray[np.uint8]
@@ -142,6 +143,8 @@ _Render: TypeAlias = Callable[[slice, slice], Float32]
 
 
 def _render(net: nn.Module, picture: UInt8, mask: Float32, size: Size) -> _Render:
+    if isinstance(net, Pih):  # curves and map need no carrying
+        return adjustment.renderer(parametric.predict(net, picture, mask), picture)
     if size == "full" or picture.shape[:2] == (size, size):
         whole = inference.infer(net, picture[None], mask[None])[0]
         return lambda rows, columns: whole[rows, columns]

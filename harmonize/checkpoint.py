@@ -119,6 +119,16 @@ def load_weights(path: Path) -> Loaded:
     return Loaded(net, settings, metadata)
 
 
+def read_notes(path: Path) -> tuple[Any, dict[str, Any]]:
+    """Read settings and metadata of weights without the weights; raises WeightsError as :func:`load_weights`."""
+    path = Path(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _parse(path, file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: damaged or not a safetensors file ({_first_line(error)})") from error
+
+
 def load_issam(path: Path) -> UNet:
     """Read a released iSSAM checkpoint (``.pth``, 256×256 model without backbone) by the names of its tensors.
 

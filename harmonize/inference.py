@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 from pathlib import Path
 
 import numpy as np
@@ -52,12 +53,29 @@ def load_network(weights: str | Path | None = None, device: str = "auto") -> nn.
     return net.to(place).eval().requires_grad_(False)
 
 
-def default_weights() -> str:
-    """Return the name of the weights that are used where none are named; raises WeightsError if none are bundled."""
-    names = checkpoint.bundled()
-    if not names:
-        raise WeightsError("no weights are bundled with this version, wanted a file of weights (--weights FILE)")
-    return next((name for name in names if name.startswith("giftnet")), names[0])
+def default_weights(model: str | None = None) -> str:
+    """Return the name of the bundled weights with the lowest fMSE on the validation photos.
+
+    Parameters
+    ----------
+    model
+        Only weights of this model are looked at.
+
+    Raises
+    ------
+    WeightsError
+        None is bundled.
+    """
+    found = {name: checkpoint.read_notes(checkpoint.find(name)) for name in checkpoint.bundled()}
+    errors = {
+        name: float(metadata.get("val_fmse", math.inf))
+        for name, (settings, metadata) in found.items()
+        if model in (None, settings.model)
+    }
+    if not errors:
+        kind = "no weights" if model is None else f"no weights of {model}"
+        raise WeightsError(f"{kind} are bundled with this version, wanted a file of weights (--weights FILE)")
+    return min(errors, key=lambda name: (errors[name], name))
 
 
 def device_of(net: nn.Module) -> torch.device:

@@ -11,6 +11,8 @@ from ccharmony.errors import ImageError, SettingsError
 from harmonize.commands import shared
 
 _PATH = click.Path(path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_PARAMETRIC = ("params", "curves", "plot", "from_params")
 _FORMATS = ("png", "jpg", "webp", "tif")
 
 
@@ -47,6 +49,11 @@ def _read_position(_ctx: click.Context, _param: click.Parameter, value: str | No
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Factor for the cut-out's sides.")
 @click.option("--format", "kind", type=click.Choice(_FORMATS), default="png", show_default=True, help="In a folder.")
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of JPEG and WebP.")
+@click.option("--model", type=click.Choice(["giftnet", "issam", "pih"]), help="The best bundled weights of this model.")
+@click.option("--params", type=_FILE, help="PIH: write curves and shading map here, as JSON that can be edited.")
+@click.option("--curves", type=_FILE, help="PIH: write the curves as a .cube table for image editors.")
+@click.option("--plot", type=_FILE, help="PIH: draw curves and shading map into this picture.")
+@click.option("--from-params", type=_FILE, help="Apply this JSON, edited or not, in place of a network.")
 @shared.strict_option
 def command(composite: Path, mask: Path | None, out: Path, background: Path | None, **given: Any) -> None:
     """Give the foreground of COMPOSITE, where MASK is white, the light of its background.
@@ -54,6 +61,7 @@ def command(composite: Path, mask: Path | None, out: Path, background: Path | No
     Both are files or both are folders; a mask has its composite's name, or c1_2.png that of c1_2_3.jpg. The
     background stays as it is to the bit; JPEG as the result's format changes it a little, PNG does not.
     """
+    _settle_weights(composite, background, given)
     if background is not None:
         if mask is not None:
             raise click.UsageError("--background takes the mask from the cut-out's alpha, MASK has no use beside it")
@@ -73,9 +81,50 @@ def _apply_file(composite: Path, mask: Path, out: Path, given: dict[str, Any]) -
 
     target = _target(out, composite, given)
     picture = pixels.read_image(composite)
-    result = _harmonize(picture, pixels.read_mask(mask, shape=picture.shape[:2]), given)
+    foreground = pixels.read_mask(mask, shape=picture.shape[:2])
+    if any(given[name] for name in _PARAMETRIC):
+        result = _adjust(composite, picture, foreground, given)
+    else:
+        result = _harmonize(picture, foreground, given)
     pixels.write_image(target, result, given["quality"])
     click.echo(target)
+
+
+def _adjust(composite: Path, picture: Any, mask: Any, given: dict[str, Any]) -> Any:
+    """Predict or read curves and map, write what was asked for, and return the adjusted picture."""
+    from ccharmony import pixels
+    from harmonize import adjustment, parametric
+    from harmonize.settings import check_number
+
+    check_number("strength", given["strength"], 0, 1)
+    if given["from_params"]:
+        found = adjustment.read_json(given["from_params"])
+    else:
+        found = parametric.predict(parametric.load(given["weights"], given["device"]), picture, mask)
+    if given["params"]:
+        adjustment.write_json(given["params"], found, notes={"picture": composite.name, "weights": given["weights"]})
+    if given["curves"]:
+        adjustment.write_cube(given["curves"], found, mask, title=composite.stem)
+    if given["plot"]:
+        pixels.write_image(given["plot"], parametric.plot(found))
+    return adjustment.apply(found, picture, mask, given["strength"])
+
+
+def _settle_weights(composite: Path, background: Path | None, given: dict[str, Any]) -> None:
+    """Choose the weights where none are named, and say which; refuse options that do not go together."""
+    from harmonize import inference
+
+    asked = [f"--{name.replace('_', '-')}" for name in _PARAMETRIC if given[name]]
+    if asked and (background is not None or composite.is_dir()):
+        raise click.UsageError(f"{asked[0]} is for one composite and its mask")
+    if given["from_params"]:
+        if given["weights"] or given["model"]:
+            raise click.UsageError("--from-params takes the place of a network, --weights and --model have no use")
+    elif given["weights"] is None:
+        given["weights"] = inference.default_weights(given["model"] or ("pih" if asked else None))
+        click.echo(f"weights: {given['weights']}", err=True)
+    elif given["model"]:
+        raise click.UsageError("--weights and --model exclude each other")
 
 
 def _apply_cutout(cutout: Path, background: Path, out: Path, given: dict[str, Any]) -> None:
