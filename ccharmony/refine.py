@@ -34,7 +34,7 @@ MARGIN = 1.5
 
 _ROUNDS = 2  # the second draws the chart with colors read at the right place
 _ITERATIONS = 50
-_BLUR = 5  # pixels, so that edges attract each other from a distance
+_BLUR = 9  # pixels, so that edges attract each other from a distance
 _INNER, _NEARLY_ALL = 0.55, 0.9
 
 
