@@ -104,7 +104,9 @@ def fit(composite: Float32, harmonized: Float32, mask: Float32) -> ColorMap:
     top, bottom = _extent(mask.max(axis=1), margin=1)
     left, right = _extent(mask.max(axis=0), margin=1)
     before, after = (np.asarray(p[top:bottom, left:right], np.float64) for p in (composite, harmonized))
-    weights = np.maximum(mask[top:bottom, left:right].astype(np.float64), MIN_WEIGHT)[..., None]
+    # Squared: a cell half of background shows half of its change, a ninth lower squared error along the edge.
+    share = mask[top:bottom, left:right].astype(np.float64) / mask.max()
+    weights = np.maximum(share**2, MIN_WEIGHT)[..., None]
     inputs = np.concatenate([before, np.ones_like(before[..., :1])], axis=2)  # (h, w, 4)
     matrices = _smooth(_solve(inputs, after - before, weights), weights)
     residue = after - before - np.einsum("yxi,yxij->yxj", inputs, matrices)

@@ -147,7 +147,7 @@ def _table(title: str, pairs: Mapping[str, Mapping[str, Mapping[str, float]]]) -
         for place, (kind, row) in enumerate(rows.items()):
             numbers = [f"{row[name]:.{_DIGITS[name]}f}" for name in metrics.NAMES]
             lines.append([group if place == 0 else "", kind, str(row["n"]), *numbers])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(lines[0]))]
     lines.insert(1, ["-" * width if column < 2 else "-" * (width - 1) + ":" for column, width in enumerate(widths)])
     return "\n".join(f"| {' | '.join(_align(cells, widths))} |" for cells in lines)
 

@@ -1,4 +1,4 @@
-"""Small sets of pictures that the tests of training draw themselves."""
+"""Small sets of pictures that the tests draw themselves, and networks whose answer is known."""
 
 import csv
 from pathlib import Path
@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
+from torch import Tensor, nn
 
 from ccharmony import pixels, polynomial, store
 
@@ -95,3 +97,49 @@ def write_lights(path: Path, count: int = 12) -> Path:
         )
     store.write_fits(path, records, standard)
     return path
+
+
+@pytest.fixture(scope="session")
+def nets() -> SimpleNamespace:
+    """Networks whose answer is known: tests of scoring and applying need no trained weights."""
+    return SimpleNamespace(Recolor=Recolor, Shade=Shade, Broken=Broken, OutOfMemory=OutOfMemory)
+
+
+MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+
+class Recolor(nn.Module):
+    """Multiplies and shifts the channels of the whole picture, background included; keeps what it was given."""
+
+    def __init__(self, gain: tuple[float, float, float] = (1, 1, 1), shift: float = 0.0) -> None:
+        super().__init__()
+        self.gain = torch.tensor(gain).view(3, 1, 1)
+        self.shift = shift
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        self.seen.append((image, mask))
+        return ((image * STD + MEAN) * self.gain + self.shift - MEAN) / STD
+
+
+class Shade(nn.Module):
+    """Darkens the picture from left to right, from 1 to 0.5."""
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
+        ramp = torch.linspace(1, 0.5, image.shape[-1])
+        return ((image * STD + MEAN) * ramp - MEAN) / STD
+
+
+class Broken(nn.Module):
+    """Makes NaN."""
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
+        return image * float("nan")
+
+
+class OutOfMemory(nn.Module):
+    """Fails as torch does on a CPU without memory."""
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
