@@ -116,11 +116,14 @@ class Data:
         Pairs to validate on, or None.
     ahead
         Batches that a thread prepares in advance; 0 where they are made on the network's device.
+    tell
+        Says in a line what became of the pictures so far; empty if there is nothing to say.
     """
 
     train: Source
     check: Source | None = None
     ahead: int = 2
+    tell: Callable[[], str] = lambda: ""
 
 
 class Joined:

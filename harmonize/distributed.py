@@ -106,6 +106,7 @@ def find_device(name: str, local_rank: int = 0) -> torch.device:
         if device.index >= torch.cuda.device_count():
             raise SettingsError(f"device {device}: {torch.cuda.device_count()} GPUs here")
         torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = True  # batches keep their shape: trying the algorithms once pays
     elif device.type != "cpu":
         raise SettingsError(f"device {name}: wanted auto, cpu, cuda or cuda:<number>")
     return device

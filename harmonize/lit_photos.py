@@ -23,7 +23,7 @@ from ccharmony.errors import OutputError
 from harmonize import augment, batches, lights
 from harmonize.batches import Batch
 from harmonize.lights import Lights
-from harmonize.photos import PhotoMemory, PhotoPaths, read_photo
+from harmonize.photos import PhotoMemory, PhotoPaths, read_photo, send
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -44,6 +44,13 @@ class Counts:
     samples: int = 0
     refused: Tensor | int = 0
     unchanged: Tensor | int = 0
+
+    def tell(self) -> str:
+        """Say the shares in a line; empty before the first sample."""
+        refused, unchanged = self.shares()
+        if not self.samples:
+            return ""
+        return f"{refused:.3f} lights refused a picture, {unchanged:.2%} of {self.samples:,} pictures left unchanged"
 
     def shares(self) -> tuple[float, float]:
         """Return the candidates refused a sample, and the share of samples left unchanged."""
@@ -80,10 +87,14 @@ class LitPhotos:
         """Return photos under the lights of that epoch, cropped and flipped, size x size pixels."""
         draws = [self._draw(epoch, index, size) for index in indices]
         photo, mask = self.memory.cut(indices, [crop for crop, _, _ in draws], size)
-        own = torch.tensor([row for _, row, _ in draws], device=photo.device)  # (B,)
-        lent = torch.tensor(np.array([rows for _, _, rows in draws]), device=photo.device)  # (B, CANDIDATES)
+        own = send(np.array([row for _, row, _ in draws]), photo.device)  # (B,)
+        lent = send(np.array([rows for _, _, rows in draws]), photo.device)  # (B, CANDIDATES)
         names = tuple(self.memory.ids[index] for index in indices)
         return Batch(self._light(photo, mask, own, lent), mask, photo, names)
+
+    def tell(self) -> str:
+        """Say in a line how the lights that were lent turned out."""
+        return self.counts.tell()
 
     def _draw(self, epoch: int, index: int, size: int) -> tuple[augment.Crop, int, npt.NDArray[np.int64]]:
         """Draw the crop, the row of the photo's own light and the rows of the candidates."""
@@ -115,7 +126,7 @@ class LitPhotos:
         first = good.int().argmax(dim=1)
         suitable = good.any(dim=1)
         self.counts.samples += count
-        self.counts.refused += torch.where(suitable, first, tries)[~empty].sum()
+        self.counts.refused += torch.where(suitable, first, tries).masked_fill(empty, 0).sum()
         self.counts.unchanged += (~suitable & ~empty).sum()
         return lent.gather(1, first[:, None])[:, 0], suitable
 

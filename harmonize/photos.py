@@ -147,23 +147,19 @@ class PhotoMemory:
             (B, 3, size, size) in [0, 1], rounded to 8-bit levels, and (B, 1, size, size) in [0, 1], on the device of
             the pixels.
         """
-        starts = torch.tensor([self._ends[i] - np.prod(self.shapes[i]) for i in indices])
-        widths = torch.tensor([self.shapes[i][1] for i in indices])
-        rows = [_taps(crop.top, crop.height, size) for crop in crops]
-        columns = [_taps(crop.left, crop.width, size, crop.flip) for crop in crops]
-        low, high, row_share = (torch.stack(part) for part in zip(*rows, strict=True))  # each (B, S)
-        left, right, column_share = (torch.stack(part) for part in zip(*columns, strict=True))
-        device = self._pixels.device
-        ends = [
-            torch.stack([starts[:, None] + row * widths[:, None] for row in (low, high)]),
-            torch.stack([left, right]),
-        ]
-        (top, bottom), (left, right) = (part.to(device, non_blocking=True) for part in ends)
-        u, v = row_share.to(device)[:, :, None, None], column_share.to(device)[:, None, :, None]
+        rows, row_shares = _taps([(crop.top, crop.height, False) for crop in crops], size)  # (2, B, S), (B, S)
+        columns, column_shares = _taps([(crop.left, crop.width, crop.flip) for crop in crops], size)
+        shapes = self.shapes[list(indices)]  # (B, 2)
+        starts = self._ends[list(indices)] - shapes.prod(axis=1)
+        (top, bottom), (left, right) = self._send(starts[:, None] + rows * shapes[:, 1:]), self._send(columns)
+        u, v = self._send(row_shares)[:, :, None, None], self._send(column_shares)[:, None, :, None]
         upper = torch.lerp(self._gather(top, left), self._gather(top, right), v)
         lower = torch.lerp(self._gather(bottom, left), self._gather(bottom, right), v)
         planes = torch.lerp(upper, lower, u).permute(0, 3, 1, 2).contiguous()  # (B, 4, S, S)
         return planes[:, :3].round() / 255, planes[:, 3:] / 255
+
+    def _send(self, numbers: npt.NDArray[np.generic]) -> Tensor:
+        return send(numbers, self._pixels.device)
 
     def _gather(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Return the pixels at row starts (B, S) plus columns (B, S) as (B, S, S, 4) floats in levels."""
@@ -185,6 +181,12 @@ def read_memory(photos: Sequence[PhotoPaths], side: int, threads: int = 2) -> Ph
     return PhotoMemory([image for image, _ in read], [mask for _, mask in read], [paths.id for paths in photos])
 
 
+def send(numbers: npt.NDArray[np.generic], device: torch.device) -> Tensor:
+    """Return numbers as a tensor on a device, without waiting for the work that the device still has to do."""
+    tensor = torch.from_numpy(np.ascontiguousarray(numbers))
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
 def side_for(size: int) -> int:
     """Return the short side that photos need so that their smallest crop, half the area, still has `size` pixels."""
     return math.ceil(size / math.sqrt(augment.LEAST_AREA))
@@ -198,12 +200,17 @@ def _find_photo(root: Path, images: dict[str, Path], name: str) -> PhotoPaths:
     return PhotoPaths(name, images[name], mask)
 
 
-def _taps(start: int, length: int, size: int, flip: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-    """Return, for each of `size` pixels, the two neighbors in start..start+length and the share of the second."""
-    places = (torch.arange(size, dtype=torch.float64) + 0.5) * (length / size) - 0.5
-    places = places.clamp(0, length - 1)
-    if flip:
-        places = places.flip(0)
-    low = places.floor()
-    high = (low + 1).clamp(max=length - 1)
-    return (low.long() + start), (high.long() + start), (places - low).float()
+def _taps(parts: Sequence[tuple[int, int, bool]], size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return how `size` pixels are drawn from parts of a line, each (start, length, mirrored).
+
+    Returns
+    -------
+    places, share
+        The two neighbors of each pixel, (2, B, size), and the share of the second, (B, size).
+    """
+    start, length, flip = (np.array(part)[:, None] for part in zip(*parts, strict=True))  # each (B, 1)
+    places = np.clip((np.arange(size) + 0.5) * (length / size) - 0.5, 0, length - 1)  # (B, size)
+    places = np.where(flip, places[:, ::-1], places)
+    low = np.floor(places).astype(np.int64)
+    neighbors = np.stack([low, np.minimum(low + 1, length - 1)]) + start
+    return neighbors, (places - low).astype(np.float32)

@@ -64,8 +64,8 @@ class Reporter:
                 _forget(self.folder / name, stage, step)
 
     def line(self, text: str) -> None:
-        """Say one thing."""
-        if self.folder is not None:
+        """Say one thing, unless there is nothing to say."""
+        if self.folder is not None and text:
             self._clear()
             _logger.info("%s", text)
 

@@ -133,6 +133,7 @@ class Run:
                     self.reporter.begin(stage.name, stage.step)
                 state = None
                 complete = self._follow(stage)
+                self.reporter.line(self.data.tell())
             except TrainingError as error:
                 raise TrainingError(f"{error}; {self.folder.state} holds the last good step") from error
             if not complete:

@@ -76,7 +76,12 @@ def open_data(places: Places, settings: TrainSettings, device: torch.device) -> 
     memory: PhotoMemory | None = None
     for root in places.data:
         train.append(_open_stored(root, "train", settings.seed, places.strict, threads))
-        check.append(_open_stored(root, "test", None, places.strict, threads))
+        try:
+            check.append(_open_stored(root, "test", None, places.strict, threads))
+        except SourceError as error:
+            if places.strict:
+                raise
+            _logger.warning("not validated on: %s", error)
     if places.photos is not None:
         lit, held = _open_photos(places, settings, device, threads)
         memory = lit.memory
@@ -88,7 +93,11 @@ def open_data(places: Places, settings: TrainSettings, device: torch.device) -> 
         if memory is None:
             raise SourceError("unpaired stream: no photos to compose from, wanted --photos, or --supervised-only")
         source = Streams(source, memory, settings.seed)
-    return Data(source, _join(check), ahead=2 if places.data else 0)
+    told = [part for part in train if isinstance(part, StoredPairs | LitPhotos)]
+    ahead = 2 if places.data else 0
+    return Data(
+        source, _join(check) if check else None, ahead, lambda: "; ".join(filter(None, (p.tell() for p in told)))
+    )
 
 
 def describe(places: Places) -> dict[str, Any]:

@@ -61,6 +61,10 @@ class StoredPairs:
         composite, mask, real = (torch.from_numpy(np.stack(part)) for part in (composites, masks, reals))
         return Batch(batches.to_unit(composite), mask[:, None], batches.to_unit(real), names)
 
+    def tell(self) -> str:
+        """Say in a line how many pairs could not be read; empty if none."""
+        return f"{len(self.broken)} of {len(self)} pairs could not be read" if self.broken else ""
+
     def _sample(self, epoch: int, index: int, size: int) -> tuple[UInt8, Float32, UInt8, str]:
         """Return one pair; a broken one is replaced by the next, so that batches keep their size."""
         for step in range(len(self)):

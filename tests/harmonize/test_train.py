@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from ccharmony import pixels
-from ccharmony.errors import OutputError, SettingsError, TrainingError, WeightsError
+from ccharmony.errors import OutputError, SettingsError, SourceError, TrainingError, WeightsError
 from harmonize import checkpoint, giftnet, protocols, reconstruction, sources, state, train, validate
 from harmonize.batches import Batch
 from harmonize.commands.train import command
@@ -99,6 +99,27 @@ def test_stored_pairs_train_too_and_the_loss_falls(tiny: SimpleNamespace, tmp_pa
     composite, harmonized = (float(row["fmse"]) for row in rows(tmp_path / "run" / "scores.csv"))
     assert composite > 100
     assert outcome.best == pytest.approx(harmonized)
+
+
+def test_a_set_without_test_list_trains_unvalidated_and_says_so(
+    tiny: SimpleNamespace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = tiny.write_pairs(tmp_path / "tiny", train=8)
+    (root / "tiny_test.txt").unlink()
+    with caplog.at_level("INFO"):
+        assert go(small(distill=NO_DISTILLATION), Places(data=(root,)), tmp_path / "run").complete
+    assert not (tmp_path / "run" / "scores.csv").exists()
+    assert [text for text in caplog.messages if text.startswith("not validated on: ")]
+    with pytest.raises(SourceError, match="no list"):
+        go(small(), Places(data=(root,), strict=True), tmp_path / "strict")
+
+
+def test_a_run_ends_with_what_became_of_its_pictures(
+    places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        go(small(distill=NO_DISTILLATION), places, tmp_path)
+    assert caplog.messages[-1].endswith("of 12 pictures left unchanged")
 
 
 def test_photos_and_stored_pairs_train_together(places: Places, tiny: SimpleNamespace, tmp_path: Path) -> None:
