@@ -219,9 +219,11 @@ def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:
     report.resumed = made.resumed
     for result in made.results.values():
         report.problems += result.problems
+        report.shortages += result.shortages
         report.passed_clipped += result.passed_clipped
         report.passed_unchanged += result.passed_unchanged
     report.problems.sort()
+    report.shortages.sort()
     rows = sorted((row for result in made.results.values() for row in result.pairs), key=dataset.place)
     if not rows:
         raise SourceError(f"no pair was made of {len(made.results)} photos with masks; {report.first_problem}")

@@ -98,13 +98,16 @@ class PhotoPairs:
     pairs
         Rows of the manifest.
     problems
-        One line for each foreground that gave none, or fewer than asked for.
+        One line for each foreground that could not be used.
+    shortages
+        One line for each foreground that got fewer donors than asked for.
     passed_clipped, passed_unchanged
         Donors passed over.
     """
 
     pairs: list[Pair] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    shortages: list[str] = field(default_factory=list)
     passed_clipped: int = 0
     passed_unchanged: int = 0
 
@@ -240,7 +243,7 @@ def _make_composites(job: _Job, result: PhotoPairs) -> None:
     result.passed_clipped += choice.passed_clipped
     result.passed_unchanged += choice.passed_unchanged
     if len(choice.donors) < settings.composites:
-        result.problems.append(_describe_shortage(job.name, choice, settings.composites, len(candidates)))
+        result.shortages.append(_describe_shortage(job.name, choice, settings.composites, len(candidates)))
     if not choice.donors:
         return
     mask_bytes = pixels.encode_mask(job.mask)

@@ -95,7 +95,9 @@ class BuildReport:
     photos, foregrounds, pairs
         What was written, by split.
     problems
-        One line for each photo or foreground that was skipped or came short, with the reason.
+        One line for each photo or foreground that was skipped, with the reason.
+    shortages
+        One line for each foreground that got fewer donors than asked for.
     found
         One line a source: what was found and what is missing.
     resumed
@@ -112,6 +114,7 @@ class BuildReport:
     foregrounds: dict[str, int] = field(default_factory=dict)
     pairs: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    shortages: list[str] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
     resumed: int = 0
     passed_clipped: int = 0
@@ -121,8 +124,9 @@ class BuildReport:
 
     @property
     def first_problem(self) -> str:
-        """Return the first problem, for the message of a build that failed as a whole."""
-        return f"the first problem: {self.problems[0]}" if self.problems else "no problem was met"
+        """Return the first problem or shortage, for the message of a build that failed as a whole."""
+        lines = self.problems + self.shortages
+        return f"the first problem: {lines[0]}" if lines else "no problem was met"
 
     def count(self, rows: Sequence[Pair]) -> None:
         """Fill in what was written from the rows of the manifest."""

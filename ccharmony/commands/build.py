@@ -12,6 +12,8 @@ from ccharmony.commands.shared import progress_bar
 from ccharmony.console import VariadicCommand
 from ccharmony.pairs import PairSettings
 
+_LINES = 10
+
 
 @click.command("build", cls=VariadicCommand, variadic=("--src",))
 @click.option("--src", multiple=True, required=True, metavar="NAME...", help=f"Sources: {' '.join(sources.NAMES)}.")
@@ -72,7 +74,10 @@ def command(
     jobs: int,
     strict: bool,
 ) -> None:
-    """Make composite/real pairs from photos that show a color checker."""
+    """Make composite/real pairs from photos that show a color checker.
+
+    Exits with 0 if every photo and foreground was used, with 1 if any was skipped or the build failed.
+    """
     limits = donors.Limits(
         (1.0 if release else donors.MAX_CLIPPED) if max_clipped is None else max_clipped,
         (0.0 if release else donors.MIN_DELTA_E) if min_change is None else min_change,
@@ -93,7 +98,7 @@ def command(
     with progress_bar() as progress:
         report = build.build(wanted, out, jobs=jobs, strict=strict, progress=progress)
     _print(report, out)
-    sys.exit(0)
+    sys.exit(1 if report.problems else 0)
 
 
 def parse_size(text: str) -> int:
@@ -115,8 +120,11 @@ def _print(report: settings.BuildReport, out: Path) -> None:
         click.echo(f"{split:5s}  {counts[0]} photos, {counts[1]} foregrounds, {counts[2]} pairs")
     passed = f"{report.passed_clipped} would clip, {report.passed_unchanged} would hardly change the foreground"
     click.echo(f"donors passed over: {passed}")
+    if report.shortages:
+        click.echo(f"{len(report.shortages)} foregrounds got fewer donors than asked for, such as")
+        click.echo(f"  {report.shortages[0]}")
     if report.problems:
-        click.echo(f"{len(report.problems)} problems, listed in {out / dataset.REPORT}; the first:")
-        for line in report.problems[:5]:
+        click.echo(f"{len(report.problems)} skipped, all listed in {out / dataset.REPORT}:")
+        for line in report.problems[:_LINES]:
             click.echo(f"  {line}")
     click.echo(f"{sum(report.pairs.values())} pairs in {out} after {report.seconds:.1f} s")

@@ -1,0 +1,109 @@
+"""The command line, on photos that these tests render and lay out as a person would."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from ccharmony import cli, console, pixels
+
+from .conftest import CORNERS, ball_mask, light, render
+
+
+def run(*args: object) -> Result:
+    return CliRunner().invoke(cli.group, [str(arg) for arg in args])
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """DATA/folder with four photos, masks, and the corners of their charts."""
+    folder = tmp_path / "my data" / "folder"
+    (folder / "photos").mkdir(parents=True)
+    (folder / "masks").mkdir()
+    lines = ["photo,x1,y1,x2,y2,x3,y3,x4,y4"]
+    for number in range(4):
+        name = f"bäll {number}"
+        pixels.write_image(folder / "photos" / f"{name}.png", render(light(0.6 + 0.2 * number, 0.9 - 0.1 * number)))
+        pixels.write_mask(folder / "masks" / f"{name}_a.png", ball_mask())
+        lines.append(f"{name}," + ",".join(str(value) for value in CORNERS.ravel()))
+    (folder / "checkers.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder.parent
+
+
+def test_build_verify_relight_and_merge_work_together(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    built = run("build", "--src", "folder", "--data", data, "--out", out, "--test-share", 0, "--composites", 3)
+    assert built.exit_code == 0, built.output
+    assert "train  4 photos, 4 foregrounds, 12 pairs" in built.output
+    verified = run("verify", out)
+    assert verified.exit_code == 0
+    assert "12 pairs of 4 photos, 0 problems" in verified.output
+    photo, mask = data / "folder" / "photos" / "bäll 0.png", data / "folder" / "masks" / "bäll 0_a.png"
+    fits, result = out / "fits.h5", tmp_path / "relit.png"
+    relit = run("relight", photo, mask, "--fits", fits, "--from", "bäll 0", "--to", "bäll 3", "-o", result)
+    assert relit.exit_code == 0, relit.output
+    before, after = pixels.read_image(photo), pixels.read_image(result)
+    background = ball_mask() == 0
+    np.testing.assert_array_equal(after[background], before[background])
+    # The scene exists in the other light: the ball there is the truth.
+    truth = pixels.read_image(data / "folder" / "photos" / "bäll 3.png")
+    assert np.abs(after[~background].astype(int) - truth[~background]).mean() < 3
+    assert run("merge", out, out, "--out", tmp_path / "both").exit_code == 0
+    assert run("verify", tmp_path / "both").exit_code == 0
+
+
+def test_build_says_what_was_skipped_and_exits_1(data: Path, tmp_path: Path) -> None:
+    broken = data / "folder" / "photos" / "bäll 2.png"
+    broken.write_bytes(broken.read_bytes()[:900])
+    built = run("build", "--src", "folder", "--data", data, "--out", tmp_path / "out", "--test-share", 0)
+    assert built.exit_code == 1
+    assert "1 skipped" in built.output
+    assert "bäll 2.png: truncated PNG" in built.output
+    assert run("verify", tmp_path / "out").exit_code == 0
+    report = json.loads((tmp_path / "out" / "build.json").read_text(encoding="utf-8"))
+    assert len(report["problems"]) == 1
+    assert len(report["shortages"]) == 3  # two donors each, ten were asked for
+
+
+def test_marks_exclude_photos_and_override_fits(data: Path, tmp_path: Path) -> None:
+    marks = tmp_path / "marks.csv"
+    marks.write_text("photo,mark,fit\nbäll 0,bad,\nbäll 1,good,affine\n", encoding="utf-8")
+    options: list[Any] = ["--exclude", marks, "--override", marks, "--test-share", 0]
+    built = run("build", "--src", "folder", "--data", data, "--out", tmp_path / "out", *options)
+    assert built.exit_code == 0, built.output
+    manifest = (tmp_path / "out" / "manifest.csv").read_text(encoding="utf-8")
+    assert "bäll 0" not in manifest
+    assert ",affine,ridge," in manifest
+
+
+def test_broken_marks_are_refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    marks = tmp_path / "marks.csv"
+    marks.write_text("photo,mark,fit\nx,perhaps,\n")
+    args = ["build", "--src", "folder", "--data", str(data), "--out", str(tmp_path / "out"), "--exclude", str(marks)]
+    with pytest.raises(SystemExit) as stopped:
+        console.run(cli.group, args)
+    assert stopped.value.code == 1
+    assert "line 2: mark 'perhaps', wanted good, bad or nothing" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--src", "nus"], "nus"),
+        (["--src", "nowhere"], "source nowhere, wanted some of nus gehler"),
+        (["--src", "folder", "--size", "8"], "8, wanted full or 16 and more"),
+        (["--src", "folder", "--test-share", "1.5"], "1.5"),
+    ],
+)
+def test_build_that_cannot_start_says_why_and_leaves_no_folder(
+    data: Path, tmp_path: Path, args: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        console.run(cli.group, ["build", *args, "--data", str(data), "--out", str(tmp_path / "out")])
+    assert stopped.value.code in (1, 2)
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
