@@ -57,12 +57,12 @@ def test_file_that_is_no_fits_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="no such file"):
         store.read_fits(path)
     path.write_bytes(b"nonsense")
-    with pytest.raises(ManifestError, match="not a fits.h5"):
+    with pytest.raises(ManifestError, match=r"not a fits\.h5"):
         store.read_fits(path)
     store.write_fits(path, [record("a")], checker.STANDARD)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ManifestError, match="not a fits.h5"):
+    with pytest.raises(ManifestError, match=r"not a fits\.h5"):
         store.read_fits(path)
 
 
