@@ -33,7 +33,7 @@ def mask(height: int, width: int, share: float) -> Float32:
     y, x = np.ogrid[:height, :width]
     radius = np.sqrt(share / np.pi)
     inside = ((x / width - 0.4) / radius) ** 2 + ((y / height - 0.5) / radius) ** 2 < 1
-    return inside.astype(np.float32)
+    return np.asarray(inside, np.float32)
 
 
 def light(name: str, warmth: float) -> FitRecord:

@@ -60,7 +60,7 @@ def record_light(image: UInt8 | None, photo: Photo, kind: Kind, *, drop_flagged:
         The patches are too few, turned, alike, or not finite.
     """
     patches, box = _patches_of(image, photo)
-    used = patches.usable if photo.patches is None else np.isfinite(patches.colors).all(axis=1)
+    used = patches.usable if photo.patches is None else np.asarray(np.isfinite(patches.colors).all(axis=1))
     try:
         _refuse(patches, used, kind, drop_flagged)
         record = _record(patches.colors, used, photo, kind)
