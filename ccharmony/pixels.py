@@ -34,6 +34,7 @@ WRITABLE_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".webp", ".tif", ".tiff")
 # Pillow's own limit, 179 million pixels, would come before ours and could not be lifted.
 Image.MAX_IMAGE_PIXELS = None
 
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _COLOR_MODES = ("RGB", "P", "YCbCr")
 _ALPHA_MODES = ("RGBA", "PA", "RGBa")
 _EXIF_ORIENTATION = 0x0112
@@ -81,6 +82,8 @@ def read_image(path: Readable, *, orient: bool = True, max_pixels: int | None = 
     """
     data = _read_bytes(path)
     header = _read_header(data, path, max_pixels)
+    if header.format == "HEIF":
+        return _decode_heif(header, path)
     if header.mode in _ALPHA_MODES or "transparency" in header.info:
         return _without_alpha(_decode(data, cv2.IMREAD_UNCHANGED, path), path)
     if header.mode not in _COLOR_MODES:
@@ -312,6 +315,7 @@ def _read_bytes(path: Readable) -> bytes:
 
 def _read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Image:
     try:
+        _prepare_heif(data[:12], path)
         header = Image.open(io.BytesIO(data))
     except _NOT_A_PICTURE as error:
         raise ImageError(f"{path}: not a picture that can be read") from error
@@ -328,13 +332,38 @@ def _read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.I
 @contextlib.contextmanager
 def _header(path: Readable) -> Iterator[Image.Image]:
     """Open a picture without reading its pixels; a file is read no further than its header."""
-    whole_file = isinstance(path, Path) and path.is_file() and path.stat().st_size > 0
-    source: Any = path if whole_file else io.BytesIO(_read_bytes(path))
     try:
-        with Image.open(source) as header:
-            yield header
+        on_disk = isinstance(path, Path) and path.stat().st_size > 0
+        with Path(str(path)).open("rb") if on_disk else io.BytesIO(_read_bytes(path)) as stream:
+            _prepare_heif(stream.read(12), path)
+            stream.seek(0)
+            with Image.open(stream) as header:
+                yield header
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
     except _NOT_A_PICTURE as error:
         raise ImageError(f"{path}: not a picture that can be read") from error
+
+
+def _prepare_heif(start: bytes, path: Readable) -> None:
+    """Let Pillow open a HEIF file, such as a telephone's, if the optional pillow-heif is there."""
+    if start[4:8] != b"ftyp" or start[8:12] not in _HEIF_BRANDS:
+        return
+    try:
+        import pillow_heif  # type: ignore[import-untyped, unused-ignore]
+    except ImportError as error:
+        raise ImageError(f"{path}: a HEIF photo, which needs pillow-heif (pip install ccharmony[heif])") from error
+    pillow_heif.register_heif_opener()
+
+
+def _decode_heif(header: Image.Image, path: Readable) -> UInt8:
+    """Decode with Pillow, since OpenCV cannot; pillow-heif has turned the photo upright and brought it to 8 bits."""
+    if header.mode != "RGB":
+        raise ImageError(f"{path}: {_describe(header.mode)}, a photo needs three color channels")
+    try:
+        return np.asarray(header, np.uint8).copy()
+    except (OSError, ValueError, RuntimeError, EOFError) as error:
+        raise ImageError(f"{path}: cannot be decoded ({error})") from error
 
 
 def _orientation(header: Image.Image) -> int:
