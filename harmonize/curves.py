@@ -2,6 +2,7 @@
 
 -   :func:`centers`: where the knots lie; also the knots of the identity.
 -   :func:`apply`: curves to a batch of pictures, differentiable in the knots.
+-   :func:`smooth`: what a network adds to the identity, without kinks.
 -   :func:`table`: a curve as 256 entries, for 8-bit pictures of any size.
 -   :func:`histogram`: the share of a region's pixels near each bin center, which a curve's shape depends on.
 """
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 Float64 = npt.NDArray[np.float64]
 
@@ -46,6 +48,16 @@ def apply(image: Tensor, curves: Tensor) -> Tensor:
     share = places - below
     low, high = curves.gather(2, below), curves.gather(2, below + 1)  # (B, 3, H·W)
     return torch.lerp(low, high, share).view_as(image)
+
+
+def smooth(change: Tensor) -> Tensor:
+    """Average what moves the knots, (B, 3, K), over five neighbors, weights 1 2 3 2 1; the ends count as going on.
+
+    Few colors of a foreground lie near any one knot: left alone, neighbors learn to differ, and the curve has kinks
+    that a person sees as bands in a sky or on skin.
+    """
+    padded = F.pad(change, (2, 2), mode="replicate")  # (B, 3, K + 4)
+    return F.avg_pool1d(F.avg_pool1d(padded, 3, 1), 3, 1)
 
 
 def table(curve: npt.ArrayLike) -> Float64:

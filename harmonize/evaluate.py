@@ -15,7 +15,7 @@ from torch import nn
 from ccharmony import __version__, layout
 from ccharmony.errors import ImageError, SourceError
 from ccharmony.layout import PairPaths, Split
-from harmonize import checkpoint, folders, inference, protocols, report, scoring
+from harmonize import checkpoint, folders, inference, protocols, realhm, report, scoring
 from harmonize.distributed import find_device
 from harmonize.predictions import Predictions
 from harmonize.scoring import Rules
@@ -88,7 +88,7 @@ def evaluate(
     Parameters
     ----------
     data
-        Folders in iHarmony4's layout, or roots that hold several.
+        Folders in iHarmony4's layout, roots that hold several, or RealHM's folder.
     method
         What is scored: `open_weights` or `open_predictions`.
     rules
@@ -148,7 +148,10 @@ def _find_pairs(data: Sequence[Path], split: Split, strict: bool) -> tuple[list[
     skipped: list[str] = []
     owners: dict[str, Path] = {}
     for root in data:
-        found, problems = layout.find_pairs(root, split, strict=strict)
+        if realhm.is_realhm(root):
+            found, problems = realhm.find_pairs(root, strict=strict)
+        else:
+            found, problems = layout.find_pairs(root, split, strict=strict)
         for name in dict.fromkeys(pair.set for pair in found):
             if owners.setdefault(name, root) != root:
                 raise SourceError(f"{root}: a set {name} is in {owners[name]} too, wanted sets of different names")

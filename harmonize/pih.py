@@ -78,7 +78,7 @@ class LightPredictor(nn.Module):
         summary = self.backbone.summarize(maps, mask)
         change = self.head(torch.cat([summary, _describe(image, mask)], dim=1)).float()
         identity = curves.centers(self.settings.knots).to(change)
-        knots = change.view(-1, 3, self.settings.knots) + identity  # (B, 3, K)
+        knots = curves.smooth(change.view(-1, 3, self.settings.knots)) + identity  # (B, 3, K)
         knots = _rise(knots) if self.settings.monotone else knots
         if self.shade is None:
             return Parameters(knots, _no_shading(image, self.settings))

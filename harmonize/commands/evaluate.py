@@ -21,7 +21,7 @@ PROTOCOLS = ("issam", "standard", "pctnet", "dovenet", "iih", "harmonizer")
 
 @click.command("evaluate", cls=VariadicCommand, variadic=("--data",))
 @click.option(
-    "--data", type=_FOLDER, multiple=True, help="Datasets in iHarmony4's layout, or a root that holds several."
+    "--data", type=_FOLDER, multiple=True, help="Datasets in iHarmony4's layout, roots of several, or RealHM."
 )
 @click.option("--split", type=click.Choice(["train", "test", "all"]), default="test", show_default=True)
 @shared.weights_option

@@ -1,0 +1,95 @@
+"""What the parametric harmonizer costs beside the basic network, in one run.
+
+    python -m benchmarks.pih [--smoke] [--threads N]
+
+Pictures a second in a training step at 256×256 (forward, backward, Adam; the bound is 60 on two cores), and the
+seconds in which curves and map that are already predicted are applied to a 24 MP photo (the bound is 0.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+import cv2
+import numpy as np
+import torch
+
+from benchmarks import scene
+from benchmarks.timing import medians
+from harmonize import adjustment, curves, losses, networks
+from harmonize.adjustment import Adjustment
+from harmonize.networks import AnySettings
+from harmonize.pih_settings import PihSettings
+from harmonize.settings import ISSAM
+
+SHARE = 0.30
+PIH, PIH_HALF, BASIC = "PIH, float32", "PIH, bf16", "basic network, float32"
+
+
+@click.command()
+@click.option("--smoke", is_flag=True, help="Small pictures, one repeat: shows that it runs.")
+@click.option("--threads", type=int, default=2, show_default=True)
+def main(smoke: bool, threads: int) -> None:
+    """Print the figures."""
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(1)
+    size, batch, repeats = (64, 2, 1) if smoke else (256, 16, 3)
+    _measure_steps(size, batch, repeats)
+    _measure_application(*((600, 900) if smoke else (4000, 6000)), repeats=max(repeats, 2))
+
+
+def _measure_steps(size: int, batch: int, repeats: int) -> None:
+    few = max(batch // 4, 2)  # the basic network takes a second a picture
+    steps = {
+        PIH: (_step(PihSettings(), size, batch), batch),
+        PIH_HALF: (_step(PihSettings(), size, batch, half=True), batch),
+        BASIC: (_step(ISSAM, size, few), few),
+    }
+    for run, _ in steps.values():
+        run()  # the first step also plans and allocates
+    seconds = medians({name: run for name, (run, _) in steps.items()}, repeats)
+    pace = {name: count / seconds[name] for name, (_, count) in steps.items()}
+    click.echo(f"a training step at {size}x{size}, {torch.get_num_threads()} threads, median of {repeats}:")
+    for name, value in pace.items():
+        click.echo(f"  {name:24s} {value:7.1f} pictures a second  {value / pace[BASIC]:5.1f}x the basic network")
+
+
+def _step(settings: AnySettings, size: int, batch: int, *, half: bool = False) -> Callable[[], None]:
+    """Return a call that makes one step of Adam on random pictures."""
+    net = networks.build(settings).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    generator = torch.Generator().manual_seed(0)
+    composite, real = (torch.randn(batch, 3, size, size, generator=generator) for _ in range(2))
+    mask = torch.zeros(batch, 1, size, size)
+    mask[..., : size // 2, : size // 2] = 1
+
+    def run() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            output = net.forward_features(composite, mask)
+        torch.autograd.backward(losses.foreground_mse(output.image, real, mask))
+        optimizer.step()
+
+    return run
+
+
+def _measure_application(height: int, width: int, *, repeats: int) -> None:
+    image, mask = scene.photo(height, width), scene.mask(height, width, SHARE)
+    soft = np.asarray(cv2.GaussianBlur(mask, (0, 0), 3), np.float32)
+    knots = curves.centers(32).double().numpy() ** np.array([[0.8], [1.0], [1.2]])
+    found = Adjustment(knots, np.random.default_rng(0).normal(0, 0.2, (16, 16)))
+    cases = {"hard edges": mask, "soft edges": soft, "whole picture": np.ones_like(mask)}
+    runs = {name: _application(found, image, foreground) for name, foreground in cases.items()}
+    seconds = medians(runs, repeats)
+    click.echo(f"curves and map applied to {height * width / 1e6:.1f} MP, foreground {SHARE:.0%}, median of {repeats}:")
+    for name, value in seconds.items():
+        click.echo(f"  {name:24s} {value:7.3f} s")
+
+
+def _application(found: Adjustment, image: adjustment.UInt8, mask: adjustment.Float32) -> Callable[[], object]:
+    return lambda: adjustment.apply(found, image, mask)
+
+
+if __name__ == "__main__":
+    main()
