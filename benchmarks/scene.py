@@ -17,7 +17,7 @@ def photo(height: int, width: int, warmth: float = 1.0) -> UInt8:
     coarse = rng.uniform(40, 200, (height // 100, width // 100, 3)).astype(np.float32)
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * tint(warmth).astype(np.float32)
     grain = rng.integers(-6, 7, (height, width, 1), np.int8)
-    image = np.clip(smooth + grain, 0, 255).astype(np.uint8)
+    image: UInt8 = np.clip(smooth + grain, 0, 255).astype(np.uint8)
     _draw_chart(image, corners(height, width), warmth)
     return image
 
