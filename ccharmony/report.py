@@ -241,7 +241,7 @@ def findings(report: Report) -> Iterator[Finding]:
 
 def _worst_first(photo: PhotoReport) -> tuple[float, str]:
     score = photo.there_and_back
-    return (-score if np.isfinite(score) else -np.inf), photo.record.id
+    return (-score if np.isfinite(score) else np.inf), photo.record.id
 
 
 def _hue_shift(wanted: Float, carried: Float) -> Float:

@@ -9,7 +9,7 @@ class Page {
     this.photos = new Map(data.photos.map((photo) => [photo.id, photo]));
     this.marks = new Marks(data.title, (id) => this.marked(id));
     let parsed = null;
-    const pictures = () => (parsed ??= JSON.parse(byId("pictures").textContent));
+    const pictures = () => (parsed ??= JSON.parse(byId("pictures").textContent)); // once a photo is opened, not before
     const open = (id) => this.open(id);
     this.table = new PhotoTable(data, this.marks, open);
     this.panel = new Panel(data, pictures, this.marks, { go: (step) => this.step(step), open, close: () => this.close() });
@@ -21,8 +21,8 @@ class Page {
     byId("reset").addEventListener("click", () => this.reset());
     document.addEventListener("keydown", (event) => this.key(event));
     byId("marked").replaceChildren(this.marks.describe());
-    const named = decodeURIComponent(location.hash.slice(1));
-    if (this.photos.has(named)) this.open(named);
+    const named = data.photos.find((photo) => `#${encodeURIComponent(photo.id)}` === location.hash);
+    if (named) this.open(named.id);
   }
 
   fillFilters() {

@@ -53,7 +53,7 @@ class Panel {
   }
 
   views(photo, found) {
-    const whole = found.photo && found.chart ? "The photo, its chart outlined" : found.photo ? "The photo" : "";
+    const whole = found.photo && found.photo.outlines.length ? "The photo, its chart outlined" : "The photo without its chart";
     const shown = [
       found.photo && picture(found.photo, whole),
       found.chart && picture(found.chart, "The chart, its patches outlined"),
@@ -120,8 +120,8 @@ class Panel {
       const pictures = found.composites[letter] || [];
       const real = found.reals[letter] ? [element("li", null, picture(found.reals[letter], "real, foreground outlined"))] : [];
       const items = rows.map((row, n) => {
-        const words = element("span", null, element("button", { type: "button", class: "name", on: { click: () => this.open(row.donor) } }, row.donor),
-          ` ΔE ${showFigure(row.deltaE, "")}, ${showFigure(row.clipped, "share")} clipped`);
+        const donor = element("button", { type: "button", class: "name", title: `show ${row.donor}`, on: { click: () => this.open(row.donor) } }, row.donor);
+        const words = element("span", null, donor, element("br"), `ΔE ${showFigure(row.deltaE, "")} · ${showFigure(row.clipped, "share")} clipped`);
         return element("li", null, pictures[n] ? picture(pictures[n], words, `composite in the light of ${row.donor}`) : element("figure", null, element("figcaption", null, words)));
       });
       const notes = [...new Set(rows.map((row) => row.note).filter(Boolean))].join("; ");

@@ -18,8 +18,6 @@ class PhotoTable {
     this.sorting = { key: "score", down: true };
     this.columns = [
       { key: "id", title: "photo", text: true },
-      { key: "camera", title: "camera", text: true },
-      { key: "split", title: "split", text: true },
       { key: "fit", title: "fit", text: true },
       ...FIGURE_COLUMNS.map(([key, title, words, unit]) => ({ key, title, words, unit })),
       { key: "grays", title: "grays", words: "measured above, carried to standard below", fixed: true },
@@ -42,8 +40,9 @@ class PhotoTable {
   row(photo) {
     const name = element("button", { type: "button", class: "name" }, photo.id);
     const figures = FIGURE_COLUMNS.map(([key, , , unit]) => element("td", { class: "number" }, showFigure(this.value(photo, key), unit)));
+    const origin = [photo.camera, photo.split].filter(Boolean).join(" · ");
     const row = element("tr", { class: photo.reasons.length ? "flagged" : null, on: { click: () => this.open(photo.id) } },
-      element("th", { scope: "row" }, name), element("td", null, photo.camera), element("td", null, photo.split), element("td", null, photo.fit),
+      element("th", { scope: "row" }, name, element("small", null, origin)), element("td", null, photo.fit),
       ...figures, element("td", null, grays(photo)), element("td", { class: "mark" }), element("td", { class: "why" }, photo.reasons.join("; ")));
     this.showMark(row, photo.id);
     return row;
