@@ -61,18 +61,18 @@ def command(composite: Path, mask: Path | None, out: Path, background: Path | No
     Both are files or both are folders; a mask has its composite's name, or c1_2.png that of c1_2_3.jpg. The
     background stays as it is to the bit; JPEG as the result's format changes it a little, PNG does not.
     """
+    if background is not None and mask is not None:
+        raise click.UsageError("--background takes the mask from the cut-out's alpha, MASK has no use beside it")
+    if background is not None and given["position"] is None:
+        raise click.UsageError("--background needs --position X,Y")
+    if background is None and mask is None:
+        raise click.UsageError("wanted MASK, or --background for a cut-out with alpha")
     _settle_weights(composite, background, given)
     if background is not None:
-        if mask is not None:
-            raise click.UsageError("--background takes the mask from the cut-out's alpha, MASK has no use beside it")
-        if given["position"] is None:
-            raise click.UsageError("--background needs --position X,Y")
         _apply_cutout(composite, background, out, given)
-    elif mask is None:
-        raise click.UsageError("wanted MASK, or --background for a cut-out with alpha")
-    elif composite.is_dir():
+    elif mask is not None and composite.is_dir():
         _apply_folders(composite, mask, out, given)
-    else:
+    elif mask is not None:
         _apply_file(composite, mask, out, given)
 
 
