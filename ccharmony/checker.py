@@ -116,7 +116,8 @@ def read_patches(image: Image, corners: ArrayLike) -> Patches:
         Photo, uint8 (H, W, 3), sRGB-encoded RGB.
     corners
         Outer corners of the chart, shape (4, 2), x and y in pixels, in the order dark skin, bluish green, black,
-        white. Whether the chart's edge or the outermost patches' edges were meant makes no difference.
+        white: those of the outermost patches, or a gap further out. A fifth of a patch more goes unnoticed, the edge
+        of a card with a wide frame does not: refine such corners first (:mod:`ccharmony.refine`).
 
     Raises
     ------
