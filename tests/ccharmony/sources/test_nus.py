@@ -81,8 +81,8 @@ def test_mask_txt_wins_over_the_mat(tmp_path, disk):
 
 def test_the_fuji_jpg_has_its_own_scale(tmp_path, disk):
     disk.picture("nus/FujifilmXM1_0001.JPG", 256, 384)  # a ninth of 3456 x 2304
-    disk.write("nus/FujifilmXM1_0001_mask.txt", "850,425,425,425")
-    assert find_only(tmp_path).chart.box == pytest.approx((200, 100, 300, 200), abs=0.01)
+    disk.write("nus/FujifilmXM1_0001_mask.txt", "825,550,275,275")
+    assert find_only(tmp_path).chart.box == pytest.approx((192, 128, 256, 192), abs=0.01)
 
 
 def test_files_are_found_whatever_their_case_and_folder(tmp_path, disk):
