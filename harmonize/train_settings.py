@@ -126,6 +126,8 @@ class TrainSettings:
         self._check_tuples()
         if isinstance(self.network, PihSettings) and self.reconstructs:
             raise SettingsError("model pih: has no maps to compare, wanted distillation none and no warm start")
+        if isinstance(self.network, PihSettings) and self.batch < 2:
+            raise SettingsError(f"batch: {self.batch} found, model pih needs 2 or more for its batch norm")
         if not isinstance(self.network, PihSettings) and self.streams != StreamSettings():
             raise SettingsError(f"model {self.network.model}: learns from pairs alone, wanted no streams")
 
