@@ -243,6 +243,23 @@ class TestRelease:
         assert checker.affine_residual(read.colors, photo.patches) < 8
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_raw_file_in_a_folder_is_read_upright(shared_data, tmp_path, orientation):
+    """The DNG's orientation is a number in its first directory; 6 asks for a quarter turn."""
+    data = bytearray((shared_data / "fixtures" / "raw" / "colorchart.dng").read_bytes())
+    (start,) = struct.unpack("<I", data[4:8])
+    (count,) = struct.unpack("<H", data[start : start + 2])
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        if struct.unpack("<H", data[entry : entry + 2]) == (274,):
+            data[entry + 8 : entry + 10] = struct.pack("<H", orientation)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "chart.DNG").write_bytes(data)
+    (photo,) = sources.find(["folder"], tmp_path).photos
+    shape = (1156, 1734) if orientation == 1 else (1734, 1156)
+    assert sources.reading.read_size(photo) == shape
+    assert sources.read(photo).shape == (*shape, 3)
+
+
 def test_the_collection_without_checkers_is_read_with_its_splits(shared_data):
     found = sources.find(["photos"], shared_data)
     assert found.problems == []

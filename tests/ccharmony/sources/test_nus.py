@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ccharmony import detect, sources
+from ccharmony import detect, photo, sources
 from ccharmony.errors import CheckerError, ImageError, SourceError
 from ccharmony.photo import Rendering
 from ccharmony.sources import nus_files
@@ -83,6 +83,17 @@ def test_the_fuji_jpg_has_its_own_scale(tmp_path, disk):
     disk.picture("nus/FujifilmXM1_0001.JPG", 256, 384)  # a ninth of 3456 x 2304
     disk.write("nus/FujifilmXM1_0001_mask.txt", "825,550,275,275")
     assert find_only(tmp_path).chart.box == pytest.approx((192, 128, 256, 192), abs=0.01)
+
+
+def test_a_raw_file_is_taken_where_nothing_else_is_there(tmp_path, disk, monkeypatch):
+    path = disk.write(f"{CAMERA}/RAW/Canon1DsMkIII_0005.CR2", "raw")
+    disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "40,20,60,40")
+    monkeypatch.setattr(photo, "raw_size", lambda _: LINEAR)
+    monkeypatch.setattr(photo, "read_raw", lambda _: np.zeros((*LINEAR, 3), np.uint8))
+    row = find_only(tmp_path)
+    assert row.path == path
+    assert row.chart.box == pytest.approx((2, 1, 5, 3))
+    assert sources.read(row).shape == (*LINEAR, 3)
 
 
 def test_files_are_found_whatever_their_case_and_folder(tmp_path, disk):
