@@ -129,8 +129,7 @@ class Run:
                 if state is None:
                     self._begin(stage)
                 else:
-                    stage.restore(state)
-                    self.reporter.begin(stage.name, stage.step)
+                    self._go_on(stage, state)
                 state = None
                 complete = self._follow(stage)
                 self.reporter.line(self.data.tell())
@@ -174,12 +173,23 @@ class Run:
     def _begin(self, stage: Stage) -> None:
         """Score what a stage has to beat, and save its start."""
         self.reporter.begin(stage.name, 0)
-        if self.data.check is not None and stage.name == "harmonize":
-            size = self.settings.largest
-            means = validate.score_composites(self.data.check, size, self.world)
-            self.reporter.scores({"stage": stage.name, "step": 0, "row": "composite", "size": size, **means})
-            self.reporter.line(f"composites: {_spell_scores(means)}")
+        self._score_composites(stage)
         self._save(stage)
+
+    def _go_on(self, stage: Stage, state: RunState) -> None:
+        """Take up a stage; where it is validated at another size from now on, what it has to beat is scored anew."""
+        stage.restore(state)
+        self.reporter.begin(stage.name, stage.step)
+        if stage.best > state.best:
+            self._score_composites(stage)
+
+    def _score_composites(self, stage: Stage) -> None:
+        if self.data.check is None or stage.name != "harmonize":
+            return
+        means = validate.score_composites(self.data.check, self.settings.largest, self.world)
+        row = {"stage": stage.name, "step": stage.step, "row": "composite", "size": self.settings.largest}
+        self.reporter.scores({**row, **means})
+        self.reporter.line(f"composites: {_spell_scores(means)}")
 
     def _follow(self, stage: Stage) -> bool:
         """Take a stage to its end; False where it was asked to stop before."""

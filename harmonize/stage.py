@@ -172,7 +172,10 @@ class Stage:
         )
 
     def restore(self, state: RunState) -> None:
-        """Go on from a state of this stage; a batch of another size begins the next epoch."""
+        """Go on from a state of this stage.
+
+        A batch of another size begins the next epoch; with validation at another size the lowest fMSE starts anew.
+        """
         self.network.load_state_dict(state.network)
         if self.average is not None:
             self.average.network.load_state_dict(state.average or state.network)
@@ -182,7 +185,9 @@ class Stage:
         self.step, self.epoch, self.done = state.step, state.epoch, state.done
         if state.settings["batch"] != self.settings.batch:
             self.epoch, self.done = state.epoch + 1, 0
-        self.pictures, self.best = state.pictures, state.best
+        self.pictures = state.pictures
+        if TrainSettings.from_dict(state.settings).largest == self.settings.largest:
+            self.best = state.best
         self.window.copy_(torch.tensor(state.window, dtype=torch.float64))
         self._before, self._since = state.seconds, time.monotonic()
         torch.set_rng_state(state.random)

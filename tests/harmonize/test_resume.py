@@ -117,6 +117,9 @@ def test_a_run_goes_on_with_more_steps_and_larger_pictures(places: Places, tmp_p
     settings, kept = RunFolder(tmp_path).take_up({"steps": 9, "size": 64})
     assert go(places, tmp_path, settings, resume=kept).complete
     assert [row["size"] for row in curve(tmp_path)][-2:] == ["64", "64"]
+    scores = [(row["step"], row["row"], row["size"]) for row in curve(tmp_path, "scores.csv")]
+    assert scores[-2:] == [("7", "composite", "64"), ("9", "harmonized", "64")]
+    assert checkpoint.load(tmp_path / "best.safetensors").metadata["step"] == 9
     assert curve(tmp_path)[-1]["step"] == "9"
 
 
