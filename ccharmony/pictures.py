@@ -135,7 +135,7 @@ def outline(mask: Float32) -> list[Float]:
     height, width = mask.shape
     found, _ = cv2.findContours((mask > 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     tolerance = 0.002 * max(height, width)
-    lines = (cv2.approxPolyDP(line, tolerance, True).reshape(-1, 2) + 0.5 for line in found)
+    lines = (cv2.approxPolyDP(line, tolerance, True).reshape(-1, 2).astype(np.float64) + 0.5 for line in found)
     return [line for line in lines if cv2.contourArea(line.astype(np.float32)) > _SMALLEST_SPOT * mask.size]
 
 

@@ -7,6 +7,7 @@ Contents: :func:`write_sheets`, :func:`draw_sheet`.
 
 from __future__ import annotations
 
+import io
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,6 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ccharmony import journal, pictures, pixels
@@ -27,6 +27,10 @@ from ccharmony.report import PhotoReport, Report
 from ccharmony.stages import Progress
 
 Item = TypeVar("Item")
+Cell = tuple[UInt8, tuple[str, ...]]
+"""A picture and the lines below it."""
+Words = tuple[int, int, str, float, str]
+"""Place of the left end of the base line in pixels x, y; text; size in points; color."""
 
 COMPOSITES_A_ROW = 10
 ROWS_A_SHEET = 8
@@ -62,7 +66,7 @@ def write_sheets(
     root
         The dataset.
     jobs
-        Sheets drawn at a time.
+        Rows read at a time.
     progress
         Called after each sheet.
 
@@ -74,18 +78,17 @@ def write_sheets(
         A sheet cannot be written.
     """
     journal.make_folder(folder)
-    sheets = list(enumerate(_batches(list(_rows(content)), ROWS_A_SHEET), start=1))
-    paths = [folder / f"sheet_{number:03d}.png" for number, _ in sheets]
-    with ThreadPoolExecutor(jobs) as pool:
-        drawn = pool.map(lambda sheet: draw_sheet(sheet[1], root, f"{content.title}, sheet {sheet[0]}"), sheets)
-        for path, sheet in zip(paths, drawn, strict=True):
-            pixels.write_image(path, sheet)
-            if progress:
-                progress("sheets", paths.index(path) + 1, len(paths))
+    sheets = list(_batches(list(_rows(content)), ROWS_A_SHEET))
+    paths = [folder / f"sheet_{number:03d}.png" for number in range(1, len(sheets) + 1)]
+    for number, (path, rows) in enumerate(zip(paths, sheets, strict=True), start=1):
+        title = f"{content.title}, sheet {number} of {len(sheets)}"
+        pixels.write_image(path, draw_sheet(rows, root, title, jobs))
+        if progress:
+            progress("sheets", number, len(sheets))
     return paths
 
 
-def draw_sheet(rows: Sequence[Row], root: Path, title: str) -> UInt8:
+def draw_sheet(rows: Sequence[Row], root: Path, title: str, jobs: int = 1) -> UInt8:
     """Return one sheet as an image.
 
     Parameters
@@ -96,19 +99,19 @@ def draw_sheet(rows: Sequence[Row], root: Path, title: str) -> UInt8:
         The dataset.
     title
         Written at the top.
+    jobs
+        Rows read at a time.
     """
     width = 2 * _MARGIN + (COMPOSITES_A_ROW + 2) * (_CELL[0] + _GAP) - _GAP
     height = 2 * _MARGIN + _HEAD + len(rows) * _ROW
     sheet = np.full((height, width, 3), _SURROUND, np.uint8)
-    words = [(_MARGIN, _MARGIN, title, 13, _INK)]
-    for number, row in enumerate(rows):
-        top = _MARGIN + _HEAD + number * _ROW
-        words.append((_MARGIN, top + _HEAD - 8, _describe(row), 10, _INK))
-        for column, (picture, caption) in enumerate(_cells(row, root)):
-            left = _MARGIN + column * (_CELL[0] + _GAP)
-            sheet[top + _HEAD :, left:][: picture.shape[0], : picture.shape[1]] = picture
-            for line, text in enumerate(caption):
-                words.append((left, top + _HEAD + picture.shape[0] + 14 + 13 * line, text, 8, _DIM))
+    words = [(_MARGIN, _MARGIN, title, 13.0, _INK)]
+    with ThreadPoolExecutor(jobs) as pool:
+        read = pool.map(lambda row: list(_cells(row, root)), rows)
+        for number, (row, cells) in enumerate(zip(rows, read, strict=True)):
+            top = _MARGIN + _HEAD + number * _ROW
+            words.append((_MARGIN, top + _HEAD - 8, _describe(row), 10.0, _INK))
+            words += _place(sheet, cells, top + _HEAD)
     return _write_words(sheet, words)
 
 
@@ -132,7 +135,7 @@ def _describe(row: Row) -> str:
     return "   ·   ".join((about, *row.photo.reasons))
 
 
-def _cells(row: Row, root: Path) -> Iterator[tuple[UInt8, tuple[str, ...]]]:
+def _cells(row: Row, root: Path) -> Iterator[Cell]:
     """Yield the real picture, the same with the foreground outlined, and the composites, each with its caption."""
     real = _read(root / row.pairs[0].real)
     yield real, ("real",)
@@ -140,6 +143,16 @@ def _cells(row: Row, root: Path) -> Iterator[tuple[UInt8, tuple[str, ...]]]:
     for pair in row.pairs:
         figures = f"ΔE {pair.delta_e:.1f}, {pair.clipped_share:.0%} clipped"
         yield _read(root / pair.composite), (_shortened(pair.donor), figures)
+
+
+def _place(sheet: UInt8, cells: Sequence[Cell], top: int) -> Iterator[Words]:
+    """Put the pictures of a row on the sheet, and yield the captions below them."""
+    for column, (picture, caption) in enumerate(cells):
+        height, width = picture.shape[:2]
+        left = _MARGIN + column * (_CELL[0] + _GAP)
+        sheet[top : top + height, left : left + width] = picture
+        for line, text in enumerate(caption):
+            yield left, top + height + 14 + 13 * line, text, 8.0, _DIM
 
 
 def _shortened(name: str) -> str:
@@ -165,16 +178,17 @@ def _outlined(real: UInt8, mask: Path) -> UInt8:
     return drawn
 
 
-def _write_words(sheet: UInt8, words: Sequence[tuple[int, int, str, float, str]]) -> UInt8:
-    """Return the sheet with words on it: place of the left end of the base line in pixels, text, size, color."""
+def _write_words(sheet: UInt8, words: Sequence[Words]) -> UInt8:
+    """Return the sheet with words on it."""
     height, width = sheet.shape[:2]
     figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI)
-    canvas = FigureCanvasAgg(figure)
     figure.figimage(sheet, origin="upper")
     for x, y, text, size, color in words:
         # A file name may hold a dollar sign: nothing is read as a formula.
         figure.text(x / width, 1 - y / height, text, fontsize=size, color=color, parse_math=False)
+    drawn = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # it becomes a box, the picture is still told apart
-        canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+        figure.savefig(drawn, format="rgba", dpi=_DPI)
+    whole = np.frombuffer(drawn.getvalue(), np.uint8).reshape(height, width, 4)
+    return np.ascontiguousarray(whole[..., :3])
