@@ -148,15 +148,17 @@ def _plan(settings: BuildSettings, photos: Sequence[Photo]) -> str:
         digest.update(f"{settings.lights} {_stamp(settings.lights)}\n".encode())
     for photo in photos:
         for path in (photo.path, *photo.masks.values()):
-            digest.update(f"{photo.id} {path} {_stamp(path)}\n".encode())
+            digest.update(f"{photo.id} {path!r} {_stamp(path)}\n".encode())
     return digest.hexdigest()
 
 
-def _stamp(path: pixels.Readable) -> str:
-    if isinstance(path, Path):
-        with contextlib.suppress(OSError):
-            status = path.stat()
-            return f"{status.st_size} {status.st_mtime_ns}"
+def _stamp(source: pixels.Readable) -> str:
+    """Return size and time of a file, or of the archive or table that a mask comes out of."""
+    for path in (source, getattr(source, "archive", None), getattr(source, "source", None)):
+        if isinstance(path, Path):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                return f"{status.st_size} {status.st_mtime_ns}"
     return ""
 
 

@@ -1,7 +1,9 @@
 import hashlib
 import json
+import os
 import shutil
 import threading
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -334,3 +336,15 @@ def test_photo_without_a_chart_needs_lights_to_borrow(tmp_path: Path, found: lis
     found[:] = [replace(found[2], chart=None, charted=False)]
     with pytest.raises(SourceError, match="wanted --lights"):
         build.build(settings(tmp_path), tmp_path / "out")
+
+
+def test_changed_archive_of_masks_changes_the_plan(tmp_path: Path, found: list[Photo]) -> None:
+    from ccharmony.sources.archive import Member
+
+    archive = tmp_path / "masks.zip"
+    for mask in ("photo 0_a.png", "photo 1_a.png"):
+        with zipfile.ZipFile(archive, "w") as packed:
+            packed.write(found[0].path.parent / mask, "a.png")
+        found[0] = replace(found[0], masks={"a": Member(archive, "a.png")})
+        assert build.build(settings(tmp_path), tmp_path / "out").resumed == 0
+        os.utime(archive, (1, 1))

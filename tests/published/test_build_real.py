@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-
-import cv2
-import numpy as np
-import pytest
 
 from ccharmony import build, manifest, pixels, store, verify
 from ccharmony.donors import Limits
 from ccharmony.pairs import PairSettings
 from ccharmony.settings import BuildSettings
-
-POLYGONS = Path(__file__).with_name("polygons.json")
-
-
-@pytest.fixture
-def own_masks(shared_data: Path, tmp_path: Path) -> Path:
-    """A data folder with the real photos, linked, and masks drawn from the polygons kept here."""
-    root = tmp_path / "data"
-    for source in ("nus", "gehler"):
-        (root / source / "masks").mkdir(parents=True)
-        for path in (shared_data / source).iterdir():
-            (root / source / path.name).symlink_to(path)
-    for photo, drawn in json.loads(POLYGONS.read_text()).items():
-        width, height = drawn["size"]
-        mask = np.zeros((height, width), np.uint8)
-        cv2.fillPoly(mask, [np.array(drawn["a"], np.int32)], (1,))
-        pixels.write_mask(root / drawn["source"] / "masks" / f"{photo}_a.png", mask > 0)
-    return root
 
 
 def test_release_photo_is_built_with_its_published_mask_and_fits(shared_data: Path, tmp_path: Path) -> None:
@@ -55,9 +32,9 @@ def test_release_photo_is_built_with_its_published_mask_and_fits(shared_data: Pa
     assert verify.verify(out).problems == []
 
 
-def test_six_photos_are_built_without_the_release(own_masks: Path, tmp_path: Path) -> None:
+def test_six_photos_are_built_without_the_release(drawn_data: Path, tmp_path: Path) -> None:
     settings = BuildSettings(
-        ("nus", "gehler"), own_masks, test_share=0, pair=PairSettings(composites=2, size=512, limits=Limits(1, 0))
+        ("nus", "gehler"), drawn_data, test_share=0, pair=PairSettings(composites=2, size=512, limits=Limits(1, 0))
     )
     out = tmp_path / "out"
     report = build.build(settings, out, jobs=2)
