@@ -12,6 +12,7 @@ from ccharmony import __version__, console
     package="harmonize.commands",
     lazy={
         "train": "Train a network, both stages.",
+        "lend": "Write the validation pairs of photos under lent lights.",
         "evaluate": "Score a network or another method's pictures on datasets.",
         "apply": "Give the foreground of pictures the light of their background.",
         "weights": "List the weights that come with the package.",

@@ -2,6 +2,7 @@ import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
+import click.testing
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from ccharmony import layout, pixels, polynomial
 from ccharmony.errors import ManifestError, SettingsError, SourceError
 from harmonize import augment, lights, photos
+from harmonize.commands.lend import command
 from harmonize.lights import Lights
 from harmonize.lit_photos import HeldPairs, LitPhotos
 from harmonize.photos import PhotoMemory
@@ -180,6 +182,15 @@ def test_written_held_pairs_read_back_as_the_same_batches(folder: Path, recorded
     assert torch.equal(one.composite, other.composite)
     assert torch.equal(one.real, other.real)
     assert torch.equal(one.mask, other.mask)
+
+
+def test_the_pairs_that_validate_a_run_can_be_written(folder: Path, tmp_path: Path) -> None:
+    words = f"--photos {folder / 'photos'} --lights {folder / 'fits.h5'} --out {tmp_path / 'held'} --held-lights 3"
+    done = click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
+    assert done.output.strip().endswith("held: 4 pairs of 4 photos under 3 lights")
+    pairs, problems = layout.find_pairs(tmp_path / "held", "test")
+    assert [pair.name for pair in pairs] == [f"f_{number}_a_1.png" for number in range(12, 16)]
+    assert not problems
 
 
 def test_an_index_that_names_an_absent_photo_is_refused(tiny: SimpleNamespace, tmp_path: Path) -> None:

@@ -1,0 +1,33 @@
+"""`harmonize lend`: the validation pairs of a training run on photos, as files that every evaluation reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("lend", short_help="Write the validation pairs of photos under lent lights.")
+@click.option("--photos", type=_FOLDER, required=True, help="Photos with masks (index.csv, images, masks).")
+@click.option("--lights", type=_FILE, required=True, help="fits.h5 whose held train lights are lent.")
+@click.option("--out", type=_FOLDER, required=True, help="Folder of the new dataset.")
+@click.option("--held-lights", type=int, default=50, show_default=True, help="Lights kept for validation.")
+@click.option("--each", type=click.IntRange(1), default=1, show_default=True, help="Composites a photo.")
+def command(photos: Path, lights: Path, out: Path, held_lights: int, each: int) -> None:
+    """Write the photos of the split val under the lights that training never sees, in iHarmony4's layout.
+
+    The pairs are those that `harmonize train` validates on with the same options; `harmonize evaluate --data OUT`
+    scores any method on them.
+    """
+    from harmonize import lights as lending  # torch takes seconds; --help should not
+    from harmonize.lit_photos import HeldPairs
+    from harmonize.photos import find_photos
+
+    _, held = lending.hold_out(lending.read_lights(lights), held_lights)
+    found = find_photos(photos, "val")
+    pairs = HeldPairs(found, held, each=each)
+    pairs.write(out)
+    click.echo(f"{out}: {len(pairs)} pairs of {len(found)} photos under {len(held)} lights", err=True)
