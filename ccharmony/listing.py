@@ -5,6 +5,7 @@ Contents: :func:`worst_first`, :func:`detail`, :func:`comparison`.
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -27,17 +28,29 @@ _COMPARED = {
     "clips": "cube_clipped",
     "folds": "cube_folded",
 }
+_BETWEEN = "  "
+_NARROWEST = 30
 _SHARES = ("cube_clipped", "cube_folded")
 
 
-def worst_first(report: Report, top: int) -> Iterator[str]:
-    """Yield the table of the `top` worst photos (0 for all), and what is left out of it."""
+def worst_first(report: Report, top: int, width: int = 0) -> Iterator[str]:
+    """Yield the table of the worst photos, and what is left out of it.
+
+    Parameters
+    ----------
+    report
+        The fits.
+    top
+        Rows; 0 for all.
+    width
+        Columns of the terminal, into which the reasons are wrapped; 0 leaves each row on one line.
+    """
     photos = report.photos[: top or None]
     header = ("photo", "camera", "split", "fit", "there+back", "RMSE", "ΔE", "max", "left out", "clips", "folds", "why")
     rows = [_row(photo) for photo in photos]
     yield f"{report.title}: {len(report.photos)} photos, {report.flagged} flagged; worst first"
     yield ""
-    yield from _aligned(header, rows, left=(0, 1, 2, 3, 11))
+    yield from _aligned(header, rows, left=(0, 1, 2, 3, 11), width=width)
     if rest := len(report.photos) - len(photos):
         yield f"... and {rest} more (--top 0 shows all)"
     yield ""
@@ -148,16 +161,25 @@ def _spread(values: Sequence[float], unit: str) -> str:
     return " / ".join(show_figure(float(np.percentile(known, share)), unit) for share in (50, 95))
 
 
-def _aligned(header: Row, rows: Sequence[Row], left: Sequence[int]) -> Iterator[str]:
-    """Yield a table whose columns stand under each other; numbers flush right, the columns in `left` flush left."""
+def _aligned(header: Row, rows: Sequence[Row], left: Sequence[int], width: int = 0) -> Iterator[str]:
+    """Yield a table whose columns stand under each other; numbers flush right, the columns in `left` flush left.
+
+    With a width, the last column is wrapped into what the others leave of it, or into `_NARROWEST` columns.
+    """
     table = [header, *rows]
     widths = [max(_columns(row[column]) for row in table) for column in range(len(header))]
+    start = sum(widths[:-1]) + len(_BETWEEN) * (len(widths) - 1)
     for row in table:
         cells = []
         for column, cell in enumerate(row):
             blank = " " * (widths[column] - _columns(cell))
             cells.append(cell + blank if column in left else blank + cell)
-        yield "  ".join(cells).rstrip()
+        if not width:
+            yield _BETWEEN.join(cells).rstrip()
+            continue
+        first, *more = textwrap.wrap(row[-1], max(_NARROWEST, width - start)) or [""]
+        yield _BETWEEN.join([*cells[:-1], first]).rstrip()
+        yield from (" " * start + line for line in more)
 
 
 def _columns(text: str) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def command(
     elif compare:
         _print(listing.comparison(found))
     else:
-        _print(listing.worst_first(found, top))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        _print(listing.worst_first(found, top, width))
     for line in found.problems:
         click.echo(f"problem: {listing.printable(line)}", err=True)
     if html:
@@ -149,7 +151,7 @@ def _write_sheets(folder: Path, found: report.Report, subject: _Subject, jobs: i
     click.echo(f"{folder}: {len(written)} contact sheets of {len(subject.pairs)} composites")
 
 
-def _print(lines: Sequence[str] | Any) -> None:
+def _print(lines: Iterable[str]) -> None:
     for line in lines:
         click.echo(line)
 

@@ -44,7 +44,7 @@ function drawDistributions(data, shown, open) {
     const [words, unit] = data.figures[name];
     const [every, some] = [all, shown].map((photos) => photos.map((photo) => photo.figures[name]));
     const middle = `median ${showFigure(quantile(some, 0.5), unit)}, 95 % below ${showFigure(quantile(some, 0.95), unit)}`;
-    return element("figure", null, element("figcaption", null, element("strong", null, words), element("span", null, middle)),
+    return element("figure", null, element("figcaption", null, element("strong", null, unit === "levels" ? `${words}, levels` : words), element("span", null, middle)),
       histogram(every, some, { unit, limit: data.limits[name], words }));
   });
   byId("histograms").replaceChildren(...plots);

@@ -41,6 +41,18 @@ def test_numbers_end_in_one_column_whatever_the_letters(records: list[FitRecord]
         assert columns(line.partition(score)[0]) + len(score) == end
 
 
+def test_reasons_are_wrapped_into_the_terminal(records: list[FitRecord]) -> None:
+    content = report.make_report("x", records[:3])
+    lines = list(listing.worst_first(content, 1, width=150))
+    start = columns(lines[2].partition("why")[0])
+    rows = lines[3 : lines.index("... and 2 more (--top 0 shows all)")]
+    assert len(rows) > 1
+    assert all(columns(row) <= 150 for row in rows)
+    assert all(row[:start].strip() == "" for row in rows[1:])
+    joined = " ".join([rows[0], *(row.strip() for row in rows[1:])])
+    assert joined.endswith("; ".join(content.photos[0].reasons))
+
+
 def test_a_name_cannot_steer_the_terminal(records: list[FitRecord]) -> None:
     evil = replace(records[0], id="a\x1b[2Jb\r\nc")
     text = "\n".join(listing.worst_first(report.make_report("x", [evil]), 0))
