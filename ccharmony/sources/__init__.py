@@ -50,18 +50,13 @@ def find(names: Sequence[str], data_dir: Path, release_dir: Path | None = None) 
     parts = [] if published is None else [Found([], published.problems)]
     for name in dict.fromkeys(names):
         part = _find_one(name, data_dir, published if name in RELEASED else None)
-        if not part.photos:
-            part = _without_photos(name, part, data_dir, published)
+        if part.left_out:
+            part.summary.append(f"{name}: {part.left_out} photos that are not in the release are left out")
+        if not part.photos and (part.problems or not part.left_out):
+            first = f"; the first problem: {part.problems[0]}" if part.problems else ""
+            raise SourceError(f"{name}: no photo found below {data_dir}{first}")
         parts.append(part)
     return _joined(parts)
-
-
-def _without_photos(name: str, part: Found, data_dir: Path, published: release.Release | None) -> Found:
-    """Refuse a source without photos, unless it has some that the release merely left out."""
-    if published is not None and any("not in the release" in line for line in part.summary):
-        return part
-    first = f"; the first problem: {part.problems[0]}" if part.problems else ""
-    raise SourceError(f"{name}: no photo found below {data_dir}{first}")
 
 
 def _find_one(name: str, data_dir: Path, published: release.Release | None) -> Found:

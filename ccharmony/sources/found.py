@@ -21,11 +21,14 @@ class Found:
         One line for each photo or file that cannot be used.
     summary
         What was found and what is missing, such as ``nus: 5 of 259 Canon1DsMkIII photos``.
+    left_out
+        Photos that are there but not in the release.
     """
 
     photos: list[Photo] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     summary: list[str] = field(default_factory=list)
+    left_out: int = 0
 
 
 def count_cameras(source: Source, photos: list[Photo]) -> list[str]:
@@ -39,9 +42,8 @@ def count_cameras(source: Source, photos: list[Photo]) -> list[str]:
     return lines
 
 
-def leave_out(names: Iterable[str], only: Collection[str] | None, source: str) -> tuple[list[str], list[str]]:
-    """Return the ids that are wanted, in order, and a line with the number of the others; None wants all of them."""
+def leave_out(names: Iterable[str], only: Collection[str] | None) -> tuple[list[str], int]:
+    """Return the ids that are wanted, in order, and the number of the others; None wants all of them."""
     every = sorted(names)
     wanted = [name for name in every if only is None or name in only]
-    others = len(every) - len(wanted)
-    return wanted, [f"{source}: {others} photos that are not in the release are left out"] if others else []
+    return wanted, len(every) - len(wanted)

@@ -70,7 +70,7 @@ def find_gehler(data_dir: Path, published: Release | None = None) -> Found:
     files = tree.files_below(folder)
     groups, problems = _group(files, folder, source)
     drawn, strange = masks.find_masks(folder, files, groups)
-    wanted, summary = leave_out(groups, published.ids if published else None, "gehler")
+    wanted, left_out = leave_out(groups, published.ids if published else None)
     duplicates = tree.Duplicates()
     photos = []
     for name in wanted:
@@ -78,7 +78,8 @@ def find_gehler(data_dir: Path, published: Release | None = None) -> Found:
             photos.append(_photo(name, groups[name], duplicates, drawn.get(name, {})))
         except CcharmonyError as error:
             problems.append(str(error))
-    return Found(photos, problems + strange + duplicates.problems, count_cameras(source, photos) + summary)
+    summary = count_cameras(source, photos)
+    return Found(photos, problems + strange + duplicates.problems, summary, left_out)
 
 
 def read_chart(path: Path, shape: tuple[int, int], raw_size: tuple[int, int]) -> Chart:

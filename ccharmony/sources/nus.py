@@ -69,7 +69,7 @@ def find_nus(data_dir: Path, published: Release | None = None) -> Found:
     groups = _group(files, folder, source)
     truths, problems = _read_truths(files, source)
     drawn, strange = masks.find_masks(folder, files, groups)
-    wanted, summary = leave_out(groups, published.ids if published else None, "nus")
+    wanted, left_out = leave_out(groups, published.ids if published else None)
     duplicates = tree.Duplicates()
     photos, full = [], []
     for name in wanted:
@@ -81,9 +81,10 @@ def find_nus(data_dir: Path, published: Release | None = None) -> Found:
             full += [name] if _has_full_patch(group, truth) else []
         except CcharmonyError as error:
             problems.append(str(error))
+    summary = count_cameras(source, photos)
     if full:
         summary.append(f"nus: {len(full)} photos with a patch at the sensor's saturation: {', '.join(full)}")
-    return Found(photos, problems + strange + duplicates.problems, count_cameras(source, photos) + summary)
+    return Found(photos, problems + strange + duplicates.problems, summary, left_out)
 
 
 def _group(files: Sequence[Path], folder: Path, source: Source) -> dict[str, _Group]:

@@ -64,7 +64,7 @@ def apply(found: Found, release: Release) -> Found:
             photos.append(_enriched(photo, release))
         except CcharmonyError as error:
             problems.append(f"{photo.id}: {error}")
-    return Found(photos, found.problems + problems, [*found.summary, *_counts(photos)])
+    return Found(photos, found.problems + problems, [*found.summary, *_counts(photos)], found.left_out)
 
 
 def fit_mask(mask: Float32, shape: Shape) -> tuple[Float32, str]:

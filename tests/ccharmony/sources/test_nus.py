@@ -151,7 +151,7 @@ def test_photos_that_are_not_asked_for_are_counted(tmp_path, disk):
         disk.picture(f"{CAMERA}/Canon1DsMkIII_000{number}.JPG", *LYING)
     found = find_nus(tmp_path, released_photo(tmp_path, disk.mask("elsewhere/Canon1DsMkIII_0004_a.png")))
     assert [photo.id for photo in found.photos] == ["Canon1DsMkIII_0004"]
-    assert found.summary[-1] == "nus: 2 photos that are not in the release are left out"
+    assert found.left_out == 2
 
 
 NOTHING = detect.Detection(None, None, np.nan, np.nan, "no chart")

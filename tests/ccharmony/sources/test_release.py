@@ -267,8 +267,8 @@ class TestApply:
         assert polynomial.to_levels(photo.from_standard)[0, 0] == pytest.approx(3)
         assert photo.chart.box == pytest.approx((127, 90, 167, 130))
         assert found.summary[-2:] == [
-            "nus: 1 photos that are not in the release are left out",
             "nus: 1 of the release's 37 Canon1DsMkIII photos",
+            "nus: 1 photos that are not in the release are left out",
         ]
 
     def test_the_published_crop_is_taken_where_it_ends_beside_the_coordinates(self, data, tmp_path):
@@ -280,3 +280,14 @@ class TestApply:
         packed(tmp_path / "clone", contents(mask_size=(3600, 1800)))
         with pytest.raises(SourceError, match=r"nus: no photo found .*Canon1DsMkIII_0005: published mask of 1800x3600"):
             sources.find(["nus"], data, tmp_path / "clone")
+
+
+def test_a_source_all_of_whose_photos_are_outside_the_release_is_no_error_but_an_empty_one_is(tmp_path, disk):
+    packed(tmp_path / "clone", contents())
+    disk.picture("nus/Canon1DsMkIII_0004.JPG", 208, 312)
+    found = sources.find(["nus"], disk.root, tmp_path / "clone")
+    assert found.photos == []
+    assert found.summary[-1] == "nus: 1 photos that are not in the release are left out"
+    next(disk.root.rglob("*.JPG")).unlink()
+    with pytest.raises(SourceError, match="nus: no photo found"):
+        sources.find(["nus"], disk.root, tmp_path / "clone")
