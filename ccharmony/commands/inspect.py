@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from ccharmony import build, dataset, listing, manifest, polynomial, released, report, sources, store
+from ccharmony import listing, pictures, polynomial, report, sources, subject
 from ccharmony.commands.shared import progress_bar
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import ManifestError
-from ccharmony.manifest import Pair, Photo
+from ccharmony.pictures import Places
 from ccharmony.settings import BuildSettings
 from ccharmony.stages import Progress
-from ccharmony.store import FitRecord
+from ccharmony.subject import Subject
 
 
 @click.command("inspect", cls=VariadicCommand, variadic=("--src",))
@@ -53,8 +50,8 @@ def command(
 ) -> None:
     """Show how well each checker was fitted, worst first, and why a fit should be looked at."""
     with progress_bar() as progress:
-        subject = _find(target, src, data, release, fit, progress)
-    found = report.make_report(subject.title, subject.records, subject.pairs, subject.problems)
+        looked_at = _find(target, src, data, release, fit, progress)
+    found = looked_at.report()
     if photo is not None:
         _print(listing.detail(_named(found, photo), _swatch))
     elif compare:
@@ -65,21 +62,9 @@ def command(
     for line in found.problems:
         click.echo(f"problem: {listing.printable(line)}", err=True)
     if html:
-        _write_page(html, found, subject, jobs)
+        _write_page(html, found, Places(looked_at.root, subject.find_photos(target, src, data, release)), jobs)
     if sheet:
-        _write_sheets(sheet, found, subject, jobs)
-
-
-@dataclass
-class _Subject:
-    """What is looked at: fits, the pairs made of them, where their pictures are, and what went wrong."""
-
-    title: str
-    records: Sequence[FitRecord]
-    pairs: Sequence[Pair] = ()
-    problems: list[str] = field(default_factory=list)
-    root: Path | None = None
-    photos: dict[str, Photo] = field(default_factory=dict)
+        _write_sheets(sheet, found, looked_at, jobs)
 
 
 def _find(
@@ -89,39 +74,15 @@ def _find(
     release: Path | None,
     fit: polynomial.Kind | None,
     progress: Progress,
-) -> _Subject:
+) -> Subject:
     """Read a dataset or its fits, or fit what the sources or the release hold."""
     if target is not None:
-        subject = _read(target)
-        names = src or tuple(dataset.read_settings(target).get("src", ()))
-        if data and names:
-            subject.photos = {photo.id: photo for photo in sources.find(names, data, release).photos}
-        return subject
+        return subject.read_target(target)
     if src and data:
-        settings = BuildSettings(src=src, data=data, release=release, fit=fit)
-        records, outcome = build.record_lights(settings, progress=progress)
-        photos = {photo.id: photo for photo in sources.find(src, data, release).photos}
-        return _Subject(" ".join(src), records, problems=outcome.problems, photos=photos)
+        return subject.fit_sources(BuildSettings(src=src, data=data, release=release, fit=fit), progress)
     if release and not src:
-        records, problems = released.record_lights(release, fit or "published")
-        return _Subject(release.resolve().name, records, problems=problems)
+        return subject.read_release(release, fit or "published")
     raise click.UsageError("wanted a dataset, a fits.h5, --src with --data, or --release")
-
-
-def _read(target: Path) -> _Subject:
-    """Read a fits.h5, or a dataset with its pairs and the problems that its build reported."""
-    if not target.is_dir():
-        return _Subject(target.name, store.read_fits(target).records)
-    fits = store.read_fits(target / dataset.FITS)
-    subject = _Subject(target.resolve().name, fits.records, root=target)
-    if (target / dataset.MANIFEST).is_file():
-        subject.pairs = manifest.read_pairs(target / dataset.MANIFEST)
-    try:
-        said: Any = json.loads((target / dataset.REPORT).read_text(encoding="utf-8"))
-        subject.problems += [str(line) for line in said["problems"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # a dataset whose report is lost has fits to look at all the same
-    return subject
 
 
 def _named(found: report.Report, photo: str) -> report.PhotoReport:
@@ -131,24 +92,23 @@ def _named(found: report.Report, photo: str) -> report.PhotoReport:
     raise ManifestError(f"{photo}: no fit of this photo among {len(found.photos)}")
 
 
-def _write_page(path: Path, found: report.Report, subject: _Subject, jobs: int) -> None:
-    from ccharmony import page, pictures  # here, since only the page needs jinja2
+def _write_page(path: Path, found: report.Report, places: Places, jobs: int) -> None:
+    from ccharmony import page  # here, since only the page needs jinja2
 
-    places = pictures.Places(subject.root, subject.photos)
     with progress_bar() as progress:
-        shown = pictures.collect(found, places, jobs=jobs, progress=progress) if subject.root or subject.photos else {}
+        shown = pictures.collect(found, places, jobs=jobs, progress=progress) if places.root or places.photos else {}
         page.write_page(path, found, shown, progress)
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {len(found.photos)} photos")
 
 
-def _write_sheets(folder: Path, found: report.Report, subject: _Subject, jobs: int) -> None:
+def _write_sheets(folder: Path, found: report.Report, looked_at: Subject, jobs: int) -> None:
     from ccharmony import sheets  # here, since matplotlib takes a second to import
 
-    if subject.root is None or not subject.pairs:
-        raise ManifestError(f"{subject.title}: no composites to make sheets of, wanted a built dataset")
+    if looked_at.root is None or not looked_at.pairs:
+        raise ManifestError(f"{looked_at.title}: no composites to make sheets of, wanted a built dataset")
     with progress_bar() as progress:
-        written = sheets.write_sheets(folder, found, subject.root, jobs=jobs, progress=progress)
-    click.echo(f"{folder}: {len(written)} contact sheets of {len(subject.pairs)} composites")
+        written = sheets.write_sheets(folder, found, looked_at.root, jobs=jobs, progress=progress)
+    click.echo(f"{folder}: {len(written)} contact sheets of {len(looked_at.pairs)} composites")
 
 
 def _print(lines: Iterable[str]) -> None:

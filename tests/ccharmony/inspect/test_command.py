@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ccharmony import cli, pixels
-from ccharmony.errors import CcharmonyError, ManifestError
+from ccharmony.errors import CcharmonyError, ManifestError, SourceError
 from ccharmony.manifest import Photo
 
 
@@ -82,6 +82,22 @@ def test_sources_are_fitted_and_shown_with_their_charts(own_photos: Path, tmp_pa
     assert done.stdout.startswith("folder: 2 photos, 0 flagged")
     # A photo and a close-up of its chart for each.
     assert (tmp_path / "page.html").read_text(encoding="utf-8").count("data:image/webp") == 4
+
+
+def test_a_dataset_shows_the_photos_that_lie_in_it(own_photos: Path, dataset: Path, tmp_path: Path) -> None:
+    (dataset / "build.json").write_text('{"settings": {"src": ["folder"]}, "problems": []}')
+    shutil.copytree(own_photos, dataset / "source")
+    (dataset / "source" / "photos" / "noon.png").rename(dataset / "source" / "photos" / "day.png")
+    corners = dataset / "source" / "checkers.csv"
+    corners.write_text(corners.read_text().replace("noon", "day"))
+    run(dataset, "--html", tmp_path / "page.html")
+    # As without photos, and a close-up of one chart.
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").count("data:image/webp") == 27
+
+
+def test_a_data_folder_without_the_sources_is_an_error(built: Path, tmp_path: Path) -> None:
+    done = run(built, "--data", tmp_path, "--html", tmp_path / "page.html")
+    assert isinstance(done.exception, SourceError)
 
 
 def test_a_photo_that_cannot_be_fitted_is_a_problem(own_photos: Path) -> None:
