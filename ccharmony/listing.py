@@ -13,7 +13,8 @@ import numpy as np
 
 from ccharmony import checker, polynomial
 from ccharmony.polynomial import Float, Kind
-from ccharmony.report import FIGURES, Direction, PhotoReport, Report
+from ccharmony.report import FIGURES, PhotoReport, Report
+from ccharmony.scrutiny import Direction
 
 Row = Sequence[str]
 Swatch = Callable[[tuple[int, int, int]], str]

@@ -23,7 +23,8 @@ from markupsafe import Markup
 
 from ccharmony import __version__, checker, pixels, polynomial, report, residuals
 from ccharmony.pictures import PhotoPictures, Thumbnail
-from ccharmony.report import Direction, PhotoReport, Report
+from ccharmony.report import PhotoReport, Report
+from ccharmony.scrutiny import Direction
 from ccharmony.stages import Progress
 
 _TEMPLATE, _STYLE = "report.html.j2", "report.css"

@@ -1,7 +1,7 @@
-"""What `inspect` tells about fits: figures and reasons, worst first, patch by patch, and all fit kinds side by side.
+"""What `inspect` tells about fits: figures and reasons, worst first, and what stands out.
 
-Contents: :class:`PhotoReport`, :class:`Direction`, :class:`Report`, :func:`make_report`; :func:`fitted_kinds`,
-:func:`examine`, :func:`compare_kinds`, :func:`findings`.
+Contents: :data:`FIGURES`, :data:`CAUSES`; :class:`PhotoReport`, :class:`Report`, :func:`make_report`;
+:class:`Finding`, :func:`findings`.
 """
 
 from __future__ import annotations
@@ -11,20 +11,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from ccharmony import checker, lights, polynomial, residuals
-from ccharmony.errors import FitError
+from ccharmony import checker, residuals, scrutiny
 from ccharmony.manifest import Pair
-from ccharmony.polynomial import Float, Kind
+from ccharmony.polynomial import Kind
 from ccharmony.residuals import Residuals
+from ccharmony.scrutiny import Direction
 from ccharmony.store import FitRecord
 
 WORST = 6
 """How many photos the summary names as the worst."""
-
-GRAY_CHROMA = 5.0
-"""Chroma C*ab below which a color has no hue to speak of; the chart's own grays stay below 2."""
 
 FIGURES: Mapping[str, tuple[str, str]] = {
     "rmse": ("RMSE", "levels"),
@@ -43,32 +39,6 @@ FIGURES: Mapping[str, tuple[str, str]] = {
     "refit": ("published matrix against its refit, largest", "levels"),
 }
 """Name of a figure -> its words, and its unit: levels, share, count, ratio, or nothing for ΔE."""
-
-_UNKNOWN = float("nan")
-
-
-@dataclass(frozen=True, eq=False)
-class Direction:
-    """What one of the two polynomials makes of the checker, release order.
-
-    Attributes
-    ----------
-    source, wanted, carried
-        Colors that go in, that should come out, and that do; shape (24, 3), in [0, 1], not clipped.
-    delta_e
-        CIEDE2000 between carried and wanted, shape (24,).
-    left_out
-        The same for the fit of the other patches, shape (24,); NaN where the matrix was not fitted by a known kind.
-    hue_shift
-        Hue angle h_ab of carried minus that of wanted, degrees in [-180, 180), shape (24,); NaN for grays.
-    """
-
-    source: Float
-    wanted: Float
-    carried: Float
-    delta_e: Float
-    left_out: Float
-    hue_shift: Float
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +63,8 @@ class PhotoReport:
         if set(known) >= set(Residuals.__dataclass_fields__):
             return known
         record = self.record
-        measured = residuals.measure(
-            record.patches, record.used, record.to_standard, record.from_standard, fitted_kinds(record)
-        )
+        kinds = scrutiny.fitted_kinds(record)
+        measured = residuals.measure(record.patches, record.used, record.to_standard, record.from_standard, kinds)
         return measured.as_dict() | known
 
     @property
@@ -122,18 +91,18 @@ class PhotoReport:
     def forward(self) -> Direction:
         """Return what T_a makes of the photo's patches."""
         record = self.record
-        return examine(record.patches, checker.STANDARD, record.to_standard, record.used)
+        return scrutiny.examine(record.patches, checker.STANDARD, record.to_standard, record.used)
 
     @functools.cached_property
     def inverse(self) -> Direction:
         """Return what T'_a makes of the standard colors."""
         record = self.record
-        return examine(checker.STANDARD, record.patches, record.from_standard, record.used)
+        return scrutiny.examine(checker.STANDARD, record.patches, record.from_standard, record.used)
 
     @functools.cached_property
     def kinds(self) -> Mapping[Kind, Mapping[str, float]]:
         """Return the figures that each fit kind has on this photo's patches; a kind that cannot be fitted is absent."""
-        return compare_kinds(self.record)
+        return scrutiny.compare_kinds(self.record)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,48 +156,6 @@ def make_report(
     return Report(title, tuple(sorted(photos, key=_worst_first)), tuple(problems))
 
 
-def fitted_kinds(record: FitRecord) -> tuple[Kind | None, Kind | None]:
-    """Return the kinds by which T_a and T'_a of a record were fitted; None where no kind gives the matrix."""
-    measured, standard = record.patches[record.used], checker.STANDARD[record.used]
-    there = lights.recognize(measured, standard, record.to_standard)
-    return there, lights.recognize(standard, measured, record.from_standard)
-
-
-def examine(source: Float, wanted: Float, matrix: Float, used: npt.NDArray[np.bool_]) -> Direction:
-    """Return what a matrix makes of the patches.
-
-    Parameters
-    ----------
-    source, wanted
-        Colors that go in and that should come out, shape (24, 3), in [0, 1], release order, NaN where not measured.
-    matrix
-        Shape (3, 11), on [0, 1].
-    used
-        Which patches the fit used, shape (24,).
-    """
-    carried = polynomial.apply(matrix, source)
-    known = np.isfinite(source).all(axis=1) & np.isfinite(wanted).all(axis=1)
-    difference, hue_shift, left_out = (np.full(24, _UNKNOWN) for _ in range(3))
-    difference[known] = residuals.delta_e(carried[known], wanted[known])
-    hue_shift[known] = _hue_shift(residuals.to_lab(wanted[known]), residuals.to_lab(carried[known]))
-    if kind := lights.recognize(source[used], wanted[used], matrix):
-        left_out[used] = residuals.left_out(source[used], wanted[used], kind)
-    return Direction(source, wanted, carried, difference, left_out, hue_shift)
-
-
-def compare_kinds(record: FitRecord) -> dict[Kind, Mapping[str, float]]:
-    """Return the figures of every fit kind on a record's patches; a kind that cannot be fitted to them is absent."""
-    measured, standard = record.patches[record.used], checker.STANDARD[record.used]
-    found: dict[Kind, Mapping[str, float]] = {}
-    for kind in polynomial.KINDS:
-        try:
-            there, back = polynomial.fit(measured, standard, kind), polynomial.fit(standard, measured, kind)
-            found[kind] = residuals.measure(record.patches, record.used, there, back, (kind, kind)).as_dict()
-        except FitError:
-            continue
-    return found
-
-
 def findings(report: Report) -> Iterator[Finding]:
     """Yield what the summary says: the worst, then the photos of each cause."""
     if report.photos:
@@ -242,13 +169,6 @@ def findings(report: Report) -> Iterator[Finding]:
 def _worst_first(photo: PhotoReport) -> tuple[float, str]:
     score = photo.there_and_back
     return (-score if np.isfinite(score) else np.inf), photo.record.id
-
-
-def _hue_shift(wanted: Float, carried: Float) -> Float:
-    """Return the difference of hue angles of two sets of L*a*b* colors (n, 3), degrees; NaN where one is gray."""
-    shift = np.degrees(np.arctan2(carried[:, 2], carried[:, 1]) - np.arctan2(wanted[:, 2], wanted[:, 1]))
-    chroma = np.minimum(np.hypot(wanted[:, 1], wanted[:, 2]), np.hypot(carried[:, 1], carried[:, 2]))
-    return np.where(chroma < GRAY_CHROMA, np.nan, (shift + 180) % 360 - 180)
 
 
 def _is_published(photo: PhotoReport) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccharmony import checker, polynomial, report
+from ccharmony import checker, polynomial, report, residuals, scrutiny
 from ccharmony.store import FitRecord
 
 IDENTITY = np.eye(3, 11)
@@ -49,12 +49,12 @@ def test_hue_shift_is_the_turn_of_the_hue_angle() -> None:
     colors = np.tile(np.eye(3), (8, 1))
     swapped = np.zeros((3, 11))
     swapped[[0, 1, 2], [1, 0, 2]] = 1
-    found = report.examine(colors, colors, swapped, np.ones(24, bool)).hue_shift
+    found = scrutiny.examine(colors, colors, swapped, np.ones(24, bool)).hue_shift
     assert found[:3] == pytest.approx([96.0, -96.0, 0.0], abs=0.1)
 
 
 def test_grays_have_no_hue() -> None:
-    found = report.examine(checker.STANDARD, checker.STANDARD, IDENTITY, np.ones(24, bool))
+    found = scrutiny.examine(checker.STANDARD, checker.STANDARD, IDENTITY, np.ones(24, bool))
     assert np.isnan(found.hue_shift).nonzero()[0].tolist() == [0, 1, 2, 3, 4, 5]
 
 
@@ -63,10 +63,10 @@ def test_left_out_figures_are_those_of_the_kind_that_gives_the_matrix(fit_patche
     there = polynomial.fit(patches, checker.STANDARD, "affine")
     back = polynomial.fit(checker.STANDARD, patches, "published")
     record = fit_patches("mixed", patches, "published", to_standard=there, from_standard=back)
-    assert report.fitted_kinds(record) == ("affine", "published")
+    assert scrutiny.fitted_kinds(record) == ("affine", "published")
     by_hand = polynomial.fit(patches[1:], checker.STANDARD[1:], "affine")
     photo = report.PhotoReport(record)
-    missed = report.residuals.delta_e(polynomial.apply(by_hand, patches[0]), checker.STANDARD[0])
+    missed = residuals.delta_e(polynomial.apply(by_hand, patches[0]), checker.STANDARD[0])
     assert photo.forward.left_out[0] == pytest.approx(float(missed))
 
 
