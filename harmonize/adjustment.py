@@ -83,14 +83,15 @@ def renderer(adjustment: Adjustment, image: UInt8) -> Callable[[slice, slice], F
     height, width = image.shape[:2]
     tables = (255 * curves.table(adjustment.curves)).T.astype(np.float32)[None]  # (1, 256, 3)
     gain = np.exp(adjustment.log_gain).astype(np.float32)
-    down, across = _interpolation(height, gain.shape[0]), _interpolation(width, gain.shape[1])
+    wide = np.ascontiguousarray(_interpolate(gain.T, _places(width, gain.shape[1])).T)  # (h, W)
+    places = _places(height, gain.shape[0])
     flat = not adjustment.log_gain.any()
 
     def render(rows: slice, columns: slice) -> Float32:
         part = image[rows, columns]
         levels = np.asarray(cv2.LUT(part, tables), np.float32).reshape(part.shape)
         if not flat:
-            levels *= (down[rows] @ gain @ across[columns].T)[..., None]
+            levels *= _interpolate(wide[:, columns], places[rows])[..., None]
         return np.clip(levels, 0, 255, out=levels)
 
     return render
@@ -206,10 +207,22 @@ def mean_gain(adjustment: Adjustment, mask: Float32) -> float:
     return float(np.exp((adjustment.log_gain * shares).sum() / total)) if total > 0 else 1.0
 
 
-def _interpolation(length: int, cells: int) -> Float32:
-    """Return the weights (length, cells) of a linear interpolation between cell centers, flat beyond the outer ones."""
-    places = ((np.arange(length) + 0.5) * cells / length - 0.5).clip(0, cells - 1)
-    return np.asarray(np.maximum(1 - np.abs(places[:, None] - np.arange(cells)), 0), np.float32)
+def _places(length: int, cells: int) -> Float32:
+    """Return where pixels lie between the centers of cells, (length,), flat beyond the outer ones."""
+    places = (np.arange(length) + 0.5) * cells / length - 0.5
+    return np.asarray(places.clip(0, cells - 1), np.float32)
+
+
+def _interpolate(values: Float32, places: Float32) -> Float32:
+    """Take rows of `values` (cells, n) at fractional places (m,), linear between neighbors: (m, n).
+
+    A matrix product is shorter, but BLAS brings threads of its own, which fight with those of the strips.
+    """
+    below = places.astype(np.intp)
+    above = np.minimum(below + 1, len(values) - 1)
+    low = values[below]
+    low += (places - below)[:, None].astype(np.float32) * (values[above] - low)
+    return low
 
 
 def _extent(weights: Float32) -> slice | None:
