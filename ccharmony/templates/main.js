@@ -1,7 +1,12 @@
 /* Everything put together: the filters, the open photo, the keys. */
 
 const FILTERS = { "by-camera": "camera", "by-source": "source", "by-split": "split", "by-fit": "fit" };
-const MARK_CHOICES = [["none", "not marked"], ["good", "good"], ["bad", "bad"], ["fit", "with another fit"]];
+const MARK_CHOICES = [
+  ["none", "not marked"],
+  ["good", "good"],
+  ["bad", "bad"],
+  ["fit", "with another fit"],
+];
 
 class Page {
   constructor(data) {
@@ -12,7 +17,11 @@ class Page {
     const pictures = () => (parsed ??= JSON.parse(byId("pictures").textContent)); // once a photo is opened, not before
     const open = (id) => this.open(id);
     this.table = new PhotoTable(data, this.marks, open);
-    this.panel = new Panel(data, pictures, this.marks, { go: (step) => this.step(step), open, close: () => this.close() });
+    this.panel = new Panel(data, pictures, this.marks, {
+      go: (step) => this.step(step),
+      open,
+      close: () => this.close(),
+    });
     this.fillFilters();
     drawCounts(data);
     drawFindings(data, { open, filterCause: (cause) => this.filterCause(cause) });
@@ -34,7 +43,10 @@ class Page {
     };
     for (const [id, key] of Object.entries(FILTERS)) {
       const found = [...new Set(this.data.photos.map((photo) => photo[key]))].sort();
-      fill(id, found.map((value) => [value, value || "none"]));
+      fill(
+        id,
+        found.map((value) => [value, value || "none"]),
+      );
     }
     const present = new Set(this.data.photos.flatMap((photo) => photo.causes));
     const causes = Object.entries(this.data.causes).filter(([cause]) => present.has(cause));
@@ -48,16 +60,27 @@ class Page {
     const text = [photo.id, ...photo.reasons].join("\n").toLowerCase();
     const { mark, fit } = this.marks.of(photo.id);
     const [cause, wanted] = [byId("by-cause").value, byId("by-mark").value];
-    return text.includes(words)
-      && Object.entries(FILTERS).every(([id, key]) => !byId(id).value || byId(id).value === photo[key])
-      && (!cause || (cause === "flagged" ? photo.reasons.length > 0 : cause === "fine" ? !photo.reasons.length : photo.causes.includes(cause)))
-      && (!wanted || (wanted === "none" ? !mark && !fit : wanted === "fit" ? Boolean(fit) : mark === wanted));
+    return (
+      text.includes(words) &&
+      Object.entries(FILTERS).every(([id, key]) => !byId(id).value || byId(id).value === photo[key]) &&
+      (!cause ||
+        (cause === "flagged"
+          ? photo.reasons.length > 0
+          : cause === "fine"
+            ? !photo.reasons.length
+            : photo.causes.includes(cause))) &&
+      (!wanted || (wanted === "none" ? !mark && !fit : wanted === "fit" ? Boolean(fit) : mark === wanted))
+    );
   }
 
   filter() {
     this.table.filter((photo) => this.passes(photo));
     const shown = this.table.shown();
-    byId("shown").replaceChildren(shown.length === this.photos.size ? `All ${plural(shown.length, "photo")}.` : `${shown.length} of ${plural(this.photos.size, "photo")}.`);
+    byId("shown").replaceChildren(
+      shown.length === this.photos.size
+        ? `All ${plural(shown.length, "photo")}.`
+        : `${shown.length} of ${plural(this.photos.size, "photo")}.`,
+    );
     drawDistributions(this.data, shown, (id) => this.open(id));
     drawCameras(this.data, shown);
     drawKinds(this.data, shown);

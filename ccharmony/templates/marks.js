@@ -7,7 +7,7 @@ class Marks {
     this.known = new Map();
     try {
       for (const [photo, one] of JSON.parse(localStorage.getItem(this.place) || "[]")) this.known.set(photo, one);
-    } catch (error) {
+    } catch {
       this.known.clear(); // a browser that keeps nothing for files, or something else under our name
     }
   }
@@ -22,7 +22,7 @@ class Marks {
     else this.known.delete(photo);
     try {
       localStorage.setItem(this.place, JSON.stringify([...this.known]));
-    } catch (error) {
+    } catch {
       // then they last as long as the page is open
     }
     this.changed(photo);
@@ -36,7 +36,9 @@ class Marks {
 
   csv(order) {
     const cell = (text) => (/[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-    const rows = order.filter((photo) => this.known.has(photo)).map((photo) => [photo, this.of(photo).mark, this.of(photo).fit]);
+    const rows = order
+      .filter((photo) => this.known.has(photo))
+      .map((photo) => [photo, this.of(photo).mark, this.of(photo).fit]);
     return [["photo", "mark", "fit"], ...rows].map((row) => `${row.map(cell).join(",")}\n`).join("");
   }
 

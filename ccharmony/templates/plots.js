@@ -57,13 +57,25 @@ function histogram(all, shown, { unit, limit, words }) {
   const bars = [];
   for (let bin = 0; bin < bins; bin += 1) {
     const [from, to] = [(bin * end) / bins, ((bin + 1) * end) / bins];
-    const box = (n, kind) => shape("rect", {
-      x: x(from) + 0.5, y: y(n), width: Math.max(0.5, x(to) - x(from) - 1), height: base - y(n), class: kind,
-    });
+    const box = (n, kind) =>
+      shape("rect", {
+        x: x(from) + 0.5,
+        y: y(n),
+        width: Math.max(0.5, x(to) - x(from) - 1),
+        height: base - y(n),
+        class: kind,
+      });
     const text = `${showFigure(from, unit)} to ${showFigure(to, unit)}: ${plural(dark[bin], "photo")}`;
     const beyond = limit !== undefined && from >= limit - 1e-9;
-    bars.push(shape("g", null, shape("title", null, text), box(pale[bin], "pale"),
-      box(dark[bin], beyond ? "bar beyond" : "bar")));
+    bars.push(
+      shape(
+        "g",
+        null,
+        shape("title", null, text),
+        box(pale[bin], "pale"),
+        box(dark[bin], beyond ? "bar beyond" : "bar"),
+      ),
+    );
   }
   const axis = ticks(0, end, 5).map((tick) => label(x(tick), height - 6, tickText(tick, unit)));
   const parts = [...bars, line(14, base, width - 16, base, "axis"), ...axis];
@@ -94,13 +106,22 @@ function cumulative(curves, { words }) {
   const [x, y] = [scale(0, end, left, width - 10), scale(0, 1, base, 10)];
   const parts = ticks(0, end, 5).map((tick) => label(x(tick), base + 15, tickText(tick)));
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-    parts.push(line(left, y(share), width - 10, y(share), "grid"), label(left - 5, y(share) + 3.5, tickText(share, "share"), "end"));
+    parts.push(
+      line(left, y(share), width - 10, y(share), "grid"),
+      label(left - 5, y(share) + 3.5, tickText(share, "share"), "end"),
+    );
   }
   for (const { name, values } of curves) {
     const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
     const inside = sorted.filter((value) => value <= end);
     const steps = inside.map((value, n) => `H${x(value).toFixed(1)}V${y((n + 1) / sorted.length).toFixed(1)}`);
-    parts.push(shape("path", { d: `M${left} ${base}${steps.join("")}`, class: `curve kind-${name}` }, shape("title", null, name)));
+    parts.push(
+      shape(
+        "path",
+        { d: `M${left} ${base}${steps.join("")}`, class: `curve kind-${name}` },
+        shape("title", null, name),
+      ),
+    );
   }
   parts.push(label((left + width) / 2, height - 4, "ΔE2000, mean over the left-out patches"));
   return chart(width, height, words, ...parts);
@@ -111,7 +132,14 @@ function casts(photos, open) {
   const [side, margin] = [260, 26];
   const white = (photo) => photo.measuredLab.slice(54, 57);
   const known = photos.filter((photo) => !white(photo).includes(null));
-  const reach = 10 * Math.ceil(upperEnd(known.flatMap((photo) => white(photo).slice(1).map(Math.abs)), 10) / 10);
+  const reach =
+    10 *
+    Math.ceil(
+      upperEnd(
+        known.flatMap((photo) => white(photo).slice(1).map(Math.abs)),
+        10,
+      ) / 10,
+    );
   const [x, y] = [scale(-reach, reach, margin, side - 14), scale(-reach, reach, side - margin, 10)];
   const parts = [line(x(0), y(-reach), x(0), y(reach), "grid"), line(x(-reach), y(0), x(reach), y(0), "grid")];
   for (const tick of [-reach, 0, reach]) {
@@ -120,8 +148,20 @@ function casts(photos, open) {
   parts.push(label(side - 14, y(0) - 5, "a*", "end"), label(x(0) + 5, 16, "b*", "start"));
   for (const photo of known) {
     const [, a, b] = white(photo);
-    parts.push(shape("circle", { cx: x(a), cy: y(b), r: 4, fill: paint(colorAt(photo.measured, 18)), class: "cast", on: { click: () => open(photo.id) } },
-      shape("title", null, `${photo.id}: a* ${a}, b* ${b}`)));
+    parts.push(
+      shape(
+        "circle",
+        {
+          cx: x(a),
+          cy: y(b),
+          r: 4,
+          fill: paint(colorAt(photo.measured, 18)),
+          class: "cast",
+          on: { click: () => open(photo.id) },
+        },
+        shape("title", null, `${photo.id}: a* ${a}, b* ${b}`),
+      ),
+    );
   }
   return chart(side, side, "White patch of every photo in a*b*", ...parts);
 }

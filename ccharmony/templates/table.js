@@ -1,7 +1,12 @@
 /* The table of all photos: sorted by any column, filtered by words, camera, source, split, fit, reason and mark. */
 
 const FIGURE_COLUMNS = [
-  ["score", "there + back", "mean ΔE2000 of the checker carried to standard, plus that of the standard carried back", ""],
+  [
+    "score",
+    "there + back",
+    "mean ΔE2000 of the checker carried to standard, plus that of the standard carried back",
+    "",
+  ],
   ["rmse", "RMSE", "root mean square on the patches, 8-bit levels", "levels"],
   ["delta_e", "ΔE", "mean ΔE2000, photo to standard", ""],
   ["delta_e_max", "ΔE max", "largest ΔE2000 of a patch, photo to standard", ""],
@@ -26,24 +31,40 @@ class PhotoTable {
     ];
     this.rows = new Map(this.photos.map((photo) => [photo.id, this.row(photo)]));
     this.body = element("tbody");
-    byId("table").replaceChildren(element("thead", null, element("tr", null, ...this.columns.map((column) => this.header(column)))), this.body);
+    byId("table").replaceChildren(
+      element("thead", null, element("tr", null, ...this.columns.map((column) => this.header(column)))),
+      this.body,
+    );
     this.order = this.photos;
     this.sort();
   }
 
   header(column) {
     if (column.fixed) return element("th", { scope: "col", title: column.words }, column.title);
-    const button = element("button", { type: "button", title: column.words, on: { click: () => this.sortBy(column.key) } }, column.title);
+    const button = element(
+      "button",
+      { type: "button", title: column.words, on: { click: () => this.sortBy(column.key) } },
+      column.title,
+    );
     return element("th", { scope: "col", "data-key": column.key, class: column.text ? null : "number" }, button);
   }
 
   row(photo) {
     const name = element("button", { type: "button", class: "name" }, photo.id);
-    const figures = FIGURE_COLUMNS.map(([key, , , unit]) => element("td", { class: "number" }, showFigure(this.value(photo, key), unit)));
+    const figures = FIGURE_COLUMNS.map(([key, , , unit]) =>
+      element("td", { class: "number" }, showFigure(this.value(photo, key), unit)),
+    );
     const origin = [photo.camera, photo.split].filter(Boolean).join(" · ");
-    const row = element("tr", { class: photo.reasons.length ? "flagged" : null, on: { click: () => this.open(photo.id) } },
-      element("th", { scope: "row" }, name, element("small", null, origin)), element("td", null, photo.fit),
-      ...figures, element("td", null, grays(photo)), element("td", { class: "mark" }), element("td", { class: "why" }, photo.reasons.join("; ")));
+    const row = element(
+      "tr",
+      { class: photo.reasons.length ? "flagged" : null, on: { click: () => this.open(photo.id) } },
+      element("th", { scope: "row" }, name, element("small", null, origin)),
+      element("td", null, photo.fit),
+      ...figures,
+      element("td", null, grays(photo)),
+      element("td", { class: "mark" }),
+      element("td", { class: "why" }, photo.reasons.join("; ")),
+    );
     this.showMark(row, photo.id);
     return row;
   }
@@ -116,7 +137,15 @@ function grays(photo) {
   const parts = [];
   for (let patch = 0; patch < 6; patch += 1) {
     [photo.measured, photo.forward.carried].forEach((levels, row) => {
-      parts.push(shape("rect", { x: 10 * patch, y: 9 * row, width: 10.5, height: 9, fill: paint(colorAt(levels, 18 + patch)) }));
+      parts.push(
+        shape("rect", {
+          x: 10 * patch,
+          y: 9 * row,
+          width: 10.5,
+          height: 9,
+          fill: paint(colorAt(levels, 18 + patch)),
+        }),
+      );
     });
   }
   return shape("svg", { viewBox: "0 0 60 18", width: 60, height: 18, "aria-hidden": "true" }, ...parts);
