@@ -1,61 +1,42 @@
 """Pictures and masks: how they are read, checked and written; the only door to the codecs.
 
 An *image* is a uint8 array (H, W, 3), RGB, sRGB-encoded, upright. A *mask* is a float32 array (H, W) in [0, 1].
-Pillow reads headers (mode, size, orientation) without decoding; OpenCV decodes and encodes.
+OpenCV decodes and encodes; `headers` looks at a file before it is decoded, and its `image_size` and `bit_depth` are
+offered here too.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from ccharmony import headers
 from ccharmony.errors import ImageError, OutputError
+from ccharmony.headers import MAX_PIXELS as MAX_PIXELS
+from ccharmony.headers import Readable as Readable
+from ccharmony.headers import bit_depth as bit_depth
+from ccharmony.headers import image_size as image_size
 
 UInt8 = npt.NDArray[np.uint8]
 UInt16 = npt.NDArray[np.uint16]
 Float32 = npt.NDArray[np.float32]
 Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
-MAX_PIXELS = 400_000_000
-"""Pictures above this many pixels are refused before they are decoded; the largest camera back has 151 million."""
-
 JPEG_QUALITY = 95
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 WRITABLE_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".webp", ".tif", ".tiff")
 
-# Pillow's own limit, 179 million pixels, would come before ours and could not be lifted.
-Image.MAX_IMAGE_PIXELS = None
-
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _COLOR_MODES = ("RGB", "P", "YCbCr")
 _ALPHA_MODES = ("RGBA", "PA", "RGBa")
-_EXIF_ORIENTATION = 0x0112
-_SWAPS_SIDES = (5, 6, 7, 8)
-_NOT_A_PICTURE = (UnidentifiedImageError, OSError, ValueError, SyntaxError)
 _REDUCED = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
 # A mask saved as JPEG comes back with its three channels a few levels apart; a color picture is far beyond this.
 _GRAY_TOLERANCE = 16
-
-
-class Readable(Protocol):
-    """What a picture can be read from: a path, or a member of an archive."""
-
-    @property
-    def name(self) -> str:
-        """Return the last part of the name."""
-        ...
-
-    def read_bytes(self) -> bytes:
-        """Return the whole content."""
-        ...
 
 
 def read_image(path: Readable, *, orient: bool = True, max_pixels: int | None = MAX_PIXELS) -> UInt8:
@@ -80,14 +61,14 @@ def read_image(path: Readable, *, orient: bool = True, max_pixels: int | None = 
     ImageError
         The file is absent, empty, truncated, not a picture, too large, gray, CMYK, or has a transparent pixel.
     """
-    data = _read_bytes(path)
-    header = _read_header(data, path, max_pixels)
+    data = headers.read_bytes(path)
+    header = headers.read_header(data, path, max_pixels)
     if header.format == "HEIF":
         return _decode_heif(header, path)
     if header.mode in _ALPHA_MODES or "transparency" in header.info:
         return _without_alpha(_decode(data, cv2.IMREAD_UNCHANGED, path), path)
     if header.mode not in _COLOR_MODES:
-        raise ImageError(f"{path}: {_describe(header.mode)}, a photo needs three color channels")
+        raise ImageError(f"{path}: {headers.describe(header.mode)}, a photo needs three color channels")
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH
     return _to_8_bits(_decode(data, flags if orient else flags | cv2.IMREAD_IGNORE_ORIENTATION, path))
 
@@ -112,8 +93,8 @@ def read_linear(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> UInt1
     ImageError
         The file cannot be read or has not three channels of whole numbers.
     """
-    data = _read_bytes(path)
-    _read_header(data, path, max_pixels)
+    data = headers.read_bytes(path)
+    headers.read_header(data, path, max_pixels)
     values = _decode(data, cv2.IMREAD_UNCHANGED, path)
     if values.ndim != 3 or values.shape[2] != 3 or values.dtype not in (np.uint8, np.uint16):
         raise ImageError(f"{path}: {values.dtype} of shape {values.shape}, linear input needs 8 or 16 bits, 3 channels")
@@ -141,8 +122,8 @@ def read_preview(path: Readable, side: int) -> UInt8:
     ImageError
         The file is absent, empty, truncated or not a picture.
     """
-    data = _read_bytes(path)
-    longest = max(_read_header(data, path, MAX_PIXELS).size)
+    data = headers.read_bytes(path)
+    longest = max(headers.read_header(data, path, MAX_PIXELS).size)
     flags = next((flags for factor, flags in _REDUCED if longest >= factor * side), cv2.IMREAD_COLOR)
     return np.ascontiguousarray(_to_8_bits(_decode(data, flags, path))[..., ::-1])
 
@@ -167,8 +148,8 @@ def read_mask(path: Readable, *, shape: tuple[int, int] | None = None) -> Float3
     ImageError
         The file cannot be read, is a color picture, or has another size.
     """
-    data = _read_bytes(path)
-    _read_header(data, path, MAX_PIXELS)
+    data = headers.read_bytes(path)
+    headers.read_header(data, path, MAX_PIXELS)
     values = _decode(data, cv2.IMREAD_UNCHANGED, path)
     if values.ndim == 3:
         colors = values[..., :3].astype(np.int32)
@@ -199,8 +180,8 @@ def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
     ImageError
         The file cannot be read, is of another format or has no alpha channel.
     """
-    data = _read_bytes(path)
-    if (kind := _read_header(data, path, MAX_PIXELS).format) not in ("PNG", "WEBP"):
+    data = headers.read_bytes(path)
+    if (kind := headers.read_header(data, path, MAX_PIXELS).format) not in ("PNG", "WEBP"):
         raise ImageError(f"{path}: {kind}, a cut-out is read from PNG or WebP")
     values = _decode(data, cv2.IMREAD_UNCHANGED, path)
     if values.ndim != 3 or values.shape[2] != 4:
@@ -208,34 +189,6 @@ def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
     opacity = (values[..., 3] / np.float32(np.iinfo(values.dtype).max)).astype(np.float32, copy=False)
     image = _to_8_bits(values)[..., 2::-1]
     return np.ascontiguousarray(image), opacity
-
-
-def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:
-    """Return (height, width) of a picture, upright where `orient`, from its header alone.
-
-    Raises
-    ------
-    ImageError
-        The file cannot be read or is not a picture.
-    """
-    with _header(path) as header:
-        width, height = header.size
-        turned = orient and _orientation(header) in _SWAPS_SIDES
-    return (width, height) if turned else (height, width)
-
-
-def bit_depth(path: Readable) -> int:
-    """Return the bits of a sample, 8 or 16, from the header alone; Pillow's raw mode tells, such as ``RGB;16B``.
-
-    Raises
-    ------
-    ImageError
-        The file cannot be read or is not a picture.
-    """
-    with _header(path) as header:
-        tiles: Any = getattr(header, "tile", ())
-        raw_modes = [tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in tiles if tile[3]]
-    return 16 if any(";16" in mode for mode in raw_modes) else 8
 
 
 def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
@@ -303,85 +256,14 @@ def write_mask(path: Path, mask: npt.NDArray[np.generic]) -> None:
     write_bytes(path, encode_mask(mask))
 
 
-def _read_bytes(path: Readable) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
-    if not data:
-        raise ImageError(f"{path}: 0 bytes, wanted a picture")
-    return data
-
-
-def _read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Image:
-    try:
-        _prepare_heif(data[:12], path)
-        header = Image.open(io.BytesIO(data))
-    except _NOT_A_PICTURE as error:
-        raise ImageError(f"{path}: not a picture that can be read") from error
-    width, height = header.size
-    if max_pixels is not None and width * height > max_pixels:
-        raise ImageError(f"{path}: {width}x{height} pixels, the limit is {max_pixels} (an option lifts it)")
-    if header.format in ("JPEG", "MPO") and not _is_whole_jpeg(data):
-        raise ImageError(f"{path}: truncated JPEG ({len(data)} bytes and no end marker)")
-    if header.format == "PNG" and b"IEND" not in data[-64:]:
-        raise ImageError(f"{path}: truncated PNG ({len(data)} bytes and no end chunk)")
-    return header
-
-
-@contextlib.contextmanager
-def _header(path: Readable) -> Iterator[Image.Image]:
-    """Open a picture without reading its pixels; a file is read no further than its header."""
-    try:
-        on_disk = isinstance(path, Path) and path.stat().st_size > 0
-        with Path(str(path)).open("rb") if on_disk else io.BytesIO(_read_bytes(path)) as stream:
-            _prepare_heif(stream.read(12), path)
-            stream.seek(0)
-            with Image.open(stream) as header:
-                yield header
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
-    except _NOT_A_PICTURE as error:
-        raise ImageError(f"{path}: not a picture that can be read") from error
-
-
-def _prepare_heif(start: bytes, path: Readable) -> None:
-    """Let Pillow open a HEIF file, such as a telephone's, if the optional pillow-heif is there."""
-    if start[4:8] != b"ftyp" or start[8:12] not in _HEIF_BRANDS:
-        return
-    try:
-        import pillow_heif  # type: ignore[import-untyped, unused-ignore]
-    except ImportError as error:
-        raise ImageError(f"{path}: a HEIF photo, which needs pillow-heif (pip install ccharmony[heif])") from error
-    pillow_heif.register_heif_opener()
-
-
 def _decode_heif(header: Image.Image, path: Readable) -> UInt8:
     """Decode with Pillow, since OpenCV cannot; pillow-heif has turned the photo upright and brought it to 8 bits."""
     if header.mode != "RGB":
-        raise ImageError(f"{path}: {_describe(header.mode)}, a photo needs three color channels")
+        raise ImageError(f"{path}: {headers.describe(header.mode)}, a photo needs three color channels")
     try:
         return np.asarray(header, np.uint8).copy()
     except (OSError, ValueError, RuntimeError, EOFError) as error:
         raise ImageError(f"{path}: cannot be decoded ({error})") from error
-
-
-def _orientation(header: Image.Image) -> int:
-    """Return the EXIF orientation; of a PNG only what stands before its pixels, which Pillow would decode otherwise."""
-    if header.format == "PNG" and "exif" not in header.info:
-        return 1
-    return int(header.getexif().get(_EXIF_ORIENTATION, 1))
-
-
-def _is_whole_jpeg(data: bytes) -> bool:
-    """Tell whether an end marker follows the scan; the thumbnail in the EXIF block has one of its own."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xDA:
-            return data.find(b"\xff\xd9", position) >= 0
-        position += 1 if marker == 0xFF else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return False
 
 
 def _decode(data: bytes, flags: int, path: Readable) -> Samples:
@@ -420,10 +302,6 @@ def _encode(values: UInt8, suffix: str, flags: list[int]) -> bytes:
     if not done:
         raise OutputError(f"{suffix} of shape {values.shape}: the codec refused the picture")
     return bytes(data)
-
-
-def _describe(mode: str) -> str:
-    return {"L": "gray", "LA": "gray with alpha", "1": "one bit", "CMYK": "CMYK"}.get(mode, f"mode {mode}")
 
 
 def _size_text(shape: tuple[int, ...]) -> str:

@@ -14,7 +14,7 @@ DOORS = {
     "rawpy": {"ccharmony/photo.py"},
     "h5py": {"ccharmony/store.py"},
     # Two protocols resize as their authors did, with Pillow.
-    "PIL": {"ccharmony/pixels.py", "harmonize/protocols.py"},
+    "PIL": {"ccharmony/headers.py", "ccharmony/pixels.py", "harmonize/protocols.py"},
 }
 COMMAND_LINE = {"click"}
 MEETING_POINTS = {"errors", "pixels", "polynomial", "layout", "store", "console", "__version__"}

@@ -1,0 +1,146 @@
+"""What a picture's file says of itself before it is decoded: format, size, mode, orientation, and whether it is whole.
+
+Pillow reads the headers. `pixels` decodes and offers what a reader outside needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from PIL import Image, UnidentifiedImageError
+
+from ccharmony.errors import ImageError
+
+MAX_PIXELS = 400_000_000
+"""Pictures above this many pixels are refused before they are decoded; the largest camera back has 151 million."""
+
+# Pillow's own limit, 179 million pixels, would come before ours and could not be lifted.
+Image.MAX_IMAGE_PIXELS = None
+
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_EXIF_ORIENTATION = 0x0112
+_SWAPS_SIDES = (5, 6, 7, 8)
+_NOT_A_PICTURE = (UnidentifiedImageError, OSError, ValueError, SyntaxError)
+
+
+class Readable(Protocol):
+    """What a picture can be read from: a path, or a member of an archive."""
+
+    @property
+    def name(self) -> str:
+        """Return the last part of the name."""
+        ...
+
+    def read_bytes(self) -> bytes:
+        """Return the whole content."""
+        ...
+
+
+def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:
+    """Return (height, width) of a picture, upright where `orient`, from its header alone.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read or is not a picture.
+    """
+    with open_header(path) as header:
+        width, height = header.size
+        turned = orient and orientation(header) in _SWAPS_SIDES
+    return (width, height) if turned else (height, width)
+
+
+def bit_depth(path: Readable) -> int:
+    """Return the bits of a sample, 8 or 16, from the header alone; Pillow's raw mode tells, such as ``RGB;16B``.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read or is not a picture.
+    """
+    with open_header(path) as header:
+        tiles: Any = getattr(header, "tile", ())
+        raw_modes = [tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in tiles if tile[3]]
+    return 16 if any(";16" in mode for mode in raw_modes) else 8
+
+
+def read_bytes(path: Readable) -> bytes:
+    """Return the whole file; raises ImageError where that is impossible or there is nothing in it."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+    if not data:
+        raise ImageError(f"{path}: 0 bytes, wanted a picture")
+    return data
+
+
+def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Image:
+    """Return the header of a picture in memory; raises ImageError if it is none, truncated, or above the limit."""
+    try:
+        _prepare_heif(data[:12], path)
+        header = Image.open(io.BytesIO(data))
+    except _NOT_A_PICTURE as error:
+        raise ImageError(f"{path}: not a picture that can be read") from error
+    width, height = header.size
+    if max_pixels is not None and width * height > max_pixels:
+        raise ImageError(f"{path}: {width}x{height} pixels, the limit is {max_pixels} (an option lifts it)")
+    if header.format in ("JPEG", "MPO") and not _is_whole_jpeg(data):
+        raise ImageError(f"{path}: truncated JPEG ({len(data)} bytes and no end marker)")
+    if header.format == "PNG" and b"IEND" not in data[-64:]:
+        raise ImageError(f"{path}: truncated PNG ({len(data)} bytes and no end chunk)")
+    return header
+
+
+@contextlib.contextmanager
+def open_header(path: Readable) -> Iterator[Image.Image]:
+    """Open a picture without reading its pixels; a file is read no further than its header."""
+    try:
+        on_disk = isinstance(path, Path) and path.stat().st_size > 0
+        with Path(str(path)).open("rb") if on_disk else io.BytesIO(read_bytes(path)) as stream:
+            _prepare_heif(stream.read(12), path)
+            stream.seek(0)
+            with Image.open(stream) as header:
+                yield header
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+    except _NOT_A_PICTURE as error:
+        raise ImageError(f"{path}: not a picture that can be read") from error
+
+
+def _prepare_heif(start: bytes, path: Readable) -> None:
+    """Let Pillow open a HEIF file, such as a telephone's, if the optional pillow-heif is there."""
+    if start[4:8] != b"ftyp" or start[8:12] not in _HEIF_BRANDS:
+        return
+    try:
+        import pillow_heif  # type: ignore[import-untyped, unused-ignore]
+    except ImportError as error:
+        raise ImageError(f"{path}: a HEIF photo, which needs pillow-heif (pip install ccharmony[heif])") from error
+    pillow_heif.register_heif_opener()
+
+
+def orientation(header: Image.Image) -> int:
+    """Return the EXIF orientation; of a PNG only what stands before its pixels, which Pillow would decode otherwise."""
+    if header.format == "PNG" and "exif" not in header.info:
+        return 1
+    return int(header.getexif().get(_EXIF_ORIENTATION, 1))
+
+
+def _is_whole_jpeg(data: bytes) -> bool:
+    """Tell whether an end marker follows the scan; the thumbnail in the EXIF block has one of its own."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xDA:
+            return data.find(b"\xff\xd9", position) >= 0
+        position += 1 if marker == 0xFF else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return False
+
+
+def describe(mode: str) -> str:
+    """Say in words what a mode of Pillow's is."""
+    return {"L": "gray", "LA": "gray with alpha", "1": "one bit", "CMYK": "CMYK"}.get(mode, f"mode {mode}")
