@@ -65,7 +65,7 @@ def harmonize_image(
         How much of the change is made, in [0, 1]; 0 gives the composite back to the bit.
     size
         Side in pixels of the square that the network sees, a multiple of 32; "full" runs it on the picture as it is,
-        which takes about 1.3 kB of memory a pixel.
+        which takes about 2 kB of memory a pixel.
     device
         "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N"; not used where `net` is a network.
 

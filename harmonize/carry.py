@@ -7,8 +7,8 @@ regression, as in the guided filter [1]_ but with all three channels on both sid
 background next to the edge has no say. The map is interpolated and applied to the original pixels; what the affine
 functions do not explain is smooth enough to be added to their constants.
 
-On 11 photos of 1 to 8 megapixels whose foregrounds were relit by lights of the release, with an exact answer at
-256x256, this leaves a third of the squared error of the enlarged difference, and of its error in detail.
+Of the squared error of 30 composites of real photos (0.8 to 8 megapixels; an exact answer at 256x256), this leaves
+0.41 %, the difference enlarged and added 2.43 %, the answer enlarged 41.6 % (benchmarks/apply.py).
 
 References
 ----------
