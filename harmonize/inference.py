@@ -68,7 +68,7 @@ def default_weights(model: str | None = None) -> str:
     """
     found = {name: checkpoint.read_notes(checkpoint.find(name)) for name in checkpoint.bundled()}
     errors = {
-        name: float(metadata.get("val_fmse", math.inf))
+        name: float(metadata.get("val_fmse") or metadata.get("best_fmse") or math.inf)
         for name, (settings, metadata) in found.items()
         if model in (None, settings.model)
     }
