@@ -22,12 +22,8 @@ from ccharmony.subject import Subject
 @click.command("inspect", cls=VariadicCommand, variadic=("--src",))
 @click.argument("target", required=False, type=click.Path(path_type=Path), metavar="[DATASET|FITS.H5]")
 @click.option("--src", multiple=True, metavar="NAME...", help=f"Fit these sources instead: {' '.join(sources.NAMES)}.")
-@click.option(
-    "--data", type=click.Path(path_type=Path), help="Folder with one folder a source; shows photos and charts."
-)
-@click.option(
-    "--release", type=click.Path(path_type=Path), help="Clone of the authors' repository; alone, its 350 fits."
-)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder with the photos.  [default: DATASET/source]")
+@click.option("--release", type=click.Path(path_type=Path), help="Clone of the authors' repository; alone, its fits.")
 @click.option("--fit", type=click.Choice(polynomial.KINDS), help="[default: published with --release, else ridge]")
 @click.option("--top", type=click.IntRange(min=0), default=20, show_default=True, help="Rows of the table; 0 for all.")
 @click.option("--photo", metavar="ID", help="Show one photo, patch by patch.")
