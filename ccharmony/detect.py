@@ -79,8 +79,8 @@ class Detection:
 def find(image: Image, *, box: Box | None = None) -> Detection:
     """Find the color checker in a photo.
 
-    The search stops at the first pass that shows a chart: the whole photo at a moderate size, at full resolution, then
-    enlarged in tiles. The same photo gives the same answer every time.
+    The search stops at the first window that shows a chart: the whole photo at a moderate size, at full resolution,
+    then tile by enlarged tile. The same photo gives the same answer every time.
 
     Parameters
     ----------
@@ -149,12 +149,15 @@ def _refuse_empty(box: Box, height: int, width: int) -> None:
 
 
 def _look(image: Image, windows: list[Window], box: Box | None) -> list[Detection]:
-    """Judge what is proposed in some windows; where no chart is among it, look again at what comes near one."""
-    proposals = [proposal for window in windows for proposal in search.look(image, window)]
-    findings = _judge_all(image, proposals, box)
-    near = sorted((finding for finding in findings if finding.residual < NEARLY), key=lambda finding: finding.residual)
-    if box is not None or _has_chart(findings):
+    """Judge what is proposed in windows up to the first with a chart; without one look again at what comes near."""
+    findings: list[Detection] = []
+    for window in windows:
+        findings += _judge_all(image, search.look(image, window), box)
+        if _has_chart(findings):
+            return findings
+    if box is not None:
         return findings
+    near = sorted((finding for finding in findings if finding.residual < NEARLY), key=lambda finding: finding.residual)
     height, width = image.shape[:2]
     for finding in near[:_MOST_NEAR]:
         assert finding.corners is not None

