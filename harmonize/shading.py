@@ -73,7 +73,7 @@ class FaithfulShading(nn.Module):
     """A U-Net over composite, clean background, mask and the curved picture; its result is pooled to a small map.
 
     The release's has 69.9 M parameters; its layers are not in the paper. This one is a plain U-Net of six levels with
-    two convolutions each, of the same order.
+    two convolutions each: 78.6 M.
     """
 
     def __init__(self, settings: PihSettings) -> None:

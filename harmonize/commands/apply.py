@@ -111,7 +111,7 @@ def _adjust(composite: Path, picture: Any, mask: Any, given: dict[str, Any]) -> 
 
 
 def _settle_weights(composite: Path, background: Path | None, given: dict[str, Any]) -> None:
-    """Choose the weights where none are named, and say which; refuse options that do not go together."""
+    """Choose the weights where none are named (loading says which); refuse options that do not go together."""
     from harmonize import inference
 
     asked = [f"--{name.replace('_', '-')}" for name in _PARAMETRIC if given[name]]
@@ -122,7 +122,6 @@ def _settle_weights(composite: Path, background: Path | None, given: dict[str, A
             raise click.UsageError("--from-params takes the place of a network, --weights and --model have no use")
     elif given["weights"] is None:
         given["weights"] = inference.default_weights(given["model"] or ("pih" if asked else None))
-        click.echo(f"weights: {given['weights']}", err=True)
     elif given["model"]:
         raise click.UsageError("--weights and --model exclude each other")
 
