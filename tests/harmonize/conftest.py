@@ -15,6 +15,10 @@ from ccharmony import pixels, polynomial, store
 UInt8 = npt.NDArray[np.uint8]
 
 
+# Pictures here are small: threads would wait for each other longer than they work, on a busy machine four times.
+torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def tiny() -> SimpleNamespace:
     """What draws and writes the small sets."""
