@@ -133,6 +133,16 @@ def test_curves_only_has_no_shading():
     assert not net.parameters_of(*pictures()).log_gain.any()
 
 
+def test_units_of_the_shading_that_are_far_below_zero_still_learn():
+    torch.manual_seed(0)
+    net = pih.build(TINY).train()
+    for layer in (net.predictor.shade.body[0], net.predictor.shade.body[2]):
+        torch.nn.init.constant_(layer.bias, -100.0)
+    torch.nn.init.constant_(net.predictor.shade.head.weight, 0.001)
+    net.parameters_of(*pictures()).log_gain.sum().backward()
+    assert net.predictor.shade.body[0].weight.grad.abs().sum() > 0
+
+
 def test_monotone_curves_do_not_fall():
     net = stirred(PihSettings(side=64, width=2, monotone=True))
     found = net.parameters_of(*pictures()).curves
