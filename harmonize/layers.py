@@ -128,7 +128,7 @@ class ModulatedConv(nn.Module):
     the output by the inverse root gives the same numbers as building W''.
     """
 
-    def __init__(self, channels: int, *, epsilon: float = 1e-8, start: str = "identity") -> None:
+    def __init__(self, channels: int, *, epsilon: float = 1e-8, start: str = "random") -> None:
         super().__init__()
         self.epsilon = epsilon
         self.weight = nn.Parameter(torch.empty(channels, channels, 3, 3))  # output channel n first, then input m

@@ -72,10 +72,11 @@ class NetworkSettings:
     nothing after it; in short runs nothing (val fMSE 1,005) beat the leaky ReLU (1,039). No bias and no noise either:
     equations 1 and 2 have none."""
 
-    gift_start: str = "identity"
-    """The base weights at the start: ``identity`` (a centered unit impulse plus a tenth of the random weights, so
-    that GIFT begins as almost no change and weights of a basic network can be carried over) or ``random``
-    (Xavier-normal, StyleGAN2's way: the foreground's channels begin shuffled)."""
+    gift_start: str = "random"
+    """The base weights at the start: ``random`` (Xavier-normal; StyleGAN2's are random too) or ``identity`` (a
+    centered unit impulse plus a tenth of that, so that GIFT begins as almost no change: for a network that starts
+    from the weights of a basic one). Random won three of three short runs from scratch, half width, 64×64, batch 8,
+    600 steps of L1: val fMSE 886, 873, 897 against 929, 1,518, 916; composites 1,518."""
 
     mask_resize: str = "area"
     """How the mask reaches a map's resolution: ``area`` (share of foreground under each map pixel), ``bilinear`` or

@@ -55,8 +55,8 @@ def test_every_filter_of_a_modulated_convolution_has_norm_one():
     assert energy.tolist() == pytest.approx([1.0] * 5, abs=1e-5)
 
 
-def test_modulated_convolution_starts_near_the_identity():
-    conv, x = ModulatedConv(32), torch.randn(1, 32, 16, 16)
+def test_modulated_convolution_can_start_near_the_identity():
+    conv, x = ModulatedConv(32, start="identity"), torch.randn(1, 32, 16, 16)
     change = (conv(x, torch.ones(1, 32)) - x).square().mean().sqrt()
     assert 0.05 < change < 0.2  # a tenth of the random weights
 
