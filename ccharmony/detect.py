@@ -218,7 +218,7 @@ def _reason(corners: Floats, residual: float, seen: int) -> str:
         return f"the chart is cut off: {24 - seen} of 24 patches outside the photo"
     if (corners[:, 0] * ahead[:, 1] - ahead[:, 0] * corners[:, 1]).sum() < 0:  # counterclockwise, y points down
         return "the chart is mirrored"
-    if width < search.MIN_WIDTH:
+    if round(width) < search.MIN_WIDTH:
         return f"the chart is {width:.0f} pixels wide, wanted {search.MIN_WIDTH} or more"
     return ""
 

@@ -32,7 +32,8 @@ PIXELS_PER_UNIT = 12
 MARGIN = 1.5
 """Surroundings of the flat chart, in units (a patch measures 2.5): how far the corners may move in one round."""
 
-_ROUNDS = 2  # the second draws the chart with colors read at the right place
+_ROUNDS = 5  # at most: each draws the chart with the colors read where the one before left it
+_GAIN = 0.98  # of the spread; a round that brings less is the last
 _ITERATIONS = 50
 _BLUR = 9  # pixels, so that edges attract each other from a distance
 _INNER, _NEARLY_ALL = 0.55, 0.9
@@ -115,9 +116,12 @@ def refine(image: Image, corners: Floats) -> Floats:
             flat, to_photo = flatten(image, moved)
         except (cv2.error, CheckerError):  # the alignment ran away: nothing there looks like a chart
             break
-        if _spread(flat) >= spread:
+        before, spread = spread, _spread(flat)
+        if spread >= before:
             break
-        corners, spread = moved, _spread(flat)
+        corners = moved
+        if spread > _GAIN * before:
+            break
     return corners
 
 
