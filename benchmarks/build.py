@@ -1,6 +1,6 @@
 """Pairs a second of a whole build, with one job and with two.
 
-    python -m benchmarks.build [--smoke]
+`python -m benchmarks.build [--smoke]`
 """
 
 from __future__ import annotations

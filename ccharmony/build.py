@@ -200,7 +200,7 @@ def _make_pairs(
 ) -> Outcome[PhotoPairs]:
     """Make the pairs of every photo that has a mask and a light, its own or a borrowed one."""
     for folder in dataset.FOLDERS:
-        journal.make_folder(out / folder)
+        pixels.make_folder(out / folder)
 
     def work(photo: Photo, stop: threading.Event) -> PhotoPairs:
         split = splits[photo.id]

@@ -51,7 +51,7 @@ class Journal:
     def save(self, stage: str, photo: str, result: Any) -> None:
         """Write the result of a photo in a stage; raises OutputError."""
         folder = self.folder / stage
-        make_folder(folder)
+        pixels.make_folder(folder)
         pixels.write_bytes(folder / f"{photo}.json", json.dumps(result).encode())
 
     def clear(self) -> None:
@@ -69,18 +69,10 @@ def locked(root: Path) -> Iterator[Journal]:
         The folder cannot be written, or another build holds it.
     """
     journal = Journal(root)
-    make_folder(journal.folder)
+    pixels.make_folder(journal.folder)
     with (journal.folder / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise OutputError(f"{root}: another build is writing here, wanted a folder of its own") from error
         yield journal
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and its parents; raises OutputError where that is impossible."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error

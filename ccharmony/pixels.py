@@ -246,6 +246,15 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
+def make_folder(folder: Path) -> Path:
+    """Make a folder and those above it, and return it; raises OutputError where that is impossible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
+    return folder
+
+
 def write_image(path: Path, image: UInt8, quality: int = JPEG_QUALITY) -> None:
     """Write an image (H, W, 3) atomically, in the format of the file's suffix; raises OutputError."""
     write_bytes(path, encode(image, path.suffix, quality))

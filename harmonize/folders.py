@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccharmony import pixels
-from ccharmony.errors import CcharmonyError, OutputError, SourceError
+from ccharmony.errors import CcharmonyError, SourceError
 
 _logger = logging.getLogger(__name__)
 
@@ -116,12 +116,3 @@ def _pictures(folder: Path) -> list[Path]:
 def is_picture(path: Path) -> bool:
     """Tell by its name whether a path is a picture; hidden files are not."""
     return path.suffix.lower() in (*pixels.WRITABLE_SUFFIXES, ".bmp") and not path.name.startswith(".")
-
-
-def make(folder: Path) -> Path:
-    """Make a folder and those above it, and return it; raises OutputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
-    return folder

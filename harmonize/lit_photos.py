@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from ccharmony import pixels
-from ccharmony.errors import OutputError
 from harmonize import augment, batches, lights
 from harmonize.batches import Batch
 from harmonize.lights import Lights
@@ -173,7 +172,7 @@ class HeldPairs:
     def write(self, root: Path, split: str = "test") -> None:
         """Write the pairs as PNG in iHarmony4's layout, with their list; raises OutputError."""
         for name in ("composite_images", "masks", "real_images"):
-            _make_folder(root / name)
+            pixels.make_folder(root / name)
         for pair in self.pairs:
             foreground, _, _ = pair.name.rpartition("_")
             pixels.write_image(root / "composite_images" / f"{pair.name}.png", pair.composite)
@@ -206,10 +205,3 @@ def _cut_whole(pair: HeldPair, size: int) -> tuple[UInt8, Float32, UInt8]:
     whole = augment.whole(*pair.mask.shape)
     mask = augment.cut(pair.mask.astype(np.float32) / np.float32(255), whole, size)
     return augment.cut(pair.composite, whole, size), mask, augment.cut(pair.real, whole, size)
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be made ({error.strerror})") from error

@@ -97,7 +97,7 @@ class Reporter:
         """Keep a strip of pictures (H, W, 3)."""
         if self.folder is None:
             return
-        make_folder(self.folder / "strips")
+        pixels.make_folder(self.folder / "strips")
         pixels.write_image(self.folder / "strips" / f"{stage}_{step:07d}.png", picture)
         if self._events is not None:
             self._events.add_image(f"{stage}/strip", picture, step, dataformats="HWC")
@@ -141,14 +141,6 @@ def spell(seconds: float) -> str:
         return f"{rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder and its parents; raises OutputError."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be made ({error.strerror})") from error
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ccharmony import pixels
 from harmonize import reconstruction, sources
 from harmonize.distributed import join_world
-from harmonize.progress import Reporter, make_folder
+from harmonize.progress import Reporter
 from harmonize.run import Outcome, Pace, Run, Start
 from harmonize.run_folder import RunFolder, read_network
 from harmonize.sources import Places
@@ -72,7 +73,7 @@ def train(
         start = _read_start(settings, begin_from, teacher_from)
         data = sources.open_data(places, settings, world.device)
         if world.leads:
-            make_folder(folder)
+            pixels.make_folder(folder)
         files = RunFolder(folder, world.leads, sources.describe(places))
         reporter = Reporter(folder if world.leads else None, sys.stderr, tensorboard=tensorboard)
         try:
