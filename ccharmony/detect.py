@@ -25,7 +25,8 @@ Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
 MAX_RESIDUAL = 25.0
-"""Affine residual in 8-bit levels from which a finding is refused: false ones leave 53 (FACTS section 4)."""
+"""Affine residual in 8-bit levels from which a finding is refused. In 328 photos without a chart the lowest was
+44; three of the 350 published photos, under extreme casts, reach it (28 to 35)."""
 
 NEARLY = 45.0
 """Below this residual a finding may be a chart whose corners are off, and is looked at again from nearer."""

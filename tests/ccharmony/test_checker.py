@@ -148,6 +148,13 @@ def test_affine_residual_leaves_out_what_was_not_measured() -> None:
     assert checker.affine_residual(colors) < 1e-9
 
 
+def test_four_patches_tell_nothing() -> None:
+    colors = np.full((24, 3), np.nan)
+    assert checker.affine_residual(colors) == np.inf
+    colors[:4] = checker.STANDARD[:4]
+    assert checker.affine_residual(colors) == np.inf
+
+
 @pytest.mark.parametrize(
     ("name", "read"),
     [
