@@ -89,8 +89,9 @@ def _make(photo: Photo, root: Path, picture: UInt8) -> None:
 def _plain_method(image: UInt8, mask: Float32, first: polynomial.Float, second: polynomial.Float) -> UInt8:
     picture = image
     for matrix in (polynomial.to_levels(first), polynomial.to_levels(second)):
-        terms = polynomial.expand(picture.reshape(-1, 3).astype(np.float64))
-        picture = np.clip(terms @ matrix.T, 0, 255).astype(np.uint8).reshape(image.shape)
+        r, g, b = np.moveaxis(picture.astype(np.float64), -1, 0)
+        terms = np.stack([r, g, b, r * g, r * b, g * b, r * r, g * g, b * b, r * g * b, np.ones_like(r)], axis=-1)
+        picture = np.clip(terms @ matrix.T, 0, 255).astype(np.uint8)
     return np.where(mask[..., None] > 0, picture, image)
 
 

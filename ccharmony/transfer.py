@@ -97,11 +97,12 @@ def take(image: UInt8, mask: Mask, to_standard: npt.ArrayLike, arithmetic: Arith
     """
     if mask.shape != image.shape[:2]:
         raise ImageError(f"mask of shape {mask.shape}, its photo has {image.shape[:2]}")
-    index = np.flatnonzero(mask)
+    inside = mask if mask.dtype == np.bool_ else mask != 0  # four times as fast to search as floats
+    index = np.flatnonzero(inside)
     if not len(index):
         raise ImageError("mask is empty, wanted a foreground")
     weight = None if mask.dtype == np.bool_ else mask.ravel()[index].astype(np.float32)
-    original = image.reshape(-1, 3)[index]
+    original = np.take(image.reshape(-1, 3), index, axis=0)
     standard, clipped = _carry(np.ascontiguousarray(original.T), np.asarray(to_standard, np.float64), arithmetic)
     if weight is not None and (weight == 1).all():
         weight = None
