@@ -117,7 +117,7 @@ def _prepare_heif(start: bytes, path: Readable) -> None:
     if start[4:8] != b"ftyp" or start[8:12] not in _HEIF_BRANDS:
         return
     try:
-        import pillow_heif  # type: ignore[import-untyped, unused-ignore]
+        import pillow_heif
     except ImportError as error:
         raise ImageError(f"{path}: a HEIF photo, which needs pillow-heif (pip install ccharmony[heif])") from error
     pillow_heif.register_heif_opener()
