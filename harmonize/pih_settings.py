@@ -2,7 +2,7 @@
 
 -   :class:`PihSettings`: light or as the paper's release runs, with or without a clean background, with or without
     the shading map.
--   :data:`FAITHFUL`: the release's choices (FACTS of the release: 93.6 M parameters at 512×512).
+-   :data:`FAITHFUL`: the release's choices (whose release has 93.6 M parameters and runs at 512×512).
 
 References
 ----------

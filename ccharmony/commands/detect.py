@@ -13,7 +13,7 @@ import numpy as np
 
 from ccharmony import checker, detect, overlay, pixels
 from ccharmony.detect import Detection
-from ccharmony.errors import CcharmonyError, CheckerError, ImageError, OutputError, SourceError
+from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError
 from ccharmony.pixels import UInt8
 from ccharmony.sources import folder, reading, tree
 
@@ -35,7 +35,7 @@ def command(photos: tuple[Path, ...], overlays: Path | None, as_json: bool, by_h
     given = _read_corners(by_hand, paths) if by_hand else {}
     drawn = _overlay_names(paths)
     if overlays is not None:
-        _make_folder(overlays)
+        pixels.make_folder(overlays)
     unreadable = 0
     for path in paths:
         try:
@@ -51,13 +51,6 @@ def command(photos: tuple[Path, ...], overlays: Path | None, as_json: bool, by_h
         click.echo(json.dumps(_as_object(path, found), ensure_ascii=False) if as_json else f"{path}: {_as_text(found)}")
     if unreadable:
         raise SourceError(f"{unreadable} of {len(paths)} photos failed")
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be made a folder ({error.strerror})") from error
 
 
 def _files(photos: Iterable[Path]) -> list[Path]:

@@ -26,7 +26,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ccharmony import camera, pixels, rendering
-from ccharmony.errors import OutputError
 from ccharmony.manifest import Chart, Photo
 from ccharmony.sources.demo_scene import Scene
 from ccharmony.sources.demo_scenes import SCENES
@@ -119,7 +118,8 @@ def _mask_file(name: str, letter: str) -> str:
 
 def _render_missing(folder: Path, scenes: Sequence[Scene]) -> None:
     """Render the scenes of which a file is missing or is not the one that was written."""
-    _make_folders(folder)
+    for name in ("photos", "masks"):
+        pixels.make_folder(folder / name)
     index = _read_index(folder)
     missing = [scene for scene in scenes if not _is_there(folder, scene, index.sha256)]
     for number, scene in enumerate(missing, start=1):
@@ -130,14 +130,6 @@ def _render_missing(folder: Path, scenes: Sequence[Scene]) -> None:
         pixels.write_bytes(
             folder / "index.json", (json.dumps(dataclasses.asdict(index), indent=1, sort_keys=True) + "\n").encode()
         )
-
-
-def _make_folders(folder: Path) -> None:
-    try:
-        for name in ("photos", "masks"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror}), wanted a place for the demo") from error
 
 
 def _render(folder: Path, scene: Scene, index: Index) -> None:

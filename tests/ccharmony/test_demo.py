@@ -161,7 +161,7 @@ def test_another_recipe_renders_everything_again(tmp_path: Path, monkeypatch: py
 
 def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("a file where the folder should be")
-    with pytest.raises(OutputError, match="wanted a place for the demo"):
+    with pytest.raises(OutputError, match="photos: cannot be made"):
         demo.find_demo(tmp_path, FEW)
 
 

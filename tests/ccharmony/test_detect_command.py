@@ -133,7 +133,7 @@ def test_an_overlay_folder_that_is_a_file_stops_the_job(
     with_chart: Path, without_chart: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert detect(without_chart, "--overlay", with_chart) == 1
-    assert capsys.readouterr().err.startswith(f"error: {with_chart}: cannot be made a folder")
+    assert capsys.readouterr().err.startswith(f"error: {with_chart}: cannot be made")
 
 
 def test_corners_by_hand_win_over_the_search(

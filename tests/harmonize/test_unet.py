@@ -82,7 +82,7 @@ def random_weights(shapes, seed=0):
 
 
 def restate_issam(w, image, mask):
-    """iSSAM's forward pass from FACTS alone, with functions only, for sizes that are multiples of 32."""
+    """iSSAM's forward pass from its description alone, with functions only, for sizes that are multiples of 32."""
 
     def conv(x, name, norm):
         x = F.conv2d(x, w[f"{name}.0.weight"], w.get(f"{name}.0.bias"), padding=1)

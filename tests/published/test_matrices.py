@@ -77,7 +77,7 @@ def test_eight_of_the_others_are_affine_and_two_unexplained(published: Published
 
 
 def test_leave_one_out_prefers_ridge(published: Published) -> None:
-    """Medians over all patches of all photos; FACTS section 3, measured outside this project."""
+    """Medians over all patches of all photos, as measured outside this project."""
     medians = {
         kind: np.median([residuals.left_out(p / 255, checker.STANDARD, kind) for p, _, _ in published.values()])
         for kind in polynomial.KINDS

@@ -35,7 +35,7 @@ def test_the_raw_chart_is_read_with_white_first(dng: Path) -> None:
     patches = checker.read_patches(read_raw(dng), CHART)
     assert patches.clipped.max() < 0.1  # in black: noise below the black level
     assert checker.orientation_ratio(patches.colors) > 1.5
-    assert checker.affine_residual(patches.colors) < 15.6  # the largest of 17 true findings, FACTS section 4
+    assert checker.affine_residual(patches.colors) < 15.6  # the largest of 17 true findings on other photos
 
 
 def test_the_same_photo_as_linear_counts_and_as_raw_shows_the_same_patches(dng: Path) -> None:
