@@ -95,8 +95,9 @@ def _locate(image: UInt8, photo: Photo) -> tuple[Patches, Box]:
     if chart is not None and chart.quads is not None:
         return checker.read_quads(image, chart.quads), chart.box
     if chart is not None and chart.corners is not None:
-        return checker.read_patches(image, chart.corners), chart.box
-    found = detect.find(image, box=chart.box if chart else None)
+        found = detect.from_corners(image, chart.corners)
+    else:
+        found = detect.find(image, box=chart.box if chart else None)
     if found.patches is None or found.corners is None:
         raise CheckerError(found.reason)
     if chart is not None:

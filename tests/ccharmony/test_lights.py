@@ -99,3 +99,13 @@ def test_light_comes_back_from_the_journal_to_the_bit(make_photo: Callable[..., 
     np.testing.assert_equal(dict(again.record.residuals), dict(light.record.residuals))
     assert again.record.flags == light.record.flags
     assert again.box == light.box
+
+
+def test_corners_by_hand_may_start_at_any_corner(make_photo: Callable[..., Photo]) -> None:
+    photo = make_photo("photo", 0.8, 0.9)
+    assert photo.chart is not None
+    assert photo.chart.corners is not None
+    expected = lights.record_light(sources.read(photo), photo, "ridge").record.patches
+    turned = replace(photo.chart, corners=np.roll(photo.chart.corners, 2, axis=0))
+    light = lights.record_light(sources.read(photo), replace(photo, chart=turned), "ridge")
+    np.testing.assert_allclose(light.record.patches, expected, atol=1e-12)
