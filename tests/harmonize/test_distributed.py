@@ -52,6 +52,7 @@ with join_world("cpu") as world:
     if world.leads:
         state = {"loss": total, "flags": flags, "gradients": [p.grad for p in net.parameters()]}
         torch.save({**state, "buffers": [b.clone() for b in net.buffers()]}, out / "norm.pt")
+os._exit(0)  # all is written; gloo's threads may abort a process that ends while its wrapped network is still there
 """
 
 # A small rate: Adam divides by the gradient's size, so where a gradient is rounding error alone (a bias before a norm)
