@@ -3,6 +3,9 @@
 Every photo gets one of its ten nearest lights as its own (a) and any other light as the lent one (b). Four candidates
 for b are tried on a coarse grid of the foreground, and the first that clips at most 20 % and changes enough is taken;
 where none does, the foreground stays as it is: a picture that needs no change. Both are counted.
+
+A share of the photos may be lit as a whole (c) before that: the picture to reach is then one that no camera took, so
+that a network that meets the same few thousand photos again and again cannot learn their colors by heart.
 """
 
 from __future__ import annotations
@@ -57,6 +60,16 @@ class Counts:
         return float(self.refused) / count, float(self.unchanged) / count
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """What chance gives one sample: its crop, the row of its own light, those of the candidates and of a whole's."""
+
+    crop: augment.Crop
+    own: int
+    lent: npt.NDArray[np.int64]
+    whole: int | None
+
+
 @dataclass
 class LitPhotos:
     """Photos of a training set under lights that change every epoch.
@@ -69,11 +82,14 @@ class LitPhotos:
         The lights that are lent, on the same device.
     seed
         Seed of crops and lights.
+    relit
+        Share of the photos that are lit as a whole.
     """
 
     memory: PhotoMemory
     lights: Lights
     seed: int
+    relit: float = 0.0
     counts: Counts = field(default_factory=Counts)
 
     def __post_init__(self) -> None:
@@ -85,29 +101,42 @@ class LitPhotos:
     def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:
         """Return photos under the lights of that epoch, cropped and flipped, size x size pixels."""
         draws = [self._draw(epoch, index, size) for index in indices]
-        photo, mask = self.memory.cut(indices, [crop for crop, _, _ in draws], size)
-        own = send(np.array([row for _, row, _ in draws]), photo.device)  # (B,)
-        lent = send(np.array([rows for _, _, rows in draws]), photo.device)  # (B, CANDIDATES)
-        names = tuple(self.memory.ids[index] for index in indices)
-        return Batch(self._light(photo, mask, own, lent), mask, photo, names)
+        photo, mask = self.memory.cut(indices, [draw.crop for draw in draws], size)
+        own = send(np.array([draw.own for draw in draws]), photo.device)  # (B,)
+        lent = send(np.array([draw.lent for draw in draws]), photo.device)  # (B, CANDIDATES)
+        chosen, suitable = self._choose(photo, mask, own, lent)
+        lit = self._light(photo, own, chosen)
+        real = self._light_whole(photo, own, draws) if self.relit else photo
+        share = torch.where(suitable[:, None, None, None], mask, torch.zeros_like(mask))
+        return Batch(lights.paste(real, lit, share), mask, real, tuple(self.memory.ids[index] for index in indices))
 
     def tell(self) -> str:
         """Say in a line how the lights that were lent turned out."""
         return self.counts.tell()
 
-    def _draw(self, epoch: int, index: int, size: int) -> tuple[augment.Crop, int, npt.NDArray[np.int64]]:
-        """Draw the crop, the row of the photo's own light and the rows of the candidates."""
+    def _draw(self, epoch: int, index: int, size: int) -> _Drawn:
         random = augment.generator(self.seed, epoch, index)
         crop = augment.draw_crop_of(random, self.memory.mask(index), size)
         own = int(random.choice(self._own[index]))
         others = random.choice(len(self.lights) - 1, min(CANDIDATES, len(self.lights) - 1), replace=False)
-        return crop, own, others + (others >= own)
+        whole = int(random.integers(len(self.lights))) if random.random() < self.relit else None
+        return _Drawn(crop, own, others + (others >= own), whole)
 
-    def _light(self, photo: Tensor, mask: Tensor, own: Tensor, lent: Tensor) -> Tensor:
-        chosen, suitable = self._choose(photo, mask, own, lent)
-        lit = lights.relight(photo, self.lights.to_standard[own], self.lights.from_standard[chosen])
-        share = torch.where(suitable[:, None, None, None], mask, torch.zeros_like(mask))
-        return lights.paste(photo, lit, share)
+    def _light(self, photo: Tensor, own: Tensor, lent: Tensor) -> Tensor:
+        return lights.relight(photo, self.lights.to_standard[own], self.lights.from_standard[lent])
+
+    def _light_whole(self, photo: Tensor, own: Tensor, draws: Sequence[_Drawn]) -> Tensor:
+        """Light the photos whose draw says so as a whole, where that clips little; the others stay as they are."""
+        rows = [row for row, draw in enumerate(draws) if draw.whole is not None]
+        if not rows:
+            return photo
+        places = send(np.array(rows), photo.device)  # (K,)
+        whole = send(np.array([draws[row].whole for row in rows]), photo.device)
+        before = photo[places]
+        after = self._light(before, own[places], whole)
+        clipped, _ = lights.judge(before, after, torch.ones_like(before[:, :1]))
+        fits = (clipped <= lights.MOST_CLIPPED)[:, None, None, None]
+        return photo.index_copy(0, places, torch.where(fits, (after.clamp(0, 1) * 255).round() / 255, before))
 
     def _choose(self, photo: Tensor, mask: Tensor, own: Tensor, lent: Tensor) -> tuple[Tensor, Tensor]:
         """Return the first candidate that will do, (B,), and whether there is one, (B,)."""
@@ -115,11 +144,8 @@ class LitPhotos:
         count, tries = lent.shape
         coarse = photo[..., ::step, ::step].repeat_interleave(tries, dim=0)  # (B·tries, 3, g, g)
         inside = mask[..., ::step, ::step].repeat_interleave(tries, dim=0)
-        forward, backward = (
-            self.lights.to_standard[own.repeat_interleave(tries)],
-            self.lights.from_standard[lent.flatten()],
-        )
-        figures = lights.judge(coarse, lights.relight(coarse, forward, backward), inside)
+        lit = self._light(coarse, own.repeat_interleave(tries), lent.flatten())
+        figures = lights.judge(coarse, lit, inside)
         good = lights.acceptable(*figures).view(count, tries)
         empty = (inside <= 0.5).flatten(1).all(dim=1).view(count, tries)[:, 0]
         first = good.int().argmax(dim=1)

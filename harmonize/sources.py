@@ -128,7 +128,7 @@ def _open_photos(
     check = HeldPairs(photos.find_photos(places.photos, "val"), held, each=places.held_composites, threads=threads)
     found = photos.find_photos(places.photos, "train")
     memory = photos.read_memory(found, photos.side_for(settings.largest), threads).to(device)
-    return LitPhotos(memory, lent.to(device), settings.seed), check
+    return LitPhotos(memory, lent.to(device), settings.seed, settings.relit), check
 
 
 def _join(sources: list[Source]) -> Source:

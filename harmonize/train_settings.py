@@ -53,6 +53,9 @@ class TrainSettings:
     min_share: float = 1000 / 256**2
     """Smallest foreground, as a share of the picture, that the loss ``foreground`` divides by; iSSAM's 1,000 pixels."""
 
+    relit: float = 0.0
+    """Share of the photos under lent lights that are lit as a whole first, foreground and background alike."""
+
     size: int = 256
     """Side of the training pictures."""
 
@@ -122,6 +125,7 @@ class TrainSettings:
             plain.check_number(_spoken(name), getattr(self, name), 0.0, open_below=True)
         plain.check_number("rate", self.rate, 0.0, open_below=True)
         plain.check_number("clip", self.clip, 0.0)
+        plain.check_number("relit", self.relit, 0.0, 1.0)
         plain.check_number("EMA", self.ema, 0.0, math.nextafter(1.0, 0.0))
         self._check_tuples()
         if isinstance(self.network, PihSettings) and self.reconstructs:

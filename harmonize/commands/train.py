@@ -158,6 +158,7 @@ def _option(flag: str, kind: Any, text: str, **more: Any) -> click.Option:
 _SHAPING = [
     _option("--loss", click.Choice(LOSSES), "l1 is the paper's; foreground is iSSAM's squared error over the area."),
     _option("--min-share", float, "Smallest foreground that the foreground loss divides by, of the picture."),
+    _option("--relit", float, "Share of --photos that are lit as a whole first."),
     _option("--size", int, "Side of the training pictures."),
     _option(
         "--grow",

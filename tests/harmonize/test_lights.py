@@ -163,6 +163,32 @@ def test_lights_that_cannot_be_used_leave_the_photo_and_are_counted(lit: LitPhot
     assert source.counts.shares() == (4.0, 1.0)
 
 
+def test_some_photos_are_lit_as_a_whole_and_the_others_as_without(lit: LitPhotos) -> None:
+    rows = list(range(len(lit)))
+    plain = lit.batch(1, rows, 32)
+    relit = LitPhotos(lit.memory, lit.lights, seed=4, relit=0.5).batch(1, rows, 32)
+    changed = [not torch.equal(before, after) for before, after in zip(plain.real, relit.real, strict=True)]
+    assert any(changed)
+    assert not all(changed)
+    outside = (relit.mask == 0).expand_as(relit.real)
+    torch.testing.assert_close(relit.composite[outside], relit.real[outside], rtol=0, atol=0)
+    for row in (row for row in rows if not changed[row]):
+        assert torch.equal(relit.composite[row], plain.composite[row])
+
+
+def test_a_photo_lit_as_a_whole_keeps_its_foreground_of_another_light(lit: LitPhotos) -> None:
+    rows = list(range(len(lit)))
+    plain, relit = (LitPhotos(lit.memory, lit.lights, seed=4, relit=share).batch(1, rows, 32) for share in (0, 1))
+    inside = (plain.mask == 1).expand_as(plain.real)
+    torch.testing.assert_close(relit.composite[inside], plain.composite[inside], rtol=0, atol=0)
+
+
+def test_lights_that_would_clip_leave_a_photo_as_it_is(lit: LitPhotos) -> None:
+    burnt = Lights(lit.lights.ids, lit.lights.means, lit.lights.to_standard, lit.lights.from_standard + 9)
+    batch = LitPhotos(lit.memory, burnt, seed=4, relit=1).batch(1, [0], 32)
+    assert torch.equal(batch.real, lit.batch(1, [0], 32).real)
+
+
 def test_held_pairs_never_change_and_use_held_lights_only(folder: Path, recorded: Lights) -> None:
     _, held = lights.hold_out(recorded, 4)
     found = photos.find_photos(folder / "photos", "val")
