@@ -3,7 +3,7 @@
 -   :func:`l1`: the GiftNet paper's loss of the image.
 -   :func:`foreground_mse`: iSSAM's, a squared error that small foregrounds do not escape.
 -   :func:`distillation`: λ times the sum over all chosen maps of :func:`relation_loss` or :func:`feature_loss`.
--   :func:`relation`: how like the mean foreground each pixel of a map is (equation 3).
+-   :func:`relation`: how like the mean foreground each pixel of a map is (equation 3), from its :func:`distance`.
 
 All are computed in float32 whatever the autocast, and give one number, the mean over the batch.
 
@@ -60,10 +60,8 @@ def relation(features: Tensor, mask: Tensor, gamma: float) -> Tensor:
 
     Parameters
     ----------
-    features
-        Map F, shape (B, C, h, w).
-    mask
-        Foreground at the map's resolution, shape (B, 1, h, w), in [0, 1]: the weights of the mean.
+    features, mask
+        As in :func:`distance`.
     gamma
         γ, at least 0.
 
@@ -72,16 +70,33 @@ def relation(features: Tensor, mask: Tensor, gamma: float) -> Tensor:
     Tensor
         Shape (B, h·w), float32 (or wider), each row sums to 1. Meaningless, but finite, where the mask is empty.
     """
+    return torch.softmax(-gamma * distance(features, mask), dim=1)
+
+
+def distance(features: Tensor, mask: Tensor) -> Tensor:
+    """‖f − F[i]‖² of every pixel from the mean feature f of the foreground, summed over channels.
+
+    Parameters
+    ----------
+    features
+        Map F, shape (B, C, h, w).
+    mask
+        Foreground at the map's resolution, shape (B, 1, h, w), in [0, 1]: the weights of the mean.
+
+    Returns
+    -------
+    Tensor
+        Shape (B, h·w), float32 (or wider).
+    """
     maps = at_least_float32(features).flatten(2)  # (B, C, h·w)
     weights = at_least_float32(mask).flatten(2)  # (B, 1, h·w)
     area = weights.sum(2, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)  # (B, 1, 1)
     with torch.autocast(maps.device.type, enabled=False):  # autocast would take the product to half precision
         mean = maps @ weights.transpose(1, 2) / area  # (B, C, 1)
-    distance = (mean - maps).square().sum(1)  # (B, h·w)
-    return torch.softmax(-gamma * distance, dim=1)
+    return (mean - maps).square().sum(1)  # (B, h·w)
 
 
-def relation_loss(student: Tensor, teacher: Tensor, mask: Tensor, gamma: float) -> Tensor:
+def relation_loss(student: Tensor, teacher: Tensor, mask: Tensor, gamma: float, region: str = "all") -> Tensor:
     """‖R' − R̂‖², summed over pixels, averaged over the batch; a picture without foreground counts as zero.
 
     Parameters
@@ -92,10 +107,15 @@ def relation_loss(student: Tensor, teacher: Tensor, mask: Tensor, gamma: float) 
         Foreground at the maps' resolution, shape (B, 1, h, w), in [0, 1].
     gamma
         γ of equation 3.
+    region
+        ``all`` sums over every pixel, ``background`` weights each by its share of background.
     """
     difference = relation(student, mask, gamma) - relation(teacher.detach(), mask, gamma)  # (B, h·w)
+    square = difference.square()
+    if region == "background":
+        square = square * (1 - mask.flatten(1)).to(square.dtype)
     present = (mask.flatten(1).amax(1) > 0).to(difference.dtype)  # (B,)
-    return (difference.square().sum(1) * present).mean()
+    return (square.sum(1) * present).mean()
 
 
 def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -141,5 +161,5 @@ def distillation(
         else:
             height, width = student.shape[-2:]
             small = resize_mask(mask, (height, width))
-            losses.append(relation_loss(student, teacher, small, settings.gamma))
+            losses.append(relation_loss(student, teacher, small, settings.gamma, settings.region))
     return settings.weight * torch.stack(losses).sum()

@@ -141,8 +141,14 @@ class DistillSettings:
     weight: float = 0.001
     """λ of equation 4, the paper's; used for feature distillation too, of which the paper says nothing."""
 
+    region: str = "all"
+    """Pixels at which two similarity maps are compared: ``all``, as ‖R' − R̂‖² is written, or ``background``, since
+    it is "the values in the background region" that "represent the relation between foreground and background"
+    (section 3.2). The softmax runs over all pixels either way. Relation distillation alone."""
+
     def __post_init__(self) -> None:
         check_choice("distillation", self.kind, ("relation", "feature", "none"))
+        check_choice("distillation region", self.region, ("all", "background"))
         check_number("gamma", self.gamma, 0.0)
         check_number("distillation weight", self.weight, 0.0)
         object.__setattr__(self, "sites", _ordered("distillation site", self.sites, DISTILL_SITES))

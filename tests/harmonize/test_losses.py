@@ -95,6 +95,24 @@ def test_relation_loss_is_the_paper_s(gamma):
     assert losses.relation_loss(student, teacher, mask, gamma).item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_relation_loss_of_the_background_leaves_out_the_foreground():
+    student, teacher = torch.tensor([[[[0.0, 1.0, 3.0]]]]), torch.tensor([[[[0.0, 2.0, 1.0]]]])
+    mask = torch.tensor([[[[1.0, 0.0, 0.5]]]])  # the means are 1 and 1/3
+    ours, theirs = (restate_relation(x[0], mask[0], 1.0) for x in (student, teacher))
+    a, b, c = ((x - y) ** 2 for x, y in zip(ours, theirs, strict=True))
+    assert losses.relation_loss(student, teacher, mask, 1.0).item() == pytest.approx(a + b + c)
+    assert losses.relation_loss(student, teacher, mask, 1.0, "background").item() == pytest.approx(b + 0.5 * c)
+
+
+def test_the_region_of_the_settings_reaches_the_loss():
+    student, teacher, mask = [maps()], [maps()], soft_mask()
+    whole, part = (
+        losses.distillation(student, teacher, mask, DistillSettings(gamma=1.0, region=region))
+        for region in ("all", "background")
+    )
+    assert 0 < part.item() < whole.item()
+
+
 def test_relation_loss_of_equal_maps_is_zero():
     student, mask = maps(), soft_mask()
     assert losses.relation_loss(student, student.clone(), mask, 0.01).item() == 0.0
