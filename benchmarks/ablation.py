@@ -1,0 +1,159 @@
+"""The paper's ablation (Table 3) with one data set, budget, augmentation and evaluation for all rows.
+
+    python -m benchmarks.ablation --out STUDY --photos DIR --lights fits.h5 --jobs 2 --minutes 9    # again and again
+    python -m benchmarks.ablation list --out STUDY
+    python -m benchmarks.ablation report --out STUDY --demo out/demo
+    python -m benchmarks.ablation diagnose --out STUDY
+    python -m benchmarks.ablation --smoke
+
+``run``, the default, trains what is not finished yet, each run in a process of its own that resumes exactly; the order
+is that of `benchmarks.table3.plan`. The first call settles data and budget, which later calls take over and cannot
+change. ``list`` says how far each run is. ``report`` writes docs/results.md and its pictures from whatever is finished,
+``diagnose`` measures how large each reading of the distillation loss is beside the loss of the image.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.table3 import plan
+from benchmarks.table3.plan import ORDER, TEACHER, VARIED, Trial
+from benchmarks.table3.schedule import Pace, Schedule
+from benchmarks.table3.study import Budget, Study, open_study
+from ccharmony.console import VariadicCommand
+from ccharmony.errors import CcharmonyError
+from harmonize import progress
+from harmonize.sources import Places
+from harmonize.train_settings import DECAYS, LOSSES, PRECISIONS
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_ACTIONS = ("run", "list")
+_DEFAULT = Budget()
+
+
+def _run(action: str, smoke: bool, out: Path | None, **given: Any) -> None:
+    if out is None:
+        raise click.UsageError("wanted --out STUDY")
+    try:
+        study = _open(out, given)
+        trials = _select(study, given)
+        if action == "list":
+            _list(study, trials)
+        else:
+            _train(study, trials, given)
+    except CcharmonyError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+def _open(out: Path, given: dict[str, Any]) -> Study:
+    places = None
+    if given["data"] or given["photos"] or given["lights"]:
+        places = Places(data=given["data"], photos=given["photos"], lights=given["lights"])
+    return open_study(out, {name: given[name] for name in _BUDGET if given[name] is not None}, places)
+
+
+def _select(study: Study, given: dict[str, Any]) -> list[Trial]:
+    """Return the runs that the options name, in their order."""
+    if given["only"]:
+        return [plan.parse(name) for name in given["only"]]
+    return plan.make(
+        study.budget.loss,
+        rows=given["rows"] or ORDER,
+        seeds=given["seeds"],
+        other_seeds=given["other_seeds"],
+        varied=() if given["vary"] == ("none",) else given["vary"] or VARIED,
+    )
+
+
+def _train(study: Study, trials: list[Trial], given: dict[str, Any]) -> None:
+    pace = Pace(given["jobs"], given["threads"], given["minutes"], given["device"])
+    work = Schedule(study, pace, click.echo)
+    complete = work.go(trials)
+    left = [trial.name for trial in trials if not study.finished(trial.name)]
+    click.echo(f"{study.path}: {len(trials) - len(left)} of {len(trials)} runs finished")
+    if not complete and not work.failed:
+        click.echo("the same call goes on from here")
+    sys.exit(1 if work.failed else 0)
+
+
+def _list(study: Study, trials: list[Trial]) -> None:
+    for name in [TEACHER, *(trial.name for trial in trials)]:
+        click.echo(f"{name:32s} {_state(study, name)}")
+
+
+def _state(study: Study, name: str) -> str:
+    if study.finished(name):
+        return "finished"
+    rows = progress.read_rows(study.folder(name) / "log.csv")
+    return f"{rows[-1]['stage']}, step {rows[-1]['step']}" if rows else "to come"
+
+
+def _option(name: str, kind: Any, text: str) -> click.Option:
+    """Return an option of `Budget`; not given, it is None, and the study's or the default's value holds."""
+    flag = "--" + name.replace("_", "-")
+    return click.Option([flag], type=kind, default=None, help=f"{text} [{getattr(_DEFAULT, name)}]")
+
+
+_SHARED = [
+    _option("width", int, "Channels of the finest block; the paper's networks have 32."),
+    _option("steps", int, "Length of each run."),
+    _option("reconstruct_steps", int, "Length of the reconstruction branch's training."),
+    _option("size", int, "Side of the training pictures."),
+    _option("batch", int, "Pictures a step."),
+    _option("loss", click.Choice(LOSSES), "The loss of the image; l1 is the paper's."),
+    _option("relit", float, "Share of --photos that are lit as a whole first."),
+    _option("rate", float, "Adam's learning rate."),
+    _option("decay", click.Choice(DECAYS), "How it falls."),
+    _option("decay_from", float, "Share of the steps at which it begins to."),
+    _option("ema", float, "Decay of the averaged weights."),
+    _option("precision", click.Choice(PRECISIONS), "Half precisions run under autocast."),
+    _option("side", int, "Side at which the networks are scored."),
+    _option("held_lights", int, "Lights that only validation sees."),
+]
+_BUDGET = [str(option.name) for option in _SHARED]
+
+_PLACES = [
+    click.Option(["--out"], type=_FOLDER, help="Folder of the study."),
+    click.Option(["--photos"], type=_FOLDER, help="Photos with masks, lit on the fly."),
+    click.Option(["--lights"], type=_FILE, help="fits.h5 whose train lights are lent to them."),
+    click.Option(["--data"], type=_FOLDER, multiple=True, help="Datasets in iHarmony4's layout."),
+]
+_CHOICE = [
+    click.Option(["--rows"], type=int, multiple=True, help="Rows of Table 3. [all]"),
+    click.Option(["--seeds"], type=click.IntRange(1), default=2, show_default=True, help="Of rows 1, 5 and 8."),
+    click.Option(["--other-seeds"], type=click.IntRange(0), default=1, show_default=True, help="Of the other rows."),
+    click.Option(
+        ["--vary"], multiple=True, metavar="ITEM…", help=f"What is varied on row 8, or none. [{' '.join(VARIED)}]"
+    ),
+    click.Option(["--only"], multiple=True, metavar="NAME…", help="Runs by name, such as row8_gamma=0.1_seed0."),
+]
+_PACE = [
+    click.Option(["--minutes"], type=click.FloatRange(0), help="Stop after these minutes; the next call goes on."),
+    click.Option(["--jobs"], type=click.IntRange(1), default=1, show_default=True, help="Runs at a time."),
+    click.Option(["--threads"], type=click.IntRange(1), default=1, show_default=True, help="Threads of each run."),
+    click.Option(["--device"], default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
+    click.Option(["--smoke"], is_flag=True, help="A tiny study of drawn pictures, from the first step to the report."),
+]
+
+main = VariadicCommand(
+    "ablation",
+    params=[
+        click.Argument(["action"], type=click.Choice(_ACTIONS), default="run"),
+        *_PLACES,
+        *_CHOICE,
+        *_SHARED,
+        *_PACE,
+    ],
+    callback=_run,
+    variadic=("--data", "--rows", "--vary", "--only"),
+    help="Run the rows of Table 3, or report on them.",
+)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""What all runs of a study share: data, budget, augmentation, evaluation. Kept in its folder, and binding there.
+
+::
+
+    STUDY/study.json     budget, where the data are, and digests by which they are known
+    STUDY/teacher/       the reconstruction branch, trained once
+    STUDY/row1_seed0/    a run each, see `harmonize.run_folder`; images.csv is written last
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.table3.plan import TEACHER, Trial
+from ccharmony import pixels
+from ccharmony.errors import SettingsError
+from harmonize import settings as plain
+from harmonize.sources import Places
+from harmonize.train_settings import TrainSettings
+
+FILE = "study.json"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Every number that the runs of a study share; the fields of `TrainSettings` mean the same here.
+
+    Attributes
+    ----------
+    width
+        Channels of the finest block; the paper's networks have 32.
+    steps, reconstruct_steps
+        Length of each run, and of the reconstruction branch's.
+    size, batch, loss, relit, rate, decay, decay_from, ema, precision
+        As in `TrainSettings`; all rows start from random weights.
+    side
+        Side at which the networks are scored.
+    held_lights
+        Lights that only validation sees.
+    """
+
+    width: int = 16
+    steps: int = 8000
+    reconstruct_steps: int = 2000
+    size: int = 96
+    batch: int = 16
+    loss: str = "l1"
+    relit: float = 0.0
+    rate: float = 1e-3
+    decay: str = "cosine"
+    decay_from: float = 0.0
+    ema: float = 0.999
+    precision: str = "float32"
+    side: int = 256
+    held_lights: int = 50
+
+    def __post_init__(self) -> None:
+        plain.check_integer("side", self.side, 32)
+        plain.check_integer("held lights", self.held_lights, 1)
+        self.settings(Trial(1, 0))  # refuses what no run could have
+
+    def settings(self, trial: Trial) -> TrainSettings:
+        """Return the settings of a run."""
+        shared = {name: getattr(self, name) for name in _SHARED}
+        return TrainSettings(
+            network=dataclasses.replace(trial.network, width=self.width),
+            distill=trial.distill,
+            seed=trial.seed,
+            **{**shared, **({"loss": trial.loss} if trial.loss else {})},
+        )
+
+    @property
+    def teacher_settings(self) -> TrainSettings:
+        """Settings of the run that trains the reconstruction branch.
+
+        The library trains that branch as the first stage of a run that distills; of its second one step is made.
+        """
+        return dataclasses.replace(self.settings(Trial(8, 0)), steps=1)
+
+
+_SHARED = [field.name for field in dataclasses.fields(Budget) if field.name not in ("width", "side", "held_lights")]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study and its folder.
+
+    Attributes
+    ----------
+    path
+        The folder.
+    budget, places
+        What its runs share.
+    """
+
+    path: Path
+    budget: Budget
+    places: Places
+
+    @property
+    def teacher(self) -> Path:
+        """Weights of the reconstruction branch; there once its training is complete."""
+        return self.path / TEACHER / "reconstruct.safetensors"
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of a run."""
+        return self.path / name
+
+    def finished(self, name: str) -> bool:
+        """Tell whether a run is complete and scored."""
+        return self.teacher.is_file() if name == TEACHER else (self.folder(name) / "images.csv").is_file()
+
+    def settings(self, trial: Trial | None) -> TrainSettings:
+        """Return the settings of a run; None is the reconstruction branch's."""
+        return self.budget.teacher_settings if trial is None else self.budget.settings(trial)
+
+
+def open_study(path: Path, given: Mapping[str, Any] | None = None, places: Places | None = None) -> Study:
+    """Open a study, or begin one.
+
+    Parameters
+    ----------
+    path
+        Its folder.
+    given
+        Fields of `Budget`; where the study exists they must be its own, and may be left out.
+    places
+        Where the data are; may be left out where the study exists, and may then be another place of the same data.
+
+    Raises
+    ------
+    SettingsError
+        The study has other settings or other data, or there is none and no data are given.
+    """
+    given = dict(given or {})
+    file = path / FILE
+    if not file.is_file():
+        if places is None:
+            raise SettingsError(f"{path}: no study there, wanted --photos with --lights, or --data, to begin one")
+        study = Study(path, plain.from_dict(Budget, given), _resolve(places, given))
+        _write(study)
+        return study
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    budget = plain.from_dict(Budget, saved["budget"])
+    for name, value in given.items():
+        if value != getattr(budget, name):
+            found = getattr(budget, name)
+            raise SettingsError(f"{path}: a study with {name} {found}, {value} given; wanted the same or another --out")
+    found_places = _read_places(saved["places"], budget)
+    if places is not None:
+        found_places = _resolve(places, {"held_lights": budget.held_lights})
+        for name, digest in digests(found_places).items():
+            if saved["digests"].get(name) != digest:
+                raise SettingsError(f"{path}: a study of other data, {name} differs; wanted the same or another --out")
+    return Study(path, budget, found_places)
+
+
+def digests(places: Places) -> dict[str, str]:
+    """Return what tells data from other data: SHA-256 of the lists and of the lights, by option."""
+    found = {"data": _digest([file for root in places.data for file in _lists(root)])}
+    if places.photos is not None and places.lights is not None:
+        found |= {"photos": _digest([places.photos / "index.csv"]), "lights": _digest([places.lights])}
+    return found
+
+
+def _lists(root: Path) -> list[Path]:
+    return sorted([*root.glob("*.txt"), *root.glob("*/*.txt")])
+
+
+def _digest(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        try:
+            digest.update(file.read_bytes())
+        except OSError as error:
+            raise SettingsError(f"{file}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()
+
+
+def _write(study: Study) -> None:
+    pixels.make_folder(study.path)
+    places = study.places
+    record = {
+        "budget": plain.to_dict(study.budget),
+        "places": {
+            "data": [str(root) for root in places.data],
+            "photos": str(places.photos) if places.photos else None,
+            "lights": str(places.lights) if places.lights else None,
+        },
+        "digests": digests(places),
+    }
+    pixels.write_bytes(study.path / FILE, (json.dumps(record, indent=1) + "\n").encode())
+
+
+def _read_places(saved: Mapping[str, Any], budget: Budget) -> Places:
+    photos, lights = (Path(saved[name]) if saved[name] else None for name in ("photos", "lights"))
+    data = tuple(Path(root) for root in saved["data"])
+    return Places(data=data, photos=photos, lights=lights, held_lights=budget.held_lights)
+
+
+def _resolve(places: Places, given: Mapping[str, Any]) -> Places:
+    """Return places that mean the same from every folder."""
+    held = given.get("held_lights", Budget.held_lights)
+    data = tuple(root.resolve() for root in places.data)
+    photos, lights = (path and path.resolve() for path in (places.photos, places.lights))
+    return dataclasses.replace(places, data=data, photos=photos, lights=lights, held_lights=held)
