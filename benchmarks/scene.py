@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
+from pathlib import Path
+
 import cv2
 import numpy as np
 
-from ccharmony import checker, polynomial
+from ccharmony import checker, pixels, polynomial, store
 from ccharmony.pixels import Float32, UInt8
 from ccharmony.polynomial import Float
 from ccharmony.store import FitRecord
@@ -41,6 +45,24 @@ def light(name: str, warmth: float) -> FitRecord:
     patches = checker.STANDARD * tint(warmth) + 0.02
     forward, inverse = polynomial.fit(patches, checker.STANDARD), polynomial.fit(checker.STANDARD, patches)
     return FitRecord(name, "none", "benchmark", "ridge", patches, forward, inverse)
+
+
+def write_photos(folder: Path, train: int, val: int, lights: int = 12) -> tuple[Path, Path]:
+    """Write small photos with masks, and lights to lend; returns what `--photos` and `--lights` ask for."""
+    root, fits = folder / "photos", folder / "fits.h5"
+    for name in ("images", "masks"):
+        pixels.make_folder(root / name)
+    with (root / "index.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["id", "split"])
+        for number in range(train + val):
+            name = f"p{number}"
+            pixels.write_image(root / "images" / f"{name}.png", photo(128, 192, 1 - 0.4 * number / (train + val)))
+            pixels.write_mask(root / "masks" / f"{name}.png", mask(128, 192, 0.1 + 0.2 * (number % 7) / 7))
+            table.writerow([name, "train" if number < train else "val"])
+    records = [replace(light(f"light{row}", 1 - 0.05 * row), split="train") for row in range(lights)]
+    store.write_fits(fits, records, checker.STANDARD)
+    return root, fits
 
 
 def tint(warmth: float) -> Float:

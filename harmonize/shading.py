@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from harmonize.backbone import LightBackbone
 from harmonize.pih_settings import PihSettings
 
-MOST = 2.0
-"""Largest |log gain| of the light form: a factor of 7.4, well beyond what a shade or a lamp does to a foreground."""
+MOST = 1.0
+"""Largest |log gain| of the light form: a factor of 2.7, beyond what a shade or a lamp does to a foreground."""
 
 _GUIDE = 32
 """Channels in which the whole picture's summary reaches each place of the map."""

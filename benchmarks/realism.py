@@ -1,0 +1,169 @@
+"""Do harmonized composites look more like one photo? Asked of a judge that trained none of the networks it judges.
+
+    python -m benchmarks.realism --photos DIR --lights fits.h5 --weights A --weights B [--steps N] [--smoke]
+
+Unpaired composites have no right answer, so that no error can be taken. The judge is a classifier that learned, on
+the train photos alone, to tell photos from photos whose foreground was lit anew; its area under the ROC curve on the
+photos and lights kept for validation says how far it can be trusted. It then looks at unpaired composites of the
+validation photos, before and after each network. Their seams look false to it in every version alike; what counts is
+how the same composite fares under one network and under another, with a bootstrap over composites.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from pathlib import Path
+
+import click
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmarks import scene
+from harmonize import checkpoint, lights, photos
+from harmonize.backbone import LightBackbone
+from harmonize.lights import Lights
+from harmonize.lit_photos import HeldPairs, LitPhotos
+from harmonize.objective import denormalize, normalize
+from harmonize.photos import PhotoMemory
+from harmonize.unpaired import LEAST_PHOTOS, Streams
+
+Float64 = npt.NDArray[np.float64]
+
+SIDE = 128
+SEED = 20
+"""Of the judge's training and of the composites; other than that of any training run."""
+
+RESAMPLES = 10_000
+
+_BATCH = 32
+_PATH = click.Path(path_type=Path)
+
+
+class Judge(nn.Module):
+    """Logit that a picture is one photo: positive for photos, negative for composites."""
+
+    def __init__(self, width: int = 24) -> None:
+        super().__init__()
+        self.backbone = LightBackbone(4, width)
+        self.head = nn.Sequential(nn.Linear(self.backbone.summary_width, 128), nn.ReLU(), nn.Linear(128, 1))
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Judge pictures (B, 3, S, S) in [0, 1] by their foregrounds (B, 1, S, S): logits (B,)."""
+        maps = self.backbone(torch.cat([4 * image - 2, 2 * mask - 1], dim=1))
+        logits: Tensor = self.head(self.backbone.summarize(maps, mask))
+        return logits[:, 0]
+
+
+@click.command()
+@click.option("--photos", "root", type=_PATH, help="Photos with masks, as of `harmonize train`.")
+@click.option("--lights", "fits", type=_PATH, help="fits.h5, as of `harmonize train`.")
+@click.option("--weights", multiple=True, help="Names of bundled weights or files, each to be judged.")
+@click.option("--steps", default=1500, show_default=True, help="Training steps of the judge.")
+@click.option("--count", default=1000, show_default=True, help="Unpaired composites.")
+@click.option("--threads", default=2, show_default=True)
+@click.option("--smoke", is_flag=True, help="Rendered photos, a few steps: shows that it runs.")
+def main(
+    root: Path | None, fits: Path | None, weights: tuple[str, ...], steps: int, count: int, threads: int, smoke: bool
+) -> None:
+    """Print how often the judge is right, and what it says of each network."""
+    torch.set_num_threads(threads)
+    if smoke:
+        with tempfile.TemporaryDirectory() as folder:
+            root, fits = scene.write_photos(Path(folder), train=20, val=LEAST_PHOTOS)
+            _measure(root, fits, weights or tuple(checkpoint.bundled()), steps=4, count=8)
+    elif root is None or fits is None or not weights:
+        raise click.UsageError("wanted --photos, --lights and --weights, or --smoke")
+    else:
+        _measure(root, fits, weights, steps=steps, count=count)
+
+
+def _measure(root: Path, fits: Path, weights: tuple[str, ...], *, steps: int, count: int) -> None:
+    lent, held = lights.hold_out(lights.read_lights(fits), min(lights.HELD_OUT, _half(fits)))
+    memory, kept = (photos.read_memory(photos.find_photos(root, split), SIDE) for split in ("train", "val"))
+    judge = train(LitPhotos(memory, lent, SEED), steps)
+    pairs = HeldPairs(photos.find_photos(root, "val"), held)
+    click.echo(f"judge: area under the ROC curve {trust(judge, pairs):.3f} on {len(pairs)} validation pairs")
+    composites, masks = _compose(kept, lent, count)
+    before = say(judge, composites, masks)
+    click.echo(f"{count} unpaired composites, mean logit {before.mean():+.3f}")
+    said = {name: say(judge, _harmonize(name, composites, masks), masks) for name in weights}
+    for name, after in said.items():
+        click.echo(f"  {name}: {_spell(after - before)} than the composites")
+    for a, b in itertools.pairwise(weights):
+        click.echo(f"  {b}: {_spell(said[b] - said[a])} than {a}")
+
+
+def train(source: LitPhotos, steps: int) -> Judge:
+    """Train a judge on as many photos as lit ones; Adam, the rate falls along a cosine."""
+    torch.manual_seed(SEED)
+    judge = Judge().train()
+    optimizer = torch.optim.Adam(judge.parameters(), 1e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    random = np.random.default_rng(SEED)
+    for step in range(steps):
+        rows = random.choice(len(source), min(_BATCH // 2, len(source)), replace=False).tolist()
+        batch = source.batch(step, rows, SIDE)
+        truth = torch.cat([torch.ones(len(batch.real)), torch.zeros(len(batch.real))])
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = judge(torch.cat([batch.real, batch.composite]), torch.cat([batch.mask, batch.mask]))
+        torch.autograd.backward(F.binary_cross_entropy_with_logits(logits.float(), truth))
+        optimizer.step()
+        schedule.step()
+    return judge.eval()
+
+
+def trust(judge: Judge, pairs: HeldPairs) -> float:
+    """Return the area under the ROC curve: how often a photo is called more real than a composite, any of each."""
+    batch = pairs.batch(0, range(len(pairs)), SIDE)
+    real, composite = (say(judge, images, batch.mask) for images in (batch.real, batch.composite))
+    return float((real[:, None] > composite).mean() + (real[:, None] == composite).mean() / 2)
+
+
+@torch.inference_mode()
+def say(judge: Judge, images: Tensor, masks: Tensor) -> Float64:
+    """Return the logits of pictures (N, 3, S, S) in [0, 1]."""
+    parts = [judge(images[rows], masks[rows]) for rows in _parts(len(images))]
+    return torch.cat(parts).double().numpy()
+
+
+def _compose(memory: PhotoMemory, lent: Lights, count: int) -> tuple[Tensor, Tensor]:
+    streams = Streams(LitPhotos(memory, lent, SEED), memory, SEED)
+    batch = streams.unpaired(0, range(count), SIDE)
+    return batch.composite, batch.mask
+
+
+@torch.inference_mode()
+def _harmonize(name: str, composites: Tensor, masks: Tensor) -> Tensor:
+    """Return the composites with what a network makes of their foregrounds, rounded to 8-bit levels."""
+    net = checkpoint.load(name).net.eval()
+    parts = []
+    for rows in _parts(len(composites)):
+        composite, mask = composites[rows], masks[rows]
+        output = denormalize(net(normalize(composite), mask).float())
+        parts.append((torch.lerp(composite, output, mask) * 255).round() / 255)
+    return torch.cat(parts)
+
+
+def _spell(differences: Float64) -> str:
+    random = np.random.default_rng(SEED)
+    means = [random.choice(differences, len(differences)).mean() for _ in range(RESAMPLES)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    share = (differences > 0).mean()
+    return f"logit {differences.mean():+.3f} [{low:+.3f}, {high:+.3f}], {share:.1%} more real"
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(start, start + _BATCH) for start in range(0, count, _BATCH)]
+
+
+def _half(fits: Path) -> int:
+    return len(lights.read_lights(fits)) // 2
+
+
+if __name__ == "__main__":
+    main()
