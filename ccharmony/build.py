@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import hashlib
 import json
 import logging
 import threading
@@ -13,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ccharmony import __version__, dataset, donors, journal, lenders, lights, manifest, pairs, pixels, sources, store
+from ccharmony import dataset, donors, journal, lenders, lights, manifest, pairs, pixels, plan, sources, store
+from ccharmony.engines import Engine, Threads
 from ccharmony.errors import CcharmonyError, ManifestError, OutputError, SourceError
 from ccharmony.journal import Journal
 from ccharmony.lights import Light
@@ -27,7 +26,14 @@ log = logging.getLogger(__name__)
 
 
 def build(
-    settings: BuildSettings, out: Path, *, jobs: int = 1, strict: bool = False, progress: Progress | None = None
+    settings: BuildSettings,
+    out: Path,
+    *,
+    jobs: int = 1,
+    engine: Engine | None = None,
+    strict: bool = False,
+    fresh: bool = False,
+    progress: Progress | None = None,
 ) -> BuildReport:
     """Build a dataset.
 
@@ -39,8 +45,12 @@ def build(
         Folder to build into; a build that was killed there is gone on with.
     jobs
         Photos worked on at a time. The files written do not depend on it.
+    engine
+        What works on the photos, see `engines`; `jobs` threads by default. The files written do not depend on it.
     strict
         Whether the first bad photo stops the build.
+    fresh
+        Whether what an unfinished build of the folder has done is dropped. A finished dataset is refused then.
     progress
         Called with the stage, the photos done and their number.
 
@@ -49,31 +59,42 @@ def build(
     SourceError
         A source is missing, or no photo at all gives a pair.
     OutputError
-        The folder cannot be written, is in use, or holds a dataset of other settings.
+        The folder cannot be written, is in use, or holds a dataset or an unfinished build of other settings.
+    SettingsError
+        A worker of the engine does not see the folder or the photos.
     CcharmonyError
         With `strict`, whatever is wrong with the first bad photo.
     """
     started = time.monotonic()
     report = BuildReport()
     skip = _stop if strict else _skipper(report)
-    _refuse_other_dataset(settings, out)
-    photos = _find_photos(settings, report, skip)
-    splits = donors.split(photos, settings.test_share, settings.pair.seed)
-    plan = _plan(settings, photos)
-    if finished := _read_finished(out, plan):
-        return finished
     with journal.locked(out) as kept:
-        kept.start(plan)
-        options: dict[str, Any] = {"jobs": jobs, "skip": skip, "progress": progress or _no_progress}
+        _refuse_others_work(settings, out, kept, fresh)
+        photos = _find_photos(settings, report, skip)
+        splits = donors.split(photos, settings.test_share, settings.pair.seed)
+        lent = lenders.read(settings.release, settings.lights, settings.kind)
+        planned = plan.draw(settings, photos, lent)
+        if finished := _read_finished(out, planned.digest):
+            kept.clear()
+            return finished
+        _begin(out, kept, planned.digest, settings)
+        engine = engine or Threads(jobs)
+        engine.check(kept.folder, photos[0])
+        options: dict[str, Any] = {
+            "engine": engine,
+            "skip": skip,
+            "complaint": planned.complaint,
+            "progress": progress or _no_progress,
+        }
         found = _record_lights(settings, photos, kept, options).results
-        book = _book(settings, found, splits)
+        book = {**lent, **_own_lights(found, splits)}
         if not book:
             reason = report.first_problem if report.problems else "they show none, wanted --lights to borrow from"
             raise SourceError(f"no checker of {len(photos)} photos could be fitted; {reason}")
         made = _make_pairs(settings, photos, found, book, splits, out, kept, options)
         rows = _gather(made, report)
-        report.seconds, report.plan = round(time.monotonic() - started, 2), plan
-        dataset.write_tables(out, rows, book, settings.as_dict(), dataclasses.asdict(report))
+        report.seconds, report.plan = round(time.monotonic() - started, 2), planned.digest
+        dataset.write_tables(out, rows, book, settings.as_dict(), report.as_dict())
         kept.clear()
     return report
 
@@ -105,14 +126,29 @@ def record_lights(
     return records, report
 
 
-def _refuse_other_dataset(settings: BuildSettings, out: Path) -> None:
-    """Refuse a folder with a finished dataset of other settings; nothing of it is touched."""
-    finished = dataset.read_settings(out)
-    if not finished:
-        return
+def _refuse_others_work(settings: BuildSettings, out: Path, kept: Journal, fresh: bool) -> None:
+    """Refuse a folder with a dataset or an unfinished build of other settings; nothing of it is touched."""
+    finished, begun = dataset.read_settings(out), kept.settings()
+    if finished and fresh:
+        raise OutputError(f"{out}: holds a finished dataset, which --fresh leaves alone; wanted a new folder")
     wanted = json.loads(json.dumps(settings.as_dict()))
-    if different := sorted(name for name in wanted if wanted[name] != finished.get(name)):
-        raise OutputError(f"{out}: holds a dataset of other settings ({', '.join(different)}), wanted a new folder")
+    for what, there in (("a dataset", finished), ("an unfinished build", {} if fresh else begun)):
+        if there and (different := sorted(name for name in wanted if wanted[name] != there.get(name))):
+            hint = "a new folder" if there is finished else "a new folder, or --fresh to drop it"
+            raise OutputError(f"{out}: holds {what} of other settings ({', '.join(different)}), wanted {hint}")
+    if fresh:
+        kept.drop()
+
+
+def _begin(out: Path, kept: Journal, digest: str, settings: BuildSettings) -> None:
+    """Start the journal, say what is made anew, and remove what writers that were killed left behind."""
+    dropped = kept.start(digest, settings.as_dict())
+    if dataset.read_report(out):
+        log.info("%s: its inputs have changed since it was built, or a file is gone; built anew", out)
+    elif dropped:
+        log.info("%s: inputs have changed since the unfinished build; begun anew", out)
+    for folder in ("", *dataset.FOLDERS):
+        pixels.remove_unfinished(out / folder)
 
 
 def _find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[CcharmonyError], None]) -> list[Photo]:
@@ -126,40 +162,25 @@ def _find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[C
     return photos
 
 
-def _read_finished(out: Path, plan: str) -> BuildReport | None:
+def _read_finished(out: Path, digest: str) -> BuildReport | None:
     """Return the report of a dataset of the same plan if all its files are there; None otherwise."""
     content = dataset.read_report(out)
+    if content.get("plan") != digest:
+        return None
     try:
         rows = manifest.read_pairs(out / dataset.MANIFEST)
-        report = BuildReport(**{name: content[name] for name in BuildReport.__dataclass_fields__})
+        report = BuildReport.from_dict(content)
     except (KeyError, ManifestError):
         return None
-    files = {name for row in rows for name in (row.composite, row.mask, row.real)} | {dataset.FITS}
-    if report.plan != plan or not all((out / name).is_file() for name in files):
+    if not _are_there(out, rows) or not (out / dataset.FITS).is_file():
         return None
     report.resumed, report.seconds = sum(report.photos.values()), 0.0
     return report
 
 
-def _plan(settings: BuildSettings, photos: Sequence[Photo]) -> str:
-    """Return a digest of all that decides the result: settings, and every input file's name, size and time."""
-    digest = hashlib.sha256(json.dumps([__version__, settings.as_dict()], sort_keys=True).encode())
-    if settings.lights:
-        digest.update(f"{settings.lights} {_stamp(settings.lights)}\n".encode())
-    for photo in photos:
-        for path in (photo.path, *photo.masks.values()):
-            digest.update(f"{photo.id} {path!r} {_stamp(path)}\n".encode())
-    return digest.hexdigest()
-
-
-def _stamp(source: pixels.Readable) -> str:
-    """Return size and time of a file, or of the archive or table that a mask comes out of."""
-    for path in (source, getattr(source, "archive", None), getattr(source, "source", None)):
-        if isinstance(path, Path):
-            with contextlib.suppress(OSError):
-                status = path.stat()
-                return f"{status.st_size} {status.st_mtime_ns}"
-    return ""
+def _are_there(out: Path, rows: Sequence[Pair]) -> bool:
+    files = {name for row in rows for name in (row.composite, row.mask, row.real)}
+    return all((out / name).is_file() for name in files)
 
 
 def _record_lights(
@@ -180,12 +201,9 @@ def _record_light(settings: BuildSettings, photo: Photo) -> Light:
     return lights.record_light(image, photo, kind, drop_flagged=settings.drop_flagged)
 
 
-def _book(
-    settings: BuildSettings, found: Mapping[str, Light], splits: Mapping[str, Split]
-) -> dict[str, store.FitRecord]:
-    """Return every light that may be lent, by id, each with its split: the photos' own, then those of elsewhere."""
-    own = {name: dataclasses.replace(light.record, split=splits[name]) for name, light in found.items()}
-    return {**lenders.read(settings.release, settings.lights, settings.kind), **own}
+def _own_lights(found: Mapping[str, Light], splits: Mapping[str, Split]) -> dict[str, store.FitRecord]:
+    """Return the photos' own lights by id, each with its split; they win over lights of the same id from elsewhere."""
+    return {name: dataclasses.replace(light.record, split=splits[name]) for name, light in found.items()}
 
 
 def _make_pairs(
@@ -199,8 +217,7 @@ def _make_pairs(
     options: Mapping[str, Any],
 ) -> Outcome[PhotoPairs]:
     """Make the pairs of every photo that has a mask and a light, its own or a borrowed one."""
-    for folder in dataset.FOLDERS:
-        pixels.make_folder(out / folder)
+    dataset.begin(out)
 
     def work(photo: Photo, stop: threading.Event) -> PhotoPairs:
         split = splits[photo.id]
@@ -212,8 +229,14 @@ def _make_pairs(
             light = PhotoLight(own, others, None, split, settings.arithmetic)
         return pairs.make_pairs(photo, sources.read(photo), light, settings.pair, out, stop)
 
+    def read_kept(data: Any) -> PhotoPairs:
+        result = PhotoPairs.from_json(data)
+        if not _are_there(out, result.pairs):
+            raise ValueError("a picture is gone")
+        return result
+
     ready = [photo for photo in photos if photo.masks and (photo.id in found or not photo.charted)]
-    return run_stage(Stage("pairs", work, PhotoPairs.to_json, PhotoPairs.from_json), ready, kept, **options)
+    return run_stage(Stage("pairs", work, PhotoPairs.to_json, read_kept), ready, kept, **options)
 
 
 def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:

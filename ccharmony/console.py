@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
+import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -85,8 +87,9 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         code = group.main(args=args, standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
+    except click.exceptions.Abort as error:
+        click.echo(str(error.__cause__ or "") or "interrupted", err=True)
+        _leave(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -97,3 +100,12 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _leave(code: int) -> NoReturn:
+    """Leave the process, also where a thread is busy for seconds more: Python would wait for it, a person would not."""
+    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    sys.exit(code)

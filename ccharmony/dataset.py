@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from ccharmony import __version__, checker, layout, manifest, pixels, store
+from ccharmony.errors import OutputError
 from ccharmony.manifest import Pair
 from ccharmony.store import FitRecord
 
@@ -49,15 +50,31 @@ def write_tables(
         pixels.write_bytes(root / f"{NAME}_{split}.txt", "".join(f"{name}\n" for name in names).encode())
     store.write_fits(root / FITS, [fits[name] for name in sorted(fits)], checker.STANDARD, settings)
     manifest.write_pairs(root / MANIFEST, rows)
-    content = {"settings": settings, "versions": _versions(), **report}
+    content = {"settings": settings, "versions": versions(), **report}
     pixels.write_bytes(root / REPORT, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
+
+
+def begin(root: Path) -> None:
+    """Make the folders of pictures, and take away the tables of an earlier dataset, whose pictures are to be replaced.
+
+    The report goes first: a folder that has one is whole.
+
+    Raises
+    ------
+    OutputError
+        A folder cannot be made, or a table cannot be removed.
+    """
+    for folder in FOLDERS:
+        pixels.make_folder(root / folder)
+    for name in (REPORT, MANIFEST, *(f"{NAME}_{split}.txt" for split in manifest.SPLITS)):
+        _remove(root / name)
 
 
 def read_report(root: Path) -> dict[str, Any]:
     """Return build.json of a finished dataset; empty where there is none that can be read."""
     try:
         content = json.loads((root / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -79,10 +96,18 @@ def _remove_strays(root: Path, rows: Sequence[Pair]) -> None:
     for folder in FOLDERS:
         for path in sorted((root / folder).iterdir()):
             if path.is_file() and f"{folder}/{path.name}" not in named:
-                path.unlink()
+                _remove(path)
 
 
-def _versions() -> dict[str, str]:
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be removed ({error.strerror})") from error
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what decides the bytes of a dataset, by name."""
     return {
         "ccharmony": __version__,
         "python": platform.python_version(),

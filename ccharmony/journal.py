@@ -3,7 +3,7 @@
 ::
 
     OUT/.build/lock             held while a build runs; a second build into the folder is refused
-    OUT/.build/plan.txt         digest of settings and input files; another plan starts afresh
+    OUT/.build/plan.json        settings, and the digest of all that decides the result (see `plan`)
     OUT/.build/<stage>/<id>.json    result of one photo in one stage, written after its pictures
 
 The folder goes when the dataset is whole.
@@ -12,17 +12,22 @@ The folder goes when the dataset is whole.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, TypeVar
 
 from ccharmony import pixels
 from ccharmony.errors import OutputError
 
 FOLDER = ".build"
+_LOCK, _PLAN = "lock", "plan.json"
+
+Result = TypeVar("Result")
 
 
 class Journal:
@@ -31,21 +36,31 @@ class Journal:
     def __init__(self, root: Path) -> None:
         self.folder = root / FOLDER
 
-    def start(self, plan: str) -> bool:
-        """Keep the results of the same plan, drop those of another; return whether there are any to go on from."""
-        path = self.folder / "plan.txt"
-        if path.is_file() and path.read_text(encoding="utf-8") == plan:
-            return True
-        for stage in [path for path in self.folder.iterdir() if path.is_dir()]:
-            shutil.rmtree(stage)
-        pixels.write_bytes(path, plan.encode())
-        return False
+    def settings(self) -> Mapping[str, Any]:
+        """Return the settings of the build that was begun here; empty where there is none."""
+        found = self._plan().get("settings")
+        return found if isinstance(found, dict) else {}
 
-    def load(self, stage: str, photo: str) -> Any | None:
-        """Return the result of a photo in a stage; None if it is not there or not whole."""
+    def start(self, digest: str, settings: Mapping[str, Any]) -> bool:
+        """Keep the results of the same plan and drop those of another; return whether another one's were dropped.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written.
+        """
+        found = self._plan()
+        if found.get("digest") == digest:
+            return False
+        self.drop()
+        pixels.write_bytes(self.folder / _PLAN, json.dumps({"digest": digest, "settings": settings}).encode())
+        return bool(found)
+
+    def load(self, stage: str, photo: str, from_json: Callable[[Any], Result]) -> Result | None:
+        """Return the result of a photo in a stage; None if it is not there, or not one that can be read."""
         try:
-            return json.loads((self.folder / stage / f"{photo}.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return from_json(json.loads((self.folder / stage / f"{photo}.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
 
     def save(self, stage: str, photo: str, result: Any) -> None:
@@ -54,25 +69,89 @@ class Journal:
         pixels.make_folder(folder)
         pixels.write_bytes(folder / f"{photo}.json", json.dumps(result).encode())
 
+    def drop(self) -> None:
+        """Remove all results, the plan first, so that a build which is killed here starts afresh."""
+        with _refused(self.folder, "cannot be emptied"):
+            (self.folder / _PLAN).unlink(missing_ok=True)
+            for path in self.folder.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name != _LOCK:
+                    path.unlink()
+
     def clear(self) -> None:
-        """Remove everything; the dataset is whole."""
-        shutil.rmtree(self.folder)
+        """Remove everything, the lock last; the dataset is whole. Raises OutputError."""
+        self.drop()
+        with _refused(self.folder, "cannot be removed"):
+            (self.folder / _LOCK).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a build that was about to be refused may have made a lock of its own
+                self.folder.rmdir()
+
+    def _plan(self) -> Mapping[str, Any]:
+        try:
+            content = json.loads((self.folder / _PLAN).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return content if isinstance(content, dict) else {}
 
 
 @contextlib.contextmanager
 def locked(root: Path) -> Iterator[Journal]:
-    """Hold the journal of an output folder for one build.
+    """Hold the journal of an output folder for one build; nothing of it stays if no plan was started.
 
     Raises
     ------
     OutputError
-        The folder cannot be written, or another build holds it.
+        The folder cannot be written or locked, or another build holds it.
     """
     journal = Journal(root)
-    pixels.make_folder(journal.folder)
-    with (journal.folder / "lock").open("w") as file:
+    is_new = not root.exists()
+    with _hold(root, journal.folder):
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            yield journal
+        finally:
+            if not (journal.folder / _PLAN).exists():
+                with contextlib.suppress(OSError, OutputError):
+                    journal.clear()
+                    if is_new:
+                        root.rmdir()  # only if it is empty
+
+
+def _hold(root: Path, folder: Path) -> TextIO:
+    """Return the lock, held until it is closed; one that its owner removed before we locked it is none: look again."""
+    while True:
+        pixels.make_folder(folder)
+        with _refused(folder / _LOCK, "cannot be written"):
+            file = (folder / _LOCK).open("w")
+        try:
+            _lock(file.fileno(), root)
+        except OutputError:
+            file.close()
+            raise
+        if _is_at(file.fileno(), folder / _LOCK):
+            return file
+        file.close()
+
+
+def _lock(handle: int, root: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             raise OutputError(f"{root}: another build is writing here, wanted a folder of its own") from error
-        yield journal
+        raise OutputError(f"{root}: cannot be locked ({error.strerror}), wanted a file system with locks") from error
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _refused(place: Path, what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{place}: {what} ({error.strerror})") from error

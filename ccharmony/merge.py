@@ -66,7 +66,7 @@ def merge(roots: Sequence[Path], out: Path) -> BuildReport:
     for part in parts:
         _link_pictures(part, out)
     report.count(rows)
-    dataset.write_tables(out, rows, fits, _settings(roots), dataclasses.asdict(report))
+    dataset.write_tables(out, rows, fits, _settings(roots), report.as_dict())
     return report
 
 

@@ -143,7 +143,7 @@ def make_pairs(
     out
         Root of the dataset; its three folders exist.
     stop
-        Raises `StoppedError` before the next composite once it is set.
+        Raises `StoppedError` before the next file once it is set.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def make_pairs(
         except ImageError as error:
             result.problems.append(f"{photo.id}_{letter}: {error}")
     if result.pairs:
-        pixels.write_bytes(out / result.pairs[0].real, scene.encoded)
+        _write(out / result.pairs[0].real, scene.encoded, photo, stop)
     return result
 
 
@@ -248,7 +248,7 @@ def _make_composites(job: _Job, result: PhotoPairs) -> None:
         return
     mask_bytes = pixels.encode_mask(job.mask)
     mask_sha256 = _sha256(mask_bytes)
-    pixels.write_bytes(job.out / MASKS / f"{job.name}.png", mask_bytes)
+    _write(job.out / MASKS / f"{job.name}.png", mask_bytes, job.photo, job.stop)
     try:
         for count, (donor, change) in enumerate(zip(choice.donors, choice.delta_e, strict=True), start=1):
             relit = transfer.relight(foreground, candidates[donor])
@@ -260,11 +260,15 @@ def _make_composites(job: _Job, result: PhotoPairs) -> None:
 
 
 def _write_composite(job: _Job, count: int) -> bytes:
-    if job.stop.is_set():
-        raise StoppedError(f"{job.photo.id}: stopped")
     data = pixels.encode(job.scene.image, job.settings.suffix, job.settings.quality)
-    pixels.write_bytes(job.out / COMPOSITES / f"{job.name}_{count}{job.settings.suffix}", data)
+    _write(job.out / COMPOSITES / f"{job.name}_{count}{job.settings.suffix}", data, job.photo, job.stop)
     return data
+
+
+def _write(path: Path, data: bytes, photo: Photo, stop: threading.Event) -> None:
+    if stop.is_set():
+        raise StoppedError(f"{photo.id}: stopped")
+    pixels.write_bytes(path, data)
 
 
 def _row(job: _Job, composite: bytes, donor: str, clipped: float, change: float, count: int, mask_sha256: str) -> Pair:

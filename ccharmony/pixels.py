@@ -8,6 +8,7 @@ offered here too.
 from __future__ import annotations
 
 import contextlib
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 JPEG_QUALITY = 95
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 WRITABLE_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".webp", ".tif", ".tiff")
+
+_UNFINISHED, _TOKEN = ".part", "[0-9a-f]" * 8
 
 _COLOR_MODES = ("RGB", "P", "YCbCr")
 _ALPHA_MODES = ("RGBA", "PA", "RGBa")
@@ -229,21 +232,32 @@ def encode_mask(mask: npt.NDArray[np.generic]) -> bytes:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it is either absent, as before, or whole: to a temporary name, then renamed.
+    """Write a file so that it is either absent, as before, or whole: to a temporary name of its own, then renamed.
 
     Raises
     ------
     OutputError
-        The folder is missing or read-only, or the disk is full; the temporary file is removed.
+        The folder is missing or read-only, or the disk is full; the temporary file is removed, as it is at Ctrl-C.
     """
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
     try:
         temporary.write_bytes(data)
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        if isinstance(error, OSError):
+            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        raise
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what writers that were killed left in a folder; nobody may be writing there. Raises OutputError."""
+    try:
+        for path in folder.glob(f".*.{_TOKEN}{_UNFINISHED}"):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be tidied up ({error.strerror})") from error
 
 
 def make_folder(folder: Path) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ccharmony import donors, sources
+from ccharmony import donors, pixels, sources
 from ccharmony.errors import SettingsError
 from ccharmony.manifest import Pair
 from ccharmony.pairs import PairSettings
@@ -43,6 +43,9 @@ class BuildSettings:
         Fit kind by photo id.
     pair
         What shapes a pair.
+    max_pixels
+        Photos with more pixels are refused before they are decoded; None lifts the limit. It shapes no picture, so
+        `as_dict` leaves it out.
     """
 
     src: tuple[str, ...]
@@ -55,6 +58,7 @@ class BuildSettings:
     exclude: frozenset[str] = frozenset()
     override: Mapping[str, Kind] = field(default_factory=dict)
     pair: PairSettings = field(default_factory=PairSettings)
+    max_pixels: int | None = pixels.MAX_PIXELS
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.src if name not in sources.NAMES]
@@ -74,6 +78,7 @@ class BuildSettings:
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as JSON keeps them; folders by their last name, so that a dataset may move."""
         plain = dataclasses.asdict(self)
+        del plain["max_pixels"]
         plain.update(
             src=list(self.src),
             data=self.data.name,
@@ -121,6 +126,15 @@ class BuildReport:
     passed_unchanged: int = 0
     seconds: float = 0.0
     plan: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as build.json keeps it: all but `resumed`, which an unbroken build would not know."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "resumed"}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> BuildReport:
+        """Return a report that build.json kept; raises KeyError where a field is missing."""
+        return cls(**{name: content[name] for name in cls.__dataclass_fields__ if name != "resumed"})
 
     @property
     def first_problem(self) -> str:

@@ -1,22 +1,20 @@
-"""One stage of a build: the same work for every photo, on several threads, finished photos kept in the journal."""
+"""One stage of a build: the same work for every photo, by an engine, finished photos kept in the journal."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
-import cv2
-
-from ccharmony.errors import CcharmonyError, OutputError
+from ccharmony.engines import Engine, Result, Work
+from ccharmony.errors import CcharmonyError
 from ccharmony.journal import Journal
 from ccharmony.manifest import Photo
 
-Result = TypeVar("Result")
-Work = Callable[[Photo, threading.Event], Result]
+log = logging.getLogger(__name__)
+
 Progress = Callable[[str, int, int], None]
 """Called with the stage's name, the photos done and their number."""
 
@@ -30,7 +28,7 @@ class Stage(Generic[Result]):
     name
         Name in the journal and for the reader.
     work
-        Makes the result of one photo; looks at the event now and then, and raises once it is set.
+        Makes the result of one photo.
     to_json, from_json
         How the journal keeps a result.
     """
@@ -62,8 +60,9 @@ def run(
     photos: Sequence[Photo],
     journal: Journal,
     *,
-    jobs: int,
+    engine: Engine,
     skip: Callable[[CcharmonyError], None],
+    complaint: Callable[[Photo], CcharmonyError | None],
     progress: Progress,
 ) -> Outcome[Result]:
     """Do the work of a stage for every photo that the journal has not finished.
@@ -76,10 +75,12 @@ def run(
         For which photos.
     journal
         Where results are kept.
-    jobs
-        Photos worked on at a time.
+    engine
+        What does the work.
     skip
         Called with the error of a photo that is left out; may raise it.
+    complaint
+        Asked after a photo has been worked on; what it returns is the photo's error.
     progress
         Called after each photo.
 
@@ -90,46 +91,19 @@ def run(
     """
     done: dict[str, Result] = {}
     for photo in photos:
-        if (kept := journal.load(stage.name, photo.id)) is not None:
-            done[photo.id] = stage.from_json(kept)
+        if (kept := journal.load(stage.name, photo.id, stage.from_json)) is not None:
+            done[photo.id] = kept
     resumed = len(done)
     waiting = [photo for photo in photos if photo.id not in done]
-    for count, (photo, result) in enumerate(_pool(waiting, stage.work, jobs), start=resumed + 1):
-        if isinstance(result, CcharmonyError):
-            skip(result)
-        else:
-            journal.save(stage.name, photo.id, stage.to_json(result))
-            done[photo.id] = result
-        progress(stage.name, count, len(photos))
+    if resumed:
+        log.info("%s: %d of %d photos finished before, %d left", stage.name, resumed, len(photos), len(waiting))
+    with contextlib.closing(engine.run(stage.work, waiting)) as finished:
+        for count, (photo, result) in enumerate(finished, start=resumed + 1):
+            error = result if isinstance(result, CcharmonyError) else complaint(photo)
+            if error is not None:
+                skip(error)
+            elif not isinstance(result, CcharmonyError):
+                journal.save(stage.name, photo.id, stage.to_json(result))
+                done[photo.id] = result
+            progress(stage.name, count, len(photos))
     return Outcome({photo.id: done[photo.id] for photo in photos if photo.id in done}, resumed)
-
-
-def _pool(photos: Sequence[Photo], work: Work[Result], jobs: int) -> Iterator[tuple[Photo, Result | CcharmonyError]]:
-    """Run the work on threads: codecs and array arithmetic, which take the time, release the interpreter's lock."""
-    stop = threading.Event()
-    executor = ThreadPoolExecutor(jobs)
-    with _one_thread_a_call():
-        try:
-            futures = {executor.submit(work, photo, stop): photo for photo in photos}
-            for future in as_completed(futures):
-                error = future.exception()
-                if error is None:
-                    yield futures[future], future.result()
-                elif isinstance(error, CcharmonyError) and not isinstance(error, OutputError):
-                    yield futures[future], error
-                else:
-                    raise error
-        finally:
-            stop.set()
-            executor.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _one_thread_a_call() -> Iterator[None]:
-    """Keep OpenCV from starting threads of its own inside each of ours."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ccharmony import build, dataset, donors, marks, pixels, polynomial, settings, sources
+from ccharmony import build, dataset, donors, engines, marks, pixels, polynomial, settings, sources
 from ccharmony.commands.shared import progress_bar
 from ccharmony.console import VariadicCommand
 from ccharmony.pairs import PairSettings
@@ -50,7 +50,24 @@ _LINES = 10
 @click.option("--exclude", type=click.Path(path_type=Path), help="CSV of marks: photos marked bad are left out.")
 @click.option("--override", type=click.Path(path_type=Path), help="CSV of marks: fit kind by photo.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Photos at a time.")
+@click.option("--engine", type=click.Choice(engines.NAMES), default="threads", show_default=True, help="Who does them.")
+@click.option(
+    "--ray-address", metavar="HOST:PORT", help="Of a cluster, or auto.  [default: RAY_ADDRESS, else started here]"
+)
 @click.option("--strict", is_flag=True, help="Stop at the first bad photo.")
+@click.option(
+    "--resume/--fresh",
+    default=True,
+    show_default=True,
+    help="Go on from what an unfinished build of OUT has done, or drop that. Neither drops a finished dataset.",
+)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(min=0),
+    default=pixels.MAX_PIXELS,
+    show_default=True,
+    help="Refuse photos of more pixels before they are decoded; 0 lifts the limit.",
+)
 def command(
     src: tuple[str, ...],
     data: Path | None,
@@ -72,7 +89,11 @@ def command(
     exclude: Path | None,
     override: Path | None,
     jobs: int,
+    engine: engines.Name,
+    ray_address: str | None,
     strict: bool,
+    resume: bool,
+    max_pixels: int,
 ) -> None:
     """Make composite/real pairs from photos that show a color checker.
 
@@ -94,9 +115,13 @@ def command(
         exclude=marks.read_excluded(exclude) if exclude else frozenset(),
         override=marks.read_overrides(override) if override else {},
         pair=pair,
+        max_pixels=max_pixels or None,
     )
-    with progress_bar() as progress:
-        report = build.build(wanted, out, jobs=jobs, strict=strict, progress=progress)
+    with engines.opened(engine, jobs, ray_address) as workers, progress_bar() as progress:
+        try:
+            report = build.build(wanted, out, engine=workers, strict=strict, fresh=not resume, progress=progress)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"{out}: stopped; the same command goes on from there") from None
     _print(report, out)
     sys.exit(1 if report.problems else 0)
 
@@ -113,8 +138,10 @@ def parse_size(text: str) -> int:
 def _print(report: settings.BuildReport, out: Path) -> None:
     for line in report.found:
         click.echo(line)
+    photos = sum(report.photos.values())
     if report.resumed:
-        click.echo(f"{report.resumed} photos were finished before, gone on from there")
+        rest = f"{photos - report.resumed} made now" if report.resumed < photos else "nothing was left to do"
+        click.echo(f"{report.resumed} photos were finished before, {rest}")
     for split in ("train", "test"):
         counts = [part.get(split, 0) for part in (report.photos, report.foregrounds, report.pairs)]
         click.echo(f"{split:5s}  {counts[0]} photos, {counts[1]} foregrounds, {counts[2]} pairs")
