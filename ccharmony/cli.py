@@ -18,6 +18,7 @@ from ccharmony import __version__, console
         "relight": "Carry one foreground into another photo's light.",
         "verify": "Check a built dataset, file by file.",
         "merge": "Join built datasets into one.",
+        "pack": "Pack a dataset into shards or one file, for training.",
     },
 )
 @click.version_option(__version__)

@@ -6,6 +6,8 @@
 
 Names are joined from the right, since ids may hold underscores. Case and extension of masks and real pictures vary
 between mirrors, and some mirrors keep each foreground's composites in a folder of its own: all are resolved.
+
+A dataset that `ccharmony pack` wrote, one HDF5 file or a folder of shards, gives the same pairs in the same order.
 """
 
 from __future__ import annotations
@@ -13,36 +15,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
+from ccharmony import pack_h5, shards
 from ccharmony.errors import SourceError
-
-Split = Literal["train", "test", "all"]
+from ccharmony.pair_files import PairPaths as PairPaths
+from ccharmony.pair_files import Split as Split
 
 COMPOSITES, MASKS, REALS = "composite_images", "masks", "real_images"
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 _LISTED: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
-
-
-@dataclass(frozen=True, order=True)
-class PairPaths:
-    """Three files that belong together.
-
-    Attributes
-    ----------
-    set
-        Name of the sub-dataset.
-    name
-        File name of the composite.
-    composite, mask, real
-        The files.
-    """
-
-    set: str
-    name: str
-    composite: Path
-    mask: Path
-    real: Path
 
 
 def find_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[PairPaths], list[str]]:
@@ -51,7 +32,8 @@ def find_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[
     Parameters
     ----------
     root
-        A folder with `composite_images`, `masks` and `real_images`, or a folder of such folders (iHarmony4's root).
+        A folder with `composite_images`, `masks` and `real_images`, a folder of such folders (iHarmony4's root), or
+        what `ccharmony pack` made of them.
     split
         Which lists count. ``all`` takes train and test; where there is no list at all, every composite found.
     strict
@@ -67,13 +49,17 @@ def find_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[
     SourceError
         The folder is missing, holds no dataset, or lists no composite of the split; with `strict`, a pair is broken.
     """
+    if pack_h5.is_packed(root):
+        return pack_h5.read_pairs(root, split), []
+    if shards.is_packed(root):
+        return shards.read_pairs(root, split), []
     if not root.is_dir():
         raise SourceError(f"{root}: no such folder, wanted a dataset in iHarmony4's layout")
     pairs: list[PairPaths] = []
     problems: list[str] = []
     for entry in _list_entries(root, split):
         try:
-            pairs.append(entry.folder.resolve(entry.name))
+            pairs.append(entry.folder.resolve(entry.name, entry.split))
         except SourceError as error:
             if strict:
                 raise
@@ -88,6 +74,7 @@ def find_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[
 class _Entry:
     folder: _Folder
     name: str
+    split: str
 
 
 class _Folder:
@@ -99,7 +86,7 @@ class _Folder:
         self.masks = _index(root / MASKS)
         self.reals = _index(root / REALS)
 
-    def resolve(self, name: str) -> PairPaths:
+    def resolve(self, name: str, split: str) -> PairPaths:
         """Return the pair of the composite named; raises SourceError that names the part which is absent."""
         stem = PurePosixPath(name).stem
         foreground, _, count = stem.rpartition("_")
@@ -113,6 +100,7 @@ class _Folder:
             composite=_look_up(self.composites, stem, f"{place}: no such composite"),
             mask=_look_up(self.masks, foreground, f"{place}: no mask {foreground} in {MASKS}"),
             real=_look_up(self.reals, real, f"{place}: no real picture {real} in {REALS}"),
+            split=split,
         )
 
 
@@ -138,29 +126,29 @@ def _look_up(index: dict[str, Path], stem: str, problem: str) -> Path:
 def _list_entries(root: Path, split: Split) -> list[_Entry]:
     if (root / COMPOSITES).is_dir():
         folder = _Folder(root)
-        return [_Entry(folder, name) for name in _list_names(root, split) or _unlisted(folder, root, split)]
+        return [_Entry(folder, *listed) for listed in _list_names(root, split) or _unlisted(folder, root, split)]
     folders = {path.name: _Folder(path) for path in sorted(root.iterdir()) if (path / COMPOSITES).is_dir()}
     if not folders:
-        raise SourceError(f"{root}: no {COMPOSITES} in it or one level below")
+        raise SourceError(f"{root}: no {COMPOSITES} in it or one level below, and no {shards.INDEX} of packed shards")
     if merged := _list_names(root, split):
-        return [_split_root_entry(root, folders, line) for line in merged]
-    return [_Entry(folder, name) for folder in folders.values() for name in _list_names(folder.root, split)]
+        return [_split_root_entry(root, folders, *listed) for listed in merged]
+    return [_Entry(folder, *listed) for folder in folders.values() for listed in _list_names(folder.root, split)]
 
 
-def _split_root_entry(root: Path, folders: dict[str, _Folder], line: str) -> _Entry:
+def _split_root_entry(root: Path, folders: dict[str, _Folder], line: str, split: str) -> _Entry:
     """Read `HCOCO/composite_images/c1_2_3.jpg`, a line of a root list."""
     head, *rest = PurePosixPath(line).parts
     if head not in folders or not rest:
         raise SourceError(f"{root}: the list names {line}, there is no sub-dataset {head}")
-    return _Entry(folders[head], rest[-1])
+    return _Entry(folders[head], rest[-1], split)
 
 
-def _list_names(root: Path, split: Split) -> list[str]:
-    """Return the composites that `<anything>_<split>.txt` beside the folders names; empty where there is no list."""
-    names: list[str] = []
+def _list_names(root: Path, split: Split) -> list[tuple[str, str]]:
+    """Return the composites that `<anything>_<split>.txt` beside the folders names, each with its split."""
+    names: list[tuple[str, str]] = []
     for part in _LISTED[split]:
         for path in sorted(root.glob(f"*_{part}.txt")):
-            names += [line.strip().replace("\\", "/") for line in _read_lines(path) if line.strip()]
+            names += [(line.strip().replace("\\", "/"), part) for line in _read_lines(path) if line.strip()]
     return names
 
 
@@ -171,7 +159,7 @@ def _read_lines(path: Path) -> list[str]:
         raise SourceError(f"{path}: cannot be read as a list of names ({error})") from error
 
 
-def _unlisted(folder: _Folder, root: Path, split: Split) -> list[str]:
+def _unlisted(folder: _Folder, root: Path, split: Split) -> list[tuple[str, str]]:
     if split != "all":
         raise SourceError(f"{root}: no list *_{split}.txt, wanted one that names the composites of the split")
-    return [path.name for path in folder.composites.values()]
+    return [(path.name, "") for path in folder.composites.values()]

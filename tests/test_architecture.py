@@ -12,7 +12,8 @@ MODULES = sorted(path for package in ("ccharmony", "harmonize") for path in (ROO
 
 DOORS = {
     "rawpy": {"ccharmony/photo.py"},
-    "h5py": {"ccharmony/store.py"},
+    # fits.h5, and whole datasets in one file: two formats that have nothing in common.
+    "h5py": {"ccharmony/store.py", "ccharmony/pack_h5.py"},
     # Two protocols resize as their authors did, with Pillow.
     "PIL": {"ccharmony/headers.py", "ccharmony/pixels.py", "harmonize/protocols.py"},
 }

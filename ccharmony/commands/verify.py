@@ -7,16 +7,17 @@ from pathlib import Path
 
 import click
 
-from ccharmony import verify
+from ccharmony import verify, verify_packed
 from ccharmony.commands.shared import progress_bar
 
 
 @click.command("verify")
 @click.argument("dataset", type=click.Path(path_type=Path))
 def command(dataset: Path) -> None:
-    """Check a built dataset: counts, sizes, hashes, backgrounds, masks, splits; exit 1 if anything is wrong."""
+    """Check a built dataset, or a packed one: counts, sizes, hashes, masks, splits; exit 1 if anything is wrong."""
+    check = verify_packed.verify if verify_packed.is_packed(dataset) else verify.verify
     with progress_bar() as progress:
-        verdict = verify.verify(dataset, progress=progress)
+        verdict = check(dataset, progress=progress)
     for line in verdict.problems:
         click.echo(line)
     click.echo(f"{verdict.pairs} pairs of {verdict.photos} photos, {len(verdict.problems)} problems")

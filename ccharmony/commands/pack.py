@@ -1,0 +1,48 @@
+"""`ccharmony pack`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import cast
+
+import click
+
+from ccharmony import pack
+from ccharmony.commands.shared import progress_bar
+from ccharmony.pack_shards import Limit
+
+
+@click.command("pack")
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--to", type=click.Choice(["shards", "h5"]), required=True, help="WebDataset tars, or one HDF5 file.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Folder of the shards, or name of the file."
+)
+@click.option("--shard-size", type=float, default=256.0, show_default=True, help="Pictures in a shard, in MiB.")
+@click.option("--shard-pairs", type=int, default=0, help="Pairs in a shard, at most. [as --shard-size allows]")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Shards written at a time.")
+@click.option("--strict", is_flag=True, help="Stop at the first broken pair.")
+def command(dataset: Path, to: str, out: Path, shard_size: float, shard_pairs: int, jobs: int, strict: bool) -> None:
+    """Pack a dataset of many files into few; `harmonize train --data` and `evaluate` read either.
+
+    The pictures' bytes stay as they are. The same command given again goes on where it was broken off.
+    """
+    with progress_bar() as progress:
+        report = pack.pack(
+            dataset,
+            cast("pack.Kind", to),
+            out,
+            limit=Limit(shard_size, shard_pairs),
+            jobs=jobs,
+            strict=strict,
+            progress=progress,
+        )
+    for line in report.problems:
+        click.echo(f"left out: {line}")
+    if report.resumed:
+        click.echo(f"{report.resumed} pairs were packed before, gone on from there")
+    counts = ", ".join(f"{count} {split}" for split, count in report.pairs.items())
+    files = f"{report.files} shards" if to == "shards" else "one file"
+    click.echo(f"{sum(report.pairs.values())} pairs ({counts}) in {out}: {files}, {report.bytes / 1e6:.1f} MB")
+    sys.exit(1 if report.problems else 0)
