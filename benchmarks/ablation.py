@@ -15,15 +15,18 @@ change. ``list`` says how far each run is. ``report`` writes docs/results.md and
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks.table3 import plan
+from benchmarks import scene
+from benchmarks.table3 import diagnosis, plan, report
 from benchmarks.table3.plan import ORDER, TEACHER, VARIED, Trial
 from benchmarks.table3.schedule import Pace, Schedule
 from benchmarks.table3.study import Budget, Study, open_study
+from ccharmony import pixels
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import CcharmonyError
 from harmonize import progress
@@ -32,23 +35,60 @@ from harmonize.train_settings import DECAYS, LOSSES, PRECISIONS
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_ACTIONS = ("run", "list")
+_ACTIONS = ("run", "list", "report", "diagnose")
 _DEFAULT = Budget()
+_TINY = {"width": 4, "steps": 3, "reconstruct_steps": 2, "size": 32, "batch": 2, "side": 32, "held_lights": 4}
+_DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def _run(action: str, smoke: bool, out: Path | None, **given: Any) -> None:
-    if out is None:
-        raise click.UsageError("wanted --out STUDY")
+    """Do what the command line asks; exit code 1 where something failed."""
     try:
+        if smoke:
+            sys.exit(_rehearse(given))
+        if out is None:
+            raise click.UsageError("wanted --out STUDY")
         study = _open(out, given)
-        trials = _select(study, given)
-        if action == "list":
-            _list(study, trials)
+        if action == "report":
+            _report(study, given["docs"], given["demo"])
+        elif action == "diagnose":
+            _diagnose(study, given["only"])
+        elif action == "list":
+            _list(study, _select(study, given))
         else:
-            _train(study, trials, given)
+            sys.exit(_train(study, _select(study, given), given))
     except CcharmonyError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+
+
+def _rehearse(given: dict[str, Any]) -> int:
+    """Run a tiny study of drawn pictures from the first step to the page; return the exit code."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photos, lights = scene.write_photos(folder, train=6, val=3)
+        study = open_study(folder / "study", _TINY, Places(photos=photos, lights=lights))
+        trials = plan.make(study.budget.loss, rows=(1, 8), seeds=1, varied=())
+        code = _train(study, trials, given)
+        if code == 0:
+            _diagnose(study, ())
+            _report(study, folder / "docs", None)
+            click.echo((folder / "docs" / "results.md").read_text(encoding="utf-8"))
+        return code
+
+
+def _report(study: Study, docs: Path, demo: Path | None) -> None:
+    for path in report.write(study, docs, demo):
+        click.echo(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
+
+
+def _diagnose(study: Study, names: tuple[str, ...]) -> None:
+    """Measure a fresh network and the runs named, by default row 8's first, as far as it is."""
+    first = "row8_seed0"
+    begun = (first,) if (study.folder(first) / "last.safetensors").is_file() else ()
+    told = diagnosis.report(study, names or begun)
+    pixels.write_bytes(study.path / report.DIAGNOSIS, (told + "\n").encode())
+    click.echo(told)
 
 
 def _open(out: Path, given: dict[str, Any]) -> Study:
@@ -71,7 +111,8 @@ def _select(study: Study, given: dict[str, Any]) -> list[Trial]:
     )
 
 
-def _train(study: Study, trials: list[Trial], given: dict[str, Any]) -> None:
+def _train(study: Study, trials: list[Trial], given: dict[str, Any]) -> int:
+    """Take up the runs and return the exit code: 1 where one of them failed."""
     pace = Pace(given["jobs"], given["threads"], given["minutes"], given["device"])
     work = Schedule(study, pace, click.echo)
     complete = work.go(trials)
@@ -79,7 +120,7 @@ def _train(study: Study, trials: list[Trial], given: dict[str, Any]) -> None:
     click.echo(f"{study.path}: {len(trials) - len(left)} of {len(trials)} runs finished")
     if not complete and not work.failed:
         click.echo("the same call goes on from here")
-    sys.exit(1 if work.failed else 0)
+    return 1 if work.failed else 0
 
 
 def _list(study: Study, trials: list[Trial]) -> None:
@@ -124,6 +165,10 @@ _PLACES = [
     click.Option(["--lights"], type=_FILE, help="fits.h5 whose train lights are lent to them."),
     click.Option(["--data"], type=_FOLDER, multiple=True, help="Datasets in iHarmony4's layout."),
 ]
+_REPORT = [
+    click.Option(["--docs"], type=_FOLDER, default=_DOCS, help="report: folder of results.md. [docs]"),
+    click.Option(["--demo"], type=_FOLDER, help="report: rendered dataset for the strip (ccharmony build --src demo)."),
+]
 _CHOICE = [
     click.Option(["--rows"], type=int, multiple=True, help="Rows of Table 3. [all]"),
     click.Option(["--seeds"], type=click.IntRange(1), default=2, show_default=True, help="Of rows 1, 5 and 8."),
@@ -149,6 +194,7 @@ main = VariadicCommand(
         *_CHOICE,
         *_SHARED,
         *_PACE,
+        *_REPORT,
     ],
     callback=_run,
     variadic=("--data", "--rows", "--vary", "--only"),
