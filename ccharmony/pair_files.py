@@ -74,7 +74,8 @@ class Archive:
 
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on, fewer where the file ends; raises OSError or ImageError."""
-        return os.pread(_open(self).descriptor, size, offset)
+        handle = _open(self)  # held while it is read from: the cache may drop it meanwhile, and that closes it
+        return os.pread(handle.descriptor, size, offset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def evaluate(
     Parameters
     ----------
     data
-        Folders in iHarmony4's layout, roots that hold several, or RealHM's folder.
+        Datasets in iHarmony4's layout, roots that hold several, packed ones, or RealHM's folder.
     method
         What is scored: `open_weights` or `open_predictions`.
     rules

@@ -35,7 +35,7 @@ class Places:
     Attributes
     ----------
     data
-        Datasets in iHarmony4's layout: the train lists are learned from, the test lists validated on.
+        Datasets in iHarmony4's layout or packed: the train lists are learned from, the test lists validated on.
     photos
         Folder of photos with masks, lit on the fly, or None.
     lights

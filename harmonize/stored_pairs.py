@@ -1,4 +1,4 @@
-"""Pairs on disk, iHarmony4's layout, to batches.
+"""Pairs on disk, in iHarmony4's layout or packed, to batches.
 
 Threads read, not processes: decoding and resizing leave Python's lock, and nothing has to be copied between processes
 or forked under a running network.
@@ -27,7 +27,7 @@ _logger = logging.getLogger(__name__)
 
 
 class StoredPairs:
-    """Pairs on disk in iHarmony4's layout.
+    """Pairs on disk, in iHarmony4's layout or packed: the same pairs give the same batches, wherever they lie.
 
     Parameters
     ----------

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_DATASET = click.Path(path_type=Path)
 # Named here too, so that --help does not import the protocols' libraries; a test holds the two together.
 PROTOCOLS = ("issam", "standard", "pctnet", "dovenet", "iih", "harmonizer")
 
 
 @click.command("evaluate", cls=VariadicCommand, variadic=("--data",))
 @click.option(
-    "--data", type=_FOLDER, multiple=True, help="Datasets in iHarmony4's layout, roots of several, or RealHM."
+    "--data",
+    type=_DATASET,
+    multiple=True,
+    help="Datasets in iHarmony4's layout, roots of several, packed ones, or RealHM.",
 )
 @click.option("--split", type=click.Choice(["train", "test", "all"]), default="test", show_default=True)
 @shared.weights_option

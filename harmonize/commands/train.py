@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_DATASET = click.Path(path_type=Path)
 _DEFAULTS = TrainSettings()
 _NETWORK = NetworkSettings()
 _NOTHING = DistillSettings(kind="none", sites=())
@@ -195,7 +196,10 @@ _PLAIN = [str(option.name) for option in _SHAPING]
 
 _PLACES = [
     click.Option(
-        ["--data"], type=_FOLDER, multiple=True, help="Datasets in iHarmony4's layout, or a root that holds several."
+        ["--data"],
+        type=_DATASET,
+        multiple=True,
+        help="Datasets in iHarmony4's layout, a root that holds several, or what `ccharmony pack` made of them.",
     ),
     click.Option(["--photos"], type=_FOLDER, help="Photos with masks (index.csv, images, masks), lit on the fly."),
     click.Option(["--lights"], type=_FILE, help="fits.h5 whose train lights are lent to the photos."),

@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -161,6 +162,16 @@ def test_more_archives_are_read_than_are_held_open(shards: Path, monkeypatch: py
         for pair in pairs:
             assert pair.composite.read_bytes()[:4] == b"\x89PNG"
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+
+
+def test_threads_may_read_what_the_cache_of_open_archives_lets_go_of(
+    shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair_files, "_open", functools.lru_cache(1)(pair_files._open.__wrapped__))
+    pairs, _ = layout.find_pairs(shards, "all")
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda turn: pairs[turn % 6].mask.read_bytes(), range(3000)))
+    assert found == [pairs[turn % 6].mask.read_bytes() for turn in range(3000)]
 
 
 def test_random_damage_never_ends_in_anything_but_an_error_of_ours(shards: Path, file: Path) -> None:
