@@ -6,6 +6,7 @@ Both are drawn by hashes of ids, so that neither the order of the photos nor the
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -116,8 +117,12 @@ def choose(
 
 
 def order(name: str, candidates: Mapping[str, object], seed: int) -> Iterator[str]:
-    """Return the candidates in the order in which a foreground draws them."""
-    return iter(sorted(candidates, key=lambda donor: (_draw(seed, name, donor), donor)))
+    """Give the candidates in the order in which a foreground draws them, sorted no further than they are taken."""
+    start = f"{seed}\0{name}\0".encode()
+    drawn = [(hashlib.sha256(start + donor.encode()).digest(), donor) for donor in candidates]
+    heapq.heapify(drawn)  # a dozen of 100,000 are taken: 0.06 s, sorting all takes 0.2
+    while drawn:
+        yield heapq.heappop(drawn)[1]
 
 
 def split(photos: Sequence[Photo], test_share: float = TEST_SHARE, seed: int = 0) -> dict[str, Split]:

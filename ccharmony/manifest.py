@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -134,6 +135,7 @@ class Pair:
 
 
 COLUMNS = tuple(column.name for column in dataclasses.fields(Pair))
+_CELLS = operator.attrgetter(*COLUMNS)
 
 
 def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
@@ -167,8 +169,7 @@ def read_pairs(path: Path) -> list[Pair]:
 
 def to_row(pair: Pair) -> list[str]:
     """Return a pair as the cells of its row; numbers with six digits."""
-    cells = dataclasses.astuple(pair)
-    return [f"{cell:.6f}" if isinstance(cell, float) else str(cell) for cell in cells]
+    return [f"{cell:.6f}" if isinstance(cell, float) else str(cell) for cell in _CELLS(pair)]
 
 
 def _parse(row: list[str], place: str) -> Pair:
@@ -187,6 +188,5 @@ def _parse(row: list[str], place: str) -> Pair:
 
 
 def _check_inside(name: str, place: str) -> None:
-    path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
+    if not name or name.startswith("/") or ".." in name.split("/") or "\\" in name or "\0" in name:
         raise ManifestError(f"{place}: path {name!r} leads out of the dataset")

@@ -1,0 +1,150 @@
+"""What a build costs beside the work on its photos: donors, journal, tables, and the memory they take.
+
+Rows and lights are made up, no picture is read or written. `python -m benchmarks.driver [--photos 100000] [--smoke]`
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import numpy as np
+
+from benchmarks.timing import MEGABYTE, peak_megabytes
+from ccharmony import checker, dataset, donors, journal, lights, manifest, polynomial, residuals, store
+from ccharmony.manifest import Pair, Photo
+from ccharmony.pairs import PhotoPairs
+from ccharmony.store import FitRecord
+
+COMPOSITES = 10
+
+Made = TypeVar("Made")
+
+
+@click.command()
+@click.option("--photos", "count", type=click.IntRange(min=20), default=100_000, show_default=True, help="Made up.")
+@click.option("--smoke", is_flag=True, help="Two hundred photos: shows that it runs.")
+def main(count: int, smoke: bool) -> None:
+    """Print seconds, megabytes and bytes for a build of that many photos, one foreground and ten composites each."""
+    count = 200 if smoke else count
+    click.echo(f"{count} photos, {COMPOSITES * count} pairs:")
+    book = _kept("lights in memory", lambda: _lights(count))
+    made = _kept("rows in memory", lambda: _results(list(book)))
+    _timed("train or test", lambda: donors.split([_photo(name) for name in book]))
+    candidates = {name: record.from_standard for name, record in book.items()}
+    draws = [f"draw {number}" for number in range(5)]
+    seconds = _seconds(lambda: [_first(donors.order(name, candidates, 0)) for name in draws]) / len(draws)
+    click.echo(f"  {'donors of one foreground':32s}  {seconds:9.3f} s")
+    with tempfile.TemporaryDirectory() as folder:
+        _journal(Path(folder) / "journal", book, made)
+        _tables(Path(folder) / "tables", book, [row for result in made for row in result.pairs])
+
+
+def _journal(root: Path, book: Mapping[str, FitRecord], made: Sequence[PhotoPairs]) -> None:
+    with journal.locked(root) as kept:
+        kept.start("plan", {})
+        _timed("journal: lights saved", lambda: _save_lights(kept, book.values()))
+        _timed("journal: rows saved", lambda: _save_rows(kept, made))
+        _timed("journal: both read again", lambda: [_load(kept, name) for name in book])
+        files = [path for path in kept.folder.rglob("*") if path.is_file()]
+        size = sum(path.stat().st_size for path in files)
+        click.echo(f"  {'journal on disk':32s}  {size / MEGABYTE:9.1f} MB in {len(files)} files")
+        _timed("journal: removed", kept.clear)
+
+
+def _tables(root: Path, book: Mapping[str, FitRecord], rows: Sequence[Pair]) -> None:
+    dataset.begin(root)
+    peak = 0.0
+
+    def write() -> None:
+        nonlocal peak
+        peak = peak_megabytes(lambda: dataset.write_tables(root, rows, book, {}, {}))
+
+    _timed("tables written", write)
+    click.echo(f"  {'tables, memory while written':32s}  {peak:9.1f} MB")
+    for name in (dataset.MANIFEST, dataset.FITS, "ccHarmony_train.txt"):
+        click.echo(f"  {name:32s}  {(root / name).stat().st_size / MEGABYTE:9.1f} MB")
+    _timed("manifest.csv read again", lambda: manifest.read_pairs(root / dataset.MANIFEST))
+    _timed("fits.h5 read again", lambda: store.read_fits(root / dataset.FITS))
+
+
+def _lights(count: int) -> dict[str, FitRecord]:
+    """Return lights that differ from each other, as a folder of photos would give them."""
+    random = np.random.default_rng(0)
+    kinds = polynomial.fit(checker.STANDARD, checker.STANDARD, "ridge")
+    figures = [field.name for field in dataclasses.fields(residuals.Residuals)]
+    records = {}
+    for number in range(count):
+        name = f"photo_{number:08d}"
+        patches = np.clip(checker.STANDARD + random.normal(0, 0.02, (24, 3)), 0, 1)
+        matrix = kinds + random.normal(0, 0.01, kinds.shape)
+        split = "test" if number % 7 < 2 else "train"
+        values = dict(zip(figures, random.random(len(figures)).tolist(), strict=True))
+        records[name] = FitRecord(
+            name, "camera", "nus", "ridge", patches, matrix, matrix.copy(), split, residuals=values
+        )
+    return records
+
+
+def _results(names: Sequence[str]) -> list[PhotoPairs]:
+    """Return what each photo gave, as it comes back from the journal or from another machine."""
+    return [
+        PhotoPairs([_row(name, names[(row + k) % len(names)], k) for k in range(1, COMPOSITES + 1)])
+        for row, name in enumerate(names)
+    ]
+
+
+def _row(photo: str, donor: str, number: int) -> Pair:
+    hashes = [hashlib.sha256(f"{photo}{number}{part}".encode()).hexdigest() for part in range(3)]
+    names = f"composite_images/{photo}_a_{number}.jpg", f"masks/{photo}_a.png", f"real_images/{photo}.jpg"
+    figures = number / 1000, 2 + number / 7
+    return Pair(*names, photo, "a", donor, "nus", "camera", "train", "ridge", "ridge", *figures, "", *hashes)
+
+
+def _photo(name: str) -> Photo:
+    return Photo(name, "nus", "camera", Path(name))
+
+
+def _first(drawn: object) -> list[str]:
+    return [donor for donor, _ in zip(drawn, range(COMPOSITES), strict=False)]  # type: ignore[call-overload]
+
+
+def _save_lights(kept: journal.Journal, records: Iterable[FitRecord]) -> None:
+    for record in records:
+        kept.save("lights", record.id, lights.to_json(lights.Light(record, None)))
+
+
+def _save_rows(kept: journal.Journal, made: Iterable[PhotoPairs]) -> None:
+    for result in made:
+        kept.save("pairs", result.pairs[0].photo, result.to_json())
+
+
+def _load(kept: journal.Journal, name: str) -> tuple[object, object]:
+    return kept.load("lights", name, lights.from_json), kept.load("pairs", name, PhotoPairs.from_json)
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def _timed(what: str, run: Callable[[], object]) -> None:
+    click.echo(f"  {what:32s}  {_seconds(run):9.2f} s")
+
+
+def _kept(what: str, make: Callable[[], Made]) -> Made:
+    made: list[Made] = []
+    grown = peak_megabytes(lambda: made.append(make()))
+    click.echo(f"  {what:32s}  {grown:9.1f} MB")
+    return made[0]
+
+
+if __name__ == "__main__":
+    main()
