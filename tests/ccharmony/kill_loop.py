@@ -72,8 +72,8 @@ def write_source(data: Path, photos: int = 6) -> BuildSettings:
 
 def time_phases(settings: BuildSettings, out: Path) -> tuple[float, ...]:
     """Build in a process of its own, left alone, and return the seconds of its phases."""
-    process = _start(settings, out)
-    moments = [_wait(process, out, sign) for sign in _SIGNS]
+    process = start(settings, out)
+    moments = [wait_for(process, out, sign) for sign in _SIGNS]
     process.join()
     if process.exitcode != 0:
         raise RuntimeError(f"the build that was left alone ended with {process.exitcode}")
@@ -88,8 +88,8 @@ def attempt(settings: BuildSettings, out: Path, whole: dict[str, str], kills: Se
     """
     phases = []
     for number, seconds in kills:
-        process = _start(settings, out)
-        _wait(process, out, _SIGNS[number])
+        process = start(settings, out)
+        wait_for(process, out, _SIGNS[number])
         process.join(seconds)
         process.kill()
         process.join()
@@ -113,13 +113,13 @@ def leftovers(out: Path) -> list[str]:
     return [str(path) for path in out.rglob("*") if any(part.startswith(".") for part in path.relative_to(out).parts)]
 
 
-def _start(settings: BuildSettings, out: Path) -> multiprocessing.process.BaseProcess:
+def start(settings: BuildSettings, out: Path) -> multiprocessing.process.BaseProcess:
     process = _PROCESSES.Process(target=build.build, args=(settings, out), kwargs={"jobs": 2})
     process.start()
     return process
 
 
-def _wait(process: multiprocessing.process.BaseProcess, out: Path, sign: str) -> float:
+def wait_for(process: multiprocessing.process.BaseProcess, out: Path, sign: str) -> float:
     """Wait until a file or folder is there, or the process has ended, and return when that was."""
     while process.is_alive() and not (out / sign).exists():
         time.sleep(0.0005)
