@@ -7,11 +7,9 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +18,7 @@ from ccharmony.catalog import Camera
 from ccharmony.errors import CheckerError, SourceError
 from ccharmony.manifest import Box
 from ccharmony.sources import tree
+from ccharmony.sources.matlab import read_matlab
 
 _FIELDS = ("all_image_names", "darkness_level", "saturation_level", "CC_coords")
 
@@ -54,28 +53,20 @@ def read_truth(path: Path) -> Truth:
     SourceError
         The file is not a MATLAB file, or lacks a field, or its fields do not fit together.
     """
-    content = _load(path)
+    content = read_matlab(path)
     if missing := [name for name in _FIELDS if name not in content]:
         raise SourceError(f"{path}: no field {', '.join(missing)}, wanted {', '.join(_FIELDS)}")
     try:
-        names = [str(np.ravel(cell)[0]) for cell in np.ravel(content["all_image_names"])]
+        names = [str(name) for name in content["all_image_names"]]
         y1, y2, x1, x2 = np.asarray(content["CC_coords"], np.float64).reshape(len(names), 4).T
-        corners = np.stack([x1 - 1, y1 - 1, x2, y2], axis=1).tolist()
-        black, saturation = (float(np.ravel(content[name])[0]) for name in ("darkness_level", "saturation_level"))
-        return Truth(black, saturation, {name: tuple(box) for name, box in zip(names, corners, strict=True)})
+        corners = np.stack([x1 - 1, y1 - 1, x2, y2], axis=1)
+        levels = [np.asarray(content[name], np.float64).ravel() for name in ("darkness_level", "saturation_level")]
+        black, saturation = (float(level[0]) for level in levels)
     except (ValueError, IndexError, TypeError) as error:
         raise SourceError(f"{path}: fields of another shape than NUS's ({error})") from error
-
-
-def _load(path: Path) -> Mapping[str, Any]:
-    import scipy.io  # here, since it takes half a second and few builds read such a file
-
-    damaged = (OSError, ValueError, TypeError, LookupError, EOFError, NotImplementedError, zlib.error)
-    try:
-        content: Mapping[str, Any] = scipy.io.loadmat(path)
-    except (*damaged, scipy.io.matlab.MatReadError) as error:
-        raise SourceError(f"{path}: not a MATLAB 5 file ({error})") from error
-    return content
+    if not (np.isfinite(corners).all() and 0 <= black < saturation < np.inf):
+        raise SourceError(f"{path}: levels {black:g} and {saturation:g}, wanted finite numbers, black the lower")
+    return Truth(black, saturation, {name: tuple(box) for name, box in zip(names, corners.tolist(), strict=True)})
 
 
 def read_box(path: Path) -> Box:
