@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ TEACHER = "teacher"
 VARIED = ("gamma=0.001", "gamma=0.1", "lambda=0.0001", "lambda=0.01", "loss", "lambda=1", "lambda=100")
 """What is varied by default. The paper has γ = 0.01 and λ = 0.001; ``loss`` takes the loss that the study has not.
 The two large λ are there because the relation loss, read to the letter, is far below the image's (see `diagnosis`)."""
+
+_NAME = re.compile(r"row(?P<row>\d+)(?P<varied>(_[^_]+)*)_seed(?P<seed>\d+)")
 
 _DISTILL = {"gamma": "gamma", "lambda": "weight", "region": "region"}
 
@@ -149,11 +152,10 @@ def parse(name: str) -> Trial:
     >>> parse("row8_lambda=10_region=background_seed1")
     Trial(row=8, seed=1, varied=('lambda=10', 'region=background'))
     """
-    row, *varied, seed = name.split("_")
-    numbers = row.removeprefix("row"), seed.removeprefix("seed")
-    if f"row{numbers[0]}" != row or f"seed{numbers[1]}" != seed or not all(map(str.isdecimal, numbers)):
+    found = _NAME.fullmatch(name)
+    if found is None:
         raise SettingsError(f"{name}: no name of a run, wanted one such as row8_gamma=0.1_seed0")
-    return Trial(int(numbers[0]), int(numbers[1]), tuple(varied))
+    return Trial(int(found["row"]), int(found["seed"]), tuple(found["varied"].split("_")[1:]))
 
 
 def _split(item: str) -> tuple[str, str]:
