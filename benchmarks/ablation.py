@@ -37,7 +37,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _ACTIONS = ("run", "list", "report", "diagnose")
 _DEFAULT = Budget()
-_TINY = {"width": 4, "steps": 3, "reconstruct_steps": 2, "size": 32, "batch": 2, "side": 32, "held_lights": 4}
+_TINY = {"width": 4, "steps": 3, "reconstruct_steps": 2, "size": 32, "batch": 2, "held_lights": 4}
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
@@ -154,7 +154,7 @@ _SHARED = [
     _option("decay_from", float, "Share of the steps at which it begins to."),
     _option("ema", float, "Decay of the averaged weights."),
     _option("precision", click.Choice(PRECISIONS), "Half precisions run under autocast."),
-    _option("side", int, "Side at which the networks are scored."),
+    _option("side", int, "Side at which the networks are scored; 0 is --size."),
     _option("held_lights", int, "Lights that only validation sees."),
 ]
 _BUDGET = [str(option.name) for option in _SHARED]

@@ -84,9 +84,24 @@ def contrast(results: Sequence[Result], weights: Weights, metric: str = "fmse") 
     if not shared:
         return None
     tables = {row: [runs[row][seed].table for seed in shared] for row in weights}
+    return _contrast(results, tables, weights, metric, shared)
+
+
+def of_variation(results: Sequence[Result], varied: Result, base: Result, metric: str = "fmse") -> Contrast:
+    """Return what a variation changes of its row, both under one seed; the base has weight -1."""
+    return _contrast(results, {0: [base.table], 1: [varied.table]}, {0: -1, 1: 1}, metric, [varied.trial.seed])
+
+
+def _contrast(
+    results: Sequence[Result],
+    tables: Mapping[int, Sequence[Table]],
+    weights: Weights,
+    metric: str,
+    seeds: Sequence[int],
+) -> Contrast:
     found = difference(tables, weights, metric)
-    least = spread(results, metric).least(weights, len(shared))
-    return Contrast(weights, found.difference, found.low, found.high, least, tuple(shared))
+    least = spread(results, metric).least(weights, len(seeds))
+    return Contrast(weights, found.difference, found.low, found.high, least, tuple(seeds))
 
 
 def difference(tables: Mapping[int, Sequence[Table]], weights: Weights, metric: str) -> Difference:

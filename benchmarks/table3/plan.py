@@ -24,9 +24,12 @@ VARIED_ROW = 8
 TEACHER = "teacher"
 """Name of the run that trains the reconstruction branch, which all rows that distill share."""
 
-VARIED = ("gamma=0.001", "gamma=0.1", "lambda=0.0001", "lambda=0.01", "loss", "lambda=1", "lambda=100")
-"""What is varied by default. The paper has γ = 0.01 and λ = 0.001; ``loss`` takes the loss that the study has not.
-The two large λ are there because the relation loss, read to the letter, is far below the image's (see `diagnosis`)."""
+VARIED = ("lambda=0.1", "gamma=0.1", "loss", "lambda=1", "gamma=0.001", "lambda=0.01", "lambda=0.0001")
+"""What is varied by default; the paper has γ = 0.01 and λ = 0.001, and ``loss`` takes the loss that the study has not.
+
+The two large λ are there because the relation loss, read to the letter, says next to nothing at the paper's: in a half
+width row 5 after 1,500 steps at 96×96 its gradient on the encoder was 0.2 % of the image's (`diagnosis`); λ = 0.1 makes
+that a fifth, λ = 1 twice as much."""
 
 _NAME = re.compile(r"row(?P<row>\d+)(?P<varied>(_[^_]+)*)_seed(?P<seed>\d+)")
 

@@ -43,7 +43,7 @@ def write(study: Study, folder: Path, device: str, stop: Stop) -> bool:
             if stop.due:
                 return False
             indices = range(start, min(start + _BATCH, len(source)))
-            rows += score(network, source.batch(0, indices, study.budget.side), name, place)
+            rows += score(network, source.batch(0, indices, study.budget.scored_at), name, place)
     with report.open_images(folder / "images.csv", protocols.DEFAULT) as table:
         for row in rows:
             table.write(row)

@@ -33,7 +33,7 @@ _GAP = 4
 def draw(study: Study, found: Sequence[Result], data: Path, side: int = 160) -> UInt8 | None:
     """Draw composite, the rows of `COMPARED` under their first seed, and the real picture below each other.
 
-    The networks see the pictures at the side at which they were trained, or at which the study scores them.
+    The networks see the pictures at the side at which the study scores them.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def draw(study: Study, found: Sequence[Result], data: Path, side: int = 160) -> 
     if not all(runs):
         return None
     source = StoredPairs(layout.find_pairs(data, "test", strict=True)[0], strict=True)
-    batch = validate.pick(source, study.budget.side, PAIRS)
+    batch = validate.pick(source, study.budget.scored_at, PAIRS)
     outputs = []
     for entries in runs:
         trial = entries[min(entries)].trial

@@ -40,7 +40,7 @@ class Budget:
     size, batch, loss, relit, rate, decay, decay_from, ema, precision
         As in `TrainSettings`; all rows start from random weights.
     side
-        Side at which the networks are scored.
+        Side at which the networks are scored; 0 is the one they are trained at, as in the paper.
     held_lights
         Lights that only validation sees.
     """
@@ -57,13 +57,18 @@ class Budget:
     decay_from: float = 0.0
     ema: float = 0.999
     precision: str = "float32"
-    side: int = 256
+    side: int = 0
     held_lights: int = 50
 
     def __post_init__(self) -> None:
-        plain.check_integer("side", self.side, 32)
+        plain.check_integer("side", self.side, 0)
         plain.check_integer("held lights", self.held_lights, 1)
         self.settings(Trial(1, 0))  # refuses what no run could have
+
+    @property
+    def scored_at(self) -> int:
+        """Side at which the networks are scored."""
+        return self.side or self.size
 
     def settings(self, trial: Trial) -> TrainSettings:
         """Return the settings of a run."""

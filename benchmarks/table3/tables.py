@@ -66,7 +66,7 @@ def setting(study: Study, found: Sequence[Result]) -> str:
             f"{budget.rate:g} with decay {budget.decay}, all from random weights, on {' and '.join(data)}; one "
             f"reconstruction branch ({budget.reconstruct_steps:,} steps) for all rows that distill. Scored are the "
             f"averaged weights of the last step on {scored} validation pairs whose photos and lights training never "
-            f"saw, at {budget.side}×{budget.side}, protocol {found[0].table.protocol}, raw output.",
+            f"saw, at {budget.scored_at}×{budget.scored_at}, protocol {found[0].table.protocol}, raw output.",
             "",
             f"{apart} Intervals are 95 %, from a paired bootstrap over photos. A difference counts as found where its "
             "interval leaves out 0 and it exceeds what seeds alone would make of it with a probability of 5 %.",
@@ -132,19 +132,19 @@ def sensitivity(found: Sequence[Result]) -> str:
         base = by_seed(found, VARIED_ROW).get(trial.seed)
         if trial.varied and base is not None:
             scores = [f"{result.means[name]:.{digits}f}" for name, digits in _SHOWN.items()]
-            change = contrasts.difference({0: [base.table], 1: [result.table]}, {1: 1, 0: -1}, "fmse")
-            told = f"{change.difference:+.1f} [{change.low:+.1f}, {change.high:+.1f}]"
-            lines.append((", ".join(trial.varied), str(trial.seed), *scores, told))
+            change = contrasts.of_variation(found, result, base)
+            told = (str(change), _better(change.sign, "fmse"))
+            lines.append((", ".join(trial.varied), str(trial.seed), *scores, *told))
     if not lines:
         return "No variation of row 8 is finished yet."
     bases = [run for run in by_seed(found, VARIED_ROW).values() if run.trial.seed in {int(line[1]) for line in lines}]
     default = TABLE_3[VARIED_ROW][1]
     plain = f"as it is: gamma={default.gamma:g}, lambda={default.weight:g}"
     first = [
-        (plain, str(run.trial.seed), *(f"{run.means[name]:.{digits}f}" for name, digits in _SHOWN.items()), "")
+        (plain, str(run.trial.seed), *(f"{run.means[name]:.{digits}f}" for name, digits in _SHOWN.items()), "", "")
         for run in bases
     ]
-    return _table(("row 8", "seed", *_TITLES.values(), "fMSE against row 8"), [*first, *lines])
+    return _table(("row 8", "seed", *_TITLES.values(), "fMSE against row 8", ""), [*first, *lines])
 
 
 def describe(row: int) -> str:

@@ -67,7 +67,7 @@ def run(study: Study, trial: Trial | None, *, minutes: float | None = None, devi
             settings,
             study.places,
             folder,
-            pace=Pace(max(settings.steps // LOG_ROWS, 1), max(settings.steps // VALIDATIONS, 1)),
+            pace=_pace(settings.reconstruct_steps if trial is None else settings.steps),
             device=device,
             minutes=_left(end),
             resume=state,
@@ -80,6 +80,11 @@ def run(study: Study, trial: Trial | None, *, minutes: float | None = None, devi
         return True
     with Stop(_left(end)) as stop:
         return scores.write(study, folder, device, stop)
+
+
+def _pace(steps: int) -> Pace:
+    """Log and validate a stage of that length so often."""
+    return Pace(max(steps // LOG_ROWS, 1), max(steps // VALIDATIONS, 1))
 
 
 def _left(end: float) -> float | None:

@@ -23,7 +23,7 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def budget():
     """A budget of seconds."""
-    return {"width": 4, "steps": 6, "reconstruct_steps": 2, "size": 32, "batch": 2, "side": 32, "held_lights": 4}
+    return {"width": 4, "steps": 6, "reconstruct_steps": 2, "size": 32, "batch": 2, "held_lights": 4}
 
 
 @pytest.fixture(scope="session")

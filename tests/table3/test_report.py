@@ -43,13 +43,20 @@ def test_the_table_has_means_and_spread(study, finish, tmp_path):
     assert "GIFT helps: not distinguishable at this budget" in text
 
 
+def test_a_variation_is_better_where_it_is_beyond_chance(study, finish, tmp_path):
+    finish(study, "row8_seed0", [100, 300])
+    finish(study, "row8_gamma=0.1_seed0", [90, 290])
+    report.write(study, tmp_path)
+    assert "| -10.0 [-10.0, -10.0] | better |" in (tmp_path / "results.md").read_text()
+
+
 def test_sensitivity_compares_under_the_same_seed(study, finish, tmp_path):
     finish(study, "row8_seed0", [100, 300])
     finish(study, "row8_seed1", [900, 900])
     finish(study, "row8_lambda=1_seed0", [90, 290])
     report.write(study, tmp_path)
     line = next(line for line in (tmp_path / "results.md").read_text().splitlines() if line.startswith("| lambda=1"))
-    assert line.endswith("| 19.0 | 190.0 | 38.10 | 0.8000 | -10.0 [-10.0, -10.0] |")
+    assert line.endswith("| 19.0 | 190.0 | 38.10 | 0.8000 | -10.0 [-10.0, -10.0] | within chance |")
 
 
 def test_the_same_scores_draw_the_same_figure(study, finish, tmp_path):
