@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import logging
 import threading
@@ -197,7 +198,7 @@ def _record_lights(
 
 def _record_light(settings: BuildSettings, photo: Photo) -> Light:
     kind = settings.override.get(photo.id, settings.kind)
-    image = None if photo.patches is not None else sources.read(photo)
+    image = None if photo.patches is not None else sources.read(photo, max_pixels=settings.max_pixels)
     return lights.record_light(image, photo, kind, drop_flagged=settings.drop_flagged)
 
 
@@ -219,15 +220,17 @@ def _make_pairs(
     """Make the pairs of every photo that has a mask and a light, its own or a borrowed one."""
     dataset.begin(out)
 
+    read = functools.partial(sources.read, max_pixels=settings.max_pixels)
+
     def work(photo: Photo, stop: threading.Event) -> PhotoPairs:
         split = splits[photo.id]
         others = {name: record for name, record in book.items() if record.split == split and name != photo.id}
         if photo.charted:
             light = PhotoLight(book[photo.id], others, found[photo.id].box, split, settings.arithmetic)
         else:
-            own = others.pop(lenders.nearest(sources.read(photo), others).id)
+            own = others.pop(lenders.nearest(read(photo), others).id)
             light = PhotoLight(own, others, None, split, settings.arithmetic)
-        return pairs.make_pairs(photo, sources.read(photo), light, settings.pair, out, stop)
+        return pairs.make_pairs(photo, read(photo), light, settings.pair, out, stop)
 
     def read_kept(data: Any) -> PhotoPairs:
         result = PhotoPairs.from_json(data)

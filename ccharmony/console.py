@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import sys
@@ -84,6 +85,8 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
 
     Exit codes: 0 done, 1 the job failed (one line on stderr), 2 wrong usage, 130 interrupted.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         code = group.main(args=args, standalone_mode=False)

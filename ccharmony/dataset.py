@@ -85,6 +85,12 @@ def read_settings(root: Path) -> dict[str, Any]:
     return settings if isinstance(settings, dict) else {}
 
 
+def is_soft(root: Path) -> bool:
+    """Tell whether a dataset's masks may hold values between 0 and 1, by what it was made with."""
+    pair = read_settings(root).get("pair")
+    return isinstance(pair, dict) and bool(pair.get("soft", False))
+
+
 def place(row: Pair) -> tuple[str, str, int]:
     """Return the key of the manifest's order: photo, foreground, number of the composite."""
     return row.photo, row.foreground, int(Path(row.composite).stem.rpartition("_")[2])

@@ -32,8 +32,8 @@ AHEAD = 2
 
 
 _SECONDS_TO_STOP = 1.0
-"""How long a thread that writes a file may take to finish it. One that decodes, or searches a chart, may go on for longer,
-but finds itself stopped before it writes anything."""
+"""How long a thread that writes a file may take to finish it. One that decodes or searches for a chart may go on for
+longer, but finds itself stopped before it writes anything."""
 
 
 class Engine(Protocol):

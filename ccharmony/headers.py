@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from ccharmony.errors import ImageError
+from ccharmony.errors import CcharmonyError, ImageError
 
 MAX_PIXELS = 400_000_000
 """Pictures above this many pixels are refused before they are decoded; the largest camera back has 151 million."""
 
 # Pillow's own limit, 179 million pixels, would come before ours and could not be lifted.
 Image.MAX_IMAGE_PIXELS = None
+# What it warns of, damaged metadata mostly, is no concern of whoever builds a dataset.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _EXIF_ORIENTATION = 0x0112
 _SWAPS_SIDES = (5, 6, 7, 8)
-_NOT_A_PICTURE = (UnidentifiedImageError, OSError, ValueError, SyntaxError)
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP")
+"""What is looked at: of Pillow's forty parsers, those of formats in which photos and masks are kept."""
 
 
 class Readable(Protocol):
@@ -81,14 +85,13 @@ def read_bytes(path: Readable) -> bytes:
 
 def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Image:
     """Return the header of a picture in memory; raises ImageError if it is none, truncated, or above the limit."""
-    try:
-        _prepare_heif(data[:12], path)
-        header = Image.open(io.BytesIO(data))
-    except _NOT_A_PICTURE as error:
-        raise ImageError(f"{path}: not a picture that can be read") from error
+    with _parsing(path):
+        header = Image.open(io.BytesIO(data), formats=_formats(data[:12], path))
     width, height = header.size
     if max_pixels is not None and width * height > max_pixels:
-        raise ImageError(f"{path}: {width}x{height} pixels, the limit is {max_pixels} (an option lifts it)")
+        raise ImageError(
+            f"{path}: {width}x{height} pixels, the limit is {max_pixels} (ccharmony build --max-pixels lifts it)"
+        )
     if header.format in ("JPEG", "MPO") and not _is_whole_jpeg(data):
         raise ImageError(f"{path}: truncated JPEG ({len(data)} bytes and no end marker)")
     if header.format == "PNG" and b"IEND" not in data[-64:]:
@@ -99,28 +102,38 @@ def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Im
 @contextlib.contextmanager
 def open_header(path: Readable) -> Iterator[Image.Image]:
     """Open a picture without reading its pixels; a file is read no further than its header."""
-    try:
+    with _parsing(path):
         on_disk = isinstance(path, Path) and path.stat().st_size > 0
         with Path(str(path)).open("rb") if on_disk else io.BytesIO(read_bytes(path)) as stream:
-            _prepare_heif(stream.read(12), path)
+            formats = _formats(stream.read(12), path)
             stream.seek(0)
-            with Image.open(stream) as header:
+            with Image.open(stream, formats=formats) as header:
                 yield header
+
+
+@contextlib.contextmanager
+def _parsing(path: Readable) -> Iterator[None]:
+    """Turn whatever Pillow stumbles over in a damaged file, which may be any error at all, into ours."""
+    try:
+        yield
+    except CcharmonyError:
+        raise
     except FileNotFoundError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
-    except _NOT_A_PICTURE as error:
+    except Exception as error:
         raise ImageError(f"{path}: not a picture that can be read") from error
 
 
-def _prepare_heif(start: bytes, path: Readable) -> None:
-    """Let Pillow open a HEIF file, such as a telephone's, if the optional pillow-heif is there."""
+def _formats(start: bytes, path: Readable) -> tuple[str, ...]:
+    """Return the formats to look for; a HEIF file, such as a telephone's, needs the optional pillow-heif."""
     if start[4:8] != b"ftyp" or start[8:12] not in _HEIF_BRANDS:
-        return
+        return _FORMATS
     try:
         import pillow_heif
     except ImportError as error:
         raise ImageError(f"{path}: a HEIF photo, which needs pillow-heif (pip install ccharmony[heif])") from error
     pillow_heif.register_heif_opener()
+    return ("HEIF",)
 
 
 def orientation(header: Image.Image) -> int:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ccharmony import pixels
 from ccharmony.errors import ManifestError
+from ccharmony.names import flaw
 from ccharmony.photo import Rendering
 
 Float = npt.NDArray[np.float64]
@@ -178,6 +179,9 @@ def _parse(row: list[str], place: str) -> Pair:
     cells = dict(zip(COLUMNS, row, strict=True))
     for column in ("composite", "mask", "real"):
         _check_inside(cells[column], place)
+    for column in ("photo", "foreground", "donor"):
+        if reason := flaw(cells[column]):
+            raise ManifestError(f"{place}: {column} {cells[column]!r} {reason}, wanted a name for files")
     if cells["split"] not in SPLITS:
         raise ManifestError(f"{place}: split {cells['split']!r}, wanted train or test")
     try:

@@ -146,5 +146,5 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _settings(roots: Sequence[Path]) -> dict[str, object]:
-    soft = any(dataset.read_settings(root).get("pair", {}).get("soft", False) for root in roots)
+    soft = any(dataset.is_soft(root) for root in roots)
     return {"merged": [root.name for root in roots], "pair": {"soft": soft}}

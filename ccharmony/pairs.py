@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from ccharmony import crop, donors, pixels, transfer
+from ccharmony.canvas import Canvas
 from ccharmony.errors import CcharmonyError, ImageError, SettingsError
 from ccharmony.layout import COMPOSITES, MASKS, REALS
 from ccharmony.manifest import Box, Pair, Photo, Split
@@ -135,7 +136,7 @@ def make_pairs(
     photo
         The photo, with its masks.
     image
-        Its picture (H, W, 3); changed in place while composites are written, whole again afterwards.
+        Its picture (H, W, 3).
     light
         Its own light and those it may borrow.
     settings
@@ -170,9 +171,10 @@ def make_pairs(
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """The picture as the dataset will hold it, its bytes, and their hash."""
+    """The picture as the dataset will hold it, a copy to paste into, its bytes, and their hash."""
 
     image: UInt8
+    canvas: Canvas
     encoded: bytes
     sha256: str
 
@@ -200,8 +202,9 @@ def _prepare(image: UInt8, window: tuple[int, int, int, int], settings: PairSett
     x0, y0, x1, y1 = window
     part = image[y0:y1, x0:x1] if settings.crop else image
     part = np.ascontiguousarray(_shrink(part, settings.size))
-    encoded = pixels.encode(part, settings.suffix, settings.quality)
-    return _Scene(part, encoded, _sha256(encoded))
+    canvas = Canvas(part)
+    encoded = canvas.encode(settings.suffix, settings.quality)
+    return _Scene(part, canvas, encoded, _sha256(encoded))
 
 
 def _read_foreground(
@@ -209,7 +212,8 @@ def _read_foreground(
 ) -> tuple[transfer.Mask, str]:
     """Read a mask of the photo or of its crop, and return it as the dataset will hold it, with a note."""
     x0, y0, x1, y1 = window
-    mask, note = pixels.read_mask(source), ""
+    # A photo of this size was let through, so its mask is.
+    mask, note = pixels.read_mask(source, max_pixels=max(pixels.MAX_PIXELS, shape[0] * shape[1])), ""
     if mask.shape == tuple(shape):
         mask = mask[y0:y1, x0:x1] if settings.crop else mask
     else:
@@ -252,15 +256,15 @@ def _make_composites(job: _Job, result: PhotoPairs) -> None:
     try:
         for count, (donor, change) in enumerate(zip(choice.donors, choice.delta_e, strict=True), start=1):
             relit = transfer.relight(foreground, candidates[donor])
-            transfer.paste_into(job.scene.image, foreground, relit)
+            job.scene.canvas.paste(foreground, relit)
             composite = _write_composite(job, count)
             result.pairs.append(_row(job, composite, donor, relit.clipped_share, change, count, mask_sha256))
     finally:
-        transfer.restore(job.scene.image, foreground)
+        job.scene.canvas.restore(foreground)
 
 
 def _write_composite(job: _Job, count: int) -> bytes:
-    data = pixels.encode(job.scene.image, job.settings.suffix, job.settings.quality)
+    data = job.scene.canvas.encode(job.settings.suffix, job.settings.quality)
     _write(job.out / COMPOSITES / f"{job.name}_{count}{job.settings.suffix}", data, job.photo, job.stop)
     return data
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from ccharmony.camera import Matrix, Rendering, daylight_constants
 from ccharmony.errors import ImageError
+from ccharmony.headers import MAX_PIXELS
 from ccharmony.rendering import Image, render_linear
 
 __all__ = ["Rendering", "raw_size", "read_raw", "read_raw_linear", "render_linear"]
@@ -31,7 +32,7 @@ _FLIPS_THAT_SWAP = (5, 6)
 """LibRaw's codes for a quarter turn."""
 
 
-def read_raw(path: Path) -> Image:
+def read_raw(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> Image:
     """Read a camera's raw file as a photo that keeps the cast of its light.
 
     LibRaw subtracts the black level, balances for daylight and demosaics (AHD); the camera's own white balance and any
@@ -42,6 +43,8 @@ def read_raw(path: Path) -> Image:
     ----------
     path
         Any file that LibRaw reads (DNG, CR2, NEF, ARW, RAF, …).
+    max_pixels
+        Files with more pixels are refused before they are developed; None lifts the limit.
 
     Returns
     -------
@@ -51,9 +54,9 @@ def read_raw(path: Path) -> Image:
     Raises
     ------
     ImageError
-        The file is missing, empty, truncated, or not one that LibRaw can open.
+        The file is missing, empty, truncated, too large, or not one that LibRaw can open.
     """
-    return render_linear(*_develop(path, balanced=True))
+    return render_linear(*_develop(path, balanced=True, max_pixels=max_pixels))
 
 
 def read_raw_linear(path: Path) -> tuple[UInt16, Rendering]:
@@ -80,7 +83,7 @@ def read_raw_linear(path: Path) -> tuple[UInt16, Rendering]:
     ImageError
         As in :func:`read_raw`; also a camera that does not see in red, green and blue.
     """
-    return _develop(path, balanced=False)
+    return _develop(path, balanced=False, max_pixels=MAX_PIXELS)
 
 
 def raw_size(path: Path) -> tuple[int, int]:
@@ -103,13 +106,14 @@ def raw_size(path: Path) -> tuple[int, int]:
     return (int(sizes.iwidth), int(sizes.iheight)) if lying else (int(sizes.iheight), int(sizes.iwidth))
 
 
-def _develop(path: Path, *, balanced: bool) -> tuple[UInt16, Rendering]:
+def _develop(path: Path, *, balanced: bool, max_pixels: int | None) -> tuple[UInt16, Rendering]:
     """Demosaic, balanced for daylight or not, and say how to render the result."""
     import rawpy  # here, since a build without raw files does not need LibRaw at all
 
     _refuse_empty(path)
     try:
         with rawpy.imread(str(path)) as raw:
+            _refuse_large(raw, path, max_pixels)
             if raw.num_colors != 3 and not balanced:
                 raise ImageError(f"{path}: a camera with {raw.num_colors} colors, wanted red, green and blue")
             matrix = _libraw_matrix(raw) if raw.num_colors == 3 else None
@@ -137,6 +141,15 @@ def _refuse_empty(path: Path) -> None:
         raise ImageError(f"{path}: {error.strerror}, wanted a camera's raw file") from error
     if size == 0:
         raise ImageError(f"{path}: 0 bytes, wanted a camera's raw file")
+
+
+def _refuse_large(raw: Any, path: Path, max_pixels: int | None) -> None:
+    """Refuse a file by what its header says, before LibRaw takes memory for its pixels."""
+    width, height = int(raw.sizes.raw_width), int(raw.sizes.raw_height)
+    if max_pixels is not None and width * height > max_pixels:
+        raise ImageError(
+            f"{path}: {width}x{height} pixels, the limit is {max_pixels} (ccharmony build --max-pixels lifts it)"
+        )
 
 
 def _reason(error: Exception) -> str:

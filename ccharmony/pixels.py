@@ -69,11 +69,11 @@ def read_image(path: Readable, *, orient: bool = True, max_pixels: int | None = 
     if header.format == "HEIF":
         return _decode_heif(header, path)
     if header.mode in _ALPHA_MODES or "transparency" in header.info:
-        return _without_alpha(_decode(data, cv2.IMREAD_UNCHANGED, path), path)
+        return _without_alpha(_decode_whole(data, cv2.IMREAD_UNCHANGED, header, path), path)
     if header.mode not in _COLOR_MODES:
         raise ImageError(f"{path}: {headers.describe(header.mode)}, a photo needs three color channels")
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH
-    return _to_8_bits(_decode(data, flags if orient else flags | cv2.IMREAD_IGNORE_ORIENTATION, path))
+    return _to_8_bits(_decode_whole(data, flags if orient else flags | cv2.IMREAD_IGNORE_ORIENTATION, header, path))
 
 
 def read_linear(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> UInt16:
@@ -97,8 +97,8 @@ def read_linear(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> UInt1
         The file cannot be read or has not three channels of whole numbers.
     """
     data = headers.read_bytes(path)
-    headers.read_header(data, path, max_pixels)
-    values = _decode(data, cv2.IMREAD_UNCHANGED, path)
+    header = headers.read_header(data, path, max_pixels)
+    values = _decode_whole(data, cv2.IMREAD_UNCHANGED, header, path)
     if values.ndim != 3 or values.shape[2] != 3 or values.dtype not in (np.uint8, np.uint16):
         raise ImageError(f"{path}: {values.dtype} of shape {values.shape}, linear input needs 8 or 16 bits, 3 channels")
     return np.ascontiguousarray(values[..., ::-1]).astype(np.uint16, copy=False)
@@ -131,7 +131,7 @@ def read_preview(path: Readable, side: int) -> UInt8:
     return np.ascontiguousarray(_to_8_bits(_decode(data, flags, path))[..., ::-1])
 
 
-def read_mask(path: Readable, *, shape: tuple[int, int] | None = None) -> Float32:
+def read_mask(path: Readable, *, shape: tuple[int, int] | None = None, max_pixels: int | None = MAX_PIXELS) -> Float32:
     """Read a foreground mask.
 
     Parameters
@@ -140,6 +140,8 @@ def read_mask(path: Readable, *, shape: tuple[int, int] | None = None) -> Float3
         Gray picture, or a color one whose channels agree; 1, 8 or 16 bits. A file of zeros and ones counts as 0 and 1.
     shape
         Height and width that the mask must have.
+    max_pixels
+        As in `read_image`.
 
     Returns
     -------
@@ -152,8 +154,8 @@ def read_mask(path: Readable, *, shape: tuple[int, int] | None = None) -> Float3
         The file cannot be read, is a color picture, or has another size.
     """
     data = headers.read_bytes(path)
-    headers.read_header(data, path, MAX_PIXELS)
-    values = _decode(data, cv2.IMREAD_UNCHANGED, path)
+    header = headers.read_header(data, path, max_pixels)
+    values = _decode_whole(data, cv2.IMREAD_UNCHANGED, header, path)
     if values.ndim == 3:
         colors = values[..., :3].astype(np.int32)
         if np.ptp(colors, axis=2).max() > _GRAY_TOLERANCE * (257 if values.dtype == np.uint16 else 1):
@@ -184,9 +186,10 @@ def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
         The file cannot be read, is of another format or has no alpha channel.
     """
     data = headers.read_bytes(path)
-    if (kind := headers.read_header(data, path, MAX_PIXELS).format) not in ("PNG", "WEBP"):
-        raise ImageError(f"{path}: {kind}, a cut-out is read from PNG or WebP")
-    values = _decode(data, cv2.IMREAD_UNCHANGED, path)
+    header = headers.read_header(data, path, MAX_PIXELS)
+    if header.format not in ("PNG", "WEBP"):
+        raise ImageError(f"{path}: {header.format}, a cut-out is read from PNG or WebP")
+    values = _decode_whole(data, cv2.IMREAD_UNCHANGED, header, path)
     if values.ndim != 3 or values.shape[2] != 4:
         raise ImageError(f"{path}: no alpha channel, a cut-out needs one to say what is foreground")
     opacity = (values[..., 3] / np.float32(np.iinfo(values.dtype).max)).astype(np.float32, copy=False)
@@ -211,6 +214,11 @@ def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
     OutputError
         The format is unknown or the codec refuses the picture.
     """
+    return encode_swapped(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8), suffix, quality)
+
+
+def encode_swapped(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
+    """Return an image (H, W, 3) whose channels are in the codec's order, BGR, as `encode` does; raises OutputError."""
     suffix = suffix.lower()
     if suffix not in WRITABLE_SUFFIXES:
         raise OutputError(f"{suffix}: not a format to write, wanted one of {' '.join(WRITABLE_SUFFIXES)}")
@@ -219,7 +227,7 @@ def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
         ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality],
         ".webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
     }.get(suffix, [])
-    return _encode(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8), suffix, flags)
+    return _encode(image, suffix, flags)
 
 
 def encode_mask(mask: npt.NDArray[np.generic]) -> bytes:
@@ -287,6 +295,15 @@ def _decode_heif(header: Image.Image, path: Readable) -> UInt8:
         return np.asarray(header, np.uint8).copy()
     except (OSError, ValueError, RuntimeError, EOFError) as error:
         raise ImageError(f"{path}: cannot be decoded ({error})") from error
+
+
+def _decode_whole(data: bytes, flags: int, header: Image.Image, path: Readable) -> Samples:
+    """Decode a picture and refuse one that is not of the size for which its header was let through."""
+    values = _decode(data, flags, path)
+    if sorted(values.shape[:2]) != sorted(header.size):
+        told = _size_text(header.size[::-1])
+        raise ImageError(f"{path}: {_size_text(values.shape)} pixels, its header says {told}; the file is damaged")
+    return values
 
 
 def _decode(data: bytes, flags: int, path: Readable) -> Samples:

@@ -134,7 +134,7 @@ def _check_foreground(root: Path, group: Sequence[Pair]) -> Iterator[str]:
         return
     if not mask.any():
         yield f"{first.mask}: empty"
-    if ((mask > 0) & (mask < 1)).any() and not _is_soft(root):
+    if ((mask > 0) & (mask < 1)).any() and not dataset.is_soft(root):
         yield f"{first.mask}: values between 0 and 1, wanted a binary mask"
     background = mask == 0
     for row in group:
@@ -174,7 +174,3 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-def _is_soft(root: Path) -> bool:
-    return bool(dataset.read_settings(root).get("pair", {}).get("soft", False))

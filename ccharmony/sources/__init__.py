@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ccharmony.errors import SourceError
 from ccharmony.manifest import Photo
+from ccharmony.names import flaw
 from ccharmony.sources import folder, gehler, nus, plain_photos, release
 from ccharmony.sources.found import Found
 from ccharmony.sources.reading import read
@@ -78,10 +79,13 @@ def _find_one(name: str, data_dir: Path, published: release.Release | None) -> F
 
 
 def _joined(parts: Sequence[Found]) -> Found:
-    """Put the sources together; of two photos with one id the first is kept."""
+    """Put the sources together; of two photos with one id the first is kept, what cannot name a file is refused."""
     photos: dict[str, Photo] = {}
     problems = [problem for part in parts for problem in part.problems]
     for photo in (photo for part in parts for photo in part.photos):
+        if flawed := next((name for name in (photo.id, *photo.masks) if flaw(name)), None):
+            problems.append(f"{str(photo.path)!r}: the name {flawed!r} {flaw(flawed)}, wanted one for files")
+            continue
         kept = photos.setdefault(photo.id, photo)
         if kept is not photo:
             problems.append(f"{photo.id}: two photos with one id, {kept.path} is used and {photo.path} is not")

@@ -41,7 +41,7 @@ def read_coco(path: Path, content: Json, targets: Targets, problems: list[str]) 
             drawings.append((photo, drawing))
         except (ImageError, SourceError) as error:
             problems.append(str(error))
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             problems.append(f"{path} annotation {entry.get('id', '?')}: {error!r}, wanted COCO's segmentation")
     return drawings
 

@@ -22,6 +22,9 @@ Shape = tuple[int, int]
 Bits = npt.NDArray[np.bool_]
 
 _CIRCLE_CORNERS = 128
+_FARTHEST = 1_000_000  # pixels; sides of photos have some 10,000
+_MOST_CORNERS = 100_000  # drawn in three seconds; by hand one sets a hundred
+_LARGEST_SHIFT = 60  # bits of a run length: enough for any photo, and no number that grows with the file
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,12 @@ class Outline:
         Raises
         ------
         ImageError
-            A coordinate is not finite.
+            A coordinate is not finite, or far from any photo; an outline has too many corners.
         """
-        if not all(np.isfinite(ring).all() for ring in self.rings):
-            raise ImageError(f"{self}: coordinates that are not finite")
+        if not all((np.abs(ring) <= _FARTHEST).all() for ring in self.rings):
+            raise ImageError(f"{self}: a coordinate that is not finite or beyond {_FARTHEST}")
+        if (corners := max(map(len, self.rings), default=0)) > _MOST_CORNERS:
+            raise ImageError(f"{self}: an outline of {corners} corners, the limit is {_MOST_CORNERS}")
         mask = np.zeros(self.shape, bool)
         for ring in self.rings:
             mask |= fill(ring, self.shape)
@@ -184,6 +189,8 @@ def unpack_counts(text: str) -> tuple[int, ...]:
         value |= (code & 0x1F) << shift
         shift += 5
         if code & 0x20:
+            if shift > _LARGEST_SHIFT:
+                raise ValueError("a run length without end")
             continue
         if code & 0x10:
             value -= 1 << shift

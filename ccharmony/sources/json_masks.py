@@ -47,12 +47,12 @@ def find_drawings(files: Sequence[Path], photos: Mapping[str, Path]) -> tuple[di
 def _read(path: Path, targets: Targets, problems: list[str]) -> list[tuple[str, Readable]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"{path}: not JSON ({error})") from error
     if not isinstance(content, dict) or not ("shapes" in content or {"images", "annotations"} <= set(content)):
         raise SourceError(f"{path}: neither LabelMe (shapes) nor COCO (images, annotations)")
     read = read_labelme if "shapes" in content else read_coco
     try:
         return read(path, content, targets, problems)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise SourceError(f"{path}: an entry is missing or of another kind ({error!r})") from error

@@ -80,8 +80,8 @@ def _read_index(path: Path) -> dict[str, dict[str, str]] | None:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path}: cannot be read ({error})") from error
-    if any("id" not in row for row in rows):
-        raise SourceError(f"{path}: no column id, wanted id and possibly group and split")
+    if any(row.get("id") is None for row in rows):
+        raise SourceError(f"{path}: no column id, or a row without, wanted id and possibly group and split")
     if strange := sorted({row.get("split") or "" for row in rows} - set(_SPLITS)):
         raise SourceError(f"{path}: split {strange[0]!r}, wanted train, test or val")
     return {tree.normal(row["id"]): row for row in rows}

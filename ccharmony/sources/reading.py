@@ -9,13 +9,15 @@ from ccharmony.manifest import Photo
 from ccharmony.pixels import UInt8
 
 
-def read(source: Photo) -> UInt8:
+def read(source: Photo, *, max_pixels: int | None = pixels.MAX_PIXELS) -> UInt8:
     """Read a photo as its source says it has to be read.
 
     Parameters
     ----------
     source
         The photo's row: its path, its rendering if it is linear, and whether its orientation can be trusted.
+    max_pixels
+        Photos with more pixels are refused before they are decoded; None lifts the limit.
 
     Returns
     -------
@@ -28,13 +30,15 @@ def read(source: Photo) -> UInt8:
         The file is missing, damaged, or not a photo.
     """
     if source.rendering is not None:
-        return photo.render_linear(pixels.read_linear(source.path), source.rendering)
-    return read_file(source.path, orient=source.orient)
+        return photo.render_linear(pixels.read_linear(source.path, max_pixels=max_pixels), source.rendering)
+    return read_file(source.path, orient=source.orient, max_pixels=max_pixels)
 
 
-def read_file(path: Path, *, orient: bool = True) -> UInt8:
+def read_file(path: Path, *, orient: bool = True, max_pixels: int | None = pixels.MAX_PIXELS) -> UInt8:
     """Read a photo of which nothing but its file is known: developed if it is raw, else as it is; raises ImageError."""
-    return photo.read_raw(path) if is_raw(path.suffix) else pixels.read_image(path, orient=orient)
+    if is_raw(path.suffix):
+        return photo.read_raw(path, max_pixels=max_pixels)
+    return pixels.read_image(path, orient=orient, max_pixels=max_pixels)
 
 
 def read_size(source: Photo) -> tuple[int, int]:

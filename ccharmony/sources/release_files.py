@@ -30,6 +30,7 @@ Item = TypeVar("Item")
 
 _MASKS = "foreground_mask"
 _CLONE = "a clone of the ccHarmony repository"
+_MATRIX_BYTES = 1000  # 33 numbers and a header have 392
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +143,11 @@ def _read_patches(entry: Readable) -> Float:
 
 def _read_matrix(entry: Readable) -> Float:
     try:
-        matrix = np.load(io.BytesIO(entry.read_bytes()), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        content = entry.read_bytes()
+        if len(content) > _MATRIX_BYTES or not content.startswith(b"\x93NUMPY"):
+            raise ValueError(f"{len(content)} bytes, wanted NumPy's file of 3 x 11 numbers")
+        matrix = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False, max_header_size=_MATRIX_BYTES)
+    except (OSError, ValueError, EOFError, TypeError, SyntaxError, OverflowError, MemoryError) as error:
         raise SourceError(f"{entry}: not a NumPy array ({error})") from error
     if matrix.shape != (3, 11) or not np.issubdtype(matrix.dtype, np.floating) or not np.isfinite(matrix).all():
         raise SourceError(f"{entry}: {matrix.dtype} of shape {matrix.shape}, wanted finite numbers (3, 11)")

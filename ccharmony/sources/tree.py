@@ -42,7 +42,11 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
     if real in seen:
         return
     seen.add(real)
-    for entry in sorted(folder.iterdir()):
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise SourceError(f"{folder}: cannot be listed ({error.strerror})") from error
+    for entry in entries:
         if is_litter(entry.name):
             continue
         if entry.is_dir():

@@ -223,7 +223,7 @@ class TestDrawings:
 
     def test_a_drawing_with_a_coordinate_that_is_not_finite_is_refused(self, tmp_path):
         ring = ((0.0, 0.0), (float("nan"), 5.0), (5.0, 5.0))
-        with pytest.raises(ImageError, match="coordinates that are not finite"):
+        with pytest.raises(ImageError, match="a coordinate that is not finite"):
             Outline(tmp_path / "one.json", "shape 0", (60, 90), (ring,)).draw()
 
     def test_a_drawing_reads_prints_and_pickles_like_a_file(self, tmp_path):

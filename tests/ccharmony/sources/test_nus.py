@@ -89,7 +89,7 @@ def test_a_raw_file_is_taken_where_nothing_else_is_there(tmp_path, disk, monkeyp
     path = disk.write(f"{CAMERA}/RAW/Canon1DsMkIII_0005.CR2", "raw")
     disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "40,20,60,40")
     monkeypatch.setattr(photo, "raw_size", lambda _: LINEAR)
-    monkeypatch.setattr(photo, "read_raw", lambda _: np.zeros((*LINEAR, 3), np.uint8))
+    monkeypatch.setattr(photo, "read_raw", lambda _, **__: np.zeros((*LINEAR, 3), np.uint8))
     row = find_only(tmp_path)
     assert row.path == path
     assert row.chart.box == pytest.approx((2, 1, 5, 3))
