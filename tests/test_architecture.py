@@ -14,6 +14,7 @@ DOORS = {
     "rawpy": {"ccharmony/photo.py"},
     # fits.h5, and whole datasets in one file: two formats that have nothing in common.
     "h5py": {"ccharmony/store.py", "ccharmony/pack_h5.py"},
+    "ray": {"ccharmony/ray_engine.py"},
     # Two protocols resize as their authors did, with Pillow.
     "PIL": {"ccharmony/headers.py", "ccharmony/pixels.py", "harmonize/protocols.py"},
 }
