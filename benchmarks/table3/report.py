@@ -22,7 +22,8 @@ markers are written by `python -m benchmarks.ablation report`; the rest is writt
 <!-- generated: setting -->
 <!-- end of setting -->
 
-![fMSE by row](ablation.svg)
+<!-- generated: figure -->
+<!-- end of figure -->
 
 <!-- generated: rows -->
 <!-- end of rows -->
@@ -90,7 +91,12 @@ def write(study: Study, docs: Path, demo: Path | None = None) -> list[Path]:
         written.append(docs / "ablation_strip.webp")
         pixels.write_image(written[-1], drawn, 80)
     former = text.read_text(encoding="utf-8") if text.is_file() else PAGE
-    blocks = {**tables.make(study, found), "diagnosis": _diagnosis(study), "strip": _strip(docs, found)}
+    blocks = {
+        **tables.make(study, found),
+        "figure": "![fMSE by row](ablation.svg)" if found else "Not drawn yet.",
+        "diagnosis": _diagnosis(study),
+        "strip": _strip(docs, found),
+    }
     pixels.write_bytes(text, page.fill(former, blocks).encode())
     return written
 

@@ -22,16 +22,16 @@ from harmonize.stored_pairs import StoredPairs
 UInt8 = npt.NDArray[np.uint8]
 
 PAIRS = 6
-"""Pictures of a line, spread evenly over the test list."""
+"""Pictures of a line, spread evenly over all of the dataset's."""
 
-LINES = ("composite", "row 1", "row 5", "row 8", "real")
+LINES = ("composite", "mask", "row 1", "row 5", "row 8", "real")
 
 _GAP = 4
 
 
 @torch.no_grad()
 def draw(study: Study, found: Sequence[Result], data: Path, side: int = 160) -> UInt8 | None:
-    """Draw composite, the rows of `COMPARED` under their first seed, and the real picture below each other.
+    """Draw composite, mask, the rows of `COMPARED` under their first seed, and the real picture below each other.
 
     The networks see the pictures at the side at which the study scores them.
 
@@ -47,7 +47,7 @@ def draw(study: Study, found: Sequence[Result], data: Path, side: int = 160) -> 
     Returns
     -------
     UInt8 | None
-        The strip (5·side, PAIRS·side, 3) with gaps between; None where one of the rows is not finished.
+        The strip (6·side, PAIRS·side, 3) with gaps between; None where one of the rows is not finished.
 
     Raises
     ------
@@ -57,14 +57,15 @@ def draw(study: Study, found: Sequence[Result], data: Path, side: int = 160) -> 
     runs = [by_seed(found, row) for row in COMPARED]
     if not all(runs):
         return None
-    source = StoredPairs(layout.find_pairs(data, "test", strict=True)[0], strict=True)
+    source = StoredPairs(layout.find_pairs(data, "all", strict=True)[0], strict=True)
     batch = validate.pick(source, study.budget.scored_at, PAIRS)
     outputs = []
     for entries in runs:
         trial = entries[min(entries)].trial
         network = checkpoint.load(study.folder(trial.name) / "last.safetensors").net.eval()
         outputs.append(validate.run(network, batch))
-    return _lay_out([batch.composite, *outputs, batch.real], side)
+    mask = batch.mask.expand(-1, 3, -1, -1)
+    return _lay_out([batch.composite, mask, *outputs, batch.real], side)
 
 
 def _lay_out(lines: Sequence[torch.Tensor], side: int) -> UInt8:

@@ -74,14 +74,13 @@ def test_the_strip_shows_composites_above_and_real_pictures_below(study, places,
     _, held = hold_out(read_lights(places.lights), 4)
     pairs = HeldPairs(find_photos(places.photos, "val"), held)
     pairs.write(tmp_path / "demo")
-    found = {}
     for row in (1, 5, 8):
         finish(study, f"row{row}_seed0", [1.0, 2.0])
         settings = study.settings(Trial(row, 0)).network
         checkpoint.save_weights(study.folder(f"row{row}_seed0") / "last.safetensors", giftnet.build(settings), settings)
     report.write(study, tmp_path / "docs", tmp_path / "demo")
     found = pixels.read_image(tmp_path / "docs" / "ablation_strip.webp")
-    assert found.shape == (5 * 160 + 4 * strip._GAP, 3 * 160 + 2 * strip._GAP, 3)
+    assert found.shape == (6 * 160 + 5 * strip._GAP, 3 * 160 + 2 * strip._GAP, 3)
     top, bottom = found[:160], found[-160:]
     background = (slice(0, 20), slice(0, 20))
     assert abs(top[background].mean() - bottom[background].mean()) < 3  # the background is the same
