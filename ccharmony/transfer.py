@@ -130,29 +130,17 @@ def relight(foreground: Foreground, from_standard: npt.ArrayLike) -> Relit:
 
 def paste(image: UInt8, foreground: Foreground, relit: Relit) -> UInt8:
     """Return a copy of the photo with its foreground replaced; pixels outside the mask keep every bit."""
-    composite = image.copy()
-    paste_into(composite, foreground, relit)
+    composite = np.array(image, order="C")
+    composite.reshape(-1, 3)[foreground.index] = blend(foreground, relit)
     return composite
 
 
-def paste_into(image: UInt8, foreground: Foreground, relit: Relit) -> None:
-    """Replace the foreground in `image` itself, which must be contiguous; `restore` undoes it."""
-    colors = relit.colors
-    if foreground.weight is not None:
-        difference = colors.astype(np.float32) - foreground.original
-        colors = np.rint(foreground.original + foreground.weight[:, None] * difference).astype(np.uint8)
-    _flat(image)[foreground.index] = colors
-
-
-def restore(image: UInt8, foreground: Foreground) -> None:
-    """Put the photo's own foreground back into `image`."""
-    _flat(image)[foreground.index] = foreground.original
-
-
-def _flat(image: UInt8) -> UInt8:
-    if not image.flags.c_contiguous:
-        raise ImageError("image is not contiguous, wanted one that can be changed in place")
-    return image.reshape(-1, 3)
+def blend(foreground: Foreground, relit: Relit) -> UInt8:
+    """Return the colors that replace the foreground's, shape (n, 3): the relit ones, by the weight of a soft mask."""
+    if foreground.weight is None:
+        return relit.colors
+    difference = relit.colors.astype(np.float32) - foreground.original
+    return np.rint(foreground.original + foreground.weight[:, None] * difference).astype(np.uint8)
 
 
 def _carry(

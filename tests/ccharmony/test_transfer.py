@@ -109,16 +109,6 @@ def test_published_arithmetic_counts_clipping_of_both_steps() -> None:
     assert transfer.relight(foreground, 0.5 * IDENTITY).clipped_share == 0.5
 
 
-def test_paste_in_place_is_undone_by_restore() -> None:
-    image = photo()
-    before = image.copy()
-    foreground = transfer.take(image, box_mask(), TO_STANDARD)
-    transfer.paste_into(image, foreground, transfer.relight(foreground, FROM_STANDARD))
-    assert (image != before).any()
-    transfer.restore(image, foreground)
-    np.testing.assert_array_equal(image, before)
-
-
 def test_sample_is_spread_over_the_foreground() -> None:
     foreground = transfer.take(photo(), box_mask(), TO_STANDARD)
     sample = foreground.sample(100)
