@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ccharmony import pixels
-from ccharmony.errors import ManifestError
+from ccharmony.errors import CcharmonyError, ManifestError
+from ccharmony.names import flaw
 
 Float = npt.NDArray[np.float64]
 
@@ -33,6 +34,7 @@ VERSION = 1
 UNIT = "sRGB-encoded, [0, 1]"
 _TEXTS = ("id", "camera", "source", "split", "group", "kind")
 _LISTS = ("flags", "notes")
+_MOST_PACKED = 1100  # deflate makes 1,030 bytes of one at most
 _SHAPES = {"patches": (24, 3), "to_standard": (3, 11), "from_standard": (3, 11)}
 
 
@@ -166,7 +168,9 @@ def read_fits(path: Path) -> Fits:
     try:
         with h5py.File(path, "r") as file:
             return _read_columns(file, path)
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except CcharmonyError:
+        raise
+    except Exception as error:  # h5py raises whatever the file makes HDF5 and NumPy stumble over
         raise ManifestError(f"{path}: not a fits.h5 of version {VERSION} ({error})") from error
 
 
@@ -187,21 +191,45 @@ def _write_columns(file: h5py.File, records: Sequence[FitRecord]) -> None:
 def _read_columns(file: h5py.File, path: Path) -> Fits:
     if file.attrs.get("version") != VERSION:
         raise ManifestError(f"{path}: version {file.attrs.get('version')}, wanted {VERSION}")
-    texts = {name: [str(value) for value in file[name].asstr()[()]] for name in (*_TEXTS, *_LISTS) if name in file}
-    count = len(texts["id"])
-    arrays = {name: np.asarray(file[name], np.float64) for name in _SHAPES}
-    for name, shape in _SHAPES.items():
-        if arrays[name].shape != (count, *shape):
-            raise ManifestError(f"{path}: {name} of shape {arrays[name].shape}, wanted {(count, *shape)}")
-    residuals = {name: np.asarray(values, np.float64) for name, values in file["residuals"].items()}
+    count = len(file["id"])
+    texts = {name: _texts(file[name], count) for name in (*_TEXTS, *_LISTS) if name in file}
+    arrays = {name: _numbers(file[name], (count, *shape)) for name, shape in _SHAPES.items()}
+    residuals = {name: _numbers(values, (count,)) for name, values in file["residuals"].items()}
+    if flawed := next((name for name in texts["id"] if flaw(name)), None):
+        raise ManifestError(f"{path}: the id {flawed!r} {flaw(flawed)}, wanted a name for files")
     records = [
         FitRecord(
             **{name: texts[name][row] for name in _TEXTS},  # type: ignore[arg-type]  # names of text fields only
             **{name: arrays[name][row] for name in _SHAPES},
             residuals={name: float(values[row]) for name, values in residuals.items()},
-            flags=tuple(json.loads(texts["flags"][row])),
-            notes=tuple(json.loads(texts["notes"][row])) if "notes" in texts else (),
+            flags=_list(texts["flags"][row]),
+            notes=_list(texts["notes"][row]) if "notes" in texts else (),
         )
         for row in range(count)
     ]
-    return Fits(tuple(records), json.loads(str(file.attrs["settings"])))
+    settings = json.loads(str(file.attrs["settings"]))
+    return Fits(tuple(records), settings if isinstance(settings, dict) else {})
+
+
+def _numbers(stored: Any, shape: tuple[int, ...]) -> Float:
+    """Read numbers of a known shape; one that its file cannot hold would take memory without end."""
+    if not isinstance(stored, h5py.Dataset) or stored.shape != shape or stored.dtype.kind not in "iuf":
+        raise ValueError(f"{getattr(stored, 'name', '?')} of shape {getattr(stored, 'shape', None)}, wanted {shape}")
+    if stored.nbytes > _MOST_PACKED * stored.id.get_storage_size():
+        raise ValueError(f"{stored.name}: {stored.nbytes} bytes of {stored.id.get_storage_size()} stored")
+    return np.asarray(stored, np.float64)
+
+
+def _texts(stored: Any, count: int) -> list[str]:
+    if not isinstance(stored, h5py.Dataset) or stored.shape != (count,):
+        raise ValueError(f"{getattr(stored, 'name', '?')}: wanted {count} texts")
+    if stored.nbytes > _MOST_PACKED * stored.id.get_storage_size():
+        raise ValueError(f"{stored.name}: {stored.nbytes} bytes of {stored.id.get_storage_size()} stored")
+    return [str(value) for value in stored.asstr()[()]]
+
+
+def _list(text: str) -> tuple[str, ...]:
+    values = json.loads(text)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{text[:40]!r}, wanted a list of texts")
+    return tuple(values)

@@ -147,7 +147,9 @@ def _read_matrix(entry: Readable) -> Float:
         if len(content) > _MATRIX_BYTES or not content.startswith(b"\x93NUMPY"):
             raise ValueError(f"{len(content)} bytes, wanted NumPy's file of 3 x 11 numbers")
         matrix = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False, max_header_size=_MATRIX_BYTES)
-    except (OSError, ValueError, EOFError, TypeError, SyntaxError, OverflowError, MemoryError) as error:
+    except CcharmonyError:
+        raise
+    except Exception as error:  # the header is Python, and NumPy's parser may stumble over anything
         raise SourceError(f"{entry}: not a NumPy array ({error})") from error
     if matrix.shape != (3, 11) or not np.issubdtype(matrix.dtype, np.floating) or not np.isfinite(matrix).all():
         raise SourceError(f"{entry}: {matrix.dtype} of shape {matrix.shape}, wanted finite numbers (3, 11)")

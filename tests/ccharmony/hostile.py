@@ -1,0 +1,329 @@
+"""Small valid files of every kind that is read, what reads them, and how copies of them are damaged."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+from PIL import Image
+
+from ccharmony import checker, dataset, layout, lights, manifest, marks, photo, pixels, sources, store, verify
+from ccharmony.manifest import Pair
+from ccharmony.sources import gehler, nus_files, release_files
+
+from .conftest import CORNERS, HEIGHT, WIDTH, ball_mask, light, render
+
+_TOKENS = (
+    *(b"nan", b"inf", b"-inf", b"1e400", b"-1", b"0", b"1e-320", b"9" * 400, b"4294967296", b"-9223372036854775809"),
+    *(b"../../x", b"/etc/passwd", b"C:\\x", b"\0", b"\r", b"\n", b"\xff\xfe", b"\xe2\x80\xa8", b"\xed\xb3\xbf", b'"'),
+    *(b"[" * 5000, b'{"a":' * 2000, b"null", b"[]", b"{}", b"true", b",", b"," * 500, b"x" * 200_000),
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of file: where it is kept, valid contents, and what reads it from there."""
+
+    name: str
+    path: Path
+    seeds: tuple[bytes, ...]
+    read: Callable[[], object]
+
+
+def damaged(draw: random.Random, seeds: tuple[bytes, ...]) -> bytes:
+    """Return a copy of one of some files with one to four faults."""
+    data = bytearray(draw.choice(seeds))
+    for _ in range(draw.choice((1, 1, 2, 4))):
+        fault = draw.choice((_flip, _set, _word, _cut, _drop, _repeat, _token, _token, _splice))
+        fault(draw, data, seeds)
+    return bytes(data)
+
+
+def _flip(draw: random.Random, data: bytearray, _: object) -> None:
+    for _ in range(draw.choice((1, 2, 8))):
+        if data:
+            data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+
+
+def _set(draw: random.Random, data: bytearray, _: object) -> None:
+    if data:
+        data[draw.randrange(len(data))] = draw.choice((0, 1, 0x7F, 0x80, 0xFE, 0xFF))
+
+
+def _word(draw: random.Random, data: bytearray, _: object) -> None:
+    """Overwrite four bytes, which may be a length, by a number that is none; headers are met more often."""
+    place = draw.randrange(max(1, min(len(data), draw.choice((64, 512, len(data) or 1)))))
+    number = draw.choice((0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x10000, draw.getrandbits(32)))
+    data[place : place + 4] = struct.pack(draw.choice("<>") + "I", number)
+
+
+def _cut(draw: random.Random, data: bytearray, _: object) -> None:
+    del data[draw.randrange(len(data) + 1) :]
+
+
+def _drop(draw: random.Random, data: bytearray, _: object) -> None:
+    place = draw.randrange(len(data) + 1)
+    del data[place : place + draw.choice((1, 4, 100))]
+
+
+def _repeat(draw: random.Random, data: bytearray, _: object) -> None:
+    place = draw.randrange(len(data) + 1)
+    data[place:place] = data[place : place + draw.choice((1, 8, 300))] * draw.choice((1, 3, 50))
+
+
+def _token(draw: random.Random, data: bytearray, _: object) -> None:
+    """Put something hostile in place of a word or a number of a text."""
+    ends = [place for place, byte in enumerate(data[:20_000]) if byte in b' ,:\n"[]{}'] or [0]
+    first = draw.randrange(len(ends))
+    start, end = ends[first], ends[min(first + 1, len(ends) - 1)]
+    data[start + 1 : max(end, start + 1)] = draw.choice(_TOKENS)
+
+
+def _splice(draw: random.Random, data: bytearray, seeds: tuple[bytes, ...]) -> None:
+    other = draw.choice(seeds)
+    place = draw.randrange(len(data) + 1)
+    data[place:] = other[draw.randrange(len(other) + 1) :]
+
+
+def targets(root: Path) -> list[Target]:
+    """Write the folders that the files are parts of, and return what there is to damage."""
+    return [*_tables(root / "tables"), *_folders(root), *_released(root / "release"), *_pictures(root / "pictures")]
+
+
+def _tables(root: Path) -> Iterator[Target]:
+    """Tables and texts that are read by themselves."""
+    root.mkdir()
+    image, shape, raw = render(light(1.0, 0.9)), (HEIGHT, WIDTH), (1000, 600)
+
+    def chart() -> None:
+        found = gehler.read_chart(root / "x_macbeth.txt", shape, raw)
+        checker.read_quads(image, found.quads)
+        checker.read_patches(image, found.corners)
+
+    def fits() -> None:
+        store.read_fits(root / "fits.h5")
+
+    points = np.concatenate([CORNERS[[0, 1, 3, 2]], checker.patch_quads(CORNERS).reshape(-1, 2)]) * 5
+    rows = [f"{x:.2f} {y:.2f}" for x, y in points]
+    coordinates = tuple("\n".join(lines).encode() for lines in (rows, ["1000 600", *rows]))
+    yield Target("Gehler's coordinates", root / "x_macbeth.txt", coordinates, chart)
+    yield Target("NUS's box", root / "x_mask.txt", (b"40,20,60,40",), lambda: nus_files.read_box(root / "x_mask.txt"))
+    truth = nus_files.Truth(1024, 15000)
+    colors = "\n".join(f"{900 * row + 1100},2000,{row}" for row in range(24)).encode()
+    yield Target(
+        "NUS's colors", root / "x_color.txt", (colors,), lambda: nus_files.read_colors(root / "x_color.txt", truth)
+    )
+    yield Target(
+        "MATLAB", root / "x_gt.mat", (_mat(True), _mat(False)), lambda: nus_files.read_truth(root / "x_gt.mat")
+    )
+    table = root / "marks.csv"
+    yield Target("marks", table, (b"photo,mark,fit\na,bad,\nb,good,ridge\n",), lambda: marks.read_overrides(table))
+    records = [
+        store.FitRecord(f"p{n}", "c", "s", "ridge", np.full((24, 3), n / 9), *np.ones((2, 3, 11))) for n in (1, 2)
+    ]
+    store.write_fits(root / "fits.h5", records, checker.STANDARD, {"fit": "ridge"})
+    yield Target("fits.h5", root / "fits.h5", ((root / "fits.h5").read_bytes(),), fits)
+
+
+def _mat(compressed: bool) -> bytes:
+    names = np.empty((2, 1), object)
+    names[:, 0] = ["Canon_0001", "Canon_0002"]
+    boxes = np.array([[21.0, 60, 41, 100], [31, 70, 51, 110]])
+    levels = {"darkness_level": 1024.0, "saturation_level": 15000.0}
+    data = io.BytesIO()
+    scipy.io.savemat(data, {"all_image_names": names, "CC_coords": boxes, **levels}, do_compression=compressed)
+    return data.getvalue()
+
+
+def _folders(root: Path) -> Iterator[Target]:
+    """Files beside photos of one's own, and those of a dataset."""
+    own, plain = root / "own" / "folder", root / "plain" / "photos"
+    for folder in (own / "photos", own / "masks", plain / "images", plain / "masks"):
+        folder.mkdir(parents=True)
+    for path in (own / "photos" / "p0.png", plain / "images" / "p0.png"):
+        pixels.write_image(path, render(light(1.0, 0.9)))
+
+    def find_own() -> None:
+        for row in sources.find(["folder"], root / "own").photos:
+            if row.chart is not None:
+                lights.record_light(sources.read(row), row, "ridge")
+            for mask in row.masks.values():
+                mask.read_bytes()
+
+    corners = ",".join(str(value) for value in CORNERS.ravel()).encode()
+    head = b"photo,x1,y1,x2,y2,x3,y3,x4,y4\n"
+    yield Target("checkers.csv", own / "checkers.csv", (head + b"p0," + corners + b"\n",), find_own)
+    yield Target("LabelMe", own / "masks" / "p0.json", _labelme(), find_own)
+    yield Target("COCO", own / "masks" / "all.json", _coco(), find_own)
+    index = b"id,group,split\np0,g,train\np1,g,val\n"
+    yield Target("index.csv", plain / "index.csv", (index,), lambda: sources.find(["photos"], root / "plain"))
+    yield from _dataset(root / "dataset")
+
+
+def _dataset(root: Path) -> Iterator[Target]:
+    for folder, name in ((layout.COMPOSITES, "p_a_1"), (layout.MASKS, "p_a"), (layout.REALS, "p")):
+        pixels.write_image(pixels.make_folder(root / folder) / f"{name}.png", np.full((9, 9, 3), 255, np.uint8))
+    files = (f"{layout.COMPOSITES}/p_a_1.png", f"{layout.MASKS}/p_a.png", f"{layout.REALS}/p.png")
+    row = Pair(*files, "p", "a", "q", "s", "c", "train", "ridge", "ridge", 0.1, 3.2, "", "0" * 64, "1" * 64, "2" * 64)
+    manifest.write_pairs(root / dataset.MANIFEST, [row])
+    settings = b'{"settings": {"pair": {"soft": true}, "fit": "ridge"}, "plan": "x", "photos": {"train": 1}}'
+    (root / dataset.REPORT).write_bytes(settings)
+    (root / "ccHarmony_train.txt").write_bytes(b"p_a_1.png\n")
+    for name in (dataset.MANIFEST, dataset.REPORT, "ccHarmony_train.txt"):
+        yield Target(name, root / name, ((root / name).read_bytes(),), lambda: verify.verify(root))
+
+
+def _labelme() -> tuple[bytes, ...]:
+    shapes = [
+        {"points": [[10, 10], [90, 12], [50, 80.5]], "shape_type": "polygon", "group_id": None},
+        {"points": [[10, 10], [90, 70]], "shape_type": "rectangle", "group_id": 1},
+        {"points": [[60, 60], [80, 60]], "shape_type": "circle", "group_id": 1},
+    ]
+    content = {"imagePath": "p0.png", "imageHeight": HEIGHT, "imageWidth": WIDTH, "shapes": shapes}
+    return (json.dumps(content).encode(),)
+
+
+def _coco() -> tuple[bytes, ...]:
+    off, on = HEIGHT * WIDTH - 7000, 7000
+    runs = [{"size": [HEIGHT, WIDTH], "counts": counts} for counts in ([off, on], "XZ^2hl")]
+    drawn: list[object] = [[[10, 10, 90, 12, 50, 80]], *runs]
+    notes = [{"id": n, "image_id": 1, "iscrowd": 0, "segmentation": part} for n, part in enumerate(drawn)]
+    image = {"id": 1, "file_name": "p0.png", "height": HEIGHT, "width": WIDTH}
+    return (json.dumps({"images": [image], "annotations": notes}).encode(),)
+
+
+def _released(root: Path) -> Iterator[Target]:
+    """The archives, tables and matrices of a release of one photo."""
+    (root / "foreground_masks").mkdir(parents=True)
+    matrix, mask = io.BytesIO(), io.BytesIO()
+    np.save(matrix, np.full((3, 11), 2.0))
+    Image.fromarray(np.full((9, 9, 3), 255, np.uint8)).save(mask, "PNG")
+    colors = "\n".join(f"{10 * row},11,253" for row in range(24)).encode()
+    files = {"IMG_0300.csv": colors, "IMG_0300.npy": matrix.getvalue(), "IMG_0300_reverse.npy": matrix.getvalue()}
+    for name, data in {**files, "train_list.txt": b"IMG_0300_a\n", "test_list.txt": b""}.items():
+        (root / name).write_bytes(data)
+    archives = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", method) as archive:
+            for name, data in {**files, "foreground_masks/IMG_0300_a.png": mask.getvalue()}.items():
+                archive.writestr(name, data)
+        archives.append(packed.getvalue())
+    (root / "all.zip").write_bytes(archives[0])
+
+    def read() -> None:
+        for masks in release_files.read_release(root).masks.values():
+            for entry in masks.values():
+                pixels.read_mask(entry)
+
+    yield Target("ZIP", root / "all.zip", tuple(archives), read)
+    for name in (*files, "train_list.txt"):
+        yield Target(f"release's {name[8:] or name}", root / name, ((root / name).read_bytes(),), read)
+
+
+def _pictures(root: Path) -> Iterator[Target]:
+    """Pictures in every format, read in every way; a raw file."""
+    root.mkdir()
+    image = render(light(1.0, 0.9))[:40, :60]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for suffix, options in (
+        (".jpg", {}),
+        (".png", {}),
+        (".tif", {"compression": "tiff_lzw"}),
+        (".webp", {}),
+        (".bmp", {}),
+    ):
+        seeds = []
+        for picture in (
+            Image.fromarray(image),
+            Image.fromarray(ball_mask()[:40, :60] > 0),
+            Image.fromarray(image).convert("RGBA"),
+        ):
+            data = io.BytesIO()
+            shown = picture.convert("RGB") if suffix in (".jpg", ".webp") else picture
+            shown.save(
+                data, Image.registered_extensions()[suffix], **options, **({} if suffix == ".bmp" else {"exif": exif})
+            )
+            seeds.append(data.getvalue())
+        path = root / f"x{suffix}"
+        yield Target(suffix[1:].upper(), path, (*seeds, _deep(image, suffix)), lambda path=path: _read_all_ways(path))
+    yield Target(
+        "DNG", root / "x.dng", (_dng(),), lambda: (photo.raw_size(root / "x.dng"), photo.read_raw(root / "x.dng"))
+    )
+
+
+def _deep(image: pixels.UInt8, suffix: str) -> bytes:
+    """Return a picture of 16 bits where the format has them."""
+    import cv2
+
+    values = image.astype(np.uint16) * 257 if suffix in (".png", ".tif") else image
+    return bytes(cv2.imencode(suffix, values)[1])
+
+
+def _read_all_ways(path: Path) -> None:
+    from ccharmony.errors import CcharmonyError
+
+    failed = None
+    for read in (
+        pixels.image_size,
+        pixels.bit_depth,
+        pixels.read_image,
+        pixels.read_linear,
+        pixels.read_mask,
+        pixels.read_cutout,
+        lambda path: pixels.read_preview(path, 16),
+    ):
+        try:
+            read(path)
+        except CcharmonyError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+def _dng() -> bytes:
+    """Return a raw file of 64 x 48 pixels: a TIFF whose tags say that its samples lie behind a Bayer pattern."""
+    width, height = 64, 48
+    samples = np.random.default_rng(0).integers(100, 4000, (height, width), np.uint16).tobytes()
+    matrix = struct.pack("<18i", *(number for value in np.eye(3).ravel() for number in (int(10_000 * value), 10_000)))
+    tags: list[tuple[int, int, int, bytes]] = [
+        (254, 4, 1, struct.pack("<I", 0)),
+        (256, 4, 1, struct.pack("<I", width)),
+        (257, 4, 1, struct.pack("<I", height)),
+        (258, 3, 1, struct.pack("<H", 16)),
+        (259, 3, 1, struct.pack("<H", 1)),
+        (262, 3, 1, struct.pack("<H", 32803)),
+        (271, 2, 6, b"Maker\0"),
+        (272, 2, 6, b"Model\0"),
+        (273, 4, 1, b"data"),
+        (277, 3, 1, struct.pack("<H", 1)),
+        (278, 4, 1, struct.pack("<I", height)),
+        (279, 4, 1, struct.pack("<I", len(samples))),
+        (33421, 3, 2, struct.pack("<HH", 2, 2)),
+        (33422, 1, 4, bytes([0, 1, 1, 2])),
+        (50706, 1, 4, bytes([1, 4, 0, 0])),
+        (50708, 2, 6, b"Model\0"),
+        (50717, 4, 1, struct.pack("<I", 4095)),
+        (50721, 10, 9, matrix),
+        (50728, 5, 3, struct.pack("<6I", 1, 2, 1, 1, 2, 3)),
+        (50778, 3, 1, struct.pack("<H", 21)),
+    ]
+    start = 8 + 2 + 12 * len(tags) + 4
+    more, entries = b"", b""
+    for tag, kind, count, value in tags:
+        if len(value) > 4:
+            entries += struct.pack("<HHII", tag, kind, count, start + len(more))
+            more += value + b"\0" * (len(value) % 2)
+        else:
+            entries += struct.pack("<HHI4s", tag, kind, count, value)
+    entries = entries.replace(b"data", struct.pack("<I", start + len(more)))
+    return b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(tags)) + entries + bytes(4) + more + samples
