@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import math
 import statistics
+import textwrap
 from collections.abc import Sequence
 
 from benchmarks.table3 import claims, contrasts, results
@@ -40,7 +41,7 @@ def make(study: Study, found: Sequence[Result]) -> dict[str, str]:
         "setting": setting(study, found),
         "rows": f"{rows(study, found)}\n\n{paper(found)}",
         "pairs": pairs(found),
-        "findings": "\n".join(claims.sentence(claims.judge(claim, found)) for claim in claims.CLAIMS),
+        "findings": "\n".join(_wrap(claims.sentence(claims.judge(claim, found)), "  ") for claim in claims.CLAIMS),
         "sensitivity": sensitivity(found),
     }
 
@@ -58,20 +59,21 @@ def setting(study: Study, found: Sequence[Result]) -> str:
         if known.freedom
         else "No row has two seeds yet, so that the chance of seeds is unknown."
     )
-    return "\n".join(
-        (
-            f"{len(found)} runs are finished. Networks of {budget.width} channels (the paper's have 32), trained for "
-            f"{budget.steps:,} steps of {budget.batch} pictures at {budget.size}×{budget.size} "
-            f"({budget.steps * budget.batch:,} pictures a run), loss {budget.loss}, {budget.precision}, Adam at "
-            f"{budget.rate:g} with decay {budget.decay}, all from random weights, on {' and '.join(data)}; one "
-            f"reconstruction branch ({budget.reconstruct_steps:,} steps) for all rows that distill. Scored are the "
-            f"averaged weights of the last step on {scored} validation pairs whose photos and lights training never "
-            f"saw, at {budget.scored_at}×{budget.scored_at}, protocol {found[0].table.protocol}, raw output.",
-            "",
-            f"{apart} Intervals are 95 %, from a paired bootstrap over photos. A difference counts as found where its "
-            "interval leaves out 0 and it exceeds what seeds alone would make of it with a probability of 5 %.",
-        )
+    shared = (
+        f"{len(found)} runs are finished. Networks of {budget.width} channels (the paper's have 32), trained for "
+        f"{budget.steps:,} steps of {budget.batch} pictures at {budget.size}×{budget.size} "
+        f"({budget.steps * budget.batch:,} pictures a run), loss {budget.loss}, {budget.precision}, Adam at "
+        f"{budget.rate:g} with decay {budget.decay}, all from random weights, on {' and '.join(data)}; one "
+        f"reconstruction branch ({budget.reconstruct_steps:,} steps) for all rows that distill. Scored are the "
+        f"averaged weights of the last step on {scored} validation pairs of which training "
+        f"saw nothing, at {budget.scored_at}×{budget.scored_at}, protocol {found[0].table.protocol}, raw output. Pictures a "
+        "second are medians over the runs' logs, whatever else the machine did."
     )
+    chance = (
+        f"{apart} Intervals are 95 %, from a paired bootstrap over photos. A difference counts as found where its "
+        "interval leaves out 0 and it exceeds what seeds alone would make of it with a probability of 5 %."
+    )
+    return f"{_wrap(shared)}\n\n{_wrap(chance)}"
 
 
 def rows(study: Study, found: Sequence[Result]) -> str:
@@ -105,7 +107,7 @@ def paper(found: Sequence[Result]) -> str:
         theirs = _published(IHARMONY4[row])
         lines.append((str(row), *ours, theirs, f"{share:.1%}", _published(CCHARMONY[row]) if row in CCHARMONY else ""))
     told = "The paper's columns are MSE / fMSE / PSNR of other data, at full width and a far longer training: compare "
-    return f"{told}the shares, not the numbers.\n\n{_table(head, lines)}"
+    return f"{_wrap(f'{told}the shares, not the numbers.')}\n\n{_table(head, lines)}"
 
 
 def pairs(found: Sequence[Result]) -> str:
@@ -161,6 +163,11 @@ def describe(row: int) -> str:
     guidance = {"global": "", "none": ", no guidance", "self": ", guided by its own map"}[network.guidance]
     taught = "" if distill.kind == "none" else f"; {distill.kind} distillation on {', '.join(distill.sites)}"
     return f"GIFT on {', '.join(network.gift)}{guidance}{taught}"
+
+
+def _wrap(text: str, indent: str = "") -> str:
+    """Break a paragraph into lines; `indent` begins all but the first."""
+    return textwrap.fill(text, 118, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _spell(values: Sequence[float], digits: int) -> str:
