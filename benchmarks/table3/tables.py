@@ -65,8 +65,8 @@ def setting(study: Study, found: Sequence[Result]) -> str:
         f"({budget.steps * budget.batch:,} pictures a run), loss {budget.loss}, {budget.precision}, Adam at "
         f"{budget.rate:g} with decay {budget.decay}, all from random weights, on {' and '.join(data)}; one "
         f"reconstruction branch ({budget.reconstruct_steps:,} steps) for all rows that distill. Scored are the "
-        f"averaged weights of the last step on {scored} validation pairs of which training "
-        f"saw nothing, at {budget.scored_at}×{budget.scored_at}, protocol {found[0].table.protocol}, raw output. Pictures a "
+        f"averaged weights of the last step on {scored} validation pairs of which training saw nothing, at "
+        f"{budget.scored_at}×{budget.scored_at}, protocol {found[0].table.protocol}, raw output. Pictures a "
         "second are medians over the runs' logs, whatever else the machine did."
     )
     chance = (
