@@ -127,10 +127,10 @@ def _members(path: Path, load: Collection[str], problems: list[str]) -> list[Rea
         infos = {info.filename: info for info in archive.infolist() if not info.is_dir()}
         for name, info in sorted(infos.items()):
             place = PurePosixPath(name)
-            if any(tree.is_litter(part) for part in place.parts if part != ".."):
-                continue
             if reason := _refusal(info):
                 problems.append(f"{path}: entry {name!r} {reason}")
+                continue
+            if any(tree.is_litter(part) for part in place.parts):
                 continue
             member = Member(path, name)
             if place.suffix.lower() not in load:

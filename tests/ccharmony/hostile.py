@@ -257,7 +257,7 @@ def _pictures(root: Path) -> Iterator[Target]:
         path = root / f"x{suffix}"
         yield Target(suffix[1:].upper(), path, (*seeds, _deep(image, suffix)), lambda path=path: _read_all_ways(path))
     yield Target(
-        "DNG", root / "x.dng", (_dng(),), lambda: (photo.raw_size(root / "x.dng"), photo.read_raw(root / "x.dng"))
+        "DNG", root / "x.dng", (dng(),), lambda: (photo.raw_size(root / "x.dng"), photo.read_raw(root / "x.dng"))
     )
 
 
@@ -290,7 +290,7 @@ def _read_all_ways(path: Path) -> None:
         raise failed
 
 
-def _dng() -> bytes:
+def dng() -> bytes:
     """Return a raw file of 64 x 48 pixels: a TIFF whose tags say that its samples lie behind a Bayer pattern."""
     width, height = 64, 48
     samples = np.random.default_rng(0).integers(100, 4000, (height, width), np.uint16).tobytes()
