@@ -11,6 +11,7 @@ Niu et al., 2023 (see `polynomial`), figure 2(c): I_a^f → I_o^f by T_a, I_o^f 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -51,6 +52,13 @@ class Foreground:
     original: UInt8
     standard: npt.NDArray[Any]
     clipped: npt.NDArray[np.bool_]
+
+    @functools.cached_property
+    def runs(self) -> list[tuple[int, int, int]]:
+        """Return where each run of neighbors begins in the photo, and where it begins and ends among these pixels."""
+        cuts = np.flatnonzero(np.diff(self.index) != 1) + 1
+        firsts, lasts = np.append(0, cuts), np.append(cuts, len(self.index))
+        return list(zip(self.index[firsts].tolist(), firsts.tolist(), lasts.tolist(), strict=True))
 
     def sample(self, count: int) -> Foreground:
         """Return at most `count` of the pixels, evenly drawn in reading order."""
