@@ -89,10 +89,8 @@ def run(
     OutputError
         A result cannot be written; the stage stops.
     """
-    done: dict[str, Result] = {}
-    for photo in photos:
-        if (kept := journal.load(stage.name, photo.id, stage.from_json)) is not None:
-            done[photo.id] = kept
+    kept = journal.load(stage.name, stage.from_json)
+    done = {photo.id: kept[photo.id] for photo in photos if photo.id in kept}
     resumed = len(done)
     waiting = [photo for photo in photos if photo.id not in done]
     if resumed:

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,7 +30,7 @@ from .conftest import CORNERS, ball_mask, light, render
 PHASES = ("start", "lights", "pairs", "tables", "after the end")
 
 # What is there once a phase has begun: a kill comes a random time after one of them.
-_SIGNS = (journal.FOLDER, f"{journal.FOLDER}/lights", dataset.FOLDERS[0], f"{dataset.NAME}_train.txt")
+_SIGNS = (journal.FOLDER, f"{journal.FOLDER}/lights.jsonl", dataset.FOLDERS[0], f"{dataset.NAME}_train.txt")
 
 # A server that has the build loaded forks each one in milliseconds, without the threads of this process.
 _PROCESSES = multiprocessing.get_context("forkserver")
@@ -142,13 +143,15 @@ def _phase(out: Path) -> str:
     return begun[-1]
 
 
-def _finished_photos(out: Path) -> list[Path]:
-    """Return the journal's files of photos that are finished; none if the dataset is whole."""
-    return sorted((out / journal.FOLDER / "pairs").glob("[!.]*.json"))
+def _finished_photos(out: Path) -> list[dict[str, Any]]:
+    """Return what the journal holds of photos that are finished; nothing if the dataset is whole."""
+    path = out / journal.FOLDER / "pairs.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line)[1] for line in lines if line.endswith(b"\n")]
 
 
 def _finished_files(out: Path) -> set[Path]:
-    rows = [row for path in _finished_photos(out) for row in json.loads(path.read_text())["pairs"]]
+    rows = [row for result in _finished_photos(out) for row in result["pairs"]]
     named = {out / row[name] for row in rows for name in ("composite", "mask", "real")}
     whole = (out / dataset.REPORT).exists()
     return named | {path for path in out.rglob("*") if whole and path.is_file() and journal.FOLDER not in path.parts}

@@ -187,7 +187,7 @@ def test_source_that_was_moved_is_found_done(settings: BuildSettings, tmp_path: 
 def test_second_build_into_a_folder_is_refused_while_the_first_goes_on(settings: BuildSettings, tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = kill_loop.start(settings, out)
-    kill_loop.wait_for(first, out, ".build/lights")
+    kill_loop.wait_for(first, out, ".build/lights.jsonl")
     with pytest.raises(OutputError, match="another build is writing here"):
         build.build(settings, out)
     first.join()
@@ -244,7 +244,8 @@ def test_dataset_that_is_being_replaced_does_not_look_whole(settings: BuildSetti
 def test_journal_beside_a_whole_dataset_is_tidied_up(settings: BuildSettings, tmp_path: Path) -> None:
     out = tmp_path / "out"
     build.build(settings, out)
-    (out / ".build" / "pairs").mkdir(parents=True)
+    (out / ".build").mkdir()
+    (out / ".build" / "pairs.jsonl").write_text("[")
     (out / ".build" / "plan.json").write_text("{}")
     assert build.build(settings, out).resumed == 4
     assert leftovers(out) == []
@@ -255,10 +256,27 @@ def test_damaged_journal_is_done_again(settings: BuildSettings, tmp_path: Path) 
     build.build(settings, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         build.build(settings, out, progress=stop_after("pairs", 3))
-    for path, text in zip(sorted((out / ".build" / "pairs").iterdir()), ("[]", "{", '{"pairs": [1]}'), strict=True):
-        path.write_text(text)
-    (out / ".build" / "lights" / "p0.json").write_text("[" * 100_000)
+    damages = ("[]", "{", '["p2", {"pairs": [1]}]', "[" * 100_000, "[[], 1]", '"p0"', "\0")
+    (out / ".build" / "pairs.jsonl").write_text("\n".join(damages) + "\n")
+    (out / ".build" / "lights.jsonl").write_bytes(b"\xff\n")
     assert build.build(settings, out).resumed == 0
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_line_of_the_journal_that_was_cut_short_is_cut_off_and_the_photo_done_again(
+    settings: BuildSettings, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    build.build(settings, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        build.build(settings, out, progress=stop_after("pairs", 2))
+    path = out / ".build" / "pairs.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    with pytest.raises(KeyboardInterrupt):
+        build.build(settings, out, progress=stop_after("pairs", 2))
+    assert path.read_bytes() == whole
+    assert build.build(settings, out).resumed == 2
     assert contents(out) == contents(tmp_path / "whole")
 
 
