@@ -54,6 +54,9 @@ SIZE = (5 * PITCH + PATCH + 2 * GAP, 3 * PITCH + PATCH + 2 * GAP)
 MODEL_CORNERS: Floats = np.array([(0.0, 0.0), (SIZE[0], 0.0), SIZE, (0.0, SIZE[1])])
 """The corners beside dark skin, bluish green, black and white, shape (4, 2), in units."""
 
+_FARTHEST = 1_000_000
+"""Pixels; the longest sides of photos have some 10,000."""
+
 
 def model_quads(share: float = 1.0) -> Floats:
     """Place the patches on the flat chart.
@@ -115,8 +118,8 @@ def project(matrix: Floats, points: Floats) -> Floats:
 def _refuse_impossible(corners: Floats) -> None:
     if corners.shape != (4, 2):
         raise CheckerError(f"corners of shape {corners.shape}, a chart has four of x and y: (4, 2)")
-    if not np.isfinite(corners).all():
-        raise CheckerError("corners with coordinates that are not finite")
+    if not (np.abs(corners) <= _FARTHEST).all():
+        raise CheckerError(f"corners with coordinates that are not finite or beyond {_FARTHEST}")
     ahead = np.roll(corners, -1, axis=0) - corners
     behind = np.roll(ahead, 1, axis=0)
     turns = behind[:, 0] * ahead[:, 1] - behind[:, 1] * ahead[:, 0]

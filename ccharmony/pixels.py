@@ -29,6 +29,9 @@ UInt16 = npt.NDArray[np.uint16]
 Float32 = npt.NDArray[np.float32]
 Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
+# What a codec says of a damaged file is in our error's one line, or of no use to whoever reads it.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 JPEG_QUALITY = 95
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 WRITABLE_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".webp", ".tif", ".tiff")

@@ -7,7 +7,6 @@ A worker process reads and says which input is next; another one goes on after t
 
 from __future__ import annotations
 
-import os
 import random
 import resource
 import selectors
@@ -18,6 +17,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,27 +78,25 @@ def _run_worker(first: int, end: int, seed: int, only: str, verdict: Verdict) ->
         only,
     ]
     last, what = first - 1, "?"
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as worker:
-        assert worker.stdout is not None
-        assert worker.stderr is not None
-        os.set_blocking(worker.stderr.fileno(), False)
-        for line in _lines(worker):
-            sign, number, text = line.rstrip("\n").split(" ", 2)
-            if sign == "?":
-                last, what = int(number), text
-            elif sign == "-":
-                verdict.refused[text] += 1
-            else:
-                verdict.problems.append(f"input {number}: {text}")
-        code = worker.wait()
-        if code != 0:
-            noise = (worker.stderr.read() or "").strip().splitlines()[-1:]
-            verdict.problems.append(f"input {last}: {what}: the process ended with {code} {noise}")
+    with tempfile.TemporaryFile("w+") as noise:  # no pipe: what the codecs complain of would fill it
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, text=True, cwd=ROOT) as worker:
+            for line in _lines(worker):
+                sign, number, text = line.rstrip("\n").split(" ", 2)
+                if sign == "?":
+                    last, what = int(number), text
+                elif sign == "-":
+                    verdict.refused[text] += 1
+                else:
+                    verdict.problems.append(f"input {number}: {text}")
+        if worker.returncode != 0:
+            noise.seek(0)
+            ending = noise.read().strip().splitlines()[-1:]
+            verdict.problems.append(f"input {last}: {what}: the process ended with {worker.returncode} {ending}")
             return last
     return end
 
 
-def _lines(worker: subprocess.Popen[str]):
+def _lines(worker: subprocess.Popen[str]) -> Iterator[str]:
     """Yield what a worker says; end it when it says nothing for too long."""
     assert worker.stdout is not None
     with selectors.DefaultSelector() as waiting:
