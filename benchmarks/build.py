@@ -1,48 +1,104 @@
-"""Pairs a second of a whole build, with one job and with two.
+"""A whole build: one job and two, beside the codecs alone and the plain published method, and its memory.
 
-`python -m benchmarks.build [--smoke]`
+    python -m benchmarks.build [--smoke]
+
+The floor is what any method pays on as many threads: every photo and mask decoded once, every picture encoded. The
+plain method (see `benchmarks.transfer`) is measured on one composite, since all of them would take minutes; its codecs
+are left out. Memory is what the process takes above its rest while photos of 24 MP are built.
 """
 
 from __future__ import annotations
 
+import functools
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
+import cv2
 
-from benchmarks import scene
-from benchmarks.timing import medians
+from benchmarks import scene, transfer
+from benchmarks.timing import medians, peak_megabytes
 from ccharmony import build, pixels
 from ccharmony.settings import BuildSettings
 
 SHARE = 0.10
+JOBS = (1, 2)
 
 
 @click.command()
 @click.option("--smoke", is_flag=True, help="Few small photos, one repeat: shows that it runs.")
-def main(smoke: bool) -> None:
-    """Print the rates and their ratio."""
-    count, height, width, repeats = (4, 300, 450, 1) if smoke else (8, 2800, 4200, 3)
+@click.option("--repeats", default=3, show_default=True, help="Runs that the medians are over.")
+def main(smoke: bool, repeats: int) -> None:
+    """Print the rates, their ratios, and the memory."""
+    count, height, width = (4, 300, 450) if smoke else (8, 2800, 4200)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        _store(root / "data" / "folder", count, height, width)
-        _compare(root, count, height * width / 1e6, repeats)
+        _store(root / "speed" / "folder", count, height, width)
+        _compare(root / "speed", count, height, width, 1 if smoke else repeats)
+        height, width = (600, 900) if smoke else (4000, 6000)
+        _store(root / "memory" / "folder", 4, height, width)
+        _measure_memory(root / "memory", height * width / 1e6)
 
 
-def _compare(root: Path, count: int, megapixels: float, repeats: int) -> None:
-    settings = BuildSettings(("folder",), root / "data", test_share=0)
-    runs = iter(range(1000))
-    made: list[int] = []
-
-    def run(jobs: int) -> None:
-        report = build.build(settings, root / f"out{next(runs)}", jobs=jobs)
-        made.append(sum(report.pairs.values()))
-
-    seconds = medians({"1 job": lambda: run(1), "2 jobs": lambda: run(2)}, repeats)
-    click.echo(f"{count} photos of {megapixels:.1f} MP, {made[0]} pairs, foreground {SHARE:.0%}, median of {repeats}:")
+def _compare(root: Path, count: int, height: int, width: int, repeats: int) -> None:
+    pairs = _build(root, 1)
+    runs: dict[str, Callable[[], object]] = {}
+    for jobs in JOBS:
+        runs[f"build, {jobs} at a time"] = functools.partial(_build, root, jobs)
+        runs[f"codec floor, {jobs} at a time"] = functools.partial(_floor, root, count, pairs // count, jobs)
+    seconds = medians(runs, repeats)
+    size = f"{height * width / 1e6:.1f} MP"
+    click.echo(f"{count} photos of {size}, {pairs} pairs, foreground {SHARE:.0%}, median of {repeats}:")
     for name, value in seconds.items():
-        click.echo(f"  {name:6s}  {value:6.2f} s  {made[0] / value:6.2f} pairs a second")
-    click.echo(f"  two jobs are {seconds['1 job'] / seconds['2 jobs']:.2f}x as fast as one")
+        click.echo(f"  {name:25s} {value:7.2f} s  {pairs / value:6.2f} pairs a second")
+    one, floor_one, two, floor_two = seconds.values()
+    click.echo(f"  {one / floor_one:.2f}x the codec floor with one job, {two / floor_two:.2f}x with two")
+    click.echo(f"  two jobs are {one / two:.2f}x as fast as one; two threads of codecs {floor_one / floor_two:.2f}x")
+    plain = pairs * _plain_seconds(height, width)
+    click.echo(f"  plain published method, transfers alone: {plain:.0f} s; the build is {plain / one:.1f}x as fast")
+
+
+def _measure_memory(root: Path, megapixels: float) -> None:
+    peaks = [peak_megabytes(functools.partial(_build, root, jobs)) for jobs in JOBS]
+    told = ", ".join(f"{peak:.0f} MB with {jobs} at a time" for jobs, peak in zip(JOBS, peaks, strict=True))
+    click.echo(f"peak memory of a build of {megapixels:.1f} MP photos, above the process at rest: {told}")
+
+
+def _build(root: Path, jobs: int) -> int:
+    """Build into a new folder and return the number of pairs; the folder is removed with the benchmark's."""
+    out = Path(tempfile.mkdtemp(dir=root)) / "out"
+    report = build.build(BuildSettings(("folder",), root, test_share=0), out, jobs=jobs)
+    if report.problems:
+        raise RuntimeError(report.first_problem)
+    return sum(report.pairs.values())
+
+
+def _floor(root: Path, count: int, composites: int, threads: int) -> None:
+    """Decode every photo and mask, and encode every picture, with OpenCV's own threads off as in a build."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    folder = root / "folder"
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [
+            pool.submit(
+                transfer.codec_floor,
+                folder / "photos" / f"p{number}.jpg",
+                folder / "masks" / f"p{number}_a.png",
+                composites,
+            )
+            for number in range(count)
+        ]:
+            done.result()
+    cv2.setNumThreads(before)
+
+
+def _plain_seconds(height: int, width: int) -> float:
+    """Return the seconds of one composite by the plain method."""
+    image, mask = scene.photo(height, width), scene.mask(height, width, SHARE)
+    own, donor = scene.light("a", 0.9).to_standard, scene.light("b", 0.7).from_standard
+    return medians({"plain": lambda: transfer.plain_method(image, mask, own, donor)}, 1)["plain"]
 
 
 def _store(folder: Path, count: int, height: int, width: int) -> None:
