@@ -19,6 +19,7 @@ from ccharmony.errors import SettingsError
 
 GIFT_SITES = ("D1", "D2", "D3", "E")
 DISTILL_SITES = ("E", "D2", "D3")
+REGIONS = ("all", "background")
 
 S = TypeVar("S")
 
@@ -148,7 +149,7 @@ class DistillSettings:
 
     def __post_init__(self) -> None:
         check_choice("distillation", self.kind, ("relation", "feature", "none"))
-        check_choice("distillation region", self.region, ("all", "background"))
+        check_choice("distillation region", self.region, REGIONS)
         check_number("gamma", self.gamma, 0.0)
         check_number("distillation weight", self.weight, 0.0)
         object.__setattr__(self, "sites", _ordered("distillation site", self.sites, DISTILL_SITES))

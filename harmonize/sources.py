@@ -126,6 +126,9 @@ def _open_photos(
     assert places.lights is not None
     lent, held = lights.hold_out(lights.read_lights(places.lights), places.held_lights)
     check = HeldPairs(photos.find_photos(places.photos, "val"), held, each=places.held_composites, threads=threads)
+    if not len(check):
+        none = f"none of the {len(check.without)} photos of the split val"
+        raise SourceError(f"{places.photos}: {none} finds a suitable light among {len(held)} held, wanted one at least")
     found = photos.find_photos(places.photos, "train")
     memory = photos.read_memory(found, photos.side_for(settings.largest), threads).to(device)
     return LitPhotos(memory, lent.to(device), settings.seed, settings.relit), check

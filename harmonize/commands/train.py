@@ -11,7 +11,7 @@ from ccharmony.console import VariadicCommand
 from ccharmony.errors import SettingsError
 from harmonize import settings as plain
 from harmonize.pih_settings import FORMS, PihSettings
-from harmonize.settings import DistillSettings, NetworkSettings
+from harmonize.settings import REGIONS, DistillSettings, NetworkSettings
 from harmonize.stream_settings import DUAL, StreamSettings
 from harmonize.train_settings import DECAYS, LOSSES, PRECISIONS, TrainSettings
 
@@ -117,10 +117,9 @@ def _read_streams(given: dict[str, Any], start: StreamSettings) -> StreamSetting
 
 
 def _read_distill(given: dict[str, Any], start: DistillSettings) -> DistillSettings:
-    """Read `--distill E D2`, `--distill feature`, `--distill none`, and the two weights."""
-    values = {**start.to_dict(), **({"gamma": given["gamma"]} if given["gamma"] is not None else {})}
-    if given["weight"] is not None:
-        values["weight"] = given["weight"]
+    """Read `--distill E D2`, `--distill feature`, `--distill none`, the two weights and the region."""
+    given_names = [name for name in ("gamma", "weight", "region") if given[name] is not None]
+    values = {**start.to_dict(), **{name: given[name] for name in given_names}}
     words = given["distill"]
     if words:
         kinds = [word for word in words if word in ("none", "relation", "feature")]
@@ -241,6 +240,11 @@ _NETWORKS = [
     ),
     click.Option(
         ["--distill"], multiple=True, metavar="KIND SITE…", help="none, or relation or feature on E D2 D3. [relation E]"
+    ),
+    click.Option(
+        ["--region"],
+        type=click.Choice(REGIONS),
+        help="Where relations are compared: at all pixels or in the background alone. [all]",
     ),
     click.Option(["--gamma"], type=float, help="γ of the relation. [0.01]"),
     click.Option(["--lambda", "weight"], type=float, help="λ, the weight of distillation. [0.001]"),

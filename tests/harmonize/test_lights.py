@@ -10,12 +10,13 @@ import torch
 
 from ccharmony import layout, pixels, polynomial
 from ccharmony.errors import ManifestError, SettingsError, SourceError
-from harmonize import augment, lights, photos
+from harmonize import augment, lights, photos, sources
 from harmonize.commands.lend import command
 from harmonize.lights import Lights
 from harmonize.lit_photos import HeldPairs, LitPhotos
 from harmonize.photos import PhotoMemory
 from harmonize.stored_pairs import StoredPairs
+from harmonize.train_settings import TrainSettings
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +235,16 @@ def test_a_folder_without_index_is_refused(tmp_path: Path) -> None:
 def test_an_index_without_the_split_is_refused(folder: Path) -> None:
     with pytest.raises(SourceError, match="no photo of the split 'test' among 16"):
         photos.find_photos(folder / "photos", "test")
+
+
+def test_validation_lights_that_suit_no_photo_are_an_error(
+    folder: Path, recorded: Lights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    burnt = Lights(recorded.ids, recorded.means, recorded.to_standard, recorded.from_standard + 9)
+    monkeypatch.setattr(lights, "read_lights", lambda _: burnt)
+    places = sources.Places(photos=folder / "photos", lights=folder / "fits.h5", held_lights=3)
+    with pytest.raises(SourceError, match="none of the 4 photos of the split val finds a suitable light among 3 held"):
+        sources.open_data(places, TrainSettings(size=32), torch.device("cpu"))
 
 
 def test_photos_keep_their_colors_in_memory() -> None:

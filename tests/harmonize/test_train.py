@@ -65,6 +65,7 @@ def test_one_command_trains_both_stages(places: Places, tmp_path: Path) -> None:
     words = f"--photos {places.photos} --lights {places.lights} --held-lights 3"
     words += f" --out {out} --device cpu --width 4 --size 32"
     words += " --batch 4 --steps 4 --reconstruct-steps 2 --log-every 1 --gift D3 E --distill E D2 --gamma 0.1"
+    words += " --region background --relit 0.5"
     done = click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
     assert done.exit_code == 0
     assert [(row["stage"], row["step"]) for row in rows(out / "log.csv")] == [
@@ -81,7 +82,9 @@ def test_one_command_trains_both_stages(places: Places, tmp_path: Path) -> None:
         "sites": ["E", "D2"],
         "gamma": 0.1,
         "weight": 0.001,
+        "region": "background",
     }
+    assert best.metadata["training"]["relit"] == 0.5
     assert best.metadata["photos"] == "photos"
     assert checkpoint.load(out / "reconstruct.safetensors").settings == NetworkSettings(model="issam", gift=(), width=4)
     assert pixels.read_image(out / "strips" / "harmonize_0000004.png").shape == (4 * 32, 4 * 32, 3)
