@@ -122,6 +122,8 @@ def _render_missing(folder: Path, scenes: Sequence[Scene]) -> None:
         pixels.make_folder(folder / name)
     index = _read_index(folder)
     missing = [scene for scene in scenes if not _is_there(folder, scene, index.sha256)]
+    for name in ("", "photos", "masks") if missing else ():
+        pixels.remove_unfinished(folder / name)
     for number, scene in enumerate(missing, start=1):
         _LOG.info(
             "demo: rendering scene %d of %d, %s, under %d lights", number, len(missing), scene.name, len(scene.lights)

@@ -133,10 +133,12 @@ def test_what_is_missing_or_damaged_is_rendered_again_to_the_byte(data: Path) ->
     before = {path: path.read_bytes() for path in (data / "demo").rglob("*.png")}
     (data / "demo" / "photos" / "kitchen_FL2.png").unlink()
     (data / "demo" / "masks" / "kitchen_D65_a.png").write_bytes(b"half a ma")
+    (data / "demo" / "photos" / ".kitchen_FL2.png.01ab23cd.part").write_bytes(b"of a writer that was killed")
     untouched = data / "demo" / "photos" / "nursery_A.png"
     written = untouched.stat().st_mtime_ns
     demo.find_demo(data, FEW)
     assert {path: path.read_bytes() for path in (data / "demo").rglob("*.png")} == before
+    assert not list((data / "demo").rglob("*.part"))
     assert untouched.stat().st_mtime_ns == written
 
 
