@@ -1,17 +1,19 @@
 """How fast pairs are loaded, beside how fast a training step on the CPU consumes them, in one run.
 
-    python -m benchmarks.loading [--smoke] [--batch 4] [--threads N]
+    python -m benchmarks.loading [--smoke] [--batch 4] [--pairs 64] [--threads N]
 
-Pictures a second at 256×256 of three sources: JPEG pairs of 0.3 MP (most of iHarmony4) and of 0.7 MP (its HAdobe5k,
-shrunk to a longer side of 1024 as its users do), and photos held in memory that are lit on the fly. The consumer is
-the cheapest network, iSSAM, in float32 and in bfloat16. Wanted: at least 3 times its rate in float32.
+Pictures a second at 256×256 of JPEG pairs of 0.3 MP (most of iHarmony4) and of 0.7 MP (its HAdobe5k, shrunk to a longer
+side of 1024 as its users do), each from a folder, from shards and from one HDF5 file that hold the same pairs, and of
+photos held in memory that are lit on the fly. Beside them what the three take to give the bytes alone, undecoded. Files
+are in the page cache: this is the cost of finding and decoding, not of a disk. The consumer is the cheapest network,
+iSSAM, in float32 and in bfloat16. Wanted: at least 3 times its rate in float32.
 """
 
 from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -20,8 +22,9 @@ import torch
 
 from benchmarks import network, scene
 from benchmarks.timing import medians
-from ccharmony import layout, pixels
-from harmonize.batches import Source
+from ccharmony import layout, pack, pixels
+from ccharmony.pair_files import PARTS, PairPaths
+from harmonize.batches import Source, plan
 from harmonize.lights import Lights
 from harmonize.lit_photos import LitPhotos
 from harmonize.photos import PhotoMemory
@@ -35,49 +38,80 @@ STORED = {"JPEG pairs of 640×480": (480, 640), "JPEG pairs of 1024×683": (683,
 @click.command()
 @click.option("--smoke", is_flag=True, help="Small pictures, one repeat: shows that it runs; the ratios mean nothing.")
 @click.option("--batch", default=4, show_default=True, help="Pictures a batch.")
+@click.option("--pairs", default=64, show_default=True, help="Pairs of each shape.")
 @click.option("--repeats", default=7, show_default=True, help="Runs that the medians are over.")
 @click.option("--threads", default=torch.get_num_threads(), show_default=True, help="Threads of loader and network.")
-def main(smoke: bool, batch: int, repeats: int, threads: int) -> None:
+def main(smoke: bool, batch: int, pairs: int, repeats: int, threads: int) -> None:
     """Print the rates and their ratios."""
     torch.set_num_threads(threads)
-    size, repeats = (64, 1) if smoke else (256, repeats)
+    size, repeats, pairs = (64, 1, batch) if smoke else (256, repeats, pairs)
     with tempfile.TemporaryDirectory() as folder:
-        loaders = {
-            name: _load(_store(Path(folder) / str(number), *shape, batch, threads), batch, size)
-            for number, (name, shape) in enumerate(STORED.items())
-        }
+        loaders, raw = _open_stored(Path(folder), pairs, batch, size, threads)
         loaders["photos lit on the fly"] = _load(_light(batch), batch, size)
         half = network.Load(batch, size, dtype=torch.bfloat16)
         steps = {
             "step in float32": network.training_step(network.BASIC, network.Load(batch, size)),
             "step in bfloat16": network.training_step(network.BASIC, half),
         }
-        medians({**loaders, **steps}, 1)
-        seconds = medians({**loaders, **steps}, repeats)
+        medians({**loaders, **raw, **steps}, 1)
+        seconds = medians({**loaders, **raw, **steps}, repeats)
     click.echo(f"{size}×{size}, batch {batch}, {threads} thread(s), median of {repeats}")
     for name, value in seconds.items():
         ratios = "  ".join(f"{seconds[step] / value:6.1f}x the {step}" for step in steps if name in loaders)
-        click.echo(f"  {name:22s} {batch / value:8.1f} pictures/s  {ratios}")
+        click.echo(f"  {name:34s} {batch / value:9.1f} pictures/s  {ratios}")
     slowest = min(seconds["step in float32"] / seconds[name] for name in loaders)
     click.echo(f"  loading is at least {slowest:.1f} times as fast as the step ({BOUND:g} wanted)")
 
 
+def _open_stored(
+    root: Path, count: int, batch: int, size: int, threads: int
+) -> tuple[dict[str, Callable[[], object]], dict[str, Callable[[], object]]]:
+    """Return what loads a batch, and what reads its bytes alone, of each shape and form."""
+    loaders: dict[str, Callable[[], object]] = {}
+    raw: dict[str, Callable[[], object]] = {}
+    for name, (height, width) in STORED.items():
+        folder = root / f"{width}"
+        _store(folder, height, width, count)
+        pack.pack(folder, "shards", root / f"{width} shards")
+        pack.pack(folder, "h5", root / f"{width}.h5")
+        for form, place in (("folder", folder), ("shards", root / f"{width} shards"), ("h5", root / f"{width}.h5")):
+            pairs, _ = layout.find_pairs(place, "all")
+            source = StoredPairs(pairs, seed=0, strict=True, threads=threads)
+            loaders[f"{name}, {form}"] = _load(source, batch, size)
+            raw[f"bytes alone, {width}×{height}, {form}"] = _read_bytes(pairs, batch)
+    return loaders, raw
+
+
 def _load(source: Source, batch: int, size: int) -> Callable[[], object]:
-    """Return a call that loads the next batch, each time with new crops."""
-    epochs = itertools.count()
-    return lambda: source.batch(next(epochs), range(batch), size)
+    """Return a call that loads the next batch of a shuffled epoch, each time with new crops."""
+    draws = ((epoch, rows) for epoch in itertools.count() for rows in plan(0, epoch, len(source), batch))
+
+    def load() -> object:
+        epoch, rows = next(draws)
+        return source.batch(epoch, rows, size)
+
+    return load
 
 
-def _store(root: Path, height: int, width: int, count: int, threads: int) -> StoredPairs:
-    """Write pairs of one shape as iHarmony4 has them, and open them."""
+def _read_bytes(pairs: Sequence[PairPaths], batch: int) -> Callable[[], object]:
+    """Return a call that reads the files of the next batch of a shuffled epoch."""
+    draws = (rows for epoch in itertools.count() for rows in plan(0, epoch, len(pairs), batch))
+
+    def read() -> object:
+        return [getattr(pairs[row], part).read_bytes() for row in next(draws) for part in PARTS]
+
+    return read
+
+
+def _store(root: Path, height: int, width: int, count: int) -> None:
+    """Write pairs of one shape as iHarmony4 has them."""
     for name in (layout.COMPOSITES, layout.MASKS, layout.REALS):
         (root / name).mkdir(parents=True)
     for number in range(count):
-        real = scene.photo(height, width, 1 - 0.05 * number)
+        real = scene.photo(height, width, 1 - 0.5 * number / count)
         pixels.write_image(root / layout.REALS / f"p{number}.jpg", real)
         pixels.write_image(root / layout.COMPOSITES / f"p{number}_a_1.jpg", real[:, ::-1])
         pixels.write_mask(root / layout.MASKS / f"p{number}_a.png", scene.mask(height, width, SHARE))
-    return StoredPairs(layout.find_pairs(root, "all")[0], seed=0, strict=True, threads=threads)
 
 
 def _light(count: int) -> LitPhotos:
