@@ -89,7 +89,7 @@ def pack(
     OutputError
         The place is taken, in use, or cannot be written.
     """
-    limit = limit or Limit()
+    limit, out = limit or Limit(), out if out.name else out.absolute()
     entries, problems = pack_plan.plan(root, strict=strict)
     counts = Counter(entry.split or shards.UNLISTED for entry in entries)
     report = Report(dict(sorted(counts.items(), reverse=True)), problems=problems)

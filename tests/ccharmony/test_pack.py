@@ -329,6 +329,14 @@ def test_a_place_that_is_taken_is_left_alone(kind: pack.Kind, tmp_path: Path) ->
     assert (tmp_path / "taken.h5").read_bytes() == b"a thesis"
 
 
+def test_an_empty_folder_is_filled_even_if_it_is_called_a_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_set(tmp_path / "set")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    pack.pack(root, "shards", Path())
+    assert contents(tmp_path / "here", "train") == contents(root, "train")
+
+
 def test_a_file_of_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"ends in \.h5 or \.hdf5"):
         pack.pack(write_set(tmp_path / "set"), "h5", tmp_path / "set.zip")
