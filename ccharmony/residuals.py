@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-import colour
 import numpy as np
 import numpy.typing as npt
 
@@ -104,13 +104,13 @@ class Residuals:
 
 def delta_e(first: npt.ArrayLike, second: npt.ArrayLike) -> Float:
     """Return CIEDE2000 between sRGB-encoded colors (..., 3) in [0, 1], shape (...); colors are clipped to the gamut."""
-    return np.asarray(colour.delta_E(to_lab(first), to_lab(second), method="CIE 2000"), np.float64)
+    return np.asarray(_colour().delta_E(to_lab(first), to_lab(second), method="CIE 2000"), np.float64)
 
 
 def to_lab(colors: npt.ArrayLike) -> Float:
     """Return CIE L*a*b* (..., 3) under D65 of sRGB-encoded colors (..., 3), clipped to [0, 1]."""
-    tristimulus = colour.sRGB_to_XYZ(np.clip(np.asarray(colors, np.float64), 0, 1))
-    return np.asarray(colour.XYZ_to_Lab(tristimulus), np.float64)
+    tristimulus = _colour().sRGB_to_XYZ(np.clip(np.asarray(colors, np.float64), 0, 1))
+    return np.asarray(_colour().XYZ_to_Lab(tristimulus), np.float64)
 
 
 def measure(
@@ -181,6 +181,12 @@ def clipped_share(colors: npt.ArrayLike) -> float:
     """Return the share of colors (n, 3) with a channel that rounds to a level outside [0, 255]."""
     values = np.asarray(colors)
     return float(((values < -_HALF_LEVEL) | (values > 1 + _HALF_LEVEL)).any(axis=1).mean())
+
+
+def _colour() -> Any:
+    import colour  # here, since it takes a second, with SciPy and matplotlib, which no command needs for its help
+
+    return colour
 
 
 def _mean_left_out(source: Float, target: Float, kind: Kind | None) -> float:

@@ -88,6 +88,10 @@ def test_no_import_leads_in_a_circle() -> None:
     ("module", "absent"),
     [
         ("ccharmony.cli", ["numpy", "cv2", "colour", "torch"]),
+        ("ccharmony.commands.build", ["colour", "matplotlib", "ray"]),
+        ("ccharmony.commands.fits", ["colour", "matplotlib"]),
+        ("ccharmony.commands.inspect", ["colour", "matplotlib", "jinja2"]),
+        ("ccharmony.commands.merge", ["colour", "matplotlib"]),
         ("harmonize.cli", ["numpy", "cv2", "torch"]),
         ("harmonize.giftnet", ["colour", "rawpy", "scipy"]),
         ("harmonize.train", ["colour", "rawpy"]),
