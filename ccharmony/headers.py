@@ -26,6 +26,8 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _EXIF_ORIENTATION = 0x0112
+_DEFLATE = 1040  # bytes that one of deflate stands for at most: 1,032
+_PNG_CHANNELS = {2: 3, 4: 2, 6: 4}
 _SWAPS_SIDES = (5, 6, 7, 8)
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP")
 """What is looked at: of Pillow's forty parsers, those of formats in which photos and masks are kept."""
@@ -94,8 +96,10 @@ def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Im
         )
     if header.format in ("JPEG", "MPO") and not _is_whole_jpeg(data):
         raise ImageError(f"{path}: truncated JPEG ({len(data)} bytes and no end marker)")
-    if header.format == "PNG" and b"IEND" not in data[-64:]:
+    if header.format == "PNG" and not _is_whole_png(data):
         raise ImageError(f"{path}: truncated PNG ({len(data)} bytes and no end chunk)")
+    if header.format == "PNG" and (most := _DEFLATE * len(data)) < _count_png_bytes(data):
+        raise ImageError(f"{path}: {len(data)} bytes of PNG hold {most} at most, {width}x{height} pixels need more")
     return header
 
 
@@ -152,6 +156,26 @@ def _is_whole_jpeg(data: bytes) -> bool:
             return data.find(b"\xff\xd9", position) >= 0
         position += 1 if marker == 0xFF else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     return False
+
+
+def _is_whole_png(data: bytes) -> bool:
+    """Tell whether chunks of the lengths they tell lead to the end; OpenCV takes 4 GB for one that tells 4 GB."""
+    position = 8
+    while position + 8 <= len(data):
+        size, kind = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
+        if kind == b"IEND":
+            return True
+        if kind == b"IHDR" and position > 8:
+            return False
+        position += 12 + size
+    return False
+
+
+def _count_png_bytes(data: bytes) -> int:
+    """Return the bytes of a PNG's pixels by its first chunk, which gives width, height, depth and kind of color."""
+    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    bits = data[24] * _PNG_CHANNELS.get(data[25], 1)
+    return height * (width * bits // 8)
 
 
 def describe(mode: str) -> str:

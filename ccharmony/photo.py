@@ -28,6 +28,9 @@ __all__ = ["Rendering", "raw_size", "read_raw", "read_raw_linear", "render_linea
 
 UInt16 = npt.NDArray[np.uint16]
 
+_SMALLEST_SUM = 1e-3
+"""Of a row of a camera matrix, in which the three colors' weights add up to 1."""
+
 _FLIPS_THAT_SWAP = (5, 6)
 """LibRaw's codes for a quarter turn."""
 
@@ -116,7 +119,7 @@ def _develop(path: Path, *, balanced: bool, max_pixels: int | None) -> tuple[UIn
             _refuse_large(raw, path, max_pixels)
             if raw.num_colors != 3 and not balanced:
                 raise ImageError(f"{path}: a camera with {raw.num_colors} colors, wanted red, green and blue")
-            matrix = _libraw_matrix(raw) if raw.num_colors == 3 else None
+            matrix = _libraw_matrix(raw, path) if raw.num_colors == 3 else None
             factors = _libraw_balance(raw)
             by_libraw = balanced and matrix is None
             linear = raw.postprocess(
@@ -163,11 +166,14 @@ def _libraw_balance(raw: Any) -> list[float]:
     return [red, green, blue, second_green or green]
 
 
-def _libraw_matrix(raw: Any) -> Matrix | None:
+def _libraw_matrix(raw: Any, path: Path) -> Matrix | None:
     """Return the matrix of a three-color camera: a DNG's own, else LibRaw's; all zeros stand for neither."""
     from_file = np.asarray(raw.color_matrix, dtype=np.float64)[:, :3]
     if from_file.any():
-        red, green, blue = (tuple(row) for row in from_file / from_file.sum(axis=1, keepdims=True))
+        sums = from_file.sum(axis=1, keepdims=True)
+        if not (np.abs(sums) > _SMALLEST_SUM).all() or not np.isfinite(from_file).all():
+            raise ImageError(f"{path}: rows of its camera matrix sum to {sums.ravel()}, wanted some of each color")
+        red, green, blue = (tuple(row) for row in from_file / sums)
         return red, green, blue
     from_list = np.asarray(raw.rgb_xyz_matrix, dtype=np.float64)[:3]
     return daylight_constants(from_list)[1] if from_list.any() else None

@@ -30,6 +30,7 @@ Item = TypeVar("Item")
 
 _MASKS = "foreground_mask"
 _CLONE = "a clone of the ccHarmony repository"
+_LARGEST = 1_000_000  # the published coefficients stay below 255
 _MATRIX_BYTES = 1000  # 33 numbers and a header have 392
 
 
@@ -151,8 +152,10 @@ def _read_matrix(entry: Readable) -> Float:
         raise
     except Exception as error:  # the header is Python, and NumPy's parser may stumble over anything
         raise SourceError(f"{entry}: not a NumPy array ({error})") from error
-    if matrix.shape != (3, 11) or not np.issubdtype(matrix.dtype, np.floating) or not np.isfinite(matrix).all():
-        raise SourceError(f"{entry}: {matrix.dtype} of shape {matrix.shape}, wanted finite numbers (3, 11)")
+    if matrix.shape != (3, 11) or matrix.dtype.kind != "f" or not (np.abs(matrix) < _LARGEST).all():
+        raise SourceError(
+            f"{entry}: {matrix.dtype} of shape {matrix.shape}, wanted finite numbers (3, 11), none beyond {_LARGEST}"
+        )
     return polynomial.from_levels(matrix)
 
 

@@ -7,6 +7,7 @@ A worker process reads and says which input is next; another one goes on after t
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import selectors
@@ -78,10 +79,10 @@ def _run_worker(first: int, end: int, seed: int, only: str, verdict: Verdict) ->
         only,
     ]
     last, what = first - 1, "?"
-    with tempfile.TemporaryFile("w+") as noise:  # no pipe: what the codecs complain of would fill it
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, text=True, cwd=ROOT) as worker:
+    with tempfile.TemporaryFile("w+", errors="replace") as noise:  # no pipe: what the codecs complain of would fill it
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, cwd=ROOT) as worker:
             for line in _lines(worker):
-                sign, number, text = line.rstrip("\n").split(" ", 2)
+                sign, number, text = line.split(" ", 2)
                 if sign == "?":
                     last, what = int(number), text
                 elif sign == "-":
@@ -96,19 +97,19 @@ def _run_worker(first: int, end: int, seed: int, only: str, verdict: Verdict) ->
     return end
 
 
-def _lines(worker: subprocess.Popen[str]) -> Iterator[str]:
+def _lines(worker: subprocess.Popen[bytes]) -> Iterator[str]:
     """Yield what a worker says; end it when it says nothing for too long."""
     assert worker.stdout is not None
+    said = b""
     with selectors.DefaultSelector() as waiting:
         waiting.register(worker.stdout, selectors.EVENT_READ)
-        while True:
-            if not waiting.select(SECONDS):
-                worker.kill()
+        while waiting.select(SECONDS):
+            part = os.read(worker.stdout.fileno(), 65536)
+            if not part:
                 return
-            line = worker.stdout.readline()
-            if not line:
-                return
-            yield line
+            *lines, said = (said + part).split(b"\n")
+            yield from (line.decode(errors="replace") for line in lines)
+    worker.kill()
 
 
 def _work(first: int, end: int, seed: int, only: str) -> None:

@@ -226,7 +226,7 @@ def _released(root: Path) -> Iterator[Target]:
 
     yield Target("ZIP", root / "all.zip", tuple(archives), read)
     for name in (*files, "train_list.txt"):
-        yield Target(f"release's {name[8:] or name}", root / name, ((root / name).read_bytes(),), read)
+        yield Target(f"release's {name}", root / name, ((root / name).read_bytes(),), read)
 
 
 def _pictures(root: Path) -> Iterator[Target]:
