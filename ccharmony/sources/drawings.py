@@ -6,6 +6,7 @@ Both read like a file (:class:`ccharmony.pixels.Readable`), pickle, and are smal
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,8 @@ _LARGEST_SHIFT = 60  # bits of a run length: enough for any photo, and no number
 
 
 @dataclass(frozen=True)
-class Outline:
-    """A foreground inside closed outlines.
+class Drawing(ABC):
+    """A foreground that is drawn when it is read.
 
     Attributes
     ----------
@@ -39,14 +40,11 @@ class Outline:
         Its place in the file, for messages.
     shape
         Height and width of the photo.
-    rings
-        Outlines of x, y in pixels, the top left corner of the photo being 0, 0; together they are the foreground.
     """
 
     source: Path
     entry: str
     shape: Shape
-    rings: tuple[Ring, ...]
 
     @property
     def name(self) -> str:
@@ -57,8 +55,30 @@ class Outline:
         return f"{self.source} {self.entry}"
 
     def read_bytes(self) -> bytes:
-        """Return the mask as a PNG file; raises ImageError where it has no pixel."""
-        return _encoded(self.draw(), self)
+        """Return the mask as a PNG file; raises ImageError where it has no pixel, or cannot be drawn."""
+        mask = self.draw()
+        if not mask.any():
+            raise ImageError(f"{self}: no pixel of it lies in the photo of {self.shape[1]}x{self.shape[0]}")
+        return pixels.encode_mask(mask)
+
+    @abstractmethod
+    def draw(self) -> Bits:
+        """Return the mask, shape (H, W); raises ImageError where its numbers are impossible."""
+
+
+@dataclass(frozen=True)
+class Outline(Drawing):
+    """A foreground inside closed outlines.
+
+    Attributes
+    ----------
+    source, entry, shape
+        As in `Drawing`.
+    rings
+        Outlines of x, y in pixels, the top left corner of the photo being 0, 0; together they are the foreground.
+    """
+
+    rings: tuple[Ring, ...]
 
     def draw(self) -> Bits:
         """Return the mask, shape (H, W): pixels whose centers lie in an outline.
@@ -79,35 +99,18 @@ class Outline:
 
 
 @dataclass(frozen=True)
-class Runs:
+class Runs(Drawing):
     """A foreground as COCO's run lengths.
 
     Attributes
     ----------
-    source, entry
-        As in `Outline`.
-    shape
-        Height and width of the photo.
+    source, entry, shape
+        As in `Drawing`.
     counts
         Pixels off, on, off, … down the columns, from the left one to the right one.
     """
 
-    source: Path
-    entry: str
-    shape: Shape
     counts: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        """Return the last part of the name."""
-        return self.entry
-
-    def __str__(self) -> str:
-        return f"{self.source} {self.entry}"
-
-    def read_bytes(self) -> bytes:
-        """Return the mask as a PNG file; raises ImageError where it has no pixel, or the runs do not fill the photo."""
-        return _encoded(self.draw(), self)
 
     def draw(self) -> Bits:
         """Return the mask, shape (H, W); raises ImageError where the runs do not fill the photo."""
@@ -116,12 +119,6 @@ class Runs:
             raise ImageError(f"{self}: runs over {sum(self.counts)} pixels, its photo has {height * width}")
         on = np.arange(len(self.counts)) % 2 == 1
         return np.repeat(on, self.counts).reshape(width, height).T
-
-
-def _encoded(mask: Bits, drawing: Outline | Runs) -> bytes:
-    if not mask.any():
-        raise ImageError(f"{drawing}: no pixel of it lies in the photo of {drawing.shape[1]}x{drawing.shape[0]}")
-    return pixels.encode_mask(mask)
 
 
 def fill(ring: Ring, shape: Shape) -> Bits:
