@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import logging
 import threading
 import time
@@ -12,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ccharmony import dataset, donors, journal, lenders, lights, manifest, pairs, pixels, plan, sources, store
+from ccharmony import dataset, donors, journal, lenders, lights, pairs, plan, resume, sources, store
 from ccharmony.engines import Engine, Threads
-from ccharmony.errors import CcharmonyError, ManifestError, OutputError, SourceError
+from ccharmony.errors import CcharmonyError, SourceError
 from ccharmony.journal import Journal
 from ccharmony.lights import Light
 from ccharmony.manifest import Pair, Photo, Split
@@ -70,15 +69,15 @@ def build(
     report = BuildReport()
     skip = _stop if strict else _skipper(report)
     with journal.locked(out) as kept:
-        _refuse_others_work(settings, out, kept, fresh)
+        resume.refuse_others_work(settings, out, kept, fresh)
         photos = _find_photos(settings, report, skip)
         splits = donors.split(photos, settings.test_share, settings.pair.seed)
         lent = lenders.read(settings.release, settings.lights, settings.kind)
         planned = plan.draw(settings, photos, lent)
-        if finished := _read_finished(out, planned.digest):
+        if finished := resume.read_finished(out, planned.digest):
             kept.clear()
             return finished
-        _begin(out, kept, planned.digest, settings)
+        resume.begin(out, kept, planned.digest, settings)
         engine = engine or Threads(jobs)
         engine.check(kept.folder, photos[0])
         options: dict[str, Any] = {
@@ -127,31 +126,6 @@ def record_lights(
     return records, report
 
 
-def _refuse_others_work(settings: BuildSettings, out: Path, kept: Journal, fresh: bool) -> None:
-    """Refuse a folder with a dataset or an unfinished build of other settings; nothing of it is touched."""
-    finished, begun = dataset.read_settings(out), kept.settings()
-    if finished and fresh:
-        raise OutputError(f"{out}: holds a finished dataset, which --fresh leaves alone; wanted a new folder")
-    wanted = json.loads(json.dumps(settings.as_dict()))
-    for what, there in (("a dataset", finished), ("an unfinished build", {} if fresh else begun)):
-        if there and (different := sorted(name for name in wanted if wanted[name] != there.get(name))):
-            hint = "a new folder" if there is finished else "a new folder, or --fresh to drop it"
-            raise OutputError(f"{out}: holds {what} of other settings ({', '.join(different)}), wanted {hint}")
-    if fresh:
-        kept.drop()
-
-
-def _begin(out: Path, kept: Journal, digest: str, settings: BuildSettings) -> None:
-    """Start the journal, say what is made anew, and remove what writers that were killed left behind."""
-    dropped = kept.start(digest, settings.as_dict())
-    if dataset.read_report(out):
-        log.info("%s: its inputs have changed since it was built, or a file is gone; built anew", out)
-    elif dropped:
-        log.info("%s: inputs have changed since the unfinished build; begun anew", out)
-    for folder in ("", *dataset.FOLDERS):
-        pixels.remove_unfinished(out / folder)
-
-
 def _find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[CcharmonyError], None]) -> list[Photo]:
     found = sources.find(settings.src, settings.data, settings.release)
     report.found += found.summary
@@ -161,27 +135,6 @@ def _find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[C
     if not photos:
         raise SourceError(f"no photo of {' '.join(settings.src)} in {settings.data} to build from")
     return photos
-
-
-def _read_finished(out: Path, digest: str) -> BuildReport | None:
-    """Return the report of a dataset of the same plan if all its files are there; None otherwise."""
-    content = dataset.read_report(out)
-    if content.get("plan") != digest:
-        return None
-    try:
-        rows = manifest.read_pairs(out / dataset.MANIFEST)
-        report = BuildReport.from_dict(content)
-    except (KeyError, ManifestError):
-        return None
-    if not _are_there(out, rows) or not (out / dataset.FITS).is_file():
-        return None
-    report.resumed, report.seconds = sum(report.photos.values()), 0.0
-    return report
-
-
-def _are_there(out: Path, rows: Sequence[Pair]) -> bool:
-    files = {name for row in rows for name in (row.composite, row.mask, row.real)}
-    return all((out / name).is_file() for name in files)
 
 
 def _record_lights(
@@ -234,7 +187,7 @@ def _make_pairs(
 
     def read_kept(data: Any) -> PhotoPairs:
         result = PhotoPairs.from_json(data)
-        if not _are_there(out, result.pairs):
+        if not resume.are_there(out, result.pairs):
             raise ValueError("a picture is gone")
         return result
 

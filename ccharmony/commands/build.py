@@ -59,7 +59,7 @@ _LINES = 10
     "--resume/--fresh",
     default=True,
     show_default=True,
-    help="Go on from what an unfinished build of OUT has done, or drop that. Neither drops a finished dataset.",
+    help="Go on from what an unfinished build of OUT has done, or drop that; --fresh refuses a finished dataset.",
 )
 @click.option(
     "--max-pixels",

@@ -19,8 +19,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from ccharmony import build, dataset, pixels, verify
+from ccharmony import build, cli, dataset, pixels, verify
 from ccharmony.errors import OutputError
 from ccharmony.pairs import PairSettings
 from ccharmony.settings import BuildSettings
@@ -217,6 +218,16 @@ def test_what_is_done_and_what_is_left_is_said_for_every_stage(
         "lights: 4 of 4 photos finished before, 0 left",
         "pairs: 3 of 4 photos finished before, 1 left",
     ]
+
+
+def test_command_says_how_many_photos_it_found_done_and_made(settings: BuildSettings, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    wanted = replace(settings, pair=PairSettings(suffix=".png"))
+    with pytest.raises(KeyboardInterrupt):
+        build.build(wanted, out, progress=stop_after("pairs", 3))
+    command = [*COMMAND[3:], "--data", str(settings.data), "--out", str(out), "--resume"]
+    assert "\n3 photos were finished before, 1 made now\n" in CliRunner().invoke(cli.group, command).output
+    assert "\n4 photos were finished before, nothing was left to do\n" in CliRunner().invoke(cli.group, command).output
 
 
 def test_picture_lost_from_an_unfinished_build_is_made_again(settings: BuildSettings, tmp_path: Path) -> None:
