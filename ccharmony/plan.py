@@ -80,7 +80,7 @@ def _plain(value: Any) -> Any:
     """Return what JSON keeps of a part of a photo's row: of a path its name."""
     if isinstance(value, Path):
         return value.name
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if dataclasses.is_dataclass(value):
         return vars(value)
