@@ -52,9 +52,8 @@ def connected(jobs: int = 1, address: str | None = None) -> Iterator[RayEngine]:
         ray.init(**options, log_to_driver=False, logging_level="ERROR")
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        raise SettingsError(
-            f"Ray at {address or 'local'}: {reason}, wanted the address of a running cluster"
-        ) from error
+        wanted = "the address of a running cluster, and RAY_AUTH_MODE=token if it asks for a token"
+        raise SettingsError(f"Ray at {address or 'local'}: {reason}, wanted {wanted}") from error
     try:
         yield RayEngine(ray)
     finally:
