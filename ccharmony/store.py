@@ -35,6 +35,7 @@ UNIT = "sRGB-encoded, [0, 1]"
 _TEXTS = ("id", "camera", "source", "split", "group", "kind")
 _LISTS = ("flags", "notes")
 _MOST_PACKED = 1100  # deflate makes 1,030 bytes of one at most
+_REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("number", "<u4")])  # a text of any length, as HDF5 keeps it
 _SHAPES = {"patches": (24, 3), "to_standard": (3, 11), "from_standard": (3, 11)}
 
 
@@ -83,18 +84,15 @@ class FitRecord:
 
 @dataclass(frozen=True, eq=False)
 class Fits:
-    """All records of a file and what was written beside them.
+    """All records of a file.
 
     Attributes
     ----------
     records
         One a photo.
-    settings
-        The settings of the build that wrote the file.
     """
 
     records: tuple[FitRecord, ...]
-    settings: Mapping[str, Any]
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -138,7 +136,7 @@ def write_fits(
     standard
         The standard colors that the matrices lead to, shape (24, 3), in [0, 1].
     settings
-        What the build was asked for; JSON-able.
+        What the build was asked for; JSON-able. For people and other tools: `read_fits` does not look at them.
 
     Raises
     ------
@@ -189,12 +187,13 @@ def _write_columns(file: h5py.File, records: Sequence[FitRecord]) -> None:
 
 
 def _read_columns(file: h5py.File, path: Path) -> Fits:
-    if file.attrs.get("version") != VERSION:
-        raise ManifestError(f"{path}: version {file.attrs.get('version')}, wanted {VERSION}")
+    version = _read_version(file)
+    if version != VERSION:
+        raise ManifestError(f"{path}: version {version}, wanted {VERSION}")
     count = len(file["id"])
-    texts = {name: _texts(file[name], count) for name in (*_TEXTS, *_LISTS) if name in file}
-    arrays = {name: _numbers(file[name], (count, *shape)) for name, shape in _SHAPES.items()}
-    residuals = {name: _numbers(values, (count,)) for name, values in file["residuals"].items()}
+    texts = {name: _read_texts(file[name], count, path) for name in (*_TEXTS, *_LISTS) if name in file}
+    arrays = {name: _read_numbers(file[name], (count, *shape)) for name, shape in _SHAPES.items()}
+    residuals = {name: _read_numbers(values, (count,)) for name, values in file["residuals"].items()}
     if flawed := next((name for name in texts["id"] if flaw(name)), None):
         raise ManifestError(f"{path}: the id {flawed!r} {flaw(flawed)}, wanted a name for files")
     records = [
@@ -207,25 +206,43 @@ def _read_columns(file: h5py.File, path: Path) -> Fits:
         )
         for row in range(count)
     ]
-    settings = json.loads(str(file.attrs["settings"]))
-    return Fits(tuple(records), settings if isinstance(settings, dict) else {})
+    return Fits(tuple(records))
 
 
-def _numbers(stored: Any, shape: tuple[int, ...]) -> Float:
-    """Read numbers of a known shape; one that its file cannot hold would take memory without end."""
-    if not isinstance(stored, h5py.Dataset) or stored.shape != shape or stored.dtype.kind not in "iuf":
-        raise ValueError(f"{getattr(stored, 'name', '?')} of shape {getattr(stored, 'shape', None)}, wanted {shape}")
-    if stored.nbytes > _MOST_PACKED * stored.id.get_storage_size():
-        raise ValueError(f"{stored.name}: {stored.nbytes} bytes of {stored.id.get_storage_size()} stored")
+def _read_version(file: h5py.File) -> int | None:
+    if "version" not in file.attrs:
+        return None
+    kept = file.attrs.get_id("version")
+    return int(file.attrs["version"]) if kept.shape == () and kept.dtype.kind in "iu" else None
+
+
+def _read_numbers(stored: Any, shape: tuple[int, ...]) -> Float:
+    """Read numbers of a known shape."""
+    _refuse_larger_than_life(stored, shape)
+    if stored.dtype.kind not in "iuf":
+        raise ValueError(f"{stored.name}: {stored.dtype}, wanted numbers")
     return np.asarray(stored, np.float64)
 
 
-def _texts(stored: Any, count: int) -> list[str]:
-    if not isinstance(stored, h5py.Dataset) or stored.shape != (count,):
-        raise ValueError(f"{getattr(stored, 'name', '?')}: wanted {count} texts")
+def _read_texts(stored: Any, count: int, path: Path) -> list[str]:
+    """Read texts, which the file keeps as lengths and places: HDF5 takes any length that it is told, and so 4 GB."""
+    _refuse_larger_than_life(stored, (count,))
+    if (place := stored.id.get_offset()) is None:
+        raise ValueError(f"{stored.name}: not in one piece, wanted texts as ccharmony keeps them")
+    with path.open("rb") as raw:
+        raw.seek(place)
+        lengths = np.frombuffer(raw.read(_REFERENCE.itemsize * count), _REFERENCE)["length"]
+    if (total := int(lengths.sum(dtype=np.int64))) > path.stat().st_size:
+        raise ValueError(f"{stored.name}: {total} characters, more than the file has bytes")
+    return [str(value) for value in stored.asstr()[()]]
+
+
+def _refuse_larger_than_life(stored: Any, shape: tuple[int, ...]) -> None:
+    """Refuse what has another shape, or more numbers than its file can hold: it would take memory without end."""
+    if not isinstance(stored, h5py.Dataset) or stored.shape != shape:
+        raise ValueError(f"{getattr(stored, 'name', '?')} of shape {getattr(stored, 'shape', None)}, wanted {shape}")
     if stored.nbytes > _MOST_PACKED * stored.id.get_storage_size():
         raise ValueError(f"{stored.name}: {stored.nbytes} bytes of {stored.id.get_storage_size()} stored")
-    return [str(value) for value in stored.asstr()[()]]
 
 
 def _list(text: str) -> tuple[str, ...]:

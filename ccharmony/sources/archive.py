@@ -8,6 +8,7 @@ more is unpacked than it says.
 from __future__ import annotations
 
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -25,8 +26,10 @@ mask has 0.1 million."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Others (bzip2, LZMA) cannot be unpacked a limited number of bytes at a time by Python's zipfile."""
 
-_DAMAGED = (OSError, KeyError, ValueError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
-# RuntimeError is an encrypted entry, NotImplementedError a version that Python lacks, KeyError an entry that is gone.
+_DAMAGED = (
+    *(OSError, EOFError, LookupError, ValueError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile),
+    *(RuntimeError, NotImplementedError),  # an encrypted entry, a version that Python lacks
+)
 
 
 @dataclass(frozen=True)
