@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import pixels
+from ccharmony import hdf5_texts, pixels
 from ccharmony.errors import CcharmonyError, ManifestError
 from ccharmony.names import flaw
 
@@ -35,7 +35,6 @@ UNIT = "sRGB-encoded, [0, 1]"
 _TEXTS = ("id", "camera", "source", "split", "group", "kind")
 _LISTS = ("flags", "notes")
 _MOST_PACKED = 1100  # deflate makes 1,030 bytes of one at most
-_REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("number", "<u4")])  # a text of any length, as HDF5 keeps it
 _SHAPES = {"patches": (24, 3), "to_standard": (3, 11), "from_standard": (3, 11)}
 
 
@@ -225,16 +224,11 @@ def _read_numbers(stored: Any, shape: tuple[int, ...]) -> Float:
 
 
 def _read_texts(stored: Any, count: int, path: Path) -> list[str]:
-    """Read texts, which the file keeps as lengths and places: HDF5 takes any length that it is told, and so 4 GB."""
     _refuse_larger_than_life(stored, (count,))
-    if (place := stored.id.get_offset()) is None:
-        raise ValueError(f"{stored.name}: not in one piece, wanted texts as ccharmony keeps them")
-    with path.open("rb") as raw:
-        raw.seek(place)
-        lengths = np.frombuffer(raw.read(_REFERENCE.itemsize * count), _REFERENCE)["length"]
-    if (total := int(lengths.sum(dtype=np.int64))) > path.stat().st_size:
-        raise ValueError(f"{stored.name}: {total} characters, more than the file has bytes")
-    return [str(value) for value in stored.asstr()[()]]
+    place = stored.id.get_offset()
+    if h5py.check_string_dtype(stored.dtype) is None or (count and place is None):
+        raise ValueError(f"{stored.name}: not texts in one piece, wanted them as ccharmony keeps them")
+    return hdf5_texts.read_texts(path, place or 0, count)
 
 
 def _refuse_larger_than_life(stored: Any, shape: tuple[int, ...]) -> None:
