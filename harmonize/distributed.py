@@ -7,6 +7,7 @@ on how many there are but for the order of sums.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -88,6 +89,7 @@ def join_world(device: str = "auto") -> Iterator[World]:
     try:
         yield World(rank, processes, chosen)
     finally:
+        gc.collect()  # a wrapped network that is still there would hold gloo's threads beyond the group's end
         dist.destroy_process_group()
 
 

@@ -37,8 +37,7 @@ import torch
 from torch import nn
 from harmonize.distributed import join_world
 
-os.environ["MASTER_PORT"] = sys.argv[4]  # a world of its own: the first one's store may still be closing
-with join_world("cpu") as world:
+def compare(world):
     torch.manual_seed(0)
     whole = torch.randn(6, 3, 5, 4, dtype=torch.float64) * 3 + 1
     goal = torch.randn(6, 3, 5, 4, dtype=torch.float64)
@@ -52,7 +51,10 @@ with join_world("cpu") as world:
     if world.leads:
         state = {"loss": total, "flags": flags, "gradients": [p.grad for p in net.parameters()]}
         torch.save({**state, "buffers": [b.clone() for b in net.buffers()]}, out / "norm.pt")
-os._exit(0)  # all is written; gloo's threads may abort a process that ends while its wrapped network is still there
+
+os.environ["MASTER_PORT"] = sys.argv[4]  # a world of its own: the first one's store may still be closing
+with join_world("cpu") as world:
+    compare(world)  # a function, since a wrapped network must be gone before its world is
 """
 
 # A small rate: Adam divides by the gradient's size, so where a gradient is rounding error alone (a bias before a norm)
