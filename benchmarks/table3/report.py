@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.table3 import figure, page, results, strip, tables
+from benchmarks import page
+from benchmarks.table3 import figure, results, strip, tables
 from benchmarks.table3.results import Result
 from benchmarks.table3.study import Study
 from ccharmony import pixels

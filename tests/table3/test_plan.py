@@ -2,7 +2,8 @@ import doctest
 
 import pytest
 
-from benchmarks.table3 import claims, contrasts, page, plan, tables
+from benchmarks import page
+from benchmarks.table3 import claims, contrasts, plan, tables
 from benchmarks.table3.plan import Trial
 from ccharmony.errors import SettingsError
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.table3 import diagnosis, page, report, strip, trial
+from benchmarks import page
+from benchmarks.table3 import diagnosis, report, strip, trial
 from benchmarks.table3.plan import Trial
 from ccharmony import pixels
 from harmonize import checkpoint, giftnet, reconstruction

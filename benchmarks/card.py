@@ -1,0 +1,153 @@
+"""The generated parts of a card: tables of what weights score, from what evaluations left on disk."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harmonize import checkpoint, metrics
+
+STRATA = ((0, 200), (200, 1_000), (1_000, 3_000), (3_000, np.inf))
+"""Ranges of the composite's fMSE by which a card says where its weights help."""
+
+_DIGITS = {"mse": 2, "fmse": 1, "psnr": 2, "fpsnr": 2, "ssim": 4, "fssim": 4}
+_TITLES = ("MSE", "fMSE", "PSNR", "fPSNR", "SSIM", "fSSIM")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An evaluation of one set.
+
+    Attributes
+    ----------
+    report
+        What report.json holds.
+    rows
+        Those of images.csv.
+    """
+
+    report: dict[str, Any]
+    rows: list[dict[str, str]]
+
+    def errors(self, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Return a column of the rows as numbers."""
+        return np.array([float(row[name]) for row in self.rows])
+
+
+def read(folder: Path) -> Scored:
+    """Read what `harmonize evaluate --out` left in a folder."""
+    with (folder / "images.csv").open(newline="", encoding="utf-8") as file:
+        return Scored(json.loads((folder / "report.json").read_text(encoding="utf-8")), list(csv.DictReader(file)))
+
+
+def make(name: str, path: Path, run: Path, scored: Mapping[str, Scored]) -> dict[str, str]:
+    """Return the generated blocks of a card by name.
+
+    Parameters
+    ----------
+    name
+        Of the weights.
+    path
+        Their file.
+    run
+        Folder of the training run that they come from.
+    scored
+        Evaluations by set; that of ``val`` is taken apart.
+    """
+    others = {other: notes for other in checkpoint.bundled() if other != name and (notes := _scores_of(other))}
+    blocks = {
+        "file": _describe(path),
+        "curve": curve(run / "scores.csv"),
+        "scores": scores(name, scored, others),
+        "strata": f"{by_share(scored['val'])}\n\n{by_error(scored['val'])}",
+    }
+    if "triplets" in scored:
+        blocks["triplets"] = each(scored["triplets"])
+    return blocks
+
+
+def curve(path: Path) -> str:
+    """Return how the validation scores of a run's last stage went, step by step."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["stage"] == "harmonize"]
+    lines = []
+    for row in rows:
+        step = f"{int(row['step']):,}" if row["row"] == "harmonized" else "composite"
+        lines.append((step, row["size"], *(f"{float(row[key]):.{_DIGITS[key]}f}" for key in ("fmse", "psnr", "fssim"))))
+    return table(("step", "size", "fMSE", "PSNR", "fSSIM"), lines)
+
+
+def scores(name: str, scored: Mapping[str, Scored], others: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return all sets: what the composites score, these weights, and the other bundled ones."""
+    lines = []
+    for title, entry in scored.items():
+        overall = entry.report["overall"]
+        methods = {"composite": overall["composite"], f"**{name}**": overall["harmonized"]}
+        methods |= {other: found[title] for other, found in others.items() if title in found}
+        lines += [(title, method, str(overall["composite"]["n"]), *_spell(means)) for method, means in methods.items()]
+    val = scored["val"].report["overall"]
+    ratio = val["harmonized"]["fmse"] / val["composite"]["fmse"]
+    gain = val["harmonized"]["psnr"] - val["composite"]["psnr"]
+    said = f"On val, fMSE is {ratio:.1%} of the composites' and PSNR {gain:.2f} dB above theirs."
+    return f"{table(('set', '', 'n', *_TITLES), lines)}\n\n{said}"
+
+
+def by_share(scored: Scored) -> str:
+    """Return fMSE by the foreground's share of the picture."""
+    lines = [
+        (name, str(part["composite"]["n"]), f"{part['composite']['fmse']:.1f}", f"{part['harmonized']['fmse']:.1f}")
+        for name, part in scored.report["bins"].items()
+        if part["composite"]["n"]
+    ]
+    return table(("foreground, %", "n", "fMSE, composite", "harmonized"), lines)
+
+
+def by_error(scored: Scored) -> str:
+    """Return fMSE by how far off the composite is, and the share of pictures that get worse."""
+    before, after = scored.errors("composite_fmse"), scored.errors("fmse")
+    lines = []
+    for low, high in STRATA:
+        inside = (before >= low) & (before < high)
+        if inside.any():
+            title = f"{low:,} to {high:,.0f}" if np.isfinite(high) else f"above {low:,}"
+            means = f"{before[inside].mean():.0f}", f"{after[inside].mean():.0f}"
+            lines.append((title, str(inside.sum()), *means, f"{(after > before)[inside].mean():.0%}"))
+    return table(("the composite's fMSE", "n", "composite", "harmonized", "got worse"), lines)
+
+
+def each(scored: Scored) -> str:
+    """Return fMSE picture by picture."""
+    lines = [
+        (row["name"], f"{float(row['composite_fmse']):.1f}", f"{float(row['fmse']):.1f}")
+        for row in sorted(scored.rows, key=lambda row: row["name"])
+    ]
+    return table(("fMSE", "composite", "harmonized"), lines)
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table, numbers to the right."""
+    rows = [tuple(head), ("---", *["--:"] * (len(head) - 1)), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _describe(path: Path) -> str:
+    loaded = checkpoint.load_weights(path)
+    count = sum(parameter.numel() for parameter in loaded.net.parameters())
+    notes = loaded.metadata
+    seen = f"step {notes['step']:,}, {notes['pictures']:,} pictures, {notes['seconds'] / 3600:.1f} hours"
+    return f"{count:,} parameters in half precision, {path.stat().st_size / 1e6:.1f} MB; {seen}."
+
+
+def _scores_of(name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = checkpoint.read_notes(checkpoint.find(name))[1].get("scores", {})
+    return found
+
+
+def _spell(means: Mapping[str, float]) -> list[str]:
+    return [f"{means[name]:.{_DIGITS[name]}f}" for name in metrics.NAMES]

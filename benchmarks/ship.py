@@ -1,0 +1,100 @@
+"""From the best weights of a run to bundled ones: half precision, scores, checksum, strip, the tables of the card.
+
+    python -m benchmarks.ship --run RUN --name NAME --val DIR [--triplets DIR] [--demo DIR] --scores DIR
+
+Datasets are in iHarmony4's layout (`harmonize lend` writes val). The evaluations of what will be shipped, not of the
+full precision, stay in --scores. What a person wrote in harmonize/weights/NAME.md stays; only the parts between its
+markers are written anew. A card that is not there yet begins with its tables alone: write the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from benchmarks import card, page, strip
+from benchmarks.card import Scored
+from ccharmony import pixels
+from ccharmony.layout import Split
+from harmonize import checkpoint, evaluate, protocols
+from harmonize.scoring import Rules
+
+LICENCE = "research use only: the training photos and lights carry no other licence"
+
+_PATH = click.Path(path_type=Path)
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+@click.command()
+@click.option("--run", type=_PATH, required=True, help="Folder of a finished `harmonize train`.")
+@click.option("--name", required=True, help="Of the bundled weights.")
+@click.option("--val", type=_PATH, required=True, help="Pairs of photos and lights that training never saw.")
+@click.option("--triplets", type=_PATH, help="Real composites of other datasets.")
+@click.option("--demo", type=_PATH, help="A dataset of `ccharmony build --src demo --format png`, for the strip too.")
+@click.option("--scores", type=_PATH, required=True, help="Folder for the evaluations.")
+@click.option("--root", type=_PATH, default=_ROOT, help="Where docs/ is.  [this project]")
+def main(run: Path, name: str, scores: Path, root: Path, **sets: Path | None) -> None:
+    """Write NAME.safetensors, its line of SHA256SUMS, its card, docs/NAME_val.csv and docs/NAME_strip.webp."""
+    torch.set_num_threads(1)
+    path = checkpoint.WEIGHTS / f"{name}.safetensors"
+    found = checkpoint.load(run / "best.safetensors")
+    trial = pixels.make_folder(scores) / path.name
+    checkpoint.save_weights(trial, found.net, found.settings, metadata=found.metadata, half=True)
+    scored = {title: _score(trial, data, title, scores / title) for title, data in sets.items() if data is not None}
+    save(path, trial, found.metadata | _judge(scored))
+    if sets["demo"] is not None:
+        _draw(path, sets["demo"], scores / "demo", root / "docs" / f"{name}_strip.webp")
+    shutil.copyfile(scores / "val" / "images.csv", root / "docs" / f"{name}_val.csv")
+    _fill_card(path.with_suffix(".md"), card.make(name, path, run, scored))
+
+
+def save(path: Path, trial: Path, metadata: dict[str, Any]) -> None:
+    """Write scored weights with what is known of them, and their checksum."""
+    loaded = checkpoint.load(trial)
+    checkpoint.save_weights(path, loaded.net, loaded.settings, metadata=metadata, half=True)
+    sums = path.parent / "SHA256SUMS"
+    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
+    kept = [line for line in lines if line.split()[1:] != [path.name]]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    ordered = sorted([*kept, f"{digest}  {path.name}"], key=lambda line: line.split()[1])
+    pixels.write_bytes(sums, "".join(f"{line}\n" for line in ordered).encode())
+
+
+def _score(weights: Path, data: Path, title: str, out: Path) -> Scored:
+    split: Split = "all" if title == "demo" else "test"
+    rules = Rules(protocols.PROTOCOLS[protocols.DEFAULT])
+    evaluate.evaluate([data], evaluate.open_weights(weights), rules, split=split, out=out)
+    return card.read(out)
+
+
+def _judge(scored: dict[str, Scored]) -> dict[str, Any]:
+    """Return what weights say of themselves; `harmonize apply` picks its default by the error on val."""
+    val = scored["val"].report["overall"]
+    means = {title: entry.report["overall"]["harmonized"] for title, entry in scored.items()}
+    return {
+        "val_fmse": round(val["harmonized"]["fmse"], 1),
+        "val_composite_fmse": round(val["composite"]["fmse"], 1),
+        "licence": LICENCE,
+        "scores": {
+            title: {key: round(value, 4) for key, value in row.items() if key != "n"} for title, row in means.items()
+        },
+    }
+
+
+def _draw(weights: Path, demo: Path, scores: Path, out: Path) -> None:
+    arguments = ["--data", str(demo), "--weights", str(weights), "--scores", str(scores / "images.csv"), "-o", str(out)]
+    strip.main(arguments, standalone_mode=False)
+
+
+def _fill_card(path: Path, blocks: dict[str, str]) -> None:
+    before = path.read_text(encoding="utf-8") if path.is_file() else f"# {path.stem}\n"
+    pixels.write_bytes(path, page.fill(before, blocks).encode())
+
+
+if __name__ == "__main__":
+    main()
