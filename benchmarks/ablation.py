@@ -26,7 +26,7 @@ from benchmarks.table3 import diagnosis, plan, report
 from benchmarks.table3.plan import ORDER, TEACHER, VARIED, Trial
 from benchmarks.table3.schedule import Pace, Schedule
 from benchmarks.table3.study import Budget, Study, open_study
-from ccharmony import pixels
+from ccharmony import disk
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import CcharmonyError
 from harmonize import progress
@@ -87,7 +87,7 @@ def _diagnose(study: Study, names: tuple[str, ...]) -> None:
     first = "row8_seed0"
     begun = (first,) if (study.folder(first) / "last.safetensors").is_file() else ()
     told = diagnosis.report(study, names or begun)
-    pixels.write_bytes(study.path / report.DIAGNOSIS, (told + "\n").encode())
+    disk.write_bytes(study.path / report.DIAGNOSIS, (told + "\n").encode())
     click.echo(told)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ccharmony import checker, pixels, polynomial, store
+from ccharmony import checker, disk, pixels, polynomial, store
 from ccharmony.pixels import Float32, UInt8
 from ccharmony.polynomial import Float
 from ccharmony.store import FitRecord
@@ -51,7 +51,7 @@ def write_photos(folder: Path, train: int, val: int, lights: int = 12) -> tuple[
     """Write small photos with masks, and lights to lend; returns what `--photos` and `--lights` ask for."""
     root, fits = folder / "photos", folder / "fits.h5"
     for name in ("images", "masks"):
-        pixels.make_folder(root / name)
+        disk.make_folder(root / name)
     with (root / "index.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["id", "split"])

@@ -19,7 +19,7 @@ import torch
 
 from benchmarks import card, page, strip
 from benchmarks.card import Scored
-from ccharmony import pixels
+from ccharmony import disk
 from ccharmony.layout import Split
 from harmonize import checkpoint, evaluate, protocols
 from harmonize.scoring import Rules
@@ -43,7 +43,7 @@ def main(run: Path, name: str, scores: Path, root: Path, **sets: Path | None) ->
     torch.set_num_threads(1)
     path = checkpoint.WEIGHTS / f"{name}.safetensors"
     found = checkpoint.load(run / "best.safetensors")
-    trial = pixels.make_folder(scores) / path.name
+    trial = disk.make_folder(scores) / path.name
     checkpoint.save_weights(trial, found.net, found.settings, metadata=found.metadata, half=True)
     scored = {title: _score(trial, data, title, scores / title) for title, data in sets.items() if data is not None}
     save(path, trial, found.metadata | _judge(scored))
@@ -62,7 +62,7 @@ def save(path: Path, trial: Path, metadata: dict[str, Any]) -> None:
     kept = [line for line in lines if line.split()[1:] != [path.name]]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     ordered = sorted([*kept, f"{digest}  {path.name}"], key=lambda line: line.split()[1])
-    pixels.write_bytes(sums, "".join(f"{line}\n" for line in ordered).encode())
+    disk.write_bytes(sums, "".join(f"{line}\n" for line in ordered).encode())
 
 
 def _score(weights: Path, data: Path, title: str, out: Path) -> Scored:
@@ -93,7 +93,7 @@ def _draw(weights: Path, demo: Path, scores: Path, out: Path) -> None:
 
 def _fill_card(path: Path, blocks: dict[str, str]) -> None:
     before = path.read_text(encoding="utf-8") if path.is_file() else f"# {path.stem}\n"
-    pixels.write_bytes(path, page.fill(before, blocks).encode())
+    disk.write_bytes(path, page.fill(before, blocks).encode())
 
 
 if __name__ == "__main__":

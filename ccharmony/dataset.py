@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ccharmony import __version__, checker, layout, manifest, pixels, store
+from ccharmony import __version__, checker, disk, layout, manifest, store
 from ccharmony.errors import OutputError
 from ccharmony.manifest import Pair
 from ccharmony.store import FitRecord
@@ -47,11 +47,11 @@ def write_tables(
     _remove_strays(root, rows)
     for split in manifest.SPLITS:
         names = [Path(row.composite).name for row in rows if row.split == split]
-        pixels.write_bytes(root / f"{NAME}_{split}.txt", "".join(f"{name}\n" for name in names).encode())
+        disk.write_bytes(root / f"{NAME}_{split}.txt", "".join(f"{name}\n" for name in names).encode())
     store.write_fits(root / FITS, [fits[name] for name in sorted(fits)], checker.STANDARD, settings)
     manifest.write_pairs(root / MANIFEST, rows)
     content = {"settings": settings, "versions": versions(), **report}
-    pixels.write_bytes(root / REPORT, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
+    disk.write_bytes(root / REPORT, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
 
 
 def begin(root: Path) -> None:
@@ -65,7 +65,7 @@ def begin(root: Path) -> None:
         A folder cannot be made, or a table cannot be removed.
     """
     for folder in FOLDERS:
-        pixels.make_folder(root / folder)
+        disk.make_folder(root / folder)
     for name in (REPORT, MANIFEST, *(f"{NAME}_{split}.txt" for split in manifest.SPLITS)):
         _remove(root / name)
 

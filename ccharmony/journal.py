@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from ccharmony import pixels
+from ccharmony import disk
 from ccharmony.errors import OutputError
 
 FOLDER = ".build"
@@ -54,7 +54,7 @@ class Journal:
         if found.get("digest") == digest:
             return False
         self.drop()
-        pixels.write_bytes(self.folder / _PLAN, json.dumps({"digest": digest, "settings": settings}).encode())
+        disk.write_bytes(self.folder / _PLAN, json.dumps({"digest": digest, "settings": settings}).encode())
         return bool(found)
 
     def load(self, stage: str, from_json: Callable[[Any], Result]) -> dict[str, Result]:
@@ -140,7 +140,7 @@ def locked(root: Path) -> Iterator[Journal]:
 def _hold(root: Path, folder: Path) -> TextIO:
     """Return the lock, held until it is closed; one that its owner removed before we locked it is none: look again."""
     while True:
-        pixels.make_folder(folder)
+        disk.make_folder(folder)
         with _refused(folder / _LOCK, "cannot be written"):
             file = (folder / _LOCK).open("w")
         try:

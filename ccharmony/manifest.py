@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import pixels
+from ccharmony import disk, pixels
 from ccharmony.errors import ManifestError
 from ccharmony.names import flaw
 from ccharmony.photo import Rendering
@@ -145,7 +145,7 @@ def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(to_row(pair) for pair in pairs)
-    pixels.write_bytes(path, text.getvalue().encode())
+    disk.write_bytes(path, text.getvalue().encode())
 
 
 def read_pairs(path: Path) -> list[Pair]:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ccharmony import dataset, layout, manifest, pixels, store
+from ccharmony import dataset, disk, layout, manifest, store
 from ccharmony.errors import ManifestError, OutputError, SettingsError
 from ccharmony.manifest import Pair
 from ccharmony.settings import BuildReport
@@ -62,7 +62,7 @@ def merge(roots: Sequence[Path], out: Path) -> BuildReport:
     rows = sorted((row for part in parts for row in part.after), key=dataset.place)
     _refuse_leaks(rows)
     for folder in dataset.FOLDERS:
-        pixels.make_folder(out / folder)
+        disk.make_folder(out / folder)
     for part in parts:
         _link_pictures(part, out)
     report.count(rows)

@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from ccharmony import pack_h5, pack_plan, pack_shards, pixels, shards
+from ccharmony import disk, pack_h5, pack_plan, pack_shards, shards
 from ccharmony.errors import OutputError
 from ccharmony.pack_plan import Entry, File
 from ccharmony.pack_shards import Limit
@@ -156,7 +156,7 @@ def _pack_h5(entries: Sequence[Entry], path: Path, plan: str, progress: Progress
 @contextlib.contextmanager
 def _staged(out: Path) -> Iterator[Path]:
     """Give the folder in which the work goes on, to one process at a time; raises OutputError."""
-    folder = pixels.make_folder(out.with_name(f".{out.name}.part"))
+    folder = disk.make_folder(out.with_name(f".{out.name}.part"))
     try:
         lock = (folder / _LOCK).open("w")
     except OSError as error:
@@ -176,7 +176,7 @@ def _forget_other(folder: Path, plan: str) -> None:
         return
     for stale in [path for path in folder.iterdir() if path.name != _LOCK]:
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-    pixels.write_bytes(path, plan.encode())
+    disk.write_bytes(path, plan.encode())
 
 
 def _settle(folder: Path, out: Path, to: Kind) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from ccharmony import __version__, checker, pixels, polynomial, report, residuals
+from ccharmony import __version__, checker, disk, polynomial, report, residuals
 from ccharmony.pictures import PhotoPictures, Thumbnail
 from ccharmony.report import PhotoReport, Report
 from ccharmony.scrutiny import Direction
@@ -43,7 +43,7 @@ def write_page(
     path: Path, content: Report, pictures: Mapping[str, PhotoPictures], progress: Progress | None = None
 ) -> None:
     """Write the page atomically; raises OutputError."""
-    pixels.write_bytes(path, render(content, pictures, progress).encode("utf-8", errors="replace"))
+    disk.write_bytes(path, render(content, pictures, progress).encode("utf-8", errors="replace"))
 
 
 def render(content: Report, pictures: Mapping[str, PhotoPictures], progress: Progress | None = None) -> str:

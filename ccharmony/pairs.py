@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ccharmony import crop, donors, pixels, transfer
+from ccharmony import crop, disk, donors, pixels, transfer
 from ccharmony.canvas import Canvas
 from ccharmony.errors import CcharmonyError, ImageError, SettingsError
 from ccharmony.layout import COMPOSITES, MASKS, REALS
@@ -272,7 +272,7 @@ def _write_composite(job: _Job, count: int) -> bytes:
 def _write(path: Path, data: bytes, photo: Photo, stop: threading.Event) -> None:
     if stop.is_set():
         raise StoppedError(f"{photo.id}: stopped")
-    pixels.write_bytes(path, data)
+    disk.write_bytes(path, data)
 
 
 def _row(job: _Job, composite: bytes, donor: str, clipped: float, change: float, count: int, mask_sha256: str) -> Pair:

@@ -7,8 +7,6 @@ offered here too.
 
 from __future__ import annotations
 
-import contextlib
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ccharmony import headers
+from ccharmony import disk, headers
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.headers import MAX_PIXELS as MAX_PIXELS
 from ccharmony.headers import Readable as Readable
@@ -35,8 +33,6 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 JPEG_QUALITY = 95
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 WRITABLE_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".webp", ".tif", ".tiff")
-
-_UNFINISHED, _TOKEN = ".part", "[0-9a-f]" * 8
 
 _COLOR_MODES = ("RGB", "P", "YCbCr")
 _ALPHA_MODES = ("RGBA", "PA", "RGBa")
@@ -242,52 +238,14 @@ def encode_mask(mask: npt.NDArray[np.generic]) -> bytes:
     return _encode(levels, ".png", [cv2.IMWRITE_PNG_BILEVEL, 1] if hard else [])
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it is either absent, as before, or whole: to a temporary name of its own, then renamed.
-
-    Raises
-    ------
-    OutputError
-        The folder is missing or read-only, or the disk is full; the temporary file is removed, as it is at Ctrl-C.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-        raise
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove what writers that were killed left in a folder; nobody may be writing there. Raises OutputError."""
-    try:
-        for path in folder.glob(f".*.{_TOKEN}{_UNFINISHED}"):
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be tidied up ({error.strerror})") from error
-
-
-def make_folder(folder: Path) -> Path:
-    """Make a folder and those above it, and return it; raises OutputError where that is impossible."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
-    return folder
-
-
 def write_image(path: Path, image: UInt8, quality: int = JPEG_QUALITY) -> None:
     """Write an image (H, W, 3) atomically, in the format of the file's suffix; raises OutputError."""
-    write_bytes(path, encode(image, path.suffix, quality))
+    disk.write_bytes(path, encode(image, path.suffix, quality))
 
 
 def write_mask(path: Path, mask: npt.NDArray[np.generic]) -> None:
     """Write a mask (H, W) atomically as PNG; raises OutputError."""
-    write_bytes(path, encode_mask(mask))
+    disk.write_bytes(path, encode_mask(mask))
 
 
 def _decode_heif(header: Image.Image, path: Readable) -> UInt8:

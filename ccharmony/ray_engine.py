@@ -24,7 +24,7 @@ from typing import Any
 
 import cv2
 
-from ccharmony import dataset, pixels
+from ccharmony import dataset, disk
 from ccharmony.engines import AHEAD, Finished, Result, Work
 from ccharmony.errors import CcharmonyError, ImageError, OutputError, SettingsError
 from ccharmony.manifest import Photo
@@ -76,7 +76,7 @@ class RayEngine:
     def check(self, folder: Path, photo: Photo) -> None:
         """Let every node look at the dataset's folder, the photo and its own libraries; see `Engine.check`."""
         view = View(Path.cwd(), folder / "token", secrets.token_hex(8), photo.path, dataset.versions())
-        pixels.write_bytes(view.token, view.text.encode())
+        disk.write_bytes(view.token, view.text.encode())
         look = self.ray.remote(num_cpus=0)(View.amiss)
         nodes = [node for node in self.ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
         if not nodes:

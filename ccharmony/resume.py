@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from ccharmony import dataset, manifest, pixels
+from ccharmony import dataset, disk, manifest
 from ccharmony.errors import ManifestError, OutputError
 from ccharmony.journal import Journal
 from ccharmony.manifest import Pair
@@ -59,7 +59,7 @@ def begin(out: Path, kept: Journal, digest: str, settings: BuildSettings) -> Non
     elif dropped:
         log.info("%s: inputs have changed since the unfinished build; begun anew", out)
     for folder in ("", *dataset.FOLDERS):
-        pixels.remove_unfinished(out / folder)
+        disk.remove_unfinished(out / folder)
 
 
 def read_finished(out: Path, digest: str) -> BuildReport | None:

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from ccharmony import pictures, pixels
+from ccharmony import disk, pictures, pixels
 from ccharmony.manifest import Pair
 from ccharmony.pixels import UInt8
 from ccharmony.report import PhotoReport, Report
@@ -77,7 +77,7 @@ def write_sheets(
     OutputError
         A sheet cannot be written.
     """
-    pixels.make_folder(folder)
+    disk.make_folder(folder)
     sheets = list(_batches(list(_rows(content)), ROWS_A_SHEET))
     paths = [folder / f"sheet_{number:03d}.png" for number in range(1, len(sheets) + 1)]
     for number, (path, rows) in enumerate(zip(paths, sheets, strict=True), start=1):

@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import hdf5_texts, pixels
+from ccharmony import disk, hdf5_texts
 from ccharmony.errors import CcharmonyError, ManifestError
 from ccharmony.names import flaw
 
@@ -149,7 +149,7 @@ def write_fits(
         file.attrs["settings"] = json.dumps(settings or {}, sort_keys=True)
         file.attrs["standard"] = standard
         _write_columns(file, records)
-    pixels.write_bytes(path, buffer.getvalue())
+    disk.write_bytes(path, buffer.getvalue())
 
 
 def read_fits(path: Path) -> Fits:

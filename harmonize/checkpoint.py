@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from ccharmony import __version__, pixels
+from ccharmony import __version__, disk
 from ccharmony.errors import SettingsError, WeightsError
 from harmonize import giftnet, pih
 from harmonize.pih_settings import PihSettings
@@ -98,7 +98,7 @@ def save_weights(
         "settings": json.dumps(settings.to_dict()),
         "metadata": json.dumps(dict(metadata or {})),
     }
-    pixels.write_bytes(path, to_bytes(tensors, notes))
+    disk.write_bytes(path, to_bytes(tensors, notes))
 
 
 def load_weights(path: Path) -> Loaded:

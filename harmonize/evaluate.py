@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from ccharmony import __version__, layout, pixels
+from ccharmony import __version__, disk, layout
 from ccharmony.errors import ImageError, SourceError
 from ccharmony.layout import PairPaths, Split
 from harmonize import checkpoint, inference, protocols, realhm, report, scoring
@@ -122,7 +122,7 @@ def evaluate(
     tally = report.Tally()
     with contextlib.ExitStack() as stack:
         images = (
-            stack.enter_context(report.open_images(pixels.make_folder(out) / "images.csv", rules.protocol.name))
+            stack.enter_context(report.open_images(disk.make_folder(out) / "images.csv", rules.protocol.name))
             if out
             else None
         )

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ccharmony import pixels
+from ccharmony import disk, pixels
 from harmonize import augment, batches, lights
 from harmonize.batches import Batch
 from harmonize.lights import Lights
@@ -198,14 +198,14 @@ class HeldPairs:
     def write(self, root: Path, split: str = "test") -> None:
         """Write the pairs as PNG in iHarmony4's layout, with their list; raises OutputError."""
         for name in ("composite_images", "masks", "real_images"):
-            pixels.make_folder(root / name)
+            disk.make_folder(root / name)
         for pair in self.pairs:
             foreground, _, _ = pair.name.rpartition("_")
             pixels.write_image(root / "composite_images" / f"{pair.name}.png", pair.composite)
             pixels.write_mask(root / "masks" / f"{foreground}.png", pair.mask / np.float32(255))
             pixels.write_image(root / "real_images" / f"{foreground.rpartition('_')[0]}.png", pair.real)
         lines = "".join(f"{pair.name}.png\n" for pair in self.pairs)
-        pixels.write_bytes(root / f"{root.name}_{split}.txt", lines.encode())
+        disk.write_bytes(root / f"{root.name}_{split}.txt", lines.encode())
 
 
 def _hold(paths: PhotoPaths, held: Lights, each: int) -> Iterator[HeldPair]:

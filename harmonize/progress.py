@@ -23,7 +23,7 @@ from typing import Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import pixels
+from ccharmony import disk, pixels
 from ccharmony.errors import OutputError
 from harmonize import metrics
 from harmonize.objective import PARTS
@@ -97,7 +97,7 @@ class Reporter:
         """Keep a strip of pictures (H, W, 3)."""
         if self.folder is None:
             return
-        pixels.make_folder(self.folder / "strips")
+        disk.make_folder(self.folder / "strips")
         pixels.write_image(self.folder / "strips" / f"{stage}_{step:07d}.png", picture)
         if self._events is not None:
             self._events.add_image(f"{stage}/strip", picture, step, dataformats="HWC")
@@ -174,7 +174,7 @@ def _forget(path: Path, stage: str, step: int) -> None:
     writer = csv.DictWriter(buffer, columns)
     writer.writeheader()
     writer.writerows(kept)
-    pixels.write_bytes(path, buffer.getvalue().encode())
+    disk.write_bytes(path, buffer.getvalue().encode())
 
 
 def _open_events(folder: Path) -> Any:

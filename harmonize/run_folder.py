@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ccharmony import pixels
+from ccharmony import disk
 from ccharmony.errors import SettingsError, WeightsError
 from harmonize import checkpoint, reconstruction
 from harmonize.networks import AnySettings, Network
@@ -66,7 +66,7 @@ class RunFolder:
     def begin(self, settings: TrainSettings) -> None:
         """Write the settings; raises OutputError."""
         if self.writes:
-            pixels.write_bytes(self.path / "settings.json", json.dumps(settings.to_dict(), indent=1).encode())
+            disk.write_bytes(self.path / "settings.json", json.dumps(settings.to_dict(), indent=1).encode())
 
     def save(self, stage: Stage) -> None:
         """Write where a run stands, and the harmonization branch; raises OutputError."""

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ccharmony import pixels
+from ccharmony import disk
 from ccharmony.errors import WeightsError
 from harmonize.networks import Network
 
@@ -74,7 +74,7 @@ class RunState:
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         buffer = io.BytesIO()
         torch.save({"version": VERSION, **values}, buffer)
-        pixels.write_bytes(path, buffer.getvalue())
+        disk.write_bytes(path, buffer.getvalue())
 
 
 def read_state(path: Path) -> RunState:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ccharmony import pixels
+from ccharmony import disk
 from harmonize import reconstruction, sources
 from harmonize.distributed import join_world
 from harmonize.progress import Reporter
@@ -73,7 +73,7 @@ def train(
         start = _read_start(settings, begin_from, teacher_from)
         data = sources.open_data(places, settings, world.device)
         if world.leads:
-            pixels.make_folder(folder)
+            disk.make_folder(folder)
         files = RunFolder(folder, world.leads, sources.describe(places))
         reporter = Reporter(folder if world.leads else None, sys.stderr, tensorboard=tensorboard)
         try:

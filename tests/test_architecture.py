@@ -19,7 +19,7 @@ DOORS = {
     "PIL": {"ccharmony/headers.py", "ccharmony/pixels.py", "harmonize/protocols.py"},
 }
 COMMAND_LINE = {"click"}
-MEETING_POINTS = {"errors", "pixels", "polynomial", "layout", "store", "console", "__version__"}
+MEETING_POINTS = {"errors", "disk", "pixels", "polynomial", "layout", "store", "console", "__version__"}
 
 
 def name_of(path: Path) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table3.plan import TEACHER, Trial
-from ccharmony import pixels
+from ccharmony import disk
 from ccharmony.errors import SettingsError
 from harmonize import settings as plain
 from harmonize.sources import Places
@@ -189,7 +189,7 @@ def _digest(files: list[Path]) -> str:
 
 
 def _write(study: Study) -> None:
-    pixels.make_folder(study.path)
+    disk.make_folder(study.path)
     places = study.places
     record = {
         "budget": plain.to_dict(study.budget),
@@ -200,7 +200,7 @@ def _write(study: Study) -> None:
         },
         "digests": digests(places),
     }
-    pixels.write_bytes(study.path / FILE, (json.dumps(record, indent=1) + "\n").encode())
+    disk.write_bytes(study.path / FILE, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def _read_places(saved: Mapping[str, Any], budget: Budget) -> Places:

@@ -20,7 +20,7 @@ import torch
 from benchmarks.table3 import plan, scores
 from benchmarks.table3.plan import TEACHER, Trial
 from benchmarks.table3.study import Study, open_study
-from ccharmony import pixels
+from ccharmony import disk
 from ccharmony.errors import CcharmonyError, SettingsError
 from harmonize import train
 from harmonize.run import Pace
@@ -60,7 +60,7 @@ def run(study: Study, trial: Trial | None, *, minutes: float | None = None, devi
         Any of its kinds, see `harmonize.train.train`.
     """
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
-    folder = pixels.make_folder(study.folder(TEACHER if trial is None else trial.name))
+    folder = disk.make_folder(study.folder(TEACHER if trial is None else trial.name))
     settings, state = study.settings(trial), _read_state(study, trial, folder)
     if state is None or state.stage != "harmonize" or state.step < settings.steps:
         outcome, stop = train.train(
@@ -113,7 +113,7 @@ def main(path: Path, name: str, minutes: float | None, threads: int, device: str
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
     study = open_study(path)
-    log = pixels.make_folder(study.folder(name)) / "train.log"
+    log = disk.make_folder(study.folder(name)) / "train.log"
     logging.basicConfig(filename=log, level=logging.INFO, format="%(asctime)s %(message)s")
     trial = None if name == TEACHER else plan.parse(name)
     try:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
-from ccharmony import checker, detect, overlay, pixels
+from ccharmony import checker, detect, disk, overlay, pixels
 from ccharmony.detect import Detection
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError
 from ccharmony.pixels import UInt8
@@ -35,7 +35,7 @@ def command(photos: tuple[Path, ...], overlays: Path | None, as_json: bool, by_h
     given = _read_corners(by_hand, paths) if by_hand else {}
     drawn = _overlay_names(paths)
     if overlays is not None:
-        pixels.make_folder(overlays)
+        disk.make_folder(overlays)
     unreadable = 0
     for path in paths:
         try:

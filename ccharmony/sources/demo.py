@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import camera, pixels, rendering
+from ccharmony import camera, disk, pixels, rendering
 from ccharmony.manifest import Chart, Photo
 from ccharmony.sources.demo_scene import Scene
 from ccharmony.sources.demo_scenes import SCENES
@@ -119,17 +119,17 @@ def _mask_file(name: str, letter: str) -> str:
 def _render_missing(folder: Path, scenes: Sequence[Scene]) -> None:
     """Render the scenes of which a file is missing or is not the one that was written."""
     for name in ("photos", "masks"):
-        pixels.make_folder(folder / name)
+        disk.make_folder(folder / name)
     index = _read_index(folder)
     missing = [scene for scene in scenes if not _is_there(folder, scene, index.sha256)]
     for name in ("", "photos", "masks") if missing else ():
-        pixels.remove_unfinished(folder / name)
+        disk.remove_unfinished(folder / name)
     for number, scene in enumerate(missing, start=1):
         _LOG.info(
             "demo: rendering scene %d of %d, %s, under %d lights", number, len(missing), scene.name, len(scene.lights)
         )
         _render(folder, scene, index)
-        pixels.write_bytes(
+        disk.write_bytes(
             folder / "index.json", (json.dumps(dataclasses.asdict(index), indent=1, sort_keys=True) + "\n").encode()
         )
 
@@ -159,7 +159,7 @@ def _write(folder: Path, name: str, image: pixels.UInt8, masks: dict[str, npt.ND
     files = {_photo_file(name): pixels.encode(image, ".png")}
     files |= {_mask_file(name, letter): pixels.encode_mask(mask) for letter, mask in masks.items()}
     for file, data in files.items():
-        pixels.write_bytes(folder / file, data)
+        disk.write_bytes(folder / file, data)
     return {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
 
 

@@ -141,7 +141,7 @@ def _apply_cutout(cutout: Path, background: Path, out: Path, given: dict[str, An
 
 
 def _apply_folders(composites: Path, masks: Path, out: Path, given: dict[str, Any]) -> None:
-    from ccharmony import pixels
+    from ccharmony import disk, pixels
     from harmonize import folders, inference
 
     if not masks.is_dir():
@@ -153,7 +153,7 @@ def _apply_folders(composites: Path, masks: Path, out: Path, given: dict[str, An
         if given["strict"]:
             raise ImageError(problem)
         click.echo(f"left out: {problem}", err=True)
-    pixels.make_folder(out)
+    disk.make_folder(out)
     # Before the first picture: weights that do not load are no picture's fault.
     inference.load_network(given["weights"], given["device"])
 
@@ -179,7 +179,7 @@ def _harmonize(picture: Any, mask: Any, given: dict[str, Any]) -> Any:
 
 def _target(out: Path, source: Path, given: dict[str, Any], *others: Path) -> Path:
     """Return the file to write: `out` itself, or one named after the source if `out` is a folder."""
-    from ccharmony.pixels import make_folder
+    from ccharmony.disk import make_folder
 
     target = out / f"{source.stem}.{given['kind']}" if out.is_dir() or not out.suffix else out
     if target.resolve() in {path.resolve() for path in (source, *others)}:

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
-from ccharmony import checker, dataset, layout, lights, manifest, marks, photo, pixels, sources, store, verify
+from ccharmony import checker, dataset, disk, layout, lights, manifest, marks, photo, pixels, sources, store, verify
 from ccharmony.manifest import Pair
 from ccharmony.sources import gehler, nus_files, release_files
 
@@ -170,7 +170,7 @@ def _folders(root: Path) -> Iterator[Target]:
 
 def _dataset(root: Path) -> Iterator[Target]:
     for folder, name in ((layout.COMPOSITES, "p_a_1"), (layout.MASKS, "p_a"), (layout.REALS, "p")):
-        pixels.write_image(pixels.make_folder(root / folder) / f"{name}.png", np.full((9, 9, 3), 255, np.uint8))
+        pixels.write_image(disk.make_folder(root / folder) / f"{name}.png", np.full((9, 9, 3), 255, np.uint8))
     files = (f"{layout.COMPOSITES}/p_a_1.png", f"{layout.MASKS}/p_a.png", f"{layout.REALS}/p.png")
     row = Pair(*files, "p", "a", "q", "s", "c", "train", "ridge", "ridge", 0.1, 3.2, "", "0" * 64, "1" * 64, "2" * 64)
     manifest.write_pairs(root / dataset.MANIFEST, [row])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony import build, checker, dataset, journal, layout, manifest, pixels, sources, store, transfer, verify
+from ccharmony import build, checker, dataset, disk, journal, layout, manifest, pixels, sources, store, transfer, verify
 from ccharmony.errors import OutputError, SourceError
 from ccharmony.manifest import Photo
 from ccharmony.pairs import PairSettings
@@ -94,7 +94,7 @@ def test_same_bytes_for_any_number_of_jobs_and_any_order(tmp_path: Path, found: 
 def test_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build.build(settings(tmp_path), tmp_path / "whole")
     written: list[Path] = []
-    write = pixels.write_bytes
+    write = disk.write_bytes
 
     def die(path: Path, data: bytes) -> None:
         if path.parent.name == layout.COMPOSITES:
@@ -104,12 +104,12 @@ def test_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
                 raise KeyboardInterrupt
         write(path, data)
 
-    monkeypatch.setattr(pixels, "write_bytes", die)
+    monkeypatch.setattr(disk, "write_bytes", die)
     out = tmp_path / "killed"
     with pytest.raises(KeyboardInterrupt):
         build.build(settings(tmp_path), out)
     assert not (out / "manifest.csv").exists()
-    monkeypatch.setattr(pixels, "write_bytes", write)
+    monkeypatch.setattr(disk, "write_bytes", write)
     report = build.build(settings(tmp_path), out)
     assert report.resumed == 2
     assert digest(out) == digest(tmp_path / "whole")
@@ -119,7 +119,7 @@ def test_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
 def test_finished_build_is_found_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     first = build.build(settings(tmp_path), out)
-    monkeypatch.setattr(pixels, "write_bytes", None)  # nothing may be written
+    monkeypatch.setattr(disk, "write_bytes", None)  # nothing may be written
     again = build.build(settings(tmp_path), out)
     assert (again.pairs, again.resumed) == (first.pairs, 8)
     assert not (out / ".build").exists()

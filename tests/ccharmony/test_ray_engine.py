@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ccharmony import build, dataset, engines, journal, pixels, ray_engine, sources, verify
+from ccharmony import build, dataset, disk, engines, journal, ray_engine, sources, verify
 from ccharmony.engines import Finished, Work
 from ccharmony.errors import OutputError, SettingsError
 from ccharmony.manifest import Photo
@@ -85,7 +85,7 @@ class Dying(ray_engine.RayEngine):
 
         def die_once(photo: Photo, stop: threading.Event) -> Any:
             if photo.id == doomed and not notes.exists():
-                whole, count = pixels.write_bytes, iter(range(9))
+                whole, count = disk.write_bytes, iter(range(9))
 
                 def die(path: Path, data: bytes) -> None:
                     if next(count) < 3:
@@ -96,7 +96,7 @@ class Dying(ray_engine.RayEngine):
                         notes.write_text(f"{os.getpid()} {torn}")
                         os.kill(os.getpid(), signal.SIGKILL)
 
-                pixels.write_bytes = die
+                disk.write_bytes = die
             return work(photo, stop)
 
         return super().run(die_once, photos)
