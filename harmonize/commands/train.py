@@ -231,7 +231,7 @@ _NETWORKS = [
     click.Option(["--adversarial"], type=float, help="PIH: weight of the critic; 0 trains none. [0.08]"),
     click.Option(["--jitter/--no-jitter"], default=None, help="PIH: change and move the foregrounds of pairs."),
     click.Option(["--background/--no-background"], default=None, help="PIH: see a clean background too, 7 channels."),
-    click.Option(["--width"], type=int, help="Channels of the finest block. [32; pih 16]"),
+    click.Option(["--width"], type=int, help="Channels of the finest block. [32]"),
     click.Option(
         ["--gift"], multiple=True, metavar="SITE…", help="Maps that GIFT transforms: D1 D2 D3 E, or none. [D2 D3 E]"
     ),
