@@ -315,19 +315,19 @@ def test_ctrl_c_stops_two_jobs_on_large_photos_at_once(tmp_path: Path, sign: str
         (folder / name).mkdir(parents=True)
     size = (3600, 2160)
     corners = ",".join(f"{18 * value:.1f}" for value in CORNERS.ravel())
-    for number in range(3):
-        image = cv2.resize(render(light(1.2 - 0.2 * number, 0.9)), size, interpolation=cv2.INTER_CUBIC)
+    for number in range(6):
+        image = cv2.resize(render(light(1.2 - 0.1 * number, 0.9)), size, interpolation=cv2.INTER_CUBIC)
         pixels.write_image(folder / "photos" / f"p{number}.jpg", np.asarray(image, np.uint8))
         pixels.write_mask(folder / "masks" / f"p{number}_a.png", cv2.resize(ball_mask(), size))
-    rows = "".join(f"p{number},{corners}\n" for number in range(3))
+    rows = "".join(f"p{number},{corners}\n" for number in range(6))
     if sign == "pairs":  # without corners the chart is searched for, which takes seconds a photo
         (folder / "checkers.csv").write_text("photo,x1,y1,x2,y2,x3,y3,x4,y4\n" + rows)
-    seen = out / "composite_images" if sign == "pairs" else out / ".build" / "plan.json"
+    seen, pattern = (out / "composite_images", "*.png") if sign == "pairs" else (out / ".build", "plan.json")
     command = (*COMMAND, "--jobs", "2", "--min-change", "0", "--data", str(folder.parent), "--out", str(out))
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not seen.exists() and running.poll() is None:
+    while not any(seen.glob(pattern)) and running.poll() is None:
         time.sleep(0.005)
-    time.sleep(0.5)
+    time.sleep(0.1)  # thirty composites take a second, six searches for a chart many
     running.send_signal(signal.SIGINT)
     started = time.monotonic()
     stdout, stderr = running.communicate(timeout=60)
