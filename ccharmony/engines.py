@@ -95,7 +95,8 @@ class Threads:
                         waiting[executor.submit(work, photo, stop)] = photo
                     if not waiting:
                         return
-                    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    done = wait(waiting, return_when=FIRST_COMPLETED).done
+                    for future in [future for future in waiting if future in done]:  # in order: one job, one journal
                         yield waiting.pop(future), _outcome(future)
             finally:
                 stop.set()

@@ -1,14 +1,8 @@
 """Studies of drawn photos, and made-up scores of finished runs."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-
-# `benchmarks` is not installed: `python -m` finds it from the project's root, and so do these tests.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks import scene
 from benchmarks.table3.study import open_study
