@@ -169,7 +169,8 @@ def test_interrupted_build_leaves_no_worker_at_work(tmp_path: Path, photos: list
         time.sleep(0.01)
     started = time.monotonic()
     running.close()
-    assert time.monotonic() - started < 2
+    # Two seconds on an idle machine; this one may be busy with other tests.
+    assert time.monotonic() - started < 2 + 2 * os.getloadavg()[0] / (os.cpu_count() or 1)
     last = (tmp_path / "beat").stat().st_mtime_ns
     time.sleep(0.1)
     assert (tmp_path / "beat").stat().st_mtime_ns == last
