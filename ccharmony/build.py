@@ -176,14 +176,15 @@ def _make_pairs(
     read = functools.partial(sources.read, max_pixels=settings.max_pixels)
 
     def work(photo: Photo, stop: threading.Event) -> PhotoPairs:
+        images = [read(photo)]  # given away below: held here too, it would not be freed once its crop is made
         split = splits[photo.id]
         others = {name: record for name, record in book.items() if record.split == split and name != photo.id}
         if photo.charted:
             light = PhotoLight(book[photo.id], others, found[photo.id].box, split, settings.arithmetic)
         else:
-            own = others.pop(lenders.nearest(read(photo), others).id)
+            own = others.pop(lenders.nearest(images[0], others).id)
             light = PhotoLight(own, others, None, split, settings.arithmetic)
-        return pairs.make_pairs(photo, read(photo), light, settings.pair, out, stop)
+        return pairs.make_pairs(photo, images.pop(), light, settings.pair, out, stop)
 
     def read_kept(data: Any) -> PhotoPairs:
         result = PhotoPairs.from_json(data)
