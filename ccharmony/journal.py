@@ -13,16 +13,13 @@ took minutes to write and longer to remove.
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
-from ccharmony import disk
+from ccharmony import disk, lock
 from ccharmony.errors import OutputError
 
 FOLDER = ".build"
@@ -126,7 +123,7 @@ def locked(root: Path) -> Iterator[Journal]:
     """
     journal = Journal(root)
     is_new = not root.exists()
-    with _hold(root, journal.folder):
+    with lock.hold(journal.folder / _LOCK, f"{root}: another build is writing here, wanted a folder of its own"):
         try:
             yield journal
         finally:
@@ -135,38 +132,6 @@ def locked(root: Path) -> Iterator[Journal]:
                     journal.clear()
                     if is_new:
                         root.rmdir()  # only if it is empty
-
-
-def _hold(root: Path, folder: Path) -> TextIO:
-    """Return the lock, held until it is closed; one that its owner removed before we locked it is none: look again."""
-    while True:
-        disk.make_folder(folder)
-        with _refused(folder / _LOCK, "cannot be written"):
-            file = (folder / _LOCK).open("w")
-        try:
-            _lock(file.fileno(), root)
-        except OutputError:
-            file.close()
-            raise
-        if _is_at(file.fileno(), folder / _LOCK):
-            return file
-        file.close()
-
-
-def _lock(handle: int, root: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            raise OutputError(f"{root}: another build is writing here, wanted a folder of its own") from error
-        raise OutputError(f"{root}: cannot be locked ({error.strerror}), wanted a file system with locks") from error
-
-
-def _is_at(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except OSError:
-        return False
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ when packing was broken off are kept there and gone on from; an HDF5 file is beg
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from ccharmony import disk, pack_h5, pack_plan, pack_shards, shards
+from ccharmony import disk, lock, pack_h5, pack_plan, pack_shards, shards
 from ccharmony.errors import OutputError
 from ccharmony.pack_plan import Entry, File
 from ccharmony.pack_shards import Limit
@@ -156,16 +155,8 @@ def _pack_h5(entries: Sequence[Entry], path: Path, plan: str, progress: Progress
 @contextlib.contextmanager
 def _staged(out: Path) -> Iterator[Path]:
     """Give the folder in which the work goes on, to one process at a time; raises OutputError."""
-    folder = disk.make_folder(out.with_name(f".{out.name}.part"))
-    try:
-        lock = (folder / _LOCK).open("w")
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise OutputError(f"{out}: is being packed by another process") from error
+    folder = out.with_name(f".{out.name}.part")
+    with lock.hold(folder / _LOCK, f"{out}: is being packed by another process"):
         yield folder
 
 

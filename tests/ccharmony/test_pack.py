@@ -241,12 +241,12 @@ def test_packing_that_was_broken_off_goes_on_after_the_last_whole_shard(
     read, count = pack_plan.File.read, iter(range(100))
 
     def fail(file: pack_plan.File) -> tuple[bytes, str]:
-        if next(count) == 16:
+        if next(count) >= 16:  # and from then on, however late the others hear of it
             raise KeyboardInterrupt
         return read(file)
 
-    monkeypatch.setattr(pack_plan.File, "read", fail)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(pack_plan.File, "read", fail)
         pack.pack(root, "shards", out, limit=Limit(pairs=2))
     assert not out.exists()
     assert [path.name for path in tmp_path.rglob("*.tar.part")] == []
