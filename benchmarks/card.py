@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import page
 from harmonize import checkpoint, metrics
 
 STRATA = ((0, 200), (200, 1_000), (1_000, 3_000), (3_000, np.inf))
@@ -131,9 +132,8 @@ def each(scored: Scored) -> str:
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table, numbers to the right."""
-    rows = [tuple(head), ("---", *["--:"] * (len(head) - 1)), *lines]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    """Return a Markdown table whose first column holds words."""
+    return page.table(head, lines, head[:1])
 
 
 def _describe(path: Path) -> str:

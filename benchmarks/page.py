@@ -6,7 +6,7 @@ A part called rows begins with ``<!-- generated: rows -->`` and ends with ``<!--
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 
 def fill(page: str, blocks: Mapping[str, str]) -> str:
@@ -39,6 +39,20 @@ def fill(page: str, blocks: Mapping[str, str]) -> str:
         else:
             page = f"{page.rstrip()}\n\n{block}\n".lstrip("\n")
     return page
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]], words: Container[str]) -> str:
+    """Return a Markdown table; columns whose titles are among `words` are set to the left, numbers to the right.
+
+    Examples
+    --------
+    >>> print(table(("row", "fMSE"), [("1", "9.5")], ("row",)))
+    | row | fMSE |
+    | --- | --: |
+    | 1 | 9.5 |
+    """
+    rule = ["---" if title in words else "--:" for title in head]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines))
 
 
 def _begin(name: str) -> str:

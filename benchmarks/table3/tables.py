@@ -9,6 +9,7 @@ import statistics
 import textwrap
 from collections.abc import Sequence
 
+from benchmarks import page
 from benchmarks.table3 import claims, contrasts, results
 from benchmarks.table3.plan import COMPARED, ORDER, VARIED_ROW
 from benchmarks.table3.published import CCHARMONY, IHARMONY4, Published
@@ -187,5 +188,4 @@ def _better(sign: int, metric: str) -> str:
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = ["---" if title in ("row", "rows", "network", "metric", "row 8") else "--:" for title in head]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines))
+    return page.table(head, lines, ("row", "rows", "network", "metric", "row 8"))
