@@ -30,6 +30,7 @@ from ccharmony import disk
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import CcharmonyError
 from harmonize import progress
+from harmonize.commands.train import read_grow
 from harmonize.sources import Places
 from harmonize.train_settings import DECAYS, LOSSES, PRECISIONS
 
@@ -135,10 +136,11 @@ def _state(study: Study, name: str) -> str:
     return f"{rows[-1]['stage']}, step {rows[-1]['step']}" if rows else "to come"
 
 
-def _option(name: str, kind: Any, text: str) -> click.Option:
+def _option(name: str, kind: Any, text: str, **more: Any) -> click.Option:
     """Return an option of `Budget`; not given, it is None, and the study's or the default's value holds."""
     flag = "--" + name.replace("_", "-")
-    return click.Option([flag], type=kind, default=None, help=f"{text} [{getattr(_DEFAULT, name)}]")
+    default = getattr(_DEFAULT, name)
+    return click.Option([flag], type=kind, default=None, help=f"{text} [{default}]" if default != () else text, **more)
 
 
 _SHARED = [
@@ -146,6 +148,14 @@ _SHARED = [
     _option("steps", int, "Length of each run."),
     _option("reconstruct_steps", int, "Length of the reconstruction branch's training."),
     _option("size", int, "Side of the training pictures."),
+    _option(
+        "grow",
+        str,
+        "Share of the steps and a larger size from there on.",
+        multiple=True,
+        callback=read_grow,
+        metavar="SHARE:SIZE…",
+    ),
     _option("batch", int, "Pictures a step."),
     _option("loss", click.Choice(LOSSES), "The loss of the image; l1 is the paper's."),
     _option("relit", float, "Share of --photos that are lit as a whole first."),
@@ -154,7 +164,7 @@ _SHARED = [
     _option("decay_from", float, "Share of the steps at which it begins to."),
     _option("ema", float, "Decay of the averaged weights."),
     _option("precision", click.Choice(PRECISIONS), "Half precisions run under autocast."),
-    _option("side", int, "Side at which the networks are scored; 0 is --size."),
+    _option("side", int, "Side at which the networks are scored; 0 is the largest of the training."),
     _option("held_lights", int, "Lights that only validation sees."),
 ]
 _BUDGET = [str(option.name) for option in _SHARED]
@@ -197,7 +207,7 @@ main = VariadicCommand(
         *_REPORT,
     ],
     callback=_run,
-    variadic=("--data", "--rows", "--vary", "--only"),
+    variadic=("--data", "--rows", "--vary", "--only", "--grow"),
     help="Run the rows of Table 3, or report on them.",
 )
 

@@ -37,10 +37,10 @@ class Budget:
         Channels of the finest block; the paper's networks have 32.
     steps, reconstruct_steps
         Length of each run, and of the reconstruction branch's.
-    size, batch, loss, relit, rate, decay, decay_from, ema, precision
+    size, grow, batch, loss, relit, rate, decay, decay_from, ema, precision
         As in `TrainSettings`; all rows start from random weights.
     side
-        Side at which the networks are scored; 0 is the one they are trained at, as in the paper.
+        Side at which the networks are scored; 0 is the largest they are trained at, as in the paper.
     held_lights
         Lights that only validation sees.
     """
@@ -49,6 +49,7 @@ class Budget:
     steps: int = 8000
     reconstruct_steps: int = 2000
     size: int = 96
+    grow: tuple[tuple[float, int], ...] = ()
     batch: int = 16
     loss: str = "l1"
     relit: float = 0.0
@@ -61,6 +62,7 @@ class Budget:
     held_lights: int = 50
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "grow", tuple((share, side) for share, side in self.grow))
         plain.check_integer("side", self.side, 0)
         plain.check_integer("held lights", self.held_lights, 1)
         self.settings(Trial(1, 0))  # refuses what no run could have
@@ -68,7 +70,7 @@ class Budget:
     @property
     def scored_at(self) -> int:
         """Side at which the networks are scored."""
-        return self.side or self.size
+        return self.side or self.settings(Trial(1, 0)).largest
 
     def settings(self, trial: Trial) -> TrainSettings:
         """Return the settings of a run."""

@@ -14,7 +14,7 @@ from benchmarks.table3 import claims, contrasts, results
 from benchmarks.table3.plan import COMPARED, ORDER, VARIED_ROW
 from benchmarks.table3.published import CCHARMONY, IHARMONY4, Published
 from benchmarks.table3.results import Result, by_seed
-from benchmarks.table3.study import Study
+from benchmarks.table3.study import Budget, Study
 from harmonize import complexity, metrics
 from harmonize.settings import TABLE_3
 
@@ -62,7 +62,7 @@ def setting(study: Study, found: Sequence[Result]) -> str:
     )
     shared = (
         f"{len(found)} runs are finished. Networks of {budget.width} channels (the paper's have 32), trained for "
-        f"{budget.steps:,} steps of {budget.batch} pictures at {budget.size}×{budget.size} "
+        f"{budget.steps:,} steps of {budget.batch} pictures at {_sides(budget)} "
         f"({budget.steps * budget.batch:,} pictures a run), loss {budget.loss}, {budget.precision}, Adam at "
         f"{budget.rate:g} with decay {budget.decay}, all from random weights, on {' and '.join(data)}; one "
         f"reconstruction branch ({budget.reconstruct_steps:,} steps) for all rows that distill. Scored are the "
@@ -75,6 +75,18 @@ def setting(study: Study, found: Sequence[Result]) -> str:
         "interval leaves out 0 and it exceeds what seeds alone would make of it with a probability of 5 %."
     )
     return f"{_wrap(shared)}\n\n{_wrap(chance)}"
+
+
+def _sides(budget: Budget) -> str:
+    """Say at which sides a study trains.
+
+    Examples
+    --------
+    >>> _sides(Budget(size=64, grow=((0.5, 128),)))
+    '64×64, from 50 % of the steps on at 128×128,'
+    """
+    grown = [f", from {100 * share:.0f} % of the steps on at {side}×{side}," for share, side in budget.grow]
+    return f"{budget.size}×{budget.size}{''.join(grown)}"
 
 
 def rows(study: Study, found: Sequence[Result]) -> str:

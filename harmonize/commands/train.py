@@ -133,7 +133,7 @@ def _read_distill(given: dict[str, Any], start: DistillSettings) -> DistillSetti
     return DistillSettings.from_dict(values)
 
 
-def _read_grow(
+def read_grow(
     _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[tuple[float, int], ...] | None:
     """Read `0.7:256`, a share of the steps and the size from there on."""
@@ -165,7 +165,7 @@ _SHAPING = [
         str,
         "Share of the steps and a larger size from there on.",
         multiple=True,
-        callback=_read_grow,
+        callback=read_grow,
         metavar="SHARE:SIZE",
     ),
     _option("--batch", int, "Pictures a step, over all processes."),

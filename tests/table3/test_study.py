@@ -46,6 +46,16 @@ def test_all_rows_share_budget_and_start_at_random(study):
         assert not settings.warm_start
 
 
+def test_a_study_grows_and_is_scored_at_the_largest_side(places, budget, tmp_path):
+    begun = open_study(tmp_path / "grown", {**budget, "grow": ((0.5, 64),)}, places)
+    taken = open_study(begun.path, {"grow": ((0.5, 64),)})
+    assert taken == begun
+    assert [taken.settings(Trial(8, 0)).size_at(step, 6) for step in range(6)] == [32, 32, 32, 64, 64, 64]
+    assert taken.budget.scored_at == 64
+    with pytest.raises(SettingsError, match="a study with grow"):
+        open_study(begun.path, {"grow": ((0.4, 64),)})
+
+
 def test_the_loss_of_one_run_can_differ(study):
     assert study.settings(Trial(8, 0)).loss == "l1"
     assert study.settings(Trial(8, 0, ("loss=foreground",))).loss == "foreground"
