@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import logging
 import threading
 import time
@@ -18,6 +17,8 @@ from ccharmony.journal import Journal
 from ccharmony.lights import Light
 from ccharmony.manifest import Pair, Photo, Split
 from ccharmony.pairs import PhotoLight, PhotoPairs
+from ccharmony.pixels import UInt8
+from ccharmony.recent import Recent
 from ccharmony.settings import BuildReport, BuildSettings
 from ccharmony.stages import Outcome, Progress, Stage
 from ccharmony.stages import run as run_stage
@@ -86,12 +87,13 @@ def build(
             "complaint": planned.complaint,
             "progress": progress or _no_progress,
         }
-        found = _record_lights(settings, photos, kept, options).results
+        decoded = Recent()
+        found = _record_lights(settings, photos, decoded, kept, options).results
         book = {**lent, **_own_lights(found, splits)}
         if not book:
             reason = report.first_problem if report.problems else "they show none, wanted --lights to borrow from"
             raise SourceError(f"no checker of {len(photos)} photos could be fitted; {reason}")
-        made = _make_pairs(settings, photos, found, book, splits, out, kept, options)
+        made = _make_pairs(settings, photos, found, book, splits, decoded, out, kept, options)
         rows = _gather(made, report)
         report.seconds, report.plan = round(time.monotonic() - started, 2), planned.digest
         dataset.write_tables(out, rows, book, settings.as_dict(), report.as_dict())
@@ -118,7 +120,7 @@ def record_lights(
     records = []
     for count, photo in enumerate(photos, start=1):
         try:
-            record = _record_light(settings, photo).record
+            record = _record_light(settings, photo, _read_for_light(settings, photo)).record
             records.append(dataclasses.replace(record, split=splits[photo.id]))
         except CcharmonyError as error:
             skip(error)
@@ -138,20 +140,28 @@ def _find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[C
 
 
 def _record_lights(
-    settings: BuildSettings, photos: Sequence[Photo], kept: Journal, options: Mapping[str, Any]
+    settings: BuildSettings, photos: Sequence[Photo], decoded: Recent, kept: Journal, options: Mapping[str, Any]
 ) -> Outcome[Light]:
     """Fit the light of every photo that shows a checker; photos that are refused are reported and left out."""
 
     def work(photo: Photo, _: threading.Event) -> Light:
-        return _record_light(settings, photo)
+        image = _read_for_light(settings, photo)
+        light = _record_light(settings, photo, image)
+        if image is not None and photo.masks:
+            decoded.keep(photo.id, image)
+        return light
 
     stage = Stage("lights", work, lights.to_json, lights.from_json)
     return run_stage(stage, [photo for photo in photos if photo.charted], kept, **options)
 
 
-def _record_light(settings: BuildSettings, photo: Photo) -> Light:
+def _read_for_light(settings: BuildSettings, photo: Photo) -> UInt8 | None:
+    """Decode a photo whose patches have to be read."""
+    return None if photo.patches is not None else sources.read(photo, max_pixels=settings.max_pixels)
+
+
+def _record_light(settings: BuildSettings, photo: Photo, image: UInt8 | None) -> Light:
     kind = settings.override.get(photo.id, settings.kind)
-    image = None if photo.patches is not None else sources.read(photo, max_pixels=settings.max_pixels)
     return lights.record_light(image, photo, kind, drop_flagged=settings.drop_flagged)
 
 
@@ -166,6 +176,7 @@ def _make_pairs(
     found: Mapping[str, Light],
     book: Mapping[str, store.FitRecord],
     splits: Mapping[str, Split],
+    decoded: Recent,
     out: Path,
     kept: Journal,
     options: Mapping[str, Any],
@@ -173,7 +184,9 @@ def _make_pairs(
     """Make the pairs of every photo that has a mask and a light, its own or a borrowed one."""
     dataset.begin(out)
 
-    read = functools.partial(sources.read, max_pixels=settings.max_pixels)
+    def read(photo: Photo) -> UInt8:
+        known = decoded.take(photo.id)
+        return sources.read(photo, max_pixels=settings.max_pixels) if known is None else known
 
     def work(photo: Photo, stop: threading.Event) -> PhotoPairs:
         images = [read(photo)]  # given away below: held here too, it would not be freed once its crop is made

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from ccharmony import pixels, transfer
 from ccharmony.pixels import UInt8
@@ -28,7 +29,13 @@ class Canvas:
     """
 
     def __init__(self, image: UInt8) -> None:
-        self._swapped = np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8)
+        self._swapped = _swap(image)
+
+    def take(
+        self, mask: transfer.Mask, to_standard: npt.ArrayLike, arithmetic: transfer.Arithmetic = "float"
+    ) -> Foreground:
+        """Take a foreground of the picture to standard colors; see `transfer.take`."""
+        return transfer.take_by(self._read, self._swapped.shape[:2], mask, to_standard, arithmetic)
 
     def paste(self, foreground: Foreground, relit: Relit) -> None:
         """Replace a foreground that was taken from the same picture; `restore` undoes it."""
@@ -42,10 +49,19 @@ class Canvas:
         """Return the picture as it is now, the bytes that `pixels.encode` gives of it; raises OutputError."""
         return pixels.encode_swapped(self._swapped, suffix, quality)
 
+    def _read(self, index: npt.NDArray[np.intp]) -> UInt8:
+        return _swap(np.take(self._swapped.reshape(-1, 3), index, axis=0)[None])[0]
+
     def _put(self, foreground: Foreground, colors: UInt8) -> None:
         flat = self._swapped.reshape(-1, 3)
+        swapped = _swap(colors[None])[0]
         if len(foreground.runs) * _SHORT > len(foreground.index):
-            flat[foreground.index] = colors[:, ::-1]
+            flat[foreground.index] = swapped
             return
         for place, first, last in foreground.runs:
-            flat[place : place + last - first] = colors[first:last, ::-1]
+            flat[place : place + last - first] = swapped[first:last]
+
+
+def _swap(colors: UInt8) -> UInt8:
+    """Return a copy (H, W, 3) with red and blue swapped."""
+    return np.ascontiguousarray(cv2.cvtColor(colors, cv2.COLOR_RGB2BGR), np.uint8)

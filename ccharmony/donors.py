@@ -98,6 +98,7 @@ def choose(
     """
     limits = limits or Limits()
     sample = foreground.sample(_SAMPLE)
+    original = residuals.to_lab(sample.original / 255)
     donors: list[str] = []
     changes: list[float] = []
     clipped = unchanged = 0
@@ -105,7 +106,7 @@ def choose(
         if len(donors) == count:
             break
         relit = transfer.relight(sample, candidates[donor])
-        change = float(residuals.delta_e(relit.colors / 255, sample.original / 255).mean())
+        change = float(residuals.delta_e_lab(residuals.to_lab(relit.colors / 255), original).mean())
         if relit.clipped_share > limits.max_clipped:
             clipped += 1
         elif change < limits.min_delta_e:

@@ -157,7 +157,7 @@ def make_pairs(
     window = crop.largest_without(light.box, image.shape[:2]) if light.box else (0, 0, *image.shape[1::-1])
     shape = image.shape[:2]
     scene = _prepare(image, window, settings)
-    del image  # the crop is a copy, and a photo of 24 MP takes 72 MB
+    del image  # the canvas is a copy, and a photo of 24 MP takes 72 MB
     for letter, source in sorted(photo.masks.items()):
         try:
             mask, note = _read_foreground(source, shape, window, settings)
@@ -171,9 +171,8 @@ def make_pairs(
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """The picture as the dataset will hold it, a copy to paste into, its bytes, and their hash."""
+    """The picture as the dataset will hold it, to take from and to paste into, its bytes, and their hash."""
 
-    image: UInt8
     canvas: Canvas
     encoded: bytes
     sha256: str
@@ -201,10 +200,9 @@ class _Job:
 def _prepare(image: UInt8, window: tuple[int, int, int, int], settings: PairSettings) -> _Scene:
     x0, y0, x1, y1 = window
     part = image[y0:y1, x0:x1] if settings.crop else image
-    part = np.ascontiguousarray(_shrink(part, settings.size))
-    canvas = Canvas(part)
+    canvas = Canvas(_shrink(part, settings.size))
     encoded = canvas.encode(settings.suffix, settings.quality)
-    return _Scene(part, canvas, encoded, _sha256(encoded))
+    return _Scene(canvas, encoded, _sha256(encoded))
 
 
 def _read_foreground(
@@ -213,11 +211,14 @@ def _read_foreground(
     """Read a mask of the photo or of its crop, and return it as the dataset will hold it, with a note."""
     x0, y0, x1, y1 = window
     # A photo of this size was let through, so its mask is.
-    mask, note = pixels.read_mask(source, max_pixels=max(pixels.MAX_PIXELS, shape[0] * shape[1])), ""
-    if mask.shape == tuple(shape):
-        mask = mask[y0:y1, x0:x1] if settings.crop else mask
+    levels, whole = pixels.read_mask_levels(source, max_pixels=max(pixels.MAX_PIXELS, shape[0] * shape[1]))
+    if levels.shape == tuple(shape):
+        levels = levels[y0:y1, x0:x1] if settings.crop else levels
+        if not settings.soft and not settings.size:
+            return levels > whole // 2, ""  # never as floats, which are the most of what such a mask costs
+        mask, note = (levels / np.float32(whole)).astype(np.float32, copy=False), ""
     else:
-        mask, note = release.fit_mask(mask, (y1 - y0, x1 - x0))
+        mask, note = release.fit_mask((levels / np.float32(whole)).astype(np.float32), (y1 - y0, x1 - x0))
         if not settings.crop:
             mask = np.pad(mask, ((y0, shape[0] - y1), (x0, shape[1] - x1)))
     mask = _shrink(mask, settings.size)
@@ -237,7 +238,7 @@ def _shrink(picture: Any, size: int) -> Any:
 def _make_composites(job: _Job, result: PhotoPairs) -> None:
     own, settings = job.light.own, job.settings
     try:
-        foreground = transfer.take(job.scene.image, job.mask, own.to_standard, job.light.arithmetic)
+        foreground = job.scene.canvas.take(job.mask, own.to_standard, job.light.arithmetic)
     except ImageError as error:
         raise ImageError(f"{error} (after the crop)" if settings.crop else str(error)) from error
     candidates = {donor: record.from_standard for donor, record in job.light.donors.items()}
@@ -254,8 +255,9 @@ def _make_composites(job: _Job, result: PhotoPairs) -> None:
     mask_sha256 = _sha256(mask_bytes)
     _write(job.out / MASKS / f"{job.name}.png", mask_bytes, job.photo, job.stop)
     try:
-        for count, (donor, change) in enumerate(zip(choice.donors, choice.delta_e, strict=True), start=1):
-            relit = transfer.relight(foreground, candidates[donor])
+        relits = transfer.relight_each(foreground, [candidates[donor] for donor in choice.donors])
+        chosen = zip(choice.donors, choice.delta_e, relits, strict=True)
+        for count, (donor, change, relit) in enumerate(chosen, start=1):
             job.scene.canvas.paste(foreground, relit)
             composite = _write_composite(job, count)
             result.pairs.append(_row(job, composite, donor, relit.clipped_share, change, count, mask_sha256))

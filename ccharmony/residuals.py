@@ -104,7 +104,12 @@ class Residuals:
 
 def delta_e(first: npt.ArrayLike, second: npt.ArrayLike) -> Float:
     """Return CIEDE2000 between sRGB-encoded colors (..., 3) in [0, 1], shape (...); colors are clipped to the gamut."""
-    return np.asarray(_colour().delta_E(to_lab(first), to_lab(second), method="CIE 2000"), np.float64)
+    return delta_e_lab(to_lab(first), to_lab(second))
+
+
+def delta_e_lab(first: Float, second: Float) -> Float:
+    """Return CIEDE2000 between CIE L*a*b* colors (..., 3), shape (...)."""
+    return np.asarray(_colour().delta_E(first, second, method="CIE 2000"), np.float64)
 
 
 def to_lab(colors: npt.ArrayLike) -> Float:

@@ -12,9 +12,11 @@ Niu et al., 2023 (see `polynomial`), figure 2(c): I_a^f → I_o^f by T_a, I_o^f 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +29,11 @@ Mask = npt.NDArray[np.bool_] | Float32
 
 STRIP = 16_384
 """Pixels a strip: its eleven terms in single precision, 0.7 MB, stay in a core's cache."""
+
+TOGETHER = 2**24
+"""Bytes of the results of the donors that are worked on at a time, unless one alone has more."""
+
+_MOST_TOGETHER = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,14 +110,34 @@ def take(image: UInt8, mask: Mask, to_standard: npt.ArrayLike, arithmetic: Arith
     ImageError
         The mask has another size than the photo, or is empty.
     """
-    if mask.shape != image.shape[:2]:
-        raise ImageError(f"mask of shape {mask.shape}, its photo has {image.shape[:2]}")
+    flat = np.ascontiguousarray(image).reshape(-1, 3)
+    return take_by(lambda index: np.take(flat, index, axis=0), image.shape[:2], mask, to_standard, arithmetic)
+
+
+def take_by(
+    read: Callable[[npt.NDArray[np.intp]], UInt8],
+    shape: tuple[int, ...],
+    mask: Mask,
+    to_standard: npt.ArrayLike,
+    arithmetic: Arithmetic,
+) -> Foreground:
+    """Take pixels to standard colors as `take` does, of a photo (H, W) = `shape` whose colors `read` gives.
+
+    Parameters
+    ----------
+    read
+        Flat positions (n,) to RGB colors (n, 3).
+    shape, mask, to_standard, arithmetic
+        As in `take`.
+    """
+    if mask.shape != shape:
+        raise ImageError(f"mask of shape {mask.shape}, its photo has {shape}")
     inside = mask if mask.dtype == np.bool_ else mask != 0  # four times as fast to search as floats
     index = np.flatnonzero(inside)
     if not len(index):
         raise ImageError("mask is empty, wanted a foreground")
     weight = None if mask.dtype == np.bool_ else mask.ravel()[index].astype(np.float32)
-    original = np.take(image.reshape(-1, 3), index, axis=0)
+    original = read(index)
     standard, clipped = _carry(np.ascontiguousarray(original.T), np.asarray(to_standard, np.float64), arithmetic)
     if weight is not None and (weight == 1).all():
         weight = None
@@ -127,13 +154,35 @@ def relight(foreground: Foreground, from_standard: npt.ArrayLike) -> Relit:
     from_standard
         T'_b on [0, 1], shape (3, 11).
     """
-    matrix = np.asarray(from_standard, np.float64)
+    return next(relight_each(foreground, [from_standard]))
+
+
+def relight_each(foreground: Foreground, matrices: Sequence[npt.ArrayLike]) -> Iterator[Relit]:
+    """Give a foreground in the light of one donor after the other, as `relight` does.
+
+    A few donors are worked on at a time, so that the eleven terms of a pixel are made once for them.
+
+    Parameters
+    ----------
+    foreground
+        As in `relight`.
+    matrices
+        T'_b of each donor, shape (3, 11).
+    """
     if foreground.standard.dtype == np.uint8:
-        planes, clipped = _carry(foreground.standard, matrix, "published")
-    else:
-        planes, clipped = _carry_to_levels(foreground.standard, matrix)
-    clipped_share = float(np.mean(clipped | foreground.clipped))
-    return Relit(np.ascontiguousarray(planes.T), clipped_share)
+        for matrix in matrices:
+            planes, clipped = _carry(foreground.standard, np.asarray(matrix, np.float64), "published")
+            yield _relit(foreground, planes, clipped)
+        return
+    together = min(max(TOGETHER // foreground.standard.size, 1), _MOST_TOGETHER)
+    for start in range(0, len(matrices), together):
+        stack = np.asarray(matrices[start : start + together], np.float64)
+        for donor in zip(*_carry_to_levels(foreground.standard, stack), strict=True):
+            yield _relit(foreground, *donor)
+
+
+def _relit(foreground: Foreground, planes: UInt8, clipped: npt.NDArray[np.bool_]) -> Relit:
+    return Relit(_interleave(planes), float(np.mean(clipped | foreground.clipped)))
 
 
 def paste(image: UInt8, foreground: Foreground, relit: Relit) -> UInt8:
@@ -158,35 +207,59 @@ def _carry(
     count = planes.shape[1]
     clipped = np.zeros(count, bool)
     if arithmetic == "published":
-        levels = polynomial.to_levels(matrix)
+        apply = _Polynomials(polynomial.to_levels(matrix), min(count, STRIP))
         whole = np.empty((3, count), np.uint8)
         for part in _strips(count):
-            carried = _apply(planes[:, part].astype(np.float64), levels)
+            carried = apply(planes[:, part].astype(np.float64))
             clipped[part] = ((carried < 0) | (carried >= 256)).any(axis=0)
             whole[:, part] = np.clip(carried, 0, 255).astype(np.uint8)
         return whole, clipped
     result = np.empty((3, count), np.float32)
-    single = matrix.astype(np.float32)
+    apply = _Polynomials(matrix.astype(np.float32), min(count, STRIP))
     for part in _strips(count):
-        result[:, part] = _apply(planes[:, part] * np.float32(1 / 255), single)
+        result[:, part] = apply(planes[:, part] * np.float32(1 / 255))
     return result, clipped
 
 
-def _carry_to_levels(planes: Float32, matrix: npt.NDArray[np.float64]) -> tuple[UInt8, npt.NDArray[np.bool_]]:
-    """Apply a matrix to planes (3, n) on [0, 1]; return rounded 8-bit planes, and whether a pixel was clipped."""
-    count = planes.shape[1]
-    result, clipped = np.empty((3, count), np.uint8), np.empty(count, bool)
-    single = (255 * matrix).astype(np.float32)
+def _carry_to_levels(planes: Float32, matrices: npt.NDArray[np.float64]) -> tuple[UInt8, npt.NDArray[np.bool_]]:
+    """Apply each of k matrices (k, 3, 11) to planes (3, n) on [0, 1].
+
+    Returns rounded 8-bit planes (k, 3, n), and whether a pixel was clipped (k, n).
+    """
+    donors, count = len(matrices), planes.shape[1]
+    result, clipped = np.empty((donors, 3, count), np.uint8), np.empty((donors, count), bool)
+    single = (255 * matrices).astype(np.float32)
+    apply = _Polynomials(single, min(count, STRIP))
     for part in _strips(count):
-        carried = np.rint(_apply(planes[:, part], single))
-        clipped[part] = ((carried < 0) | (carried > 255)).any(axis=0)
-        result[:, part] = np.clip(carried, 0, 255)
+        carried = apply(planes[:, part])
+        # Half a level below 0 rounds to 0, half a level above 255 to 256.
+        clipped[:, part] = (carried.min(axis=1) < -0.5) | (carried.max(axis=1) >= 255.5)
+        result[..., part] = np.clip(np.rint(carried, out=carried), 0, 255, out=carried)
     return result, clipped
 
 
-def _apply(planes: npt.NDArray[Any], matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    terms = np.empty((len(polynomial.TERMS), planes.shape[1]), planes.dtype)
-    return np.asarray(matrix @ polynomial.expand_planes(planes, terms))
+def _interleave(planes: UInt8) -> UInt8:
+    """Return planes (3, n) as colors (n, 3); NumPy's transposed copy takes thirteen times as long."""
+    return np.asarray(cv2.merge(list(planes)), np.uint8).reshape(-1, 3)
+
+
+class _Polynomials:
+    """Applies matrices (..., 3, 11) to planes (3, n) of their precision, n up to `most`, in one work space.
+
+    Memory that is asked for and given back for every strip costs as much as the arithmetic where threads do it.
+    """
+
+    def __init__(self, matrices: npt.NDArray[Any], most: int) -> None:
+        self._matrices = matrices
+        self._terms = np.empty((len(polynomial.TERMS), most), matrices.dtype)
+        self._carried = np.empty((*matrices.shape[:-1], most), matrices.dtype)
+
+    def __call__(self, planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return planes (..., 3, n), which the next call overwrites."""
+        count = planes.shape[1]
+        terms = polynomial.expand_planes(planes, self._terms[:, :count])
+        # Each matrix by itself is too small for BLAS to start threads.
+        return np.matmul(self._matrices, terms, out=self._carried[..., :count])
 
 
 def _strips(count: int) -> list[slice]:
