@@ -50,11 +50,11 @@ class Canvas:
         return pixels.encode_swapped(self._swapped, suffix, quality)
 
     def _read(self, index: npt.NDArray[np.intp]) -> UInt8:
-        return _swap(np.take(self._swapped.reshape(-1, 3), index, axis=0)[None])[0]
+        return _swap(np.take(self._swapped.reshape(-1, 3), index, axis=0))
 
     def _put(self, foreground: Foreground, colors: UInt8) -> None:
         flat = self._swapped.reshape(-1, 3)
-        swapped = _swap(colors[None])[0]
+        swapped = _swap(colors)
         if len(foreground.runs) * _SHORT > len(foreground.index):
             flat[foreground.index] = swapped
             return
@@ -63,5 +63,6 @@ class Canvas:
 
 
 def _swap(colors: UInt8) -> UInt8:
-    """Return a copy (H, W, 3) with red and blue swapped."""
-    return np.ascontiguousarray(cv2.cvtColor(colors, cv2.COLOR_RGB2BGR), np.uint8)
+    """Return a copy of colors (..., n, 3) with red and blue swapped."""
+    rows = colors if colors.ndim == 3 else colors[None]
+    return np.asarray(cv2.cvtColor(rows, cv2.COLOR_RGB2BGR), np.uint8).reshape(colors.shape)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from ccharmony import residuals, transfer
 from ccharmony.errors import SettingsError
@@ -102,18 +105,19 @@ def choose(
     donors: list[str] = []
     changes: list[float] = []
     clipped = unchanged = 0
-    for donor in order(name, candidates, seed):
-        if len(donors) == count:
-            break
-        relit = transfer.relight(sample, candidates[donor])
-        change = float(residuals.delta_e_lab(residuals.to_lab(relit.colors / 255), original).mean())
-        if relit.clipped_share > limits.max_clipped:
-            clipped += 1
-        elif change < limits.min_delta_e:
-            unchanged += 1
-        else:
-            donors.append(donor)
-            changes.append(change)
+    draw = order(name, candidates, seed)
+    while drawn := list(itertools.islice(draw, count - len(donors))):
+        relits = list(transfer.relight_each(sample, [candidates[donor] for donor in drawn]))
+        labs = residuals.to_lab(np.stack([relit.colors for relit in relits]) / 255)
+        judged = residuals.delta_e_lab(labs, original).mean(axis=1).tolist()
+        for donor, relit, change in zip(drawn, relits, judged, strict=True):
+            if relit.clipped_share > limits.max_clipped:
+                clipped += 1
+            elif change < limits.min_delta_e:
+                unchanged += 1
+            else:
+                donors.append(donor)
+                changes.append(change)
     return Choice(tuple(donors), tuple(changes), clipped, unchanged)
 
 

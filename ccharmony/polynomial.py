@@ -98,7 +98,7 @@ def fit(source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind = "ridge", stre
     Parameters
     ----------
     source, target
-        Patch colors, shape (n, 3), sRGB-encoded, in [0, 1]; n is at least `MINIMUM_PATCHES[kind]`.
+        Patch colors, shape (..., n, 3), sRGB-encoded, in [0, 1]; n is at least `MINIMUM_PATCHES[kind]`.
     kind
         ``published``: eleven terms, ordinary least squares. ``affine``: r, g, b and 1 only. ``ridge``: eleven terms,
         the seven nonlinear ones in units of their standard deviation over the patches and penalized by `strength` n.
@@ -108,7 +108,7 @@ def fit(source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind = "ridge", stre
     Returns
     -------
     Float
-        Coefficients, shape (3, 11); zero where `kind` has no term.
+        Coefficients, shape (..., 3, 11); zero where `kind` has no term.
 
     Raises
     ------
@@ -121,8 +121,8 @@ def fit(source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind = "ridge", stre
     if kind == "ridge":
         return _fit_ridge(terms, target, strength)
     columns = LINEAR if kind == "affine" else np.arange(len(TERMS))
-    matrix = np.zeros((3, len(TERMS)))
-    matrix[:, columns] = _solve(terms[:, columns], target).T
+    matrix = np.zeros((*source.shape[:-2], 3, len(TERMS)))
+    matrix[..., columns] = _solve(terms[..., columns], target).mT
     return matrix
 
 
@@ -160,10 +160,10 @@ def jacobian_determinant(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float:
 def _check(source: Float, target: Float, kind: Kind) -> None:
     if kind not in KINDS:
         raise FitError(f"fit kind {kind!r}, wanted one of {', '.join(KINDS)}")
-    if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 3:
+    if source.shape != target.shape or source.ndim < 2 or source.shape[-1] != 3:
         raise FitError(f"patches of shape {source.shape} and {target.shape}, wanted (n, 3) twice")
-    if len(source) < MINIMUM_PATCHES[kind]:
-        raise FitError(f"{len(source)} patches, a {kind} fit needs {MINIMUM_PATCHES[kind]}")
+    if source.shape[-2] < MINIMUM_PATCHES[kind]:
+        raise FitError(f"{source.shape[-2]} patches, a {kind} fit needs {MINIMUM_PATCHES[kind]}")
     if not (np.isfinite(source).all() and np.isfinite(target).all()):
         raise FitError("a patch color is not finite, wanted numbers in [0, 1]")
 
@@ -172,19 +172,21 @@ def _fit_ridge(terms: Float, target: Float, strength: float) -> Float:
     """Least squares with extra rows that pull the scaled nonlinear coefficients to zero."""
     if not strength >= 0:
         raise FitError(f"ridge strength {strength}, wanted 0 or more")
-    scale = np.ones(len(TERMS))
-    scale[NONLINEAR] = terms[:, NONLINEAR].std(axis=0)
+    scale = np.ones((*terms.shape[:-2], 1, len(TERMS)))
+    scale[..., NONLINEAR] = terms[..., NONLINEAR].std(axis=-2, keepdims=True)
     if (scale == 0).any():
         raise FitError("a term is the same on all patches, wanted patches of different colors")
-    penalty = np.zeros((len(NONLINEAR), len(TERMS)))
-    penalty[np.arange(len(NONLINEAR)), NONLINEAR] = np.sqrt(strength * len(terms))
-    rows = np.vstack([terms / scale, penalty])
-    goals = np.vstack([target, np.zeros((len(NONLINEAR), 3))])
-    return _solve(rows, goals).T / scale
+    penalty = np.zeros((*terms.shape[:-2], len(NONLINEAR), len(TERMS)))
+    penalty[..., np.arange(len(NONLINEAR)), NONLINEAR] = np.sqrt(strength * terms.shape[-2])
+    rows = np.concatenate([terms / scale, penalty], axis=-2)
+    goals = np.concatenate([target, np.zeros((*target.shape[:-2], len(NONLINEAR), 3))], axis=-2)
+    return _solve(rows, goals).mT / scale
 
 
 def _solve(rows: Float, goals: Float) -> Float:
-    solution, _, rank, _ = np.linalg.lstsq(rows, goals)
-    if rank < rows.shape[1]:
-        raise FitError(f"the patches have rank {rank}, the fit needs {rows.shape[1]}: their colors are too alike")
-    return np.asarray(solution)
+    """Return least-squares solutions (..., terms, 3) by singular values."""
+    left, values, right = np.linalg.svd(rows, full_matrices=False)
+    rank = int((values > values[..., :1] * (max(rows.shape[-2:]) * np.finfo(rows.dtype).eps)).sum(axis=-1).min())
+    if rank < rows.shape[-1]:
+        raise FitError(f"the patches have rank {rank}, the fit needs {rows.shape[-1]}: their colors are too alike")
+    return np.asarray(right.mT @ ((left.mT @ goals) / values[..., None]))

@@ -175,10 +175,10 @@ def left_out(source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind) -> Float:
         Fit kind, see `polynomial.fit`.
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    predicted = np.empty_like(target)
-    for patch in range(len(source)):
-        others = np.arange(len(source)) != patch
-        predicted[patch] = polynomial.apply(polynomial.fit(source[others], target[others], kind), source[patch])
+    count = len(source)
+    others = np.nonzero(~np.eye(count, dtype=bool))[1].reshape(count, count - 1)
+    matrices = polynomial.fit(source[others], target[others], kind)
+    predicted = (matrices @ polynomial.expand(source)[..., None])[..., 0]
     return delta_e(predicted, target)
 
 
