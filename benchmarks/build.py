@@ -32,7 +32,7 @@ JOBS = (1, 2)
 @click.option("--repeats", default=3, show_default=True, help="Runs that the medians are over.")
 def main(smoke: bool, repeats: int) -> None:
     """Print the rates, their ratios, and the memory."""
-    count, height, width = (4, 300, 450) if smoke else (8, 2800, 4200)
+    count, height, width = (4, 300, 450) if smoke else (12, 2800, 4200)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         _store(root / "speed" / "folder", count, height, width)

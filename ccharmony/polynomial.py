@@ -122,7 +122,7 @@ def fit(source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind = "ridge", stre
         return _fit_ridge(terms, target, strength)
     columns = LINEAR if kind == "affine" else np.arange(len(TERMS))
     matrix = np.zeros((*source.shape[:-2], 3, len(TERMS)))
-    matrix[..., columns] = _solve(terms[..., columns], target).mT
+    matrix[..., columns] = _turned(_solve(terms[..., columns], target))
     return matrix
 
 
@@ -180,7 +180,7 @@ def _fit_ridge(terms: Float, target: Float, strength: float) -> Float:
     penalty[..., np.arange(len(NONLINEAR)), NONLINEAR] = np.sqrt(strength * terms.shape[-2])
     rows = np.concatenate([terms / scale, penalty], axis=-2)
     goals = np.concatenate([target, np.zeros((*target.shape[:-2], len(NONLINEAR), 3))], axis=-2)
-    return _solve(rows, goals).mT / scale
+    return _turned(_solve(rows, goals)) / scale
 
 
 def _solve(rows: Float, goals: Float) -> Float:
@@ -189,4 +189,9 @@ def _solve(rows: Float, goals: Float) -> Float:
     rank = int((values > values[..., :1] * (max(rows.shape[-2:]) * np.finfo(rows.dtype).eps)).sum(axis=-1).min())
     if rank < rows.shape[-1]:
         raise FitError(f"the patches have rank {rank}, the fit needs {rows.shape[-1]}: their colors are too alike")
-    return np.asarray(right.mT @ ((left.mT @ goals) / values[..., None]))
+    return _turned(right) @ (_turned(left) @ goals / values[..., None])
+
+
+def _turned(matrices: Float) -> Float:
+    """Return matrices (..., m, n) transposed, (..., n, m)."""
+    return np.swapaxes(matrices, -1, -2)

@@ -16,6 +16,7 @@ from ccharmony import build, checker, dataset, disk, journal, layout, manifest, 
 from ccharmony.errors import OutputError, SourceError
 from ccharmony.manifest import Photo
 from ccharmony.pairs import PairSettings
+from ccharmony.recent import Recent
 from ccharmony.settings import BuildSettings
 from ccharmony.sources import Found
 
@@ -332,6 +333,25 @@ def test_photo_without_a_chart_borrows_the_nearest_light(tmp_path: Path, found: 
     assert report.pairs == {"train": 3}
     assert pixels.image_size(tmp_path / "out" / "real_images" / "plain.png") == (120, 200)
     assert verify.verify(tmp_path / "out").problems == []
+
+
+@pytest.mark.parametrize(("most", "times"), [(2**28, 1), (0, 2)])
+def test_a_photo_is_decoded_once_where_memory_allows_and_one_without_a_chart_always(
+    most: int, times: int, tmp_path: Path, found: list[Photo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = replace(found[7], chart=None, charted=False)
+    found[7:] = [bare]
+    read: list[str] = []
+
+    def count(photo: Photo, **options: object) -> pixels.UInt8:
+        read.append(photo.id)
+        return original(photo, **options)  # type: ignore[arg-type]
+
+    original = sources.read
+    monkeypatch.setattr(sources, "read", count)
+    monkeypatch.setattr(build, "Recent", lambda: Recent(most))
+    build.build(settings(tmp_path), tmp_path / "out", jobs=2)
+    assert sorted(read) == sorted([*(photo.id for photo in found[:7] for _ in range(times)), bare.id])
 
 
 def test_photo_without_a_chart_needs_lights_to_borrow(tmp_path: Path, found: list[Photo]) -> None:

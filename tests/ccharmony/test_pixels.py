@@ -137,6 +137,15 @@ def test_mask_of_zeros_and_ones_counts_as_0_and_1(tmp_path: Path) -> None:
     assert pixels.read_mask(path).tolist() == [[0, 1], [1, 0]]
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_levels_are_hard_where_the_mask_is_a_half_or_more(tmp_path: Path, dtype: type) -> None:
+    path = tmp_path / "m.png"
+    cv2.imwrite(str(path), np.arange(np.iinfo(dtype).max + 1, dtype=dtype).reshape(-1, 256))
+    levels, whole = pixels.read_mask_levels(path)
+    np.testing.assert_array_equal(levels > whole // 2, pixels.read_mask(path) >= 0.5)
+    np.testing.assert_array_equal(levels / np.float32(whole), pixels.read_mask(path))
+
+
 def test_three_channel_mask_is_read_as_one(tmp_path: Path) -> None:
     path = tmp_path / "m.png"
     cv2.imwrite(str(path), np.dstack([np.array([[0, 255]], np.uint8)] * 3))

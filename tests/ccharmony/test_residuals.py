@@ -59,6 +59,16 @@ def test_flags_say_why() -> None:
     assert any("patches clipped" in flag for flag in flags)
 
 
+@pytest.mark.parametrize("kind", polynomial.KINDS)
+def test_all_patches_are_left_out_at_once_as_one_by_one(kind: polynomial.Kind) -> None:
+    found = residuals.left_out(PHOTO, checker.STANDARD, kind)
+    for patch in range(24):
+        kept = np.delete(np.arange(24), patch)
+        matrix = polynomial.fit(PHOTO[kept], checker.STANDARD[kept], kind)
+        wanted = residuals.delta_e(polynomial.apply(matrix, PHOTO[patch]), checker.STANDARD[patch])
+        assert found[patch] == pytest.approx(float(wanted), rel=1e-6, abs=1e-9)
+
+
 def test_patches_left_out_are_flagged() -> None:
     used = ALL.copy()
     used[[2, 5]] = False

@@ -84,6 +84,24 @@ def test_result_does_not_depend_on_the_strips(monkeypatch: pytest.MonkeyPatch) -
     np.testing.assert_array_equal(whole.colors, strips.colors)
 
 
+@pytest.mark.parametrize("arithmetic", ["float", "published"])
+@pytest.mark.parametrize("together", [1, 2 * 3 * 900, 2**24])
+def test_each_of_several_donors_gives_what_it_gives_alone(
+    arithmetic: transfer.Arithmetic, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "TOGETHER", together)
+    monkeypatch.setattr(transfer, "STRIP", 128)
+    foreground = transfer.take(photo(), box_mask(), TO_STANDARD, arithmetic)
+    matrices = [gain * FROM_STANDARD for gain in (0.7, 1.0, 1.3, 0.9, 1.6)]
+    found = list(transfer.relight_each(foreground, matrices))
+    assert len(found) == len(matrices)
+    for relit, matrix in zip(found, matrices, strict=True):
+        alone = transfer.relight(foreground, matrix)
+        assert (relit.colors == alone.colors).all()
+        assert relit.clipped_share == alone.clipped_share
+    assert len({relit.clipped_share for relit in found}) > 1
+
+
 def test_soft_mask_blends() -> None:
     image = np.full((1, 3, 3), 100, np.uint8)
     mask = np.array([[0, 0.5, 1]], np.float32)
