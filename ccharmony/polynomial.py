@@ -189,7 +189,7 @@ def _solve(rows: Float, goals: Float) -> Float:
     rank = int((values > values[..., :1] * (max(rows.shape[-2:]) * np.finfo(rows.dtype).eps)).sum(axis=-1).min())
     if rank < rows.shape[-1]:
         raise FitError(f"the patches have rank {rank}, the fit needs {rows.shape[-1]}: their colors are too alike")
-    return _turned(right) @ (_turned(left) @ goals / values[..., None])
+    return np.asarray(_turned(right) @ (_turned(left) @ goals / values[..., None]))
 
 
 def _turned(matrices: Float) -> Float:
