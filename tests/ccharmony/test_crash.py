@@ -24,6 +24,7 @@ from click.testing import CliRunner
 from ccharmony import build, cli, dataset, pixels, verify
 from ccharmony.errors import OutputError
 from ccharmony.pairs import PairSettings
+from ccharmony.recent import Recent
 from ccharmony.settings import BuildSettings
 
 from . import kill_loop
@@ -140,7 +141,17 @@ def test_photo_that_changes_meanwhile_is_left_out_and_taken_in_next_time(
     assert contents(out) == contents(tmp_path / "fresh")
 
 
-def test_photo_that_vanishes_meanwhile_is_named_and_the_rest_is_built(settings: BuildSettings, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("most", "reason"),
+    [
+        (2**28, "vanished while the build ran and is left out, wanted it as it was"),
+        (0, "cannot be read (No such file or directory)"),
+    ],
+)
+def test_photo_that_vanishes_meanwhile_is_named_and_the_rest_is_built(
+    most: int, reason: str, settings: BuildSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "Recent", lambda: Recent(most))
     photo, out = settings.data / "folder" / "photos" / "p3.png", tmp_path / "out"
 
     def progress(name: str, done: int, _total: int) -> None:
@@ -148,7 +159,7 @@ def test_photo_that_vanishes_meanwhile_is_named_and_the_rest_is_built(settings: 
             photo.unlink()
 
     report = build.build(settings, out, progress=progress)
-    assert report.problems == [f"{photo}: cannot be read (No such file or directory)"]
+    assert report.problems == [f"{photo}: {reason}"]
     assert sum(report.photos.values()) == 3
     assert verify.verify(out).problems == []
 
