@@ -83,9 +83,9 @@ def _sides(budget: Budget) -> str:
     Examples
     --------
     >>> _sides(Budget(size=64, grow=((0.5, 128),)))
-    '64×64, from 50 % of the steps on at 128×128,'
+    '64×64, from 50 % of the steps on at 128×128'
     """
-    grown = [f", from {100 * share:.0f} % of the steps on at {side}×{side}," for share, side in budget.grow]
+    grown = [f", from {100 * share:.0f} % of the steps on at {side}×{side}" for share, side in budget.grow]
     return f"{budget.size}×{budget.size}{''.join(grown)}"
 
 
