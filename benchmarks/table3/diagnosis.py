@@ -188,7 +188,8 @@ def report(study: Study, names: Sequence[str]) -> str:
     source = next(iter(scores.open_pairs(study.places).values()))
     step = max(len(source) // (BATCHES * BATCH), 1)
     indices = list(range(0, len(source), step))[: BATCHES * BATCH]
-    batches = [source.batch(0, indices[at : at + BATCH], study.budget.scored_at) for at in range(0, len(indices), BATCH)]
+    side = study.budget.scored_at
+    batches = [source.batch(0, indices[at : at + BATCH], side) for at in range(0, len(indices), BATCH)]
     torch.manual_seed(0)
     settings = study.settings(None).network
     networks = {"at the start": giftnet.build(settings)}  # type: ignore[arg-type]  # rows are no PIH
