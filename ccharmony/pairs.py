@@ -216,9 +216,9 @@ def _read_foreground(
         levels = levels[y0:y1, x0:x1] if settings.crop else levels
         if not settings.soft and not settings.size:
             return levels > whole // 2, ""  # never as floats, which are the most of what such a mask costs
-        mask, note = (levels / np.float32(whole)).astype(np.float32, copy=False), ""
+        mask, note = pixels.mask_of_levels(levels, whole), ""
     else:
-        mask, note = release.fit_mask((levels / np.float32(whole)).astype(np.float32), (y1 - y0, x1 - x0))
+        mask, note = release.fit_mask(pixels.mask_of_levels(levels, whole), (y1 - y0, x1 - x0))
         if not settings.crop:
             mask = np.pad(mask, ((y0, shape[0] - y1), (x0, shape[1] - x1)))
     mask = _shrink(mask, settings.size)

@@ -155,7 +155,7 @@ def read_mask(path: Readable, *, shape: tuple[int, int] | None = None, max_pixel
     levels, whole = read_mask_levels(path, max_pixels=max_pixels)
     if shape is not None and levels.shape != shape:
         raise ImageError(f"{path}: mask of {_size_text(levels.shape)}, its photo is {_size_text(shape)}")
-    return (levels / np.float32(whole)).astype(np.float32, copy=False)
+    return mask_of_levels(levels, whole)
 
 
 def read_mask_levels(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> tuple[Samples, int]:
@@ -187,6 +187,11 @@ def read_mask_levels(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> 
             raise ImageError(f"{path}: a color picture, a mask needs one channel")
         values = values[..., 1]
     return values, 1 if values.max(initial=0) == 1 else int(np.iinfo(values.dtype).max)
+
+
+def mask_of_levels(levels: Samples, whole: int) -> Float32:
+    """Return a mask in [0, 1] of what `read_mask_levels` gives, or of a part of it."""
+    return (levels / np.float32(whole)).astype(np.float32, copy=False)
 
 
 def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
