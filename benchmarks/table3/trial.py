@@ -22,7 +22,7 @@ from benchmarks.table3.plan import TEACHER, Trial
 from benchmarks.table3.study import Study, open_study
 from ccharmony import disk
 from ccharmony.errors import CcharmonyError, SettingsError
-from harmonize import train
+from harmonize import allocator, train
 from harmonize.run import Pace
 from harmonize.run_folder import RunFolder
 from harmonize.state import RunState
@@ -112,6 +112,7 @@ def main(path: Path, name: str, minutes: float | None, threads: int, device: str
     """Take up the run NAME of the study in PATH; its lines go to train.log in its folder."""
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
+    allocator.keep_freed_memory()
     study = open_study(path)
     log = disk.make_folder(study.folder(name)) / "train.log"
     logging.basicConfig(filename=log, level=logging.INFO, format="%(asctime)s %(message)s")

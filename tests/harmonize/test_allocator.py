@@ -1,0 +1,39 @@
+"""Freed memory is kept: the second time a block is taken, the kernel hands out no pages."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from harmonize import allocator
+
+_COUNT = """
+import resource
+import torch
+from harmonize import allocator
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        torch.ones(16, 32, 128, 128)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+torch.set_num_threads(1)
+plain = faults()
+assert allocator.keep_freed_memory()
+faults()
+print(plain, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_freed_memory_is_kept():
+    done = subprocess.run([sys.executable, "-c", _COUNT], capture_output=True, text=True, check=True)
+    plain, kept = map(int, done.stdout.split())
+    assert kept < plain / 4  # a block may move once or twice before it stays
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
+    assert not allocator.keep_freed_memory()
