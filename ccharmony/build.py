@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ccharmony import dataset, donors, journal, lenders, lights, pairs, plan, resume, sources, store
 from ccharmony.engines import Engine, Threads
 from ccharmony.errors import CcharmonyError, SourceError
-from ccharmony.journal import Journal
 from ccharmony.lights import Light
 from ccharmony.manifest import Pair, Photo, Split
 from ccharmony.pairs import PhotoLight, PhotoPairs
@@ -24,6 +25,17 @@ from ccharmony.stages import Outcome, Progress, Stage
 from ccharmony.stages import run as run_stage
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What the work of both stages needs; an engine may send it elsewhere."""
+
+    settings: BuildSettings
+    out: Path
+    photos: Sequence[Photo]
+    splits: Mapping[str, Split]
+    decoded: Recent
 
 
 def build(
@@ -81,19 +93,22 @@ def build(
         resume.begin(out, kept, planned.digest, settings)
         engine = engine or Threads(jobs)
         engine.check(kept.folder, photos[0])
-        options: dict[str, Any] = {
-            "engine": engine,
-            "skip": skip,
-            "complaint": planned.complaint,
-            "progress": progress or _no_progress,
-        }
-        decoded = Recent()
-        found = _record_lights(settings, photos, decoded, kept, options).results
+        follow = functools.partial(
+            run_stage,
+            journal=kept,
+            engine=engine,
+            skip=skip,
+            complaint=planned.complaint,
+            progress=progress or _no_progress,
+        )
+        job = _Job(settings, out, photos, splits, Recent())
+        found = follow(*_read_lights(job)).results
         book = {**lent, **_own_lights(found, splits)}
         if not book:
             reason = report.first_problem if report.problems else "they show none, wanted --lights to borrow from"
             raise SourceError(f"no checker of {len(photos)} photos could be fitted; {reason}")
-        made = _make_pairs(settings, photos, found, book, splits, decoded, out, kept, options)
+        dataset.begin(out)
+        made = follow(*_make_pairs(job, found, book))
         rows = _gather(made, report)
         report.seconds, report.plan = round(time.monotonic() - started, 2), planned.digest
         dataset.write_tables(out, rows, book, settings.as_dict(), report.as_dict())
@@ -139,20 +154,18 @@ def _find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[C
     return photos
 
 
-def _record_lights(
-    settings: BuildSettings, photos: Sequence[Photo], decoded: Recent, kept: Journal, options: Mapping[str, Any]
-) -> Outcome[Light]:
-    """Fit the light of every photo that shows a checker; photos that are refused are reported and left out."""
+def _read_lights(job: _Job) -> tuple[Stage[Light], list[Photo]]:
+    """Return the stage that fits the light of a photo, and the photos that show a checker."""
 
     def work(photo: Photo, _: threading.Event) -> Light:
-        image = _read_for_light(settings, photo)
-        light = _record_light(settings, photo, image)
+        image = _read_for_light(job.settings, photo)
+        light = _record_light(job.settings, photo, image)
         if image is not None and photo.masks:
-            decoded.keep(photo.id, image)
+            job.decoded.keep(photo.id, image)
         return light
 
     stage = Stage("lights", work, lights.to_json, lights.from_json)
-    return run_stage(stage, [photo for photo in photos if photo.charted], kept, **options)
+    return stage, [photo for photo in job.photos if photo.charted]
 
 
 def _read_for_light(settings: BuildSettings, photo: Photo) -> UInt8 | None:
@@ -171,26 +184,18 @@ def _own_lights(found: Mapping[str, Light], splits: Mapping[str, Split]) -> dict
 
 
 def _make_pairs(
-    settings: BuildSettings,
-    photos: Sequence[Photo],
-    found: Mapping[str, Light],
-    book: Mapping[str, store.FitRecord],
-    splits: Mapping[str, Split],
-    decoded: Recent,
-    out: Path,
-    kept: Journal,
-    options: Mapping[str, Any],
-) -> Outcome[PhotoPairs]:
-    """Make the pairs of every photo that has a mask and a light, its own or a borrowed one."""
-    dataset.begin(out)
+    job: _Job, found: Mapping[str, Light], book: Mapping[str, store.FitRecord]
+) -> tuple[Stage[PhotoPairs], list[Photo]]:
+    """Return the stage that makes the pairs of a photo, and the photos with a mask and a light, own or borrowed."""
+    settings, out = job.settings, job.out
 
     def read(photo: Photo) -> UInt8:
-        known = decoded.take(photo.id)
+        known = job.decoded.take(photo.id)
         return sources.read(photo, max_pixels=settings.max_pixels) if known is None else known
 
     def work(photo: Photo, stop: threading.Event) -> PhotoPairs:
         images = [read(photo)]  # given away below: held here too, it would not be freed once its crop is made
-        split = splits[photo.id]
+        split = job.splits[photo.id]
         others = {name: record for name, record in book.items() if record.split == split and name != photo.id}
         if photo.charted:
             light = PhotoLight(book[photo.id], others, found[photo.id].box, split, settings.arithmetic)
@@ -205,8 +210,8 @@ def _make_pairs(
             raise ValueError("a picture is gone")
         return result
 
-    ready = [photo for photo in photos if photo.masks and (photo.id in found or not photo.charted)]
-    return run_stage(Stage("pairs", work, PhotoPairs.to_json, read_kept), ready, kept, **options)
+    ready = [photo for photo in job.photos if photo.masks and (photo.id in found or not photo.charted)]
+    return Stage("pairs", work, PhotoPairs.to_json, read_kept), ready
 
 
 def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:
