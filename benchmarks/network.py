@@ -4,9 +4,9 @@
 
 Seconds of one picture and of one training step at 256×256 on the CPU, ratios of medians, and the peak memory of a
 step. The bounds are 1.35 for inference and 1.5 for a step. A step is forward, backward and Adam; "with distillation"
-adds the frozen reconstruction branch's encoder and the relation loss. The commands train with freed memory kept
-(`harmonize.allocator`); what that gains is measured last, since it cannot be taken back. Where a CUDA device is, also
-pictures a second in bfloat16 and the share of a measured matrix product's rate.
+adds the frozen reconstruction branch's encoder and the relation loss. The `harmonize` command keeps freed memory
+(`harmonize.allocator`): what that gains is measured first, since it cannot be taken back, and the rest with it. Where
+a CUDA device is, also pictures a second in bfloat16 and the share of a measured matrix product's rate.
 """
 
 from __future__ import annotations
@@ -111,10 +111,10 @@ def main(smoke: bool, batch: int, repeats: int, threads: int) -> None:
     size, batch, repeats = (64, 2, 1) if smoke else (256, batch, repeats)
     one, many = Load(1, size), Load(batch, size)
     click.echo(f"{size}×{size}, {threads} thread(s), median of {repeats}")
+    _compare_allocators({"inference": inference(ROW_8, one), "training step": training_step(PLAIN, many)}, repeats)
     _compare("inference", {name: inference(NETWORKS[name], one) for name in (BASIC, PLAIN)}, repeats)
     _compare("training step", {name: training_step(name, many) for name in NETWORKS}, repeats)
     _compare_memory(many)
-    _compare_allocators(many, repeats)
     if torch.cuda.is_available():
         _measure_device(Load(4 if smoke else 64, size, "cuda", torch.bfloat16), repeats)
 
@@ -137,17 +137,17 @@ def _compare_memory(load: Load) -> None:
         click.echo(f"  {'peak of a step':14s} {name:26s} {value:7.0f} MB {value / peaks[BASIC]:5.2f}x")
 
 
-def _compare_allocators(load: Load, repeats: int) -> None:
-    """Measure a step as the C library has it, then with freed memory kept."""
-    step = {PLAIN: training_step(PLAIN, load)}
-    medians(step, 1)
-    before = medians(step, repeats)[PLAIN]
+def _compare_allocators(candidates: dict[str, Callable[[], object]], repeats: int) -> None:
+    """Measure each candidate as the C library has it, then with freed memory kept."""
+    medians(candidates, 1)
+    before = medians(candidates, repeats)
     if not allocator.keep_freed_memory():
-        click.echo("  memory kept    not possible with this C library")
+        click.echo("  memory kept: not possible with this C library")
         return
-    medians(step, 2)  # takes the memory that it will keep
-    after = medians(step, repeats)[PLAIN]
-    click.echo(f"  {'memory kept':14s} {PLAIN:26s} {after:7.3f} s  {after / before:5.2f}x the step without")
+    medians(candidates, 2)  # takes the memory that it will keep
+    for what, seconds in medians(candidates, repeats).items():
+        name = f"{PLAIN}, memory kept"
+        click.echo(f"  {what:14s} {name:26s} {seconds:7.3f} s  {seconds / before[what]:5.2f}x without")
 
 
 def _measure_device(load: Load, repeats: int) -> None:

@@ -1,8 +1,8 @@
-"""Freed memory kept for the next step, on the CPU.
+"""Freed memory kept for the next picture, on the CPU.
 
 The C library of most Linux machines (glibc) asks the kernel for every large block and hands it back when it is freed. A
-training step frees and takes the same few hundred tensors each time, so it pays for their pages again and again: up
-to 42 % of a float32 step of GiftNet at 256×256 (`python -m benchmarks.network`).
+network frees and takes the same few hundred tensors each time, so it pays for their pages again and again: 38 % of
+a float32 training step of GiftNet at 256×256, 11 % of its inference (`python -m benchmarks.network`).
 
 References
 ----------

@@ -29,9 +29,8 @@ _NOTHING = DistillSettings(kind="none", sites=())
 
 def _run(out: Path, resume: bool, **given: Any) -> int:
     """Train, and return the exit code: 0 done or out of minutes, 1 stopped by a signal."""
-    from harmonize import allocator, run, sources, train  # torch takes seconds; --help should not
+    from harmonize import run, sources, train  # torch takes seconds; --help should not
 
-    allocator.keep_freed_memory()
     settings, state = _settle(out, resume, given)
     places = sources.Places(
         data=given["data"],

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from harmonize import allocator
+from ccharmony import console
+from harmonize import allocator, cli
 
 _COUNT = """
 import resource
@@ -32,6 +33,14 @@ def test_freed_memory_is_kept():
     done = subprocess.run([sys.executable, "-c", _COUNT], capture_output=True, text=True, check=True)
     plain, kept = map(int, done.stdout.split())
     assert kept < plain / 4  # a block may move once or twice before it stays
+
+
+def test_the_command_keeps_freed_memory_before_it_does_anything(monkeypatch):
+    done = []
+    monkeypatch.setattr(allocator, "keep_freed_memory", lambda: done.append("memory"))
+    monkeypatch.setattr(console, "run", lambda group: done.append(group.name))
+    cli.main()
+    assert done == ["memory", "group"]
 
 
 def test_another_c_library_is_left_alone(monkeypatch):
