@@ -33,7 +33,6 @@ class _Job:
 
     settings: BuildSettings
     out: Path
-    photos: Sequence[Photo]
     splits: Mapping[str, Split]
     decoded: Recent
 
@@ -101,14 +100,15 @@ def build(
             complaint=planned.complaint,
             progress=progress or _no_progress,
         )
-        job = _Job(settings, out, photos, splits, Recent())
-        found = follow(*_read_lights(job)).results
+        job = _Job(settings, out, splits, Recent())
+        found = follow(_lights_stage(job), [photo for photo in photos if photo.charted]).results
         book = {**lent, **_own_lights(found, splits)}
         if not book:
             reason = report.first_problem if report.problems else "they show none, wanted --lights to borrow from"
             raise SourceError(f"no checker of {len(photos)} photos could be fitted; {reason}")
         dataset.begin(out)
-        made = follow(*_make_pairs(job, found, book))
+        ready = [photo for photo in photos if photo.masks and (photo.id in found or not photo.charted)]
+        made = follow(_pairs_stage(job, found, book), ready)
         rows = _gather(made, report)
         report.seconds, report.plan = round(time.monotonic() - started, 2), planned.digest
         dataset.write_tables(out, rows, book, settings.as_dict(), report.as_dict())
@@ -154,8 +154,8 @@ def _find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[C
     return photos
 
 
-def _read_lights(job: _Job) -> tuple[Stage[Light], list[Photo]]:
-    """Return the stage that fits the light of a photo, and the photos that show a checker."""
+def _lights_stage(job: _Job) -> Stage[Light]:
+    """Return the stage that fits the light of a photo that shows a checker."""
 
     def work(photo: Photo, _: threading.Event) -> Light:
         image = _read_for_light(job.settings, photo)
@@ -164,8 +164,7 @@ def _read_lights(job: _Job) -> tuple[Stage[Light], list[Photo]]:
             job.decoded.keep(photo.id, image)
         return light
 
-    stage = Stage("lights", work, lights.to_json, lights.from_json)
-    return stage, [photo for photo in job.photos if photo.charted]
+    return Stage("lights", work, lights.to_json, lights.from_json)
 
 
 def _read_for_light(settings: BuildSettings, photo: Photo) -> UInt8 | None:
@@ -183,10 +182,8 @@ def _own_lights(found: Mapping[str, Light], splits: Mapping[str, Split]) -> dict
     return {name: dataclasses.replace(light.record, split=splits[name]) for name, light in found.items()}
 
 
-def _make_pairs(
-    job: _Job, found: Mapping[str, Light], book: Mapping[str, store.FitRecord]
-) -> tuple[Stage[PhotoPairs], list[Photo]]:
-    """Return the stage that makes the pairs of a photo, and the photos with a mask and a light, own or borrowed."""
+def _pairs_stage(job: _Job, found: Mapping[str, Light], book: Mapping[str, store.FitRecord]) -> Stage[PhotoPairs]:
+    """Return the stage that makes the pairs of a photo with a mask and a light, its own or a borrowed one."""
     settings, out = job.settings, job.out
 
     def read(photo: Photo) -> UInt8:
@@ -210,8 +207,7 @@ def _make_pairs(
             raise ValueError("a picture is gone")
         return result
 
-    ready = [photo for photo in job.photos if photo.masks and (photo.id in found or not photo.charted)]
-    return Stage("pairs", work, PhotoPairs.to_json, read_kept), ready
+    return Stage("pairs", work, PhotoPairs.to_json, read_kept)
 
 
 def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:
