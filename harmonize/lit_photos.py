@@ -5,7 +5,8 @@ for b are tried on a coarse grid of the foreground, and the first that clips at 
 where none does, the foreground stays as it is: a picture that needs no change. Both are counted.
 
 A share of the photos may be lit as a whole (c) before that: the picture to reach is then one that no camera took, so
-that a network that meets the same few thousand photos again and again cannot learn their colors by heart.
+that a network that meets the same few thousand photos again and again cannot learn their colors by heart. And a share
+of the lent lights may be mixtures of two, so that there are more than the few hundred that were recorded.
 """
 
 from __future__ import annotations
@@ -62,11 +63,16 @@ class Counts:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """What chance gives one sample: its crop, the row of its own light, those of the candidates and of a whole's."""
+    """What chance gives one sample: its crop, the row of its own light, those of the candidates and of a whole's.
+
+    A candidate is the light `lent`, or a mixture: the light `other` has that `share` of it.
+    """
 
     crop: augment.Crop
     own: int
     lent: npt.NDArray[np.int64]
+    other: npt.NDArray[np.int64]
+    share: Float32
     whole: int | None
 
 
@@ -84,12 +90,15 @@ class LitPhotos:
         Seed of crops and lights.
     relit
         Share of the photos that are lit as a whole.
+    mixed
+        Share of the lent lights that are a mixture of two: T'_b = (1 - s) T'_b1 + s T'_b2, s uniform in [0, 1].
     """
 
     memory: PhotoMemory
     lights: Lights
     seed: int
     relit: float = 0.0
+    mixed: float = 0.0
     counts: Counts = field(default_factory=Counts)
 
     def __post_init__(self) -> None:
@@ -103,9 +112,8 @@ class LitPhotos:
         draws = [self._draw(epoch, index, size) for index in indices]
         photo, mask = self.memory.cut(indices, [draw.crop for draw in draws], size)
         own = send(np.array([draw.own for draw in draws]), photo.device)  # (B,)
-        lent = send(np.array([draw.lent for draw in draws]), photo.device)  # (B, CANDIDATES)
-        chosen, suitable = self._choose(photo, mask, own, lent)
-        lit = self._light(photo, own, chosen)
+        chosen, suitable = self._choose(photo, mask, own, self._lend(draws))
+        lit = lights.relight(photo, self.lights.to_standard[own], chosen)
         real = self._light_whole(photo, own, draws) if self.relit else photo
         share = torch.where(suitable[:, None, None, None], mask, torch.zeros_like(mask))
         return Batch(lights.paste(real, lit, share), mask, real, tuple(self.memory.ids[index] for index in indices))
@@ -118,12 +126,21 @@ class LitPhotos:
         random = augment.generator(self.seed, epoch, index)
         crop = augment.draw_crop_of(random, self.memory.mask(index), size)
         own = int(random.choice(self._own[index]))
-        others = random.choice(len(self.lights) - 1, min(CANDIDATES, len(self.lights) - 1), replace=False)
+        lent = random.choice(len(self.lights) - 1, min(CANDIDATES, len(self.lights) - 1), replace=False)
         whole = int(random.integers(len(self.lights))) if random.random() < self.relit else None
-        return _Drawn(crop, own, others + (others >= own), whole)
+        other = random.integers(len(self.lights), size=len(lent))
+        share = random.random(len(lent), np.float32) * (random.random(len(lent)) < self.mixed)
+        return _Drawn(crop, own, lent + (lent >= own), other, share, whole)
 
-    def _light(self, photo: Tensor, own: Tensor, lent: Tensor) -> Tensor:
-        return lights.relight(photo, self.lights.to_standard[own], self.lights.from_standard[lent])
+    def _lend(self, draws: Sequence[_Drawn]) -> Tensor:
+        """Return the matrices T'_b of the lights that are offered, (B, CANDIDATES, 3, 11)."""
+        matrices = self.lights.from_standard
+        lent = matrices[send(np.array([draw.lent for draw in draws]), matrices.device)]
+        if not self.mixed:
+            return lent
+        other = matrices[send(np.array([draw.other for draw in draws]), matrices.device)]
+        share = send(np.array([draw.share for draw in draws]), matrices.device)  # (B, CANDIDATES)
+        return torch.lerp(lent, other, share[:, :, None, None])
 
     def _light_whole(self, photo: Tensor, own: Tensor, draws: Sequence[_Drawn]) -> Tensor:
         """Light the photos whose draw says so as a whole, where that clips little; the others stay as they are."""
@@ -133,19 +150,19 @@ class LitPhotos:
         places = send(np.array(rows), photo.device)  # (K,)
         whole = send(np.array([draws[row].whole for row in rows]), photo.device)
         before = photo[places]
-        after = self._light(before, own[places], whole)
+        after = lights.relight(before, self.lights.to_standard[own[places]], self.lights.from_standard[whole])
         clipped, _ = lights.judge(before, after, torch.ones_like(before[:, :1]))
         fits = (clipped <= lights.MOST_CLIPPED)[:, None, None, None]
         return photo.index_copy(0, places, torch.where(fits, (after.clamp(0, 1) * 255).round() / 255, before))
 
-    def _choose(self, photo: Tensor, mask: Tensor, own: Tensor, lent: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the first candidate that will do, (B,), and whether there is one, (B,)."""
+    def _choose(self, photo: Tensor, mask: Tensor, own: Tensor, offered: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the first light of those `offered` that will do, (B, 3, 11), and whether there is one, (B,)."""
         step = max(photo.shape[-1] // _GRID, 1)
-        count, tries = lent.shape
+        count, tries = offered.shape[:2]
         coarse = photo[..., ::step, ::step].repeat_interleave(tries, dim=0)  # (B·tries, 3, g, g)
         inside = mask[..., ::step, ::step].repeat_interleave(tries, dim=0)
-        lit = self._light(coarse, own.repeat_interleave(tries), lent.flatten())
-        figures = lights.judge(coarse, lit, inside)
+        to_standard = self.lights.to_standard[own].repeat_interleave(tries, dim=0)
+        figures = lights.judge(coarse, lights.relight(coarse, to_standard, offered.flatten(0, 1)), inside)
         good = lights.acceptable(*figures).view(count, tries)
         empty = (inside <= 0.5).flatten(1).all(dim=1).view(count, tries)[:, 0]
         first = good.int().argmax(dim=1)
@@ -153,7 +170,7 @@ class LitPhotos:
         self.counts.samples += count
         self.counts.refused += torch.where(suitable, first, tries).masked_fill(empty, 0).sum()
         self.counts.unchanged += (~suitable & ~empty).sum()
-        return lent.gather(1, first[:, None])[:, 0], suitable
+        return offered[torch.arange(count, device=first.device), first], suitable
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def _open_photos(
         raise SourceError(f"{places.photos}: {none} finds a suitable light among {len(held)} held, wanted one at least")
     found = photos.find_photos(places.photos, "train")
     memory = photos.read_memory(found, photos.side_for(settings.largest), threads).to(device)
-    return LitPhotos(memory, lent.to(device), settings.seed, settings.relit), check
+    return LitPhotos(memory, lent.to(device), settings.seed, settings.relit, settings.mixed), check
 
 
 def _join(sources: list[Source]) -> Source:

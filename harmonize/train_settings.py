@@ -56,6 +56,9 @@ class TrainSettings:
     relit: float = 0.0
     """Share of the photos under lent lights that are lit as a whole first, foreground and background alike."""
 
+    mixed: float = 0.0
+    """Share of the lights lent to photos that are a mixture of two recorded ones."""
+
     size: int = 256
     """Side of the training pictures."""
 
@@ -126,6 +129,7 @@ class TrainSettings:
         plain.check_number("rate", self.rate, 0.0, open_below=True)
         plain.check_number("clip", self.clip, 0.0)
         plain.check_number("relit", self.relit, 0.0, 1.0)
+        plain.check_number("mixed", self.mixed, 0.0, 1.0)
         plain.check_number("EMA", self.ema, 0.0, math.nextafter(1.0, 0.0))
         self._check_tuples()
         if isinstance(self.network, PihSettings) and self.reconstructs:

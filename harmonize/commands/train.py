@@ -159,6 +159,7 @@ _SHAPING = [
     _option("--loss", click.Choice(LOSSES), "l1 is the paper's; foreground is iSSAM's squared error over the area."),
     _option("--min-share", float, "Smallest foreground that the foreground loss divides by, of the picture."),
     _option("--relit", float, "Share of --photos that are lit as a whole first."),
+    _option("--mixed", float, "Share of the lights lent to --photos that are a mixture of two."),
     _option("--size", int, "Side of the training pictures."),
     _option(
         "--grow",

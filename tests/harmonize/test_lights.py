@@ -184,6 +184,30 @@ def test_a_photo_lit_as_a_whole_keeps_its_foreground_of_another_light(lit: LitPh
     torch.testing.assert_close(relit.composite[inside], plain.composite[inside], rtol=0, atol=0)
 
 
+def test_mixed_lights_lie_between_two_recorded_ones_and_others_stay_as_they_were(lit: LitPhotos) -> None:
+    half = LitPhotos(lit.memory, lit.lights, seed=4, mixed=0.5)
+    draws = [half._draw(2, index, 32) for index in range(12)]
+    plain = [lit._draw(2, index, 32) for index in range(12)]
+    offered, recorded = half._lend(draws).double(), lit.lights.from_standard.double()
+    shares = np.array([draw.share for draw in draws])
+    assert 0.2 < (shares > 0).mean() < 0.8
+    for row, (draw, same) in enumerate(zip(draws, plain, strict=True)):
+        assert (draw.crop, draw.own, draw.lent.tolist()) == (same.crop, same.own, same.lent.tolist())
+        for place, share in enumerate(draw.share.tolist()):
+            mixture = (1 - share) * recorded[draw.lent[place]] + share * recorded[draw.other[place]]
+            torch.testing.assert_close(offered[row, place], mixture, rtol=0, atol=1e-5)
+    assert torch.equal(lit._lend(plain), lit.lights.from_standard[np.array([draw.lent for draw in plain])])
+
+
+def test_mixed_lights_change_foregrounds_alone(lit: LitPhotos) -> None:
+    rows = list(range(len(lit)))
+    plain, mixed = lit.batch(1, rows, 32), LitPhotos(lit.memory, lit.lights, seed=4, mixed=1).batch(1, rows, 32)
+    assert torch.equal(plain.real, mixed.real)
+    outside = (plain.mask == 0).expand_as(plain.real)
+    assert torch.equal(plain.composite[outside], mixed.composite[outside])
+    assert not torch.equal(plain.composite, mixed.composite)
+
+
 def test_lights_that_would_clip_leave_a_photo_as_it_is(lit: LitPhotos) -> None:
     burnt = Lights(lit.lights.ids, lit.lights.means, lit.lights.to_standard, lit.lights.from_standard + 9)
     batch = LitPhotos(lit.memory, burnt, seed=4, relit=1).batch(1, [0], 32)
