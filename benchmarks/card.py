@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks import page
 from harmonize import checkpoint, metrics
+from harmonize.run_folder import cost
 
 STRATA = ((0, 200), (200, 1_000), (1_000, 3_000), (3_000, np.inf))
 """Ranges of the composite's fMSE by which a card says where its weights help."""
@@ -141,6 +142,9 @@ def _describe(path: Path) -> str:
     count = sum(parameter.numel() for parameter in loaded.net.parameters())
     notes = loaded.metadata
     seen = f"step {notes['step']:,}, {notes['pictures']:,} pictures, {notes['seconds'] / 3600:.1f} hours"
+    if "began_from" in notes:
+        pictures, hours = cost(notes, "pictures"), cost(notes, "seconds") / 3600
+        seen += f"; {pictures:,} pictures and {hours:.1f} hours with the runs before"
     return f"{count:,} parameters in half precision, {path.stat().st_size / 1e6:.1f} MB; {seen}."
 
 

@@ -124,6 +124,30 @@ class RunFolder:
         return dataclasses.replace(settings, **changes), found
 
 
+def trace(folder: Path, begin_from: str | Path | None) -> dict[str, Any]:
+    """Say for a run's weights which others it began from, and what those had cost, the runs before theirs included.
+
+    A run that is taken up again without naming them finds them in its own last weights.
+
+    Raises
+    ------
+    WeightsError
+        The weights cannot be read.
+    """
+    if begin_from is None:
+        last = folder / "last.safetensors"
+        kept = checkpoint.read_notes(last)[1].get("began_from") if last.is_file() else None
+        return {} if kept is None else {"began_from": kept}
+    path = checkpoint.find(begin_from)
+    notes = {} if path.suffix in (".pth", ".pt") else checkpoint.read_notes(path)[1]
+    return {"began_from": {"weights": path.name, **{name: cost(notes, name) for name in ("pictures", "seconds")}}}
+
+
+def cost(notes: Mapping[str, Any], name: str) -> int:
+    """Return the ``pictures`` or ``seconds`` that weights took by their notes, those that they began from included."""
+    return int(notes.get(name, 0) + notes.get("began_from", {}).get(name, 0))
+
+
 def read_network(name_or_path: str | Path, wanted: AnySettings) -> Network:
     """Read weights that must be of one network, ready to be trained.
 

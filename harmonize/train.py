@@ -13,7 +13,7 @@ from harmonize import reconstruction, sources
 from harmonize.distributed import join_world
 from harmonize.progress import Reporter
 from harmonize.run import Outcome, Pace, Run, Start
-from harmonize.run_folder import RunFolder, read_network
+from harmonize.run_folder import RunFolder, read_network, trace
 from harmonize.sources import Places
 from harmonize.state import RunState
 from harmonize.stopping import Stop
@@ -74,7 +74,7 @@ def train(
         data = sources.open_data(places, settings, world.device)
         if world.leads:
             disk.make_folder(folder)
-        files = RunFolder(folder, world.leads, sources.describe(places))
+        files = RunFolder(folder, world.leads, sources.describe(places) | trace(folder, begin_from))
         reporter = Reporter(folder if world.leads else None, sys.stderr, tensorboard=tensorboard)
         try:
             run = Run(settings, data, files, world, reporter, stop, pace=pace, start=start)

@@ -75,6 +75,15 @@ def test_a_card_keeps_what_a_person_wrote(run: Path, shelf: Path, tiny: SimpleNa
     assert len((shelf / "SHA256SUMS").read_text().splitlines()) == 1
 
 
+def test_a_card_adds_up_the_runs_that_weights_went_through(run: Path, tmp_path: Path) -> None:
+    loaded = checkpoint.load(run / "best.safetensors")
+    notes = loaded.metadata | {"began_from": {"weights": "first.safetensors", "pictures": 800, "seconds": 1800}}
+    path = tmp_path / "second.safetensors"
+    checkpoint.save_weights(path, loaded.net, loaded.settings, metadata=notes)
+    said = card._describe(path)
+    assert said.endswith("step 3, 1,200 pictures, 1.5 hours; 2,000 pictures and 2.0 hours with the runs before.")
+
+
 def test_strata_count_every_picture_once_and_those_that_got_worse() -> None:
     rows = [
         {"composite_fmse": str(before), "fmse": str(after)}

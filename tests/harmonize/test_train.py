@@ -22,6 +22,7 @@ from harmonize.distributed import World, find_device
 from harmonize.lit_photos import LitPhotos
 from harmonize.objective import Objective, denormalize, normalize
 from harmonize.run import Pace
+from harmonize.run_folder import RunFolder
 from harmonize.settings import ISSAM, DistillSettings, NetworkSettings
 from harmonize.sources import Places
 from harmonize.stage import Stage
@@ -267,6 +268,25 @@ def test_finetuning_begins_from_the_weights(places: Places, tmp_path: Path) -> N
     first, second = (checkpoint.load(tmp_path / name / "last.safetensors").net for name in ("first", "second"))
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-9, rtol=0)
+
+
+def test_finetuned_weights_say_what_all_runs_before_had_cost(places: Places, tmp_path: Path) -> None:
+    settings = small(distill=NO_DISTILLATION, steps=3)
+    before = None
+    for name in ("first", "second", "third"):
+        go(settings, places, tmp_path / name, begin_from=before)
+        before = tmp_path / name / "last.safetensors"
+    pictures = 3 * settings.batch
+    found = [checkpoint.load(tmp_path / name / "last.safetensors").metadata for name in ("first", "third")]
+    assert "began_from" not in found[0]
+    assert found[1]["pictures"] == pictures
+    assert found[1]["began_from"]["weights"] == "last.safetensors"
+    assert found[1]["began_from"]["pictures"] == 2 * pictures
+    longer, state = RunFolder(tmp_path / "third").take_up({"steps": 4})
+    go(longer, places, tmp_path / "third", resume=state)
+    again = checkpoint.load(tmp_path / "third" / "last.safetensors").metadata
+    assert again["step"] == 4
+    assert again["began_from"] == found[1]["began_from"]
 
 
 def test_weights_of_another_network_are_refused(places: Places, tmp_path: Path) -> None:
