@@ -62,11 +62,10 @@ def make(name: str, path: Path, run: Path, scored: Mapping[str, Scored]) -> dict
     scored
         Evaluations by set; that of ``val`` is taken apart.
     """
-    others = {other: notes for other in checkpoint.bundled() if other != name and (notes := _scores_of(other))}
     blocks = {
         "file": _describe(path),
         "curve": curve(run / "scores.csv"),
-        "scores": scores(name, scored, others),
+        "scores": scores(name, scored),
         "strata": f"{by_share(scored['val'])}\n\n{by_error(scored['val'])}",
     }
     if "triplets" in scored:
@@ -85,19 +84,26 @@ def curve(path: Path) -> str:
     return table(("step", "size", "fMSE", "PSNR", "fSSIM"), lines)
 
 
-def scores(name: str, scored: Mapping[str, Scored], others: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return all sets: what the composites score, these weights, and the other bundled ones."""
+def scores(name: str, scored: Mapping[str, Scored]) -> str:
+    """Return what bundled weights say that they score: those of `name` first, beside the composites of these sets."""
+    names = [name, *(other for other in checkpoint.bundled() if other != name)]
+    found = {other: read_scores(other) for other in names}
     lines = []
     for title, entry in scored.items():
-        overall = entry.report["overall"]
-        methods = {"composite": overall["composite"], f"**{name}**": overall["harmonized"]}
-        methods |= {other: found[title] for other, found in others.items() if title in found}
-        lines += [(title, method, str(overall["composite"]["n"]), *_spell(means)) for method, means in methods.items()]
-    val = scored["val"].report["overall"]
-    ratio = val["harmonized"]["fmse"] / val["composite"]["fmse"]
-    gain = val["harmonized"]["psnr"] - val["composite"]["psnr"]
+        composite = entry.report["overall"]["composite"]
+        methods = {"composite": composite}
+        methods |= {f"**{n}**" if n == name else n: found[n][title] for n in names if title in found[n]}
+        lines += [(title, method, str(composite["n"]), *_spell(means)) for method, means in methods.items()]
+    before, after = scored["val"].report["overall"]["composite"], found[name]["val"]
+    ratio, gain = after["fmse"] / before["fmse"], after["psnr"] - before["psnr"]
     said = f"On val, fMSE is {ratio:.1%} of the composites' and PSNR {gain:.2f} dB above theirs."
     return f"{table(('set', '', 'n', *_TITLES), lines)}\n\n{said}"
+
+
+def read_scores(name: str) -> Mapping[str, Mapping[str, float]]:
+    """Return what bundled weights say of their scores: means by set; empty where they say nothing."""
+    found: Mapping[str, Any] = checkpoint.read_notes(checkpoint.find(name))[1].get("scores", {})
+    return found
 
 
 def by_share(scored: Scored) -> str:
@@ -146,11 +152,6 @@ def _describe(path: Path) -> str:
         pictures, hours = cost(notes, "pictures"), cost(notes, "seconds") / 3600
         seen += f"; {pictures:,} pictures and {hours:.1f} hours with the runs before"
     return f"{count:,} parameters in half precision, {path.stat().st_size / 1e6:.1f} MB; {seen}."
-
-
-def _scores_of(name: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = checkpoint.read_notes(checkpoint.find(name))[1].get("scores", {})
-    return found
 
 
 def _spell(means: Mapping[str, float]) -> list[str]:

@@ -4,7 +4,8 @@
 
 Datasets are in iHarmony4's layout (`harmonize lend` writes val). The evaluations of what will be shipped, not of the
 full precision, stay in --scores. What a person wrote in harmonize/weights/NAME.md stays; only the parts between its
-markers are written anew. A card that is not there yet begins with its tables alone: write the rest.
+markers are written anew, and in the cards of the other bundled weights the table of scores, which names all of them. A
+card that is not there yet begins with its tables alone: write the rest.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ def main(run: Path, name: str, scores: Path, root: Path, **sets: Path | None) ->
         _draw(path, sets["demo"], scores / "demo", root / "docs" / f"{name}_strip.webp")
     shutil.copyfile(scores / "val" / "images.csv", root / "docs" / f"{name}_val.csv")
     _fill_card(path.with_suffix(".md"), card.make(name, path, run, scored))
+    for other in checkpoint.bundled():
+        if other != name and "val" in (theirs := card.read_scores(other)) and theirs.keys() <= scored.keys():
+            _fill_card(path.with_name(f"{other}.md"), {"scores": card.scores(other, scored)})
 
 
 def save(path: Path, trial: Path, metadata: dict[str, Any]) -> None:

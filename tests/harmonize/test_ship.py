@@ -39,8 +39,8 @@ def run(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def go(run: Path, val: Path, root: Path) -> None:
-    words = ["--run", run, "--name", "small", "--val", val, "--scores", root / "scores", "--root", root]
+def go(run: Path, val: Path, root: Path, name: str = "small") -> None:
+    words = ["--run", run, "--name", name, "--val", val, "--scores", root / "scores", "--root", root]
     done = click.testing.CliRunner().invoke(ship.main, [str(word) for word in words], catch_exceptions=False)
     assert done.exit_code == 0
 
@@ -73,6 +73,22 @@ def test_a_card_keeps_what_a_person_wrote(run: Path, shelf: Path, tiny: SimpleNa
     go(run, val, tmp_path)
     assert path.read_text() == text.replace("# small", "# small: mine")
     assert len((shelf / "SHA256SUMS").read_text().splitlines()) == 1
+
+
+def test_cards_of_other_weights_show_the_new_ones_too(
+    run: Path, shelf: Path, tiny: SimpleNamespace, tmp_path: Path
+) -> None:
+    val = tiny.write_pairs(tmp_path / "val")
+    go(run, val, tmp_path)
+    before = (shelf / "small.md").read_text()
+    assert before.count("| val |") == 2
+    go(run, val, tmp_path, name="other")
+    after = (shelf / "small.md").read_text()
+    assert after.count("| val |") == 3
+    assert "| val | other |" in after
+    assert "| val | **small** |" in after
+    rest = [line for line in after.splitlines() if not line.startswith("| val | other |")]
+    assert rest == before.splitlines()
 
 
 def test_a_card_adds_up_the_runs_that_weights_went_through(run: Path, tmp_path: Path) -> None:
