@@ -124,20 +124,22 @@ class RunFolder:
         return dataclasses.replace(settings, **changes), found
 
 
-def trace(folder: Path, begin_from: str | Path | None) -> dict[str, Any]:
+def trace(folder: Path, begin_from: str | Path | None, state: RunState | None = None) -> dict[str, Any]:
     """Say for a run's weights which others it began from, and what those had cost, the runs before theirs included.
 
-    A run that is taken up again without naming them finds them in its own last weights.
+    A run that is taken up from a `state` finds that in its own last weights: the others may have changed since.
 
     Raises
     ------
     WeightsError
         The weights cannot be read.
     """
-    if begin_from is None:
+    if state is not None and state.stage == "harmonize":
         last = folder / "last.safetensors"
         kept = checkpoint.read_notes(last)[1].get("began_from") if last.is_file() else None
         return {} if kept is None else {"began_from": kept}
+    if begin_from is None:
+        return {}
     path = checkpoint.find(begin_from)
     notes = {} if path.suffix in (".pth", ".pt") else checkpoint.read_notes(path)[1]
     return {"began_from": {"weights": path.name, **{name: cost(notes, name) for name in ("pictures", "seconds")}}}

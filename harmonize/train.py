@@ -74,7 +74,7 @@ def train(
         data = sources.open_data(places, settings, world.device)
         if world.leads:
             disk.make_folder(folder)
-        files = RunFolder(folder, world.leads, sources.describe(places) | trace(folder, begin_from))
+        files = RunFolder(folder, world.leads, sources.describe(places) | trace(folder, begin_from, resume))
         reporter = Reporter(folder if world.leads else None, sys.stderr, tensorboard=tensorboard)
         try:
             run = Run(settings, data, files, world, reporter, stop, pace=pace, start=start)

@@ -283,7 +283,7 @@ def test_finetuned_weights_say_what_all_runs_before_had_cost(places: Places, tmp
     assert found[1]["began_from"]["weights"] == "last.safetensors"
     assert found[1]["began_from"]["pictures"] == 2 * pictures
     longer, state = RunFolder(tmp_path / "third").take_up({"steps": 4})
-    go(longer, places, tmp_path / "third", resume=state)
+    go(longer, places, tmp_path / "third", resume=state, begin_from=tmp_path / "first" / "last.safetensors")
     again = checkpoint.load(tmp_path / "third" / "last.safetensors").metadata
     assert again["step"] == 4
     assert again["began_from"] == found[1]["began_from"]
