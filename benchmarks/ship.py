@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def main(run: Path, name: str, scores: Path, root: Path, **sets: Path | None) ->
     shutil.copyfile(scores / "val" / "images.csv", root / "docs" / f"{name}_val.csv")
     _fill_card(path.with_suffix(".md"), card.make(name, path, run, scored))
     for other in checkpoint.bundled():
-        if other != name and "val" in (theirs := card.read_scores(other)) and theirs.keys() <= scored.keys():
+        if other != name and _covers(scored, card.read_scores(other)):
             _fill_card(path.with_name(f"{other}.md"), {"scores": card.scores(other, scored)})
 
 
@@ -93,6 +94,11 @@ def _judge(scored: dict[str, Scored]) -> dict[str, Any]:
 def _draw(weights: Path, demo: Path, scores: Path, out: Path) -> None:
     arguments = ["--data", str(demo), "--weights", str(weights), "--scores", str(scores / "images.csv"), "-o", str(out)]
     strip.main(arguments, standalone_mode=False)
+
+
+def _covers(scored: dict[str, Scored], theirs: Mapping[str, Any]) -> bool:
+    """Tell whether other weights have scores, on no set but these: a table of fewer sets would lose rows."""
+    return "val" in theirs and theirs.keys() <= scored.keys()
 
 
 def _fill_card(path: Path, blocks: dict[str, str]) -> None:
