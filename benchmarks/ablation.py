@@ -26,13 +26,13 @@ from benchmarks.table3 import diagnosis, plan, report
 from benchmarks.table3.plan import ORDER, TEACHER, VARIED, Trial
 from benchmarks.table3.schedule import Pace, Schedule
 from benchmarks.table3.study import Budget, Study, open_study
-from ccharmony import disk
+from ccharmony import files as disk
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import CcharmonyError
-from harmonize import progress
 from harmonize.commands.train import read_grow
-from harmonize.sources import Places
-from harmonize.train_settings import DECAYS, LOSSES, PRECISIONS
+from harmonize.training import progress
+from harmonize.training.data import Places
+from harmonize.training.settings import DECAYS, LOSSES, PRECISIONS
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)

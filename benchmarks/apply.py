@@ -23,9 +23,10 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.timing import medians, peak_megabytes
-from ccharmony import pixels
-from harmonize import carry, giftnet
-from harmonize.apply import Size, harmonize_image, shrink
+from ccharmony.images import pixels
+from harmonize.inference import color_map as carry
+from harmonize.inference.image import Size, harmonize_image, shrink
+from harmonize.models import giftnet
 from harmonize.settings import NetworkSettings
 
 UInt8 = npt.NDArray[np.uint8]

@@ -20,8 +20,9 @@ import cv2
 
 from benchmarks import scene, transfer
 from benchmarks.timing import medians, peak_megabytes
-from ccharmony import build, pixels
-from ccharmony.settings import BuildSettings
+from ccharmony.build import pipeline as build
+from ccharmony.build.settings import BuildSettings
+from ccharmony.images import pixels
 
 SHARE = 0.10
 JOBS = (1, 2)

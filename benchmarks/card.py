@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks import page
-from harmonize import checkpoint, metrics
-from harmonize.run_folder import cost
+from harmonize.evaluation import metrics
+from harmonize.training.run_folder import cost
+from harmonize.weights import checkpoint
 
 STRATA = ((0, 200), (200, 1_000), (1_000, 3_000), (3_000, np.inf))
 """Ranges of the composite's fMSE by which a card says where its weights help."""

@@ -16,9 +16,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ccharmony import polynomial
+from ccharmony.color import polynomial
 from ccharmony.sources import demo_truth
-from ccharmony.sources.demo_scenes import SCENES
+from ccharmony.sources.demo.five_scenes import SCENES
 from ccharmony.sources.demo_truth import Distance
 
 

@@ -20,10 +20,17 @@ import click
 import numpy as np
 
 from benchmarks.timing import MEGABYTE, peak_megabytes
-from ccharmony import checker, dataset, donors, journal, lights, manifest, polynomial, residuals, store
-from ccharmony.manifest import Pair, Photo
-from ccharmony.pairs import PhotoPairs
-from ccharmony.store import FitRecord
+from ccharmony.build import donors
+from ccharmony.build import light as lights
+from ccharmony.build.pairs import PhotoPairs
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial, residuals
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest
+from ccharmony.dataset import tables as dataset
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.dataset.manifest import Pair, Photo
+from ccharmony.jobs import journal
 
 COMPOSITES = 10
 

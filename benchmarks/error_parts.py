@@ -20,12 +20,15 @@ import numpy.typing as npt
 import torch
 
 from benchmarks import scene
-from ccharmony import layout, polynomial
-from harmonize import checkpoint, lights, validate
-from harmonize.batches import Source
-from harmonize.lit_photos import HeldPairs
-from harmonize.photos import find_photos
-from harmonize.stored_pairs import StoredPairs
+from ccharmony.color import polynomial
+from ccharmony.dataset.formats import iharmony4 as layout
+from harmonize.data import lights
+from harmonize.data.batches import Source
+from harmonize.data.lit_photos import HeldPairs
+from harmonize.data.photos import find_photos
+from harmonize.data.stored_pairs import StoredPairs
+from harmonize.training import validation as validate
+from harmonize.weights import checkpoint
 
 Float = npt.NDArray[np.float64]
 

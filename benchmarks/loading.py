@@ -23,14 +23,16 @@ import torch
 
 from benchmarks import network, scene
 from benchmarks.timing import medians
-from ccharmony import layout, pack, pixels
-from ccharmony.pair_files import PARTS, PairPaths
-from harmonize import allocator
-from harmonize.batches import Source, plan
-from harmonize.lights import Lights
-from harmonize.lit_photos import LitPhotos
-from harmonize.photos import PhotoMemory
-from harmonize.stored_pairs import StoredPairs
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
+from ccharmony.dataset.packing import pack
+from ccharmony.images import pixels
+from harmonize import memory as allocator
+from harmonize.data.batches import Source, plan
+from harmonize.data.lights import Lights
+from harmonize.data.lit_photos import LitPhotos
+from harmonize.data.photos import PhotoMemory
+from harmonize.data.stored_pairs import StoredPairs
 
 BOUND = 3.0
 SHARE = 0.15

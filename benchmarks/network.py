@@ -5,7 +5,7 @@
 Seconds of one picture and of one training step at 256×256 on the CPU, ratios of medians, and the peak memory of a
 step. The bounds are 1.35 for inference and 1.5 for a step. A step is forward, backward and Adam; "with distillation"
 adds the frozen reconstruction branch's encoder and the relation loss. The `harmonize` command keeps freed memory
-(`harmonize.allocator`): what that gains is measured first, since it cannot be taken back, and the rest with it. Where
+(`harmonize.memory`): what that gains is measured first, since it cannot be taken back, and the rest with it. Where
 a CUDA device is, also pictures a second in bfloat16 and the share of a measured matrix product's rate.
 """
 
@@ -21,10 +21,13 @@ import click
 import torch
 from torch import Tensor
 
+from benchmarks import complexity
 from benchmarks.timing import medians, peak_megabytes
-from harmonize import allocator, complexity, giftnet, losses, reconstruction
+from harmonize import memory as allocator
+from harmonize.models import giftnet
+from harmonize.models.unet import UNet
 from harmonize.settings import ISSAM, TABLE_3, NetworkSettings
-from harmonize.unet import UNet
+from harmonize.training import losses, reconstruction
 
 ROW_8, RELATION = TABLE_3[8]
 BASIC, PLAIN, TAUGHT = "iSSAM", "GiftNet", "GiftNet with distillation"

@@ -20,11 +20,14 @@ import torch
 
 from benchmarks import scene
 from benchmarks.timing import medians
-from harmonize import adjustment, curves, losses, networks
-from harmonize.adjustment import Adjustment
-from harmonize.networks import AnySettings
-from harmonize.pih_settings import PihSettings
+from harmonize.inference import adjustment
+from harmonize.inference.adjustment import Adjustment
+from harmonize.models import registry as networks
+from harmonize.models.pih import curves
+from harmonize.models.registry import AnySettings
+from harmonize.models.settings import PihSettings
 from harmonize.settings import ISSAM
+from harmonize.training import losses
 
 SHARE = 0.30
 PIH, PIH_HALF, BASIC = "PIH, float32", "PIH, bf16", "basic network, float32"

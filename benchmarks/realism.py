@@ -23,13 +23,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks import scene
-from harmonize import checkpoint, lights, photos
-from harmonize.backbone import LightBackbone
-from harmonize.lights import Lights
-from harmonize.lit_photos import HeldPairs, LitPhotos
-from harmonize.objective import denormalize, normalize
-from harmonize.photos import PhotoMemory
-from harmonize.unpaired import LEAST_PHOTOS, Streams
+from harmonize.data import lights, photos
+from harmonize.data.lights import Lights
+from harmonize.data.lit_photos import HeldPairs, LitPhotos
+from harmonize.data.photos import PhotoMemory
+from harmonize.data.unpaired import LEAST_PHOTOS, Streams
+from harmonize.models.pih.backbone import LightBackbone
+from harmonize.training.objective import denormalize, normalize
+from harmonize.weights import checkpoint
 
 Float64 = npt.NDArray[np.float64]
 

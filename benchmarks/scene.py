@@ -9,10 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ccharmony import checker, disk, pixels, polynomial, store
-from ccharmony.pixels import Float32, UInt8
-from ccharmony.polynomial import Float
-from ccharmony.store import FitRecord
+from ccharmony import files as disk
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial
+from ccharmony.color.polynomial import Float
+from ccharmony.dataset import fits as store
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.images import pixels
+from ccharmony.images.pixels import Float32, UInt8
 
 
 def photo(height: int, width: int, warmth: float = 1.0) -> UInt8:

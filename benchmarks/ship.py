@@ -21,10 +21,11 @@ import torch
 
 from benchmarks import card, page, strip
 from benchmarks.card import Scored
-from ccharmony import disk
-from ccharmony.layout import Split
-from harmonize import checkpoint, evaluate, protocols
-from harmonize.scoring import Rules
+from ccharmony import files as disk
+from ccharmony.dataset.formats.iharmony4 import Split
+from harmonize.evaluation import evaluate, protocols
+from harmonize.evaluation.scoring import Rules
+from harmonize.weights import checkpoint
 
 LICENCE = "research use only: the training photos and lights carry no other licence"
 

@@ -15,10 +15,12 @@ from typing import NamedTuple
 import click
 import torch
 
-from ccharmony import layout, pixels
-from ccharmony.layout import PairPaths
-from harmonize import checkpoint, validate
-from harmonize.stored_pairs import StoredPairs
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats.iharmony4 import PairPaths
+from ccharmony.images import pixels
+from harmonize.data.stored_pairs import StoredPairs
+from harmonize.training import validation as validate
+from harmonize.weights import checkpoint
 
 RANKS = (0.02, 0.15, 0.3, 0.45, 0.6, 0.75, 0.97, 1.0)
 HARDER = 0.6

@@ -19,10 +19,13 @@ import numpy as np
 
 from benchmarks import scene
 from benchmarks.timing import medians, peak_megabytes
-from ccharmony import layout, pairs, pixels, polynomial, transfer
-from ccharmony.canvas import Canvas
-from ccharmony.manifest import Photo
-from ccharmony.pixels import Float32, UInt8
+from ccharmony.build import pairs
+from ccharmony.build.canvas import Canvas
+from ccharmony.color import polynomial, transfer
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.manifest import Photo
+from ccharmony.images import pixels
+from ccharmony.images.pixels import Float32, UInt8
 
 SHARE = 0.10
 DONORS = 10

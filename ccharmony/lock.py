@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TextIO
 
-from ccharmony import disk
+from ccharmony import files as disk
 from ccharmony.errors import OutputError
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from ccharmony import catalog, lights
+from ccharmony.build import light as lights
+from ccharmony.color.polynomial import Kind
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import CcharmonyError
-from ccharmony.manifest import Photo
-from ccharmony.polynomial import Kind
-from ccharmony.sources.release_files import Release, read_release
-from ccharmony.store import FitRecord
+from ccharmony.sources import catalog
+from ccharmony.sources.release.files import Release, read_release
 
 _SOURCES = ("nus", "gehler")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ccharmony import __version__, console
-from harmonize import allocator
+from harmonize import memory as allocator
 
 
 @click.group(

@@ -93,9 +93,9 @@ def test_no_import_leads_in_a_circle() -> None:
         ("ccharmony.commands.inspect", ["colour", "matplotlib", "jinja2"]),
         ("ccharmony.commands.merge", ["colour", "matplotlib"]),
         ("harmonize.cli", ["numpy", "cv2", "torch"]),
-        ("harmonize.giftnet", ["colour", "rawpy", "scipy"]),
-        ("harmonize.train", ["colour", "rawpy"]),
-        ("ccharmony.layout", ["colour", "rawpy", "cv2"]),
+        ("harmonize.models.giftnet", ["colour", "rawpy", "scipy"]),
+        ("harmonize.training.train", ["colour", "rawpy"]),
+        ("ccharmony.dataset.formats.iharmony4", ["colour", "rawpy", "cv2"]),
     ],
 )
 def test_what_a_module_does_not_need_is_not_loaded(module: str, absent: list[str]) -> None:

@@ -1,9 +1,10 @@
 """Differences between rows, and what chance makes of them.
 
 A contrast is a weighted sum of rows' mean scores: ``{1: 1, 8: -1}`` is what row 8 gains over row 1. Two kinds of chance
-are looked at. Which photos were scored: a paired bootstrap over photos (`harmonize.compare`), each pair's scores first
-averaged over the seeds that all rows of the contrast have. Which seed was drawn: the spread between seeds of one row,
-pooled over all rows that have several, gives the least difference that a single study of this size can claim.
+are looked at. Which photos were scored: a paired bootstrap over photos (`harmonize.evaluation.compare`), each pair's
+scores first averaged over the seeds that all rows of the contrast have. Which seed was drawn: the spread between seeds
+of one row, pooled over all rows that have several, gives the least difference that a single study of this size can
+claim.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.table3.results import Result, by_seed
-from harmonize import compare, metrics
-from harmonize.compare import Difference, Table
+from harmonize.evaluation import compare, metrics
+from harmonize.evaluation.compare import Difference, Table
 
 Weights = Mapping[int, float]
 """Weight of each row; negative scores of the metric are not meant, gains are positive by the choice of signs."""

@@ -20,12 +20,14 @@ from torch import Tensor
 
 from benchmarks.table3 import scores
 from benchmarks.table3.study import Study
-from harmonize import checkpoint, giftnet, losses, reconstruction
-from harmonize.batches import Batch
-from harmonize.layers import resize_mask
-from harmonize.objective import normalize
+from harmonize.data.batches import Batch
+from harmonize.models import giftnet
+from harmonize.models.layers import resize_mask
+from harmonize.models.unet import STD, UNet
 from harmonize.settings import TABLE_3
-from harmonize.unet import STD, UNet
+from harmonize.training import losses, reconstruction
+from harmonize.training.objective import normalize
+from harmonize.weights import checkpoint
 
 Measure = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Loss of one map: student (B, C, h, w), teacher (B, C, h, w), mask (B, 1, h, w) → one number, λ left out."""

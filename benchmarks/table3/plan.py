@@ -10,7 +10,7 @@ from typing import Any
 
 from ccharmony.errors import SettingsError
 from harmonize.settings import TABLE_3, DistillSettings, NetworkSettings
-from harmonize.train_settings import LOSSES
+from harmonize.training.settings import LOSSES
 
 ORDER = (1, 5, 8, 2, 3, 6, 7, 4, 9, 10)
 """Rows in the order in which they are run: those that answer most come first."""

@@ -8,7 +8,8 @@ from benchmarks import page
 from benchmarks.table3 import figure, results, strip, tables
 from benchmarks.table3.results import Result
 from benchmarks.table3.study import Study
-from ccharmony import disk, pixels
+from ccharmony import files as disk
+from ccharmony.images import pixels
 
 DIAGNOSIS = "diagnosis.md"
 """In a study's folder: what `diagnosis.report` found last."""

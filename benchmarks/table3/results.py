@@ -14,8 +14,9 @@ import numpy as np
 from benchmarks.table3 import plan
 from benchmarks.table3.plan import Trial
 from benchmarks.table3.study import Study
-from harmonize import compare, metrics, progress
-from harmonize.compare import Table
+from harmonize.evaluation import compare, metrics
+from harmonize.evaluation.compare import Table
+from harmonize.training import progress
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from benchmarks.table3 import plan
 from benchmarks.table3.plan import TEACHER, Trial
 from benchmarks.table3.study import Study
 from benchmarks.table3.trial import STOPPED
-from ccharmony import disk
+from ccharmony import files as disk
 from ccharmony.errors import SettingsError
-from harmonize import progress
-from harmonize.stopping import Stop
+from harmonize.training import progress
+from harmonize.training.stop import Stop
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,15 +14,18 @@ import torch
 from torch import nn
 
 from benchmarks.table3.study import Study
-from ccharmony import layout
-from harmonize import checkpoint, lights, photos, protocols, report, validate
-from harmonize.batches import Batch, Source
-from harmonize.distributed import find_device
-from harmonize.lit_photos import HeldPairs
-from harmonize.scoring import Row
-from harmonize.sources import Places
-from harmonize.stopping import Stop
-from harmonize.stored_pairs import StoredPairs
+from ccharmony.dataset.formats import iharmony4 as layout
+from harmonize.data import lights, photos
+from harmonize.data.batches import Batch, Source
+from harmonize.data.lit_photos import HeldPairs
+from harmonize.data.stored_pairs import StoredPairs
+from harmonize.evaluation import protocols, report
+from harmonize.evaluation.scoring import Row
+from harmonize.training import validation as validate
+from harmonize.training.data import Places
+from harmonize.training.distributed import find_device
+from harmonize.training.stop import Stop
+from harmonize.weights import checkpoint
 
 _BATCH = 8
 

@@ -15,9 +15,10 @@ import torch
 from benchmarks.table3.plan import COMPARED
 from benchmarks.table3.results import Result, by_seed
 from benchmarks.table3.study import Study
-from ccharmony import layout
-from harmonize import checkpoint, validate
-from harmonize.stored_pairs import StoredPairs
+from ccharmony.dataset.formats import iharmony4 as layout
+from harmonize.data.stored_pairs import StoredPairs
+from harmonize.training import validation as validate
+from harmonize.weights import checkpoint
 
 UInt8 = npt.NDArray[np.uint8]
 

@@ -4,7 +4,7 @@
 
     STUDY/study.json     budget, where the data are, and digests by which they are known
     STUDY/teacher/       the reconstruction branch, trained once
-    STUDY/row1_seed0/    a run each, see `harmonize.run_folder`; images.csv is written last
+    STUDY/row1_seed0/    a run each, see `harmonize.training.run_folder`; images.csv is written last
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table3.plan import TEACHER, Trial
-from ccharmony import disk
+from ccharmony import files as disk
 from ccharmony.errors import SettingsError
 from harmonize import settings as plain
-from harmonize.sources import Places
-from harmonize.train_settings import TrainSettings
+from harmonize.training.data import Places
+from harmonize.training.settings import TrainSettings
 
 FILE = "study.json"
 

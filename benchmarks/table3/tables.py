@@ -9,13 +9,13 @@ import statistics
 import textwrap
 from collections.abc import Sequence
 
-from benchmarks import page
+from benchmarks import complexity, page
 from benchmarks.table3 import claims, contrasts, results
 from benchmarks.table3.plan import COMPARED, ORDER, VARIED_ROW
 from benchmarks.table3.published import CCHARMONY, IHARMONY4, Published
 from benchmarks.table3.results import Result, by_seed
 from benchmarks.table3.study import Budget, Study
-from harmonize import complexity, metrics
+from harmonize.evaluation import metrics
 from harmonize.settings import TABLE_3
 
 NOTHING = "No run is finished yet."

@@ -20,13 +20,14 @@ import torch
 from benchmarks.table3 import plan, scores
 from benchmarks.table3.plan import TEACHER, Trial
 from benchmarks.table3.study import Study, open_study
-from ccharmony import disk
+from ccharmony import files as disk
 from ccharmony.errors import CcharmonyError, SettingsError
-from harmonize import allocator, train
-from harmonize.run import Pace
-from harmonize.run_folder import RunFolder
-from harmonize.state import RunState
-from harmonize.stopping import Stop
+from harmonize import memory as allocator
+from harmonize.training import train
+from harmonize.training.run import Pace
+from harmonize.training.run_folder import RunFolder
+from harmonize.training.state import RunState
+from harmonize.training.stop import Stop
 
 STOPPED = 3
 """Exit code of a run that was stopped by its minutes or a signal, and can be resumed."""
@@ -47,7 +48,7 @@ def run(study: Study, trial: Trial | None, *, minutes: float | None = None, devi
     minutes
         Budget from now on; None has no end.
     device
-        As in `harmonize.train.train`.
+        As in `harmonize.training.train.train`.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def run(study: Study, trial: Trial | None, *, minutes: float | None = None, devi
     Raises
     ------
     CcharmonyError
-        Any of its kinds, see `harmonize.train.train`.
+        Any of its kinds, see `harmonize.training.train.train`.
     """
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     folder = disk.make_folder(study.folder(TEACHER if trial is None else trial.name))

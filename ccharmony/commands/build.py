@@ -7,10 +7,17 @@ from pathlib import Path
 
 import click
 
-from ccharmony import build, dataset, donors, engines, marks, pixels, polynomial, settings, sources
+from ccharmony import sources
+from ccharmony.build import donors, settings
+from ccharmony.build import pipeline as build
+from ccharmony.build.pairs import PairSettings
+from ccharmony.color import polynomial
 from ccharmony.commands.shared import progress_bar
 from ccharmony.console import VariadicCommand
-from ccharmony.pairs import PairSettings
+from ccharmony.dataset import tables as dataset
+from ccharmony.images import pixels
+from ccharmony.inspection import marks
+from ccharmony.jobs import engine as engines
 
 _LINES = 10
 

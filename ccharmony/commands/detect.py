@@ -11,11 +11,15 @@ from typing import Any
 import click
 import numpy as np
 
-from ccharmony import checker, detect, disk, overlay, pixels
-from ccharmony.detect import Detection
+from ccharmony import files as disk
+from ccharmony.checker import detect, overlay
+from ccharmony.checker import patches as checker
+from ccharmony.checker.detect import Detection
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError
-from ccharmony.pixels import UInt8
-from ccharmony.sources import folder, reading, tree
+from ccharmony.images import pixels
+from ccharmony.images.pixels import UInt8
+from ccharmony.sources import files as tree
+from ccharmony.sources import folder, reading
 
 
 @click.command("detect")

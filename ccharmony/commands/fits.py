@@ -6,7 +6,11 @@ from pathlib import Path
 
 import click
 
-from ccharmony import checker, manifest, polynomial, released, store
+from ccharmony import released
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest
 
 
 @click.command("fits")

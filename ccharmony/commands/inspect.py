@@ -9,14 +9,19 @@ from pathlib import Path
 
 import click
 
-from ccharmony import listing, pictures, polynomial, report, sources, subject
+from ccharmony import sources
+from ccharmony.build.settings import BuildSettings
+from ccharmony.color import polynomial
 from ccharmony.commands.shared import progress_bar
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import ManifestError
-from ccharmony.pictures import Places
-from ccharmony.settings import BuildSettings
-from ccharmony.stages import Progress
-from ccharmony.subject import Subject
+from ccharmony.inspection import report
+from ccharmony.inspection import target as subject
+from ccharmony.inspection import terminal as listing
+from ccharmony.inspection import thumbnails as pictures
+from ccharmony.inspection.target import Subject
+from ccharmony.inspection.thumbnails import Places
+from ccharmony.jobs.stage import Progress
 
 
 @click.command("inspect", cls=VariadicCommand, variadic=("--src",))
@@ -89,7 +94,7 @@ def _named(found: report.Report, photo: str) -> report.PhotoReport:
 
 
 def _write_page(path: Path, found: report.Report, places: Places, jobs: int) -> None:
-    from ccharmony import page  # here, since only the page needs jinja2
+    from ccharmony.inspection import page  # here, since only the page needs jinja2
 
     with progress_bar() as progress:
         shown = pictures.collect(found, places, jobs=jobs, progress=progress) if places.root or places.photos else {}
@@ -98,7 +103,7 @@ def _write_page(path: Path, found: report.Report, places: Places, jobs: int) -> 
 
 
 def _write_sheets(folder: Path, found: report.Report, looked_at: Subject, jobs: int) -> None:
-    from ccharmony import sheets  # here, since matplotlib takes a second to import
+    from ccharmony.inspection import contact_sheets as sheets  # here, since matplotlib takes a second to import
 
     if looked_at.root is None or not looked_at.pairs:
         raise ManifestError(f"{looked_at.title}: no composites to make sheets of, wanted a built dataset")

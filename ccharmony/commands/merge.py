@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ccharmony import manifest, merge
+from ccharmony.dataset import manifest, merge
 
 
 @click.command("merge")

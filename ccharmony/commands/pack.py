@@ -8,9 +8,9 @@ from typing import cast
 
 import click
 
-from ccharmony import pack
 from ccharmony.commands.shared import progress_bar
-from ccharmony.pack_shards import Limit
+from ccharmony.dataset.packing import pack
+from ccharmony.dataset.packing.write_shards import Limit
 
 
 @click.command("pack")

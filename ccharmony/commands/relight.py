@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
-from ccharmony import pixels, store, transfer
+from ccharmony.color import transfer
+from ccharmony.dataset import fits as store
 from ccharmony.errors import ImageError
+from ccharmony.images import pixels
 from ccharmony.sources import reading
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import click
 
-from ccharmony.stages import Progress
+from ccharmony.jobs.stage import Progress
 
 _SECONDS_BETWEEN_LINES = 10.0
 

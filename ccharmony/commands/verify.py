@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from ccharmony import verify, verify_packed
 from ccharmony.commands.shared import progress_bar
+from ccharmony.dataset import verify
+from ccharmony.dataset.packing import verify as verify_packed
 
 
 @click.command("verify")

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import SourceError
-from ccharmony.manifest import Photo
 from ccharmony.names import flaw
-from ccharmony.sources import folder, gehler, nus, plain_photos, release
+from ccharmony.sources import folder, gehler
+from ccharmony.sources import photos as plain_photos
 from ccharmony.sources.found import Found
+from ccharmony.sources.nus import find as nus
 from ccharmony.sources.reading import read
+from ccharmony.sources.release import enrich as release
 
 __all__ = ["NAMES", "Found", "find", "read"]
 
@@ -70,7 +73,7 @@ def _find_one(name: str, data_dir: Path, published: release.Release | None) -> F
     elif name == "photos":
         found = plain_photos.find_photos(data_dir)
     elif name == "demo":
-        from ccharmony.sources import demo  # here, since it needs colour, which takes a second to import
+        from ccharmony.sources.demo import render as demo  # here, since it needs colour, which takes a second to import
 
         found = demo.find_demo(data_dir)
     else:

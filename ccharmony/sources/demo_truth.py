@@ -17,13 +17,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import checker, pixels, polynomial, rendering, residuals, transfer
-from ccharmony.manifest import Photo
-from ccharmony.polynomial import Float, Kind
-from ccharmony.sources import demo, demo_spectra
-from ccharmony.sources.demo_scene import Scene
-from ccharmony.sources.demo_scenes import SCENES
-from ccharmony.sources.demo_trace import chart_light
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial, residuals, transfer
+from ccharmony.color.polynomial import Float, Kind
+from ccharmony.dataset.manifest import Photo
+from ccharmony.images import pixels, rendering
+from ccharmony.sources.demo import render as demo
+from ccharmony.sources.demo import spectra as demo_spectra
+from ccharmony.sources.demo.five_scenes import SCENES
+from ccharmony.sources.demo.scene import Scene
+from ccharmony.sources.demo.trace import chart_light
 
 SAMPLE = 2000
 """Pixels of a foreground that are compared, evenly drawn."""

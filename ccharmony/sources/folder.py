@@ -19,11 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ccharmony import catalog, crop
+from ccharmony.checker import crop
+from ccharmony.dataset.manifest import Chart, Photo
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
-from ccharmony.manifest import Chart, Photo
-from ccharmony.sources import json_masks, masks, reading, tree
+from ccharmony.sources import catalog, reading
+from ccharmony.sources import files as tree
 from ccharmony.sources.found import Found
+from ccharmony.sources.masks import annotations as json_masks
+from ccharmony.sources.masks import pictures as masks
 
 PHOTOS = "photos"
 CHECKERS = "checkers.csv"

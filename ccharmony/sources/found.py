@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from ccharmony.catalog import Source
-from ccharmony.manifest import Photo
+from ccharmony.dataset.manifest import Photo
+from ccharmony.sources.catalog import Source
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import catalog, crop, pixels
-from ccharmony.catalog import Camera, Source
+from ccharmony.checker import crop
+from ccharmony.dataset.manifest import Chart, Photo
 from ccharmony.errors import CcharmonyError, CheckerError
-from ccharmony.manifest import Chart, Photo
-from ccharmony.photo import Rendering
-from ccharmony.pixels import Readable
-from ccharmony.sources import masks, tree
+from ccharmony.images import pixels
+from ccharmony.images.pixels import Readable
+from ccharmony.images.raw import Rendering
+from ccharmony.sources import catalog
+from ccharmony.sources import files as tree
+from ccharmony.sources.catalog import Camera, Source
 from ccharmony.sources.found import Found, count_cameras, leave_out
-from ccharmony.sources.release_files import Release
+from ccharmony.sources.masks import pictures as masks
+from ccharmony.sources.release.files import Release
 
 Float = npt.NDArray[np.float64]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ccharmony import catalog, photo, pixels
-from ccharmony.manifest import Photo
-from ccharmony.pixels import UInt8
+from ccharmony.dataset.manifest import Photo
+from ccharmony.images import pixels
+from ccharmony.images import raw as photo
+from ccharmony.images.pixels import UInt8
+from ccharmony.sources import catalog
 
 
 def read(source: Photo, *, max_pixels: int | None = pixels.MAX_PIXELS) -> UInt8:

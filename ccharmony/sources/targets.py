@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 
+from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import ImageError
-from ccharmony.manifest import Photo
-from ccharmony.sources import reading, tree
+from ccharmony.sources import files as tree
+from ccharmony.sources import reading
 
 Shape = tuple[int, int]
 

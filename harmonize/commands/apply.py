@@ -77,7 +77,7 @@ def command(composite: Path, mask: Path | None, out: Path, background: Path | No
 
 
 def _apply_file(composite: Path, mask: Path, out: Path, given: dict[str, Any]) -> None:
-    from ccharmony import pixels
+    from ccharmony.images import pixels
 
     target = _target(out, composite, given)
     picture = pixels.read_image(composite)
@@ -92,8 +92,8 @@ def _apply_file(composite: Path, mask: Path, out: Path, given: dict[str, Any]) -
 
 def _adjust(composite: Path, picture: Any, mask: Any, given: dict[str, Any]) -> Any:
     """Predict or read curves and map, write what was asked for, and return the adjusted picture."""
-    from ccharmony import pixels
-    from harmonize import adjustment, parametric
+    from ccharmony.images import pixels
+    from harmonize.inference import adjustment, parametric
     from harmonize.settings import check_number
 
     check_number("strength", given["strength"], 0, 1)
@@ -112,7 +112,7 @@ def _adjust(composite: Path, picture: Any, mask: Any, given: dict[str, Any]) -> 
 
 def _settle_weights(composite: Path, background: Path | None, given: dict[str, Any]) -> None:
     """Choose the weights where none are named (loading says which); refuse options that do not go together."""
-    from harmonize import inference
+    from harmonize.inference import network as inference
 
     asked = [f"--{name.replace('_', '-')}" for name in _PARAMETRIC if given[name]]
     if asked and (background is not None or composite.is_dir()):
@@ -127,8 +127,8 @@ def _settle_weights(composite: Path, background: Path | None, given: dict[str, A
 
 
 def _apply_cutout(cutout: Path, background: Path, out: Path, given: dict[str, Any]) -> None:
-    from ccharmony import pixels
-    from harmonize.cutout import place
+    from ccharmony.images import pixels
+    from harmonize.inference.cutout import place
 
     target = _target(out, cutout, given, background)
     colors, opacity = pixels.read_cutout(cutout)
@@ -141,8 +141,10 @@ def _apply_cutout(cutout: Path, background: Path, out: Path, given: dict[str, An
 
 
 def _apply_folders(composites: Path, masks: Path, out: Path, given: dict[str, Any]) -> None:
-    from ccharmony import disk, pixels
-    from harmonize import folders, inference
+    from ccharmony import files as disk
+    from ccharmony.images import pixels
+    from harmonize.inference import folders
+    from harmonize.inference import network as inference
 
     if not masks.is_dir():
         raise SettingsError(f"{masks}: a file or nothing, wanted a folder as {composites} is one")
@@ -170,7 +172,7 @@ def _apply_folders(composites: Path, masks: Path, out: Path, given: dict[str, An
 
 
 def _harmonize(picture: Any, mask: Any, given: dict[str, Any]) -> Any:
-    from harmonize.apply import harmonize_image
+    from harmonize.inference.image import harmonize_image
 
     return harmonize_image(
         picture, mask, given["weights"], strength=given["strength"], size=given["size"], device=given["device"]
@@ -179,7 +181,7 @@ def _harmonize(picture: Any, mask: Any, given: dict[str, Any]) -> Any:
 
 def _target(out: Path, source: Path, given: dict[str, Any], *others: Path) -> Path:
     """Return the file to write: `out` itself, or one named after the source if `out` is a folder."""
-    from ccharmony.disk import make_folder
+    from ccharmony.files import make_folder
 
     target = out / f"{source.stem}.{given['kind']}" if out.is_dir() or not out.suffix else out
     if target.resolve() in {path.resolve() for path in (source, *others)}:

@@ -11,7 +11,7 @@ from ccharmony.console import VariadicCommand
 from harmonize.commands import shared
 
 if TYPE_CHECKING:
-    from harmonize.compare import Comparison
+    from harmonize.evaluation.compare import Comparison
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -81,7 +81,7 @@ def command(compare: tuple[Path, Path] | None, resamples: int, seed: int, **give
 
 
 def _evaluate(given: dict[str, Any]) -> None:
-    from harmonize import evaluate, protocols, report, scoring
+    from harmonize.evaluation import evaluate, protocols, report, scoring
 
     rules = scoring.Rules(
         protocols.find(given["protocol"]),
@@ -109,7 +109,7 @@ def _evaluate(given: dict[str, Any]) -> None:
 
 
 def _compare(paths: tuple[Path, Path], resamples: int, seed: int) -> None:
-    from harmonize import compare
+    from harmonize.evaluation import compare
 
     a, b = (compare.read_table(path) for path in paths)
     click.echo(_spell(compare.compare(a, b, resamples=resamples, seed=seed), a.protocol, paths), nl=False)

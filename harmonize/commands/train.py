@@ -10,14 +10,14 @@ import click
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import SettingsError
 from harmonize import settings as plain
-from harmonize.pih_settings import FORMS, PihSettings
+from harmonize.models.settings import FORMS, PihSettings
 from harmonize.settings import REGIONS, DistillSettings, NetworkSettings
-from harmonize.stream_settings import DUAL, StreamSettings
-from harmonize.train_settings import DECAYS, LOSSES, PRECISIONS, TrainSettings
+from harmonize.training.settings import DECAYS, LOSSES, PRECISIONS, TrainSettings
+from harmonize.training.stream_settings import DUAL, StreamSettings
 
 if TYPE_CHECKING:
-    from harmonize.networks import AnySettings
-    from harmonize.state import RunState
+    from harmonize.models.registry import AnySettings
+    from harmonize.training.state import RunState
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -29,7 +29,8 @@ _NOTHING = DistillSettings(kind="none", sites=())
 
 def _run(out: Path, resume: bool, **given: Any) -> int:
     """Train, and return the exit code: 0 done or out of minutes, 1 stopped by a signal."""
-    from harmonize import run, sources, train  # torch takes seconds; --help should not
+    from harmonize.training import data as sources
+    from harmonize.training import run, train  # torch takes seconds; --help should not
 
     settings, state = _settle(out, resume, given)
     places = sources.Places(
@@ -59,7 +60,7 @@ def _run(out: Path, resume: bool, **given: Any) -> int:
 
 def _settle(out: Path, resume: bool, given: dict[str, Any]) -> tuple[TrainSettings, RunState | None]:
     """Return the settings of the run and, where it goes on, its state."""
-    from harmonize.run_folder import RunFolder
+    from harmonize.training.run_folder import RunFolder
 
     folder = RunFolder(out)
     changes = {name: given[name] for name in _PLAIN if given[name] is not None}

@@ -9,6 +9,6 @@ import click
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
     """List the weights that come with the package; with NAME, show its card: data, scores, licence."""
-    from harmonize import cards  # torch takes seconds; --help should not
+    from harmonize.weights import cards  # torch takes seconds; --help should not
 
     click.echo(cards.read(name) if name else cards.to_table())

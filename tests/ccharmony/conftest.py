@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ccharmony import checker, pixels
-from ccharmony.manifest import Chart, Photo
+from ccharmony.checker import patches as checker
+from ccharmony.dataset.manifest import Chart, Photo
+from ccharmony.images import pixels
 
 HEIGHT, WIDTH = 120, 200
 CORNERS = np.array([[128.0, 10], [196, 10], [196, 56], [128, 56]])

@@ -15,9 +15,21 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
-from ccharmony import checker, dataset, disk, layout, lights, manifest, marks, photo, pixels, sources, store, verify
-from ccharmony.manifest import Pair
-from ccharmony.sources import gehler, nus_files, release_files
+from ccharmony import files as disk
+from ccharmony import sources
+from ccharmony.build import light as lights
+from ccharmony.checker import patches as checker
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest, verify
+from ccharmony.dataset import tables as dataset
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.manifest import Pair
+from ccharmony.images import pixels
+from ccharmony.images import raw as photo
+from ccharmony.inspection import marks
+from ccharmony.sources import gehler
+from ccharmony.sources.nus import truth as nus_files
+from ccharmony.sources.release import files as release_files
 
 from .conftest import CORNERS, HEIGHT, WIDTH, ball_mask, light, render
 

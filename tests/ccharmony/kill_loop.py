@@ -21,9 +21,13 @@ from typing import Any
 
 import click
 
-from ccharmony import build, dataset, journal, pixels, verify
-from ccharmony.pairs import PairSettings
-from ccharmony.settings import BuildSettings
+from ccharmony.build import pipeline as build
+from ccharmony.build.pairs import PairSettings
+from ccharmony.build.settings import BuildSettings
+from ccharmony.dataset import tables as dataset
+from ccharmony.dataset import verify
+from ccharmony.images import pixels
+from ccharmony.jobs import journal
 
 from .conftest import CORNERS, ball_mask, light, render
 
@@ -34,7 +38,7 @@ _SIGNS = (journal.FOLDER, f"{journal.FOLDER}/lights.jsonl", dataset.FOLDERS[0], 
 
 # A server that has the build loaded forks each one in milliseconds, without the threads of this process.
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["ccharmony.build", "scipy.ndimage"])
+_PROCESSES.set_forkserver_preload(["ccharmony.build.pipeline", "scipy.ndimage"])
 
 
 @dataclass(frozen=True)

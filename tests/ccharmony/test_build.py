@@ -12,12 +12,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony import build, checker, dataset, disk, journal, layout, manifest, pixels, sources, store, transfer, verify
+from ccharmony import files as disk
+from ccharmony import sources
+from ccharmony.build import pipeline as build
+from ccharmony.build.pairs import PairSettings
+from ccharmony.build.photo_cache import Recent
+from ccharmony.build.settings import BuildSettings
+from ccharmony.checker import patches as checker
+from ccharmony.color import transfer
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest, verify
+from ccharmony.dataset import tables as dataset
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import OutputError, SourceError
-from ccharmony.manifest import Photo
-from ccharmony.pairs import PairSettings
-from ccharmony.recent import Recent
-from ccharmony.settings import BuildSettings
+from ccharmony.images import pixels
+from ccharmony.jobs import journal
 from ccharmony.sources import Found
 
 
@@ -288,7 +298,8 @@ def test_verify_finds_a_changed_background_whatever_the_hash(tmp_path: Path) -> 
 
 
 def test_work_stops_between_composites(tmp_path: Path, photos: list[Photo]) -> None:
-    from ccharmony import lights, pairs
+    from ccharmony.build import light as lights
+    from ccharmony.build import pairs
 
     for name in (layout.COMPOSITES, layout.MASKS, layout.REALS):
         (tmp_path / name).mkdir()
@@ -361,7 +372,7 @@ def test_photo_without_a_chart_needs_lights_to_borrow(tmp_path: Path, found: lis
 
 
 def test_changed_archive_of_masks_changes_the_plan(tmp_path: Path, found: list[Photo]) -> None:
-    from ccharmony.sources.archive import Member
+    from ccharmony.sources.release.archive import Member
 
     archive = tmp_path / "masks.zip"
     for mask in ("photo 0_a.png", "photo 1_a.png"):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from ccharmony import pixels, transfer
-from ccharmony.canvas import Canvas
+from ccharmony.build.canvas import Canvas
+from ccharmony.color import transfer
+from ccharmony.images import pixels
 
 TO_STANDARD = np.zeros((3, 11))
 TO_STANDARD[:, :3] = np.diag([0.9, 0.8, 1.1])

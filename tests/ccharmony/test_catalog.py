@@ -3,9 +3,9 @@ import shutil
 import numpy as np
 import pytest
 
-from ccharmony import catalog
 from ccharmony.errors import SourceError
-from ccharmony.photo import Rendering
+from ccharmony.images.raw import Rendering
+from ccharmony.sources import catalog
 
 
 @pytest.mark.parametrize("name", ["nus", "gehler", "ccharmony", "folder", "photos", "demo"])

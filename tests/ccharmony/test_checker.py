@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import skimage.transform
 
-from ccharmony import checker
+from ccharmony.checker import patches as checker
 from ccharmony.errors import CheckerError
 
 CORNERS = np.array([(40.0, 30.0), (375.0, 30.0), (375.0, 255.0), (40.0, 255.0)])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from ccharmony import cli, console, pixels
+from ccharmony import cli, console
+from ccharmony.images import pixels
 
 from .conftest import CORNERS, ball_mask, light, render
 

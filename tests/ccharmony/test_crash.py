@@ -21,11 +21,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ccharmony import build, cli, dataset, pixels, verify
+from ccharmony import cli
+from ccharmony.build import pipeline as build
+from ccharmony.build.pairs import PairSettings
+from ccharmony.build.photo_cache import Recent
+from ccharmony.build.settings import BuildSettings
+from ccharmony.dataset import tables as dataset
+from ccharmony.dataset import verify
 from ccharmony.errors import OutputError
-from ccharmony.pairs import PairSettings
-from ccharmony.recent import Recent
-from ccharmony.settings import BuildSettings
+from ccharmony.images import pixels
 
 from . import kill_loop
 from .conftest import CORNERS, ball_mask, light, render

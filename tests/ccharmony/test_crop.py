@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ccharmony import crop
+from ccharmony.checker import crop
 from ccharmony.errors import CheckerError
 
 

@@ -11,13 +11,18 @@ import numpy as np
 import pytest
 from colour.characterisation import training_data_sds_to_RGB
 
-from ccharmony import checker, crop, pixels, residuals
+from ccharmony.checker import crop
+from ccharmony.checker import patches as checker
+from ccharmony.color import residuals
 from ccharmony.errors import OutputError, SettingsError
-from ccharmony.sources import demo, demo_spectra, demo_truth
-from ccharmony.sources.demo_scene import Scene, project
-from ccharmony.sources.demo_scenes import SCENES
-from ccharmony.sources.demo_textures import PATCHES
-from ccharmony.sources.demo_trace import Traced, chart_light, trace
+from ccharmony.images import pixels
+from ccharmony.sources import demo_truth
+from ccharmony.sources.demo import render as demo
+from ccharmony.sources.demo import spectra as demo_spectra
+from ccharmony.sources.demo.five_scenes import SCENES
+from ccharmony.sources.demo.scene import Scene, project
+from ccharmony.sources.demo.textures import PATCHES
+from ccharmony.sources.demo.trace import Traced, chart_light, trace
 
 
 def small(scene: Scene, height: int = 72, *lights: str) -> Scene:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ccharmony.sources.demo_shapes import FAR, Ball, Box, Plane, Pose, Shape
-from ccharmony.sources.demo_solids import Solid, cushion, folds, ring, turned
-from ccharmony.sources.demo_textures import (
+from ccharmony.sources.demo.shapes import FAR, Ball, Box, Plane, Pose, Shape
+from ccharmony.sources.demo.solids import Solid, cushion, folds, ring, turned
+from ccharmony.sources.demo.textures import (
     Texture,
     bands,
     blend,

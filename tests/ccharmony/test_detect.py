@@ -4,7 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from ccharmony import checker, detect, refine, search
+from ccharmony.checker import corners as refine
+from ccharmony.checker import detect
+from ccharmony.checker import patches as checker
+from ccharmony.checker import windows as search
 from ccharmony.errors import CheckerError
 
 Paste = Callable[..., np.ndarray]

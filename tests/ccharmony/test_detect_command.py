@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccharmony import cli, console, pixels
+from ccharmony import cli, console
+from ccharmony.images import pixels
 
 Paste = Callable[..., np.ndarray]
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccharmony import donors, polynomial, transfer
+from ccharmony.build import donors
+from ccharmony.color import polynomial, transfer
+from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import SettingsError
-from ccharmony.manifest import Photo
 
 IDENTITY = np.eye(3, 11)
 

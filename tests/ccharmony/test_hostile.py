@@ -18,10 +18,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ccharmony import build, checker, cli, manifest, merge, photo, pixels, sources, store, verify
+from ccharmony import cli, sources
+from ccharmony.build import pipeline as build
+from ccharmony.checker import patches as checker
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest, merge, verify
 from ccharmony.errors import ImageError, ManifestError, SourceError
-from ccharmony.sources import archive, drawings, release_files
-from ccharmony.sources.archive import Member, files_and_members
+from ccharmony.images import pixels
+from ccharmony.images import raw as photo
+from ccharmony.sources.masks import drawings
+from ccharmony.sources.release import archive
+from ccharmony.sources.release import files as release_files
+from ccharmony.sources.release.archive import Member, files_and_members
 
 from . import fuzz, hostile, kill_loop
 

@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony import layout, pixels
+from ccharmony.dataset.formats import iharmony4 as layout
 from ccharmony.errors import SourceError
+from ccharmony.images import pixels
 
 
 def dataset(root: Path, name: str = "HCOCO") -> Path:

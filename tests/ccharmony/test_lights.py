@@ -4,9 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccharmony import checker, lights, polynomial, sources
+from ccharmony import sources
+from ccharmony.build import light as lights
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial
+from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import CheckerError, FitError
-from ccharmony.manifest import Photo
 
 STANDARD = checker.STANDARD
 PHOTO = np.clip(STANDARD * [0.9, 0.8, 0.6] + 0.03, 0, 1)

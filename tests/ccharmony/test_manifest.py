@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ccharmony import manifest
+from ccharmony.dataset import manifest
 from ccharmony.errors import ManifestError
 
 ROW = manifest.Pair(

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony import layout, pairs, pixels, polynomial
-from ccharmony.manifest import Photo
-from ccharmony.store import FitRecord
+from ccharmony.build import pairs
+from ccharmony.color import polynomial
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.manifest import Photo
+from ccharmony.images import pixels
 
 SIDE = 1600
 DONORS = 3

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from ccharmony import build, manifest, merge, sources, store, verify
+from ccharmony import sources
+from ccharmony.build import pipeline as build
+from ccharmony.build.pairs import PairSettings
+from ccharmony.build.settings import BuildSettings
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest, merge, verify
+from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import ManifestError, OutputError, SettingsError
-from ccharmony.manifest import Photo
-from ccharmony.pairs import PairSettings
-from ccharmony.settings import BuildSettings
 from ccharmony.sources import Found
 
 Make = Callable[[str, list[Photo]], Path]

@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ccharmony import detect, overlay
-from ccharmony.detect import Detection
+from ccharmony.checker import detect, overlay
+from ccharmony.checker.detect import Detection
 
 CORNERS = np.array([(200.0, 120.0), (500.0, 135.0), (495.0, 335.0), (190.0, 320.0)])
 PAPER = 40

@@ -16,10 +16,17 @@ import pytest
 import webdataset
 from PIL import Image
 
-from ccharmony import console, dataset, layout, manifest, pack, pack_plan, pack_shards, pixels
+from ccharmony import console
 from ccharmony.cli import group
+from ccharmony.dataset import manifest
+from ccharmony.dataset import tables as dataset
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.packing import contents as pack_plan
+from ccharmony.dataset.packing import pack
+from ccharmony.dataset.packing import write_shards as pack_shards
+from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import ManifestError, OutputError, SettingsError, SourceError
-from ccharmony.pack_shards import Limit
+from ccharmony.images import pixels
 
 Contents = list[tuple[str, str, str, bytes, bytes, bytes]]
 
@@ -268,7 +275,7 @@ def test_packing_that_was_broken_off_goes_on_after_the_last_whole_shard(
 def test_packing_that_was_killed_leaves_no_result_and_is_done_again(kind: pack.Kind, name: str, tmp_path: Path) -> None:
     root, out = write_set(tmp_path / "set"), tmp_path / name
     code = (
-        "import os, sys; from pathlib import Path; from ccharmony import pack, pack_plan\n"
+        "import os, sys; from pathlib import Path; from ccharmony.dataset.packing import contents as pack_plan, pack\n"
         "read, count = pack_plan.File.read, iter(range(100))\n"
         "pack_plan.File.read = lambda file: os._exit(9) if next(count) == 10 else read(file)\n"
         "pack.pack(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), limit=pack.Limit(pairs=2))"

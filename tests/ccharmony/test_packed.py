@@ -13,9 +13,15 @@ import h5py
 import numpy as np
 import pytest
 
-from ccharmony import checker, layout, pack, pair_files, pixels, store, verify_packed
+from ccharmony.checker import patches as checker
+from ccharmony.dataset import fits as store
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats import pair_files
+from ccharmony.dataset.packing import pack
+from ccharmony.dataset.packing import verify as verify_packed
+from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import CcharmonyError, ImageError, SourceError
-from ccharmony.pack_shards import Limit
+from ccharmony.images import pixels
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ccharmony.camera import daylight_constants
 from ccharmony.errors import ImageError, SettingsError
-from ccharmony.photo import Rendering, read_raw, read_raw_linear, render_linear
-from ccharmony.rendering import MAX_GAIN, meter
+from ccharmony.images.camera import daylight_constants
+from ccharmony.images.raw import Rendering, read_raw, read_raw_linear, render_linear
+from ccharmony.images.rendering import MAX_GAIN, meter
 
 BALANCED = Rendering(black=0, saturation=1, balance=(1, 1, 1))
 NIKON_D5200 = [

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccharmony import disk, pixels
+from ccharmony import files as disk
 from ccharmony.errors import ImageError, OutputError
+from ccharmony.images import pixels
 
 
 def picture(height: int = 24, width: int = 40) -> np.ndarray:

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ccharmony import checker, polynomial
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial
+from ccharmony.color.polynomial import Kind
 from ccharmony.errors import FitError
-from ccharmony.polynomial import Kind
 
 COLORS = arrays(np.float64, (5, 3), elements=st.floats(0, 1))
 RNG = np.random.default_rng(7)

@@ -13,12 +13,18 @@ from typing import Any
 
 import pytest
 
-from ccharmony import build, dataset, disk, engines, journal, ray_engine, sources, verify
-from ccharmony.engines import Finished, Work
+from ccharmony import files as disk
+from ccharmony import sources
+from ccharmony.build import pipeline as build
+from ccharmony.build.pairs import PairSettings
+from ccharmony.build.settings import BuildSettings
+from ccharmony.dataset import tables as dataset
+from ccharmony.dataset import verify
+from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import OutputError, SettingsError
-from ccharmony.manifest import Photo
-from ccharmony.pairs import PairSettings
-from ccharmony.settings import BuildSettings
+from ccharmony.jobs import engine as engines
+from ccharmony.jobs import journal, ray_engine
+from ccharmony.jobs.engine import Finished, Work
 from ccharmony.sources import Found
 
 ray = pytest.importorskip("ray", reason="ray is not installed, wanted pip install -e '.[ray]'")
@@ -256,7 +262,7 @@ def test_absent_library_is_named_with_its_extra(tmp_path: Path) -> None:
 
 def test_address_without_a_cluster_is_refused() -> None:
     code = (
-        "from ccharmony import engines\n"
+        "from ccharmony.jobs import engine as engines\n"
         "try:\n"
         "    with engines.opened('ray', address='127.0.0.1:1'): pass\n"
         "except engines.SettingsError as error: print(error)"

@@ -2,7 +2,7 @@ import pickle
 
 import numpy as np
 
-from ccharmony.recent import Recent
+from ccharmony.build.photo_cache import Recent
 
 
 def picture(value: int) -> np.ndarray:

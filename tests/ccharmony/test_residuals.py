@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from skimage import color as skimage_color
 
-from ccharmony import checker, polynomial, residuals
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial, residuals
 
 PHOTO = np.clip(checker.STANDARD**1.1 * [0.9, 0.8, 0.6] + 0.03, 0, 1)
 ALL = np.ones(24, bool)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ccharmony import search
-from ccharmony.search import Window
+from ccharmony.checker import windows as search
+from ccharmony.checker.windows import Window
 
 
 def plan(height: int, width: int) -> list[list[Window]]:

@@ -5,7 +5,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ccharmony import checker, store
+from ccharmony.checker import patches as checker
+from ccharmony.dataset import fits as store
 from ccharmony.errors import ManifestError
 
 

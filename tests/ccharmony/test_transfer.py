@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccharmony import checker, polynomial, transfer
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial, transfer
 from ccharmony.errors import ImageError
 
 RNG = np.random.default_rng(3)

@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ccharmony import pixels, polynomial, store
+from ccharmony.color import polynomial
+from ccharmony.dataset import fits as store
+from ccharmony.images import pixels
 
 UInt8 = npt.NDArray[np.uint8]
 

@@ -5,16 +5,23 @@ import numpy as np
 import pytest
 import torch
 
-from ccharmony import pixels
+from ccharmony.dataset.formats import realhm
 from ccharmony.errors import SettingsError, SourceError, WeightsError
-from harmonize import adjustment, apply, checkpoint, curves, evaluate, inference, parametric, pih, protocols, realhm
-from harmonize.adjustment import Adjustment
+from ccharmony.images import pixels
 from harmonize.commands.apply import command
-from harmonize.pih import Parameters
-from harmonize.pih_settings import PihSettings
-from harmonize.scoring import Rules
+from harmonize.evaluation import evaluate, protocols
+from harmonize.evaluation.scoring import Rules
+from harmonize.inference import adjustment, parametric
+from harmonize.inference import image as apply
+from harmonize.inference import network as inference
+from harmonize.inference.adjustment import Adjustment
+from harmonize.models.pih import curves
+from harmonize.models.pih import network as pih
+from harmonize.models.pih.network import Parameters
+from harmonize.models.settings import PihSettings
+from harmonize.models.unet import UNet
 from harmonize.settings import ISSAM
-from harmonize.unet import UNet
+from harmonize.weights import checkpoint
 
 IDENTITY = (np.arange(32) + 0.5) / 32
 

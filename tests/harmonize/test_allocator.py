@@ -7,12 +7,13 @@ import sys
 import pytest
 
 from ccharmony import console
-from harmonize import allocator, cli
+from harmonize import cli
+from harmonize import memory as allocator
 
 _COUNT = """
 import resource
 import torch
-from harmonize import allocator
+from harmonize import memory as allocator
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

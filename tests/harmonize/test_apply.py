@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from ccharmony.errors import ImageError, SettingsError, WeightsError
-from harmonize import checkpoint, giftnet, inference
-from harmonize.apply import harmonize_image, harmonize_levels, shrink
+from harmonize.inference import network as inference
+from harmonize.inference.image import harmonize_image, harmonize_levels, shrink
+from harmonize.models import giftnet
 from harmonize.settings import NetworkSettings
+from harmonize.weights import checkpoint
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -144,7 +146,7 @@ def test_the_network_sees_a_square_of_the_size_asked_for(photo, mask, nets):
 
 def test_the_result_does_not_depend_on_where_strips_begin(photo, mask, monkeypatch, nets):
     whole = harmonize_image(photo, mask, nets.Shade())
-    monkeypatch.setattr("harmonize.apply._STRIP_PIXELS", 1000)
+    monkeypatch.setattr("harmonize.inference.image._STRIP_PIXELS", 1000)
     np.testing.assert_array_equal(harmonize_image(photo, mask, nets.Shade()), whole)
 
 

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from ccharmony import layout, pixels
+from ccharmony.dataset.formats import iharmony4 as layout
 from ccharmony.errors import ImageError, SettingsError
-from harmonize import augment, batches
-from harmonize.batches import Draw, Joined
-from harmonize.stored_pairs import StoredPairs
+from ccharmony.images import pixels
+from harmonize.data import batches
+from harmonize.data import crops as augment
+from harmonize.data.batches import Draw, Joined
+from harmonize.data.stored_pairs import StoredPairs
 
 
 @pytest.fixture(scope="module")

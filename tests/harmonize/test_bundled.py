@@ -8,9 +8,12 @@ import pytest
 import torch
 
 from ccharmony.errors import WeightsError
-from harmonize import apply, cards, checkpoint, inference, metrics
-from harmonize.objective import denormalize, normalize
-from harmonize.pih import Pih
+from harmonize.evaluation import metrics
+from harmonize.inference import image as apply
+from harmonize.inference import network as inference
+from harmonize.models.pih.network import Pih
+from harmonize.training.objective import denormalize, normalize
+from harmonize.weights import cards, checkpoint
 
 NAMES = checkpoint.bundled()
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harmonize import carry
+from harmonize.inference import color_map as carry
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ccharmony.errors import OutputError, WeightsError
-from harmonize import checkpoint, giftnet
+from harmonize.models import giftnet
+from harmonize.models.unet import UNet
 from harmonize.settings import ISSAM, NetworkSettings
-from harmonize.unet import UNet
+from harmonize.weights import checkpoint
 
 SMALL = NetworkSettings(width=4, mlp_width=8, guidance="self", epsilon=1e-6)
 

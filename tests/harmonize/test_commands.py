@@ -9,10 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
-from ccharmony import console, pixels
-from harmonize import checkpoint, cli, giftnet, inference, protocols
+from ccharmony import console
+from ccharmony.images import pixels
+from harmonize import cli
 from harmonize.commands import evaluate as evaluate_command
+from harmonize.evaluation import protocols
+from harmonize.inference import network as inference
+from harmonize.models import giftnet
 from harmonize.settings import NetworkSettings
+from harmonize.weights import checkpoint
 
 Run = Callable[..., tuple[int, str, str]]
 

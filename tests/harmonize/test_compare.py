@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from ccharmony.errors import ManifestError, SettingsError
-from harmonize import compare, metrics, report
-from harmonize.compare import Table
+from harmonize.evaluation import compare, metrics, report
+from harmonize.evaluation.compare import Table
 
 
 def make_table(fmse: np.ndarray, *, protocol: str = "issam", names: list[str] | None = None) -> Table:
@@ -93,7 +93,7 @@ def test_tables_of_two_protocols_are_refused(base):
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path):
-    from harmonize.scoring import Row
+    from harmonize.evaluation.scoring import Row
 
     before, after = metrics.Scores(1, 2, 3, 4, 0.5, 0.6), metrics.Scores(1.5, 2.25, 30.125, 4, 0.75, 1 / 3)
     with report.open_images(tmp_path / "images.csv", "issam") as images:

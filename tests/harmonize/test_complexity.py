@@ -1,6 +1,6 @@
 import pytest
 
-from harmonize import complexity
+from benchmarks import complexity
 from harmonize.settings import ISSAM, TABLE_3, NetworkSettings
 
 

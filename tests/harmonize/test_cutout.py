@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ccharmony.errors import ImageError, SettingsError
-from harmonize.cutout import place
+from harmonize.inference.cutout import place
 
 BACKGROUND = np.full((20, 30, 3), 100, np.uint8)
 RED = np.zeros((4, 6, 3), np.uint8)

@@ -10,21 +10,22 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from harmonize import checkpoint, train
-from harmonize.distributed import join_world
-from harmonize.run import Pace
-from harmonize.sources import Places
-from harmonize.train_settings import TrainSettings
+from harmonize.training import train
+from harmonize.training.data import Places
+from harmonize.training.distributed import join_world
+from harmonize.training.run import Pace
+from harmonize.training.settings import TrainSettings
+from harmonize.weights import checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 
 TRAIN = """
 import json, sys
 from pathlib import Path
-from harmonize import train
-from harmonize.run import Pace
-from harmonize.sources import Places
-from harmonize.train_settings import TrainSettings
+from harmonize.training import train
+from harmonize.training.run import Pace
+from harmonize.training.data import Places
+from harmonize.training.settings import TrainSettings
 
 data, out, settings = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
 places = Places(photos=data / "photos", lights=data / "fits.h5", held_lights=3)
@@ -35,7 +36,7 @@ NORM = """
 import os
 import torch
 from torch import nn
-from harmonize.distributed import join_world
+from harmonize.training.distributed import join_world
 
 def compare(world):
     torch.manual_seed(0)

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccharmony import layout, pixels
+from ccharmony.dataset.formats import iharmony4 as layout
 from ccharmony.errors import ImageError, OutputError, SettingsError, SourceError
-from harmonize import evaluate, metrics, protocols, report, scoring
-from harmonize.evaluate import Method
-from harmonize.scoring import Row, Rules
+from ccharmony.images import pixels
+from harmonize.evaluation import evaluate, metrics, protocols, report, scoring
+from harmonize.evaluation.evaluate import Method
+from harmonize.evaluation.scoring import Row, Rules
 
 ISSAM = Rules(protocols.find("issam"))
 INVERSE = (1 / 0.9, 1 / 0.7, 1 / 0.6)

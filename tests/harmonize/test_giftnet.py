@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from harmonize import giftnet
+from harmonize.models import giftnet
+from harmonize.models.unet import UNet
 from harmonize.settings import ISSAM, TABLE_3, NetworkSettings
-from harmonize.unet import UNet
 
 SMALL = NetworkSettings(width=4, mlp_width=8, gift=("D1", "D2", "D3", "E"))
 

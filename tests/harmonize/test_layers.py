@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 from torch.nn import functional as F
 
-from harmonize.layers import (
+from harmonize.models.layers import (
     ChannelAttention,
     MaskBlur,
     ModulatedConv,

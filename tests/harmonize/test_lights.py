@@ -8,15 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from ccharmony import layout, pixels, polynomial
+from ccharmony.color import polynomial
+from ccharmony.dataset.formats import iharmony4 as layout
 from ccharmony.errors import ManifestError, SettingsError, SourceError
-from harmonize import augment, lights, photos, sources
+from ccharmony.images import pixels
 from harmonize.commands.lend import command
-from harmonize.lights import Lights
-from harmonize.lit_photos import HeldPairs, LitPhotos
-from harmonize.photos import PhotoMemory
-from harmonize.stored_pairs import StoredPairs
-from harmonize.train_settings import TrainSettings
+from harmonize.data import crops as augment
+from harmonize.data import lights, photos
+from harmonize.data.lights import Lights
+from harmonize.data.lit_photos import HeldPairs, LitPhotos
+from harmonize.data.photos import PhotoMemory
+from harmonize.data.stored_pairs import StoredPairs
+from harmonize.training import data as sources
+from harmonize.training.settings import TrainSettings
 
 
 @pytest.fixture(scope="module")

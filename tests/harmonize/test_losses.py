@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from harmonize import losses
 from harmonize.settings import DistillSettings
+from harmonize.training import losses
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from skimage import metrics as reference
 
-from harmonize import metrics
-from harmonize.metrics import Means, Scores, Window
+from harmonize.evaluation import metrics
+from harmonize.evaluation.metrics import Means, Scores, Window
 
 WANG = Window(11, "mirror")
 CDTNET = Window(7, "zero")

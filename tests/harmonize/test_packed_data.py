@@ -8,17 +8,22 @@ import click.testing
 import pytest
 import torch
 
-from ccharmony import console, layout, pack
+from ccharmony import console
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.packing import pack
+from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import SourceError
-from ccharmony.pack_shards import Limit
-from harmonize import batches, checkpoint, giftnet, sources
-from harmonize.batches import Draw
 from harmonize.cli import group
 from harmonize.commands.train import command
+from harmonize.data import batches
+from harmonize.data.batches import Draw
+from harmonize.data.stored_pairs import StoredPairs
+from harmonize.models import giftnet
 from harmonize.settings import NetworkSettings
-from harmonize.sources import Places
-from harmonize.stored_pairs import StoredPairs
-from harmonize.train_settings import TrainSettings
+from harmonize.training import data as sources
+from harmonize.training.data import Places
+from harmonize.training.settings import TrainSettings
+from harmonize.weights import checkpoint
 
 
 @pytest.fixture(scope="module")

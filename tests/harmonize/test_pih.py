@@ -5,14 +5,18 @@ import pytest
 import torch
 
 from ccharmony.errors import SettingsError, WeightsError
-from harmonize import checkpoint, curves, losses, networks, pih, shading
-from harmonize.backbone import ResNet50, masked_mean
-from harmonize.objective import denormalize, normalize
-from harmonize.pih import Parameters
-from harmonize.pih_settings import FAITHFUL, PihSettings
+from harmonize.models import registry as networks
+from harmonize.models.pih import curves, shading
+from harmonize.models.pih import network as pih
+from harmonize.models.pih.backbone import ResNet50, masked_mean
+from harmonize.models.pih.network import Parameters
+from harmonize.models.settings import FAITHFUL, PihSettings
 from harmonize.settings import DistillSettings, NetworkSettings
-from harmonize.stream_settings import DUAL
-from harmonize.train_settings import TrainSettings
+from harmonize.training import losses
+from harmonize.training.objective import denormalize, normalize
+from harmonize.training.settings import TrainSettings
+from harmonize.training.stream_settings import DUAL
+from harmonize.weights import checkpoint
 
 TINY = PihSettings(side=64, width=2)
 NO_DISTILLATION = DistillSettings(kind="none", sites=())

@@ -7,20 +7,22 @@ import pytest
 import torch
 
 from ccharmony.errors import SettingsError, SourceError
-from harmonize import checkpoint, train, unpaired
-from harmonize.batches import Draw, prepare
 from harmonize.commands.train import command
-from harmonize.critic import Critic, adversarial_loss, critic_loss
-from harmonize.jitter import jitter, shift
-from harmonize.lit_photos import LitPhotos
-from harmonize.photos import PhotoMemory
-from harmonize.pih_settings import PihSettings
-from harmonize.run import Pace
-from harmonize.run_folder import RunFolder
+from harmonize.data import unpaired
+from harmonize.data.batches import Draw, prepare
+from harmonize.data.lit_photos import LitPhotos
+from harmonize.data.photos import PhotoMemory
+from harmonize.models.settings import PihSettings
 from harmonize.settings import DistillSettings
-from harmonize.sources import Places
-from harmonize.stream_settings import DUAL, StreamSettings
-from harmonize.train_settings import TrainSettings
+from harmonize.training import train
+from harmonize.training.data import Places
+from harmonize.training.run import Pace
+from harmonize.training.run_folder import RunFolder
+from harmonize.training.semi_supervised.critic import Critic, adversarial_loss, critic_loss
+from harmonize.training.semi_supervised.jitter import jitter, shift
+from harmonize.training.settings import TrainSettings
+from harmonize.training.stream_settings import DUAL, StreamSettings
+from harmonize.weights import checkpoint
 
 SETTINGS = TrainSettings(
     network=PihSettings(side=64, width=2),

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from ccharmony.errors import SettingsError
-from harmonize import protocols
+from harmonize.evaluation import protocols
 
 # The worked example: four gray pixels, scored by the code that each paper released.
 REAL = np.repeat(np.array([[[200.0], [100], [100], [100]]]), 3, axis=2)

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from ccharmony.errors import WeightsError
-from harmonize import giftnet, reconstruction
+from harmonize.models import giftnet
 from harmonize.settings import ISSAM, NetworkSettings
+from harmonize.training import reconstruction
 
 SMALL = NetworkSettings(width=4, mlp_width=8)
 

@@ -8,14 +8,15 @@ import pytest
 import torch
 
 from ccharmony.errors import SettingsError, WeightsError
-from harmonize import checkpoint, progress, state, train
-from harmonize.batches import Batch
-from harmonize.lit_photos import LitPhotos
-from harmonize.run import Pace
-from harmonize.run_folder import RunFolder
+from harmonize.data.batches import Batch
+from harmonize.data.lit_photos import LitPhotos
 from harmonize.settings import DistillSettings, NetworkSettings
-from harmonize.sources import Places
-from harmonize.train_settings import TrainSettings
+from harmonize.training import progress, state, train
+from harmonize.training.data import Places
+from harmonize.training.run import Pace
+from harmonize.training.run_folder import RunFolder
+from harmonize.training.settings import TrainSettings
+from harmonize.weights import checkpoint
 
 PACE = Pace(log_every=2, validate_every=3)
 

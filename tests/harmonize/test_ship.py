@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from benchmarks import card, ship
-from harmonize import checkpoint, inference, pih
-from harmonize.pih_settings import PihSettings
+from harmonize.inference import network as inference
+from harmonize.models.pih import network as pih
+from harmonize.models.settings import PihSettings
+from harmonize.weights import checkpoint
 
 
 @pytest.fixture

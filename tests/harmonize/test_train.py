@@ -13,21 +13,26 @@ import numpy as np
 import pytest
 import torch
 
-from ccharmony import pixels
 from ccharmony.errors import OutputError, SettingsError, SourceError, TrainingError, WeightsError
-from harmonize import checkpoint, giftnet, protocols, reconstruction, sources, state, train, validate
-from harmonize.batches import Batch
+from ccharmony.images import pixels
 from harmonize.commands.train import command
-from harmonize.distributed import World, find_device
-from harmonize.lit_photos import LitPhotos
-from harmonize.objective import Objective, denormalize, normalize
-from harmonize.run import Pace
-from harmonize.run_folder import RunFolder
+from harmonize.data.batches import Batch
+from harmonize.data.lit_photos import LitPhotos
+from harmonize.evaluation import protocols
+from harmonize.models import giftnet
 from harmonize.settings import ISSAM, DistillSettings, NetworkSettings
-from harmonize.sources import Places
-from harmonize.stage import Stage
-from harmonize.state import Average
-from harmonize.train_settings import TrainSettings
+from harmonize.training import data as sources
+from harmonize.training import reconstruction, state, train
+from harmonize.training import validation as validate
+from harmonize.training.data import Places
+from harmonize.training.distributed import World, find_device
+from harmonize.training.objective import Objective, denormalize, normalize
+from harmonize.training.run import Pace
+from harmonize.training.run_folder import RunFolder
+from harmonize.training.settings import TrainSettings
+from harmonize.training.stage import Stage
+from harmonize.training.state import Average
+from harmonize.weights import checkpoint
 
 ALONE = World(0, 1, torch.device("cpu"))
 NO_DISTILLATION = DistillSettings(kind="none", sites=())

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ccharmony import pixels
-from ccharmony.sources.drawings import fill
+from ccharmony.images import pixels
+from ccharmony.sources.masks.drawings import fill
 
 POLYGONS = Path(__file__).with_name("polygons.json")
 

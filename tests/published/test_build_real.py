@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ccharmony import build, manifest, pixels, store, verify
-from ccharmony.donors import Limits
-from ccharmony.pairs import PairSettings
-from ccharmony.settings import BuildSettings
+from ccharmony.build import pipeline as build
+from ccharmony.build.donors import Limits
+from ccharmony.build.pairs import PairSettings
+from ccharmony.build.settings import BuildSettings
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest, verify
+from ccharmony.images import pixels
 
 
 def test_release_photo_is_built_with_its_published_mask_and_fits(shared_data: Path, tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony import checker, pixels, refine
+from ccharmony.checker import corners as refine
+from ccharmony.checker import patches as checker
+from ccharmony.images import pixels
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ccharmony import detect, photo, pixels
+from ccharmony.checker import detect
+from ccharmony.images import pixels
+from ccharmony.images import raw as photo
 
 NUS = Path("nus") / "Canon1DsMkIII"
 

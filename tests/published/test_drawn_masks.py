@@ -2,7 +2,9 @@
 
 import pytest
 
-from ccharmony import crop, pixels, sources
+from ccharmony import sources
+from ccharmony.checker import crop
+from ccharmony.images import pixels
 
 
 def test_each_of_the_six_photos_has_a_foreground(drawn_data):

@@ -4,7 +4,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from harmonize import protocols, report
+from harmonize.evaluation import protocols, report
 
 
 def test_published_masks_fall_into_the_published_bins(shared_data):

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from ccharmony import page, pictures, released, report
-from ccharmony.report import Report
+from ccharmony import released
+from ccharmony.inspection import page, report
+from ccharmony.inspection import thumbnails as pictures
+from ccharmony.inspection.report import Report
 
 EIGHT_AFFINE = {
     "IMG_0305", "IMG_0456", "IMG_0549", "IMG_0553",

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony import checker, lights, polynomial, residuals, transfer
+from ccharmony.build import light as lights
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial, residuals, transfer
 
 EIGHT_AFFINE = {
     "IMG_0305", "IMG_0456", "IMG_0549", "IMG_0553",

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import rawpy
 
-from ccharmony import checker, pixels
+from ccharmony.checker import patches as checker
 from ccharmony.errors import ImageError
-from ccharmony.photo import Rendering, read_raw, read_raw_linear, render_linear
-from ccharmony.rendering import meter
+from ccharmony.images import pixels
+from ccharmony.images.raw import Rendering, read_raw, read_raw_linear, render_linear
+from ccharmony.images.rendering import meter
 
 # Corners of the large chart in colorchart.dng: dark skin, bluish green, black, white; read off the picture.
 CHART = [(668, 579), (1288, 567), (1302, 975), (652, 978)]

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccharmony import catalog, crop, sources
-from ccharmony.sources import release
+from ccharmony import sources
+from ccharmony.checker import crop
+from ccharmony.sources import catalog
+from ccharmony.sources.release import enrich as release
 
 SMALLER = 18
 

@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 import scipy.io
 
-from ccharmony import catalog, checker, crop, detect, sources
-from ccharmony.sources import gehler, nus_chart, nus_files, release, tree
+from ccharmony import sources
+from ccharmony.checker import crop, detect
+from ccharmony.checker import patches as checker
+from ccharmony.sources import catalog, gehler
+from ccharmony.sources import files as tree
+from ccharmony.sources.nus import chart as nus_chart
+from ccharmony.sources.nus import truth as nus_files
+from ccharmony.sources.release import enrich as release
 
 
 @pytest.fixture(scope="module")

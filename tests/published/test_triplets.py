@@ -8,10 +8,11 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from ccharmony import layout, pixels
-from harmonize import evaluate, protocols
-from harmonize.apply import harmonize_image, shrink
-from harmonize.scoring import Rules
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.images import pixels
+from harmonize.evaluation import evaluate, protocols
+from harmonize.evaluation.scoring import Rules
+from harmonize.inference.image import harmonize_image, shrink
 
 TRANSFERS = ("gct", "gctrgb", "hgm", "idt")
 

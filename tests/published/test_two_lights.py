@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony import checker, detect, pixels, polynomial, residuals, transfer
-from ccharmony.polynomial import Kind
+from ccharmony.checker import detect
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial, residuals, transfer
+from ccharmony.color.polynomial import Kind
+from ccharmony.images import pixels
 
 FOLDER = Path("fixtures") / "multi_illum_chart"
 

@@ -6,10 +6,10 @@ import torch
 
 from benchmarks import scene
 from benchmarks.table3.study import open_study
-from harmonize import report
-from harmonize.metrics import Scores
-from harmonize.scoring import Row
-from harmonize.sources import Places
+from harmonize.evaluation import report
+from harmonize.evaluation.metrics import Scores
+from harmonize.evaluation.scoring import Row
+from harmonize.training.data import Places
 
 torch.set_num_threads(1)
 

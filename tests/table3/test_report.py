@@ -4,13 +4,15 @@ import pytest
 from benchmarks import page
 from benchmarks.table3 import diagnosis, report, strip, trial
 from benchmarks.table3.plan import Trial
-from ccharmony import pixels
-from harmonize import checkpoint, giftnet, reconstruction
-from harmonize.batches import Batch
-from harmonize.lights import hold_out, read_lights
-from harmonize.lit_photos import HeldPairs
-from harmonize.photos import find_photos
+from ccharmony.images import pixels
+from harmonize.data.batches import Batch
+from harmonize.data.lights import hold_out, read_lights
+from harmonize.data.lit_photos import HeldPairs
+from harmonize.data.photos import find_photos
+from harmonize.models import giftnet
 from harmonize.settings import NetworkSettings
+from harmonize.training import reconstruction
+from harmonize.weights import checkpoint
 
 torch = pytest.importorskip("torch")
 

@@ -9,8 +9,8 @@ from benchmarks.table3.plan import TEACHER, Trial
 from benchmarks.table3.schedule import Pace, Schedule
 from benchmarks.table3.study import open_study
 from ccharmony.errors import SettingsError
-from harmonize import compare
-from harmonize.run_folder import RunFolder
+from harmonize.evaluation import compare
+from harmonize.training.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccharmony import checker, lights, manifest, pixels, store
-from ccharmony.manifest import Pair, Photo
-from ccharmony.store import FitRecord
+from ccharmony.build import light as lights
+from ccharmony.checker import patches as checker
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.dataset.manifest import Pair, Photo
+from ccharmony.images import pixels
 
 HOSTILE = '<img src=x onerror="document.title=1">'
 """A photo's name that must stay a name."""

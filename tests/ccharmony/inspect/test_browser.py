@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from ccharmony import manifest, marks, page, pictures, report, store
-from ccharmony.store import FitRecord
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.inspection import marks, page, report
+from ccharmony.inspection import thumbnails as pictures
 
 NAMES = "return [...document.querySelectorAll('#table tbody tr:not([hidden]) th button')].map(b => b.textContent)"
 

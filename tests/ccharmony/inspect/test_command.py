@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ccharmony import cli, pixels
+from ccharmony import cli
+from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import CcharmonyError, ManifestError, SourceError
-from ccharmony.manifest import Photo
+from ccharmony.images import pixels
 
 
 def run(*args: object) -> Result:

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ccharmony import checker, cli, pixels, polynomial, store
+from ccharmony import cli
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial
+from ccharmony.dataset import fits as store
 from ccharmony.errors import SourceError
+from ccharmony.images import pixels
 
 PATCHES = {
     "IMG_0300": 255 * (0.05 + 0.8 * checker.STANDARD**1.2),

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from ccharmony import listing, report
-from ccharmony.store import FitRecord
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.inspection import report
+from ccharmony.inspection import terminal as listing
 
 
 def no_swatch(_color: tuple[int, int, int]) -> str:

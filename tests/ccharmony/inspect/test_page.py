@@ -15,10 +15,15 @@ import numpy as np
 import pytest
 from skimage import color
 
-from ccharmony import checker, manifest, page, pictures, polynomial, report, store
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest
+from ccharmony.dataset.fits import FitRecord
 from ccharmony.errors import OutputError
-from ccharmony.report import Report
-from ccharmony.store import FitRecord
+from ccharmony.inspection import page, report
+from ccharmony.inspection import thumbnails as pictures
+from ccharmony.inspection.report import Report
 
 
 class Parsed(HTMLParser):

@@ -10,10 +10,15 @@ import cv2
 import numpy as np
 import pytest
 
-from ccharmony import checker, lights, manifest, pictures, report, store
-from ccharmony.manifest import Chart, Photo
-from ccharmony.pictures import Places, Thumbnail
-from ccharmony.report import Report
+from ccharmony.build import light as lights
+from ccharmony.checker import patches as checker
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest
+from ccharmony.dataset.manifest import Chart, Photo
+from ccharmony.inspection import report
+from ccharmony.inspection import thumbnails as pictures
+from ccharmony.inspection.report import Report
+from ccharmony.inspection.thumbnails import Places, Thumbnail
 
 
 def decoded(picture: Thumbnail) -> np.ndarray:

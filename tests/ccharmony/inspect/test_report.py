@@ -8,8 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccharmony import checker, polynomial, report, residuals, scrutiny
-from ccharmony.store import FitRecord
+from ccharmony.checker import patches as checker
+from ccharmony.color import polynomial, residuals
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.inspection import patch_errors as scrutiny
+from ccharmony.inspection import report
 
 IDENTITY = np.eye(3, 11)
 

@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony import manifest, pixels, report, sheets, store
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest
 from ccharmony.errors import ImageError, OutputError
-from ccharmony.report import Report
+from ccharmony.images import pixels
+from ccharmony.inspection import contact_sheets as sheets
+from ccharmony.inspection import report
+from ccharmony.inspection.report import Report
 
 
 @pytest.fixture

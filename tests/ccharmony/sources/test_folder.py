@@ -6,7 +6,7 @@ import pytest
 from ccharmony import sources
 from ccharmony.errors import ImageError, SourceError
 from ccharmony.sources.folder import find_folder
-from ccharmony.sources.plain_photos import find_photos
+from ccharmony.sources.photos import find_photos
 
 CORNERS = "10,10,60,10,60,40,10,40"
 

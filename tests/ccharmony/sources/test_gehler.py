@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ccharmony import checker, sources
+from ccharmony import sources
+from ccharmony.checker import patches as checker
 from ccharmony.errors import CheckerError, SourceError
 from ccharmony.sources import gehler
 from ccharmony.sources.gehler import find_gehler

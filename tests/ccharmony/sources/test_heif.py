@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccharmony import pixels, sources
+from ccharmony import sources
 from ccharmony.errors import ImageError
+from ccharmony.images import pixels
 from ccharmony.sources.folder import find_folder
 
 pillow_heif = pytest.importorskip("pillow_heif", reason="the extra ccharmony[heif] is not installed")

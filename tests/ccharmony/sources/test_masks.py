@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage import measure
 
-from ccharmony import pixels
 from ccharmony.errors import ImageError
-from ccharmony.sources import drawings
-from ccharmony.sources.drawings import Outline, Runs
+from ccharmony.images import pixels
 from ccharmony.sources.folder import find_folder
+from ccharmony.sources.masks import drawings
+from ccharmony.sources.masks.drawings import Outline, Runs
 
 SQUARE = [[10, 10], [30, 10], [30, 20], [10, 20]]
 """20 by 10 pixels."""

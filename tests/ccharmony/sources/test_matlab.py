@@ -9,8 +9,8 @@ import pytest
 import scipy.io
 
 from ccharmony.errors import SourceError
-from ccharmony.sources import matlab
-from ccharmony.sources.matlab import read_matlab
+from ccharmony.sources.nus import matlab
+from ccharmony.sources.nus.matlab import read_matlab
 
 HEADER = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
 

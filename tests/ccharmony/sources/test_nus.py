@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 
-from ccharmony import detect, photo, sources
+from ccharmony import sources
+from ccharmony.checker import detect
 from ccharmony.errors import CheckerError, ImageError, SourceError
-from ccharmony.photo import Rendering
-from ccharmony.sources import nus_files
-from ccharmony.sources.nus import find_nus
-from ccharmony.sources.release_files import Release
+from ccharmony.images import raw as photo
+from ccharmony.images.raw import Rendering
+from ccharmony.sources.nus import truth as nus_files
+from ccharmony.sources.nus.find import find_nus
+from ccharmony.sources.release.files import Release
 
 # The 1Ds Mark III: JPG 5616 x 3744, PNG 2820 x 1876. These are an eighteenth and a twentieth of them.
 LYING, LINEAR = (208, 312), (94, 141)

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccharmony import pixels, polynomial, sources
+from ccharmony import sources
+from ccharmony.color import polynomial
 from ccharmony.errors import ImageError, SourceError
-from ccharmony.sources import release
-from ccharmony.sources.archive import Member, files_and_members
+from ccharmony.images import pixels
+from ccharmony.sources.release import enrich as release
+from ccharmony.sources.release.archive import Member, files_and_members
 
 PHOTOS = ("Canon1DsMkIII_0005", "IMG_0300")
 

@@ -1,0 +1,105 @@
+"""What a build is going to make, as a digest, so that it knows whether what it finds done is its own.
+
+The digest covers the settings and every input: name, size and time of each file, and all that the sources read from
+their tables (corners, patches, matrices, groups). Folders do not count, so a dataset and its sources may move.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccharmony import __version__
+from ccharmony.build.settings import BuildSettings
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.dataset.manifest import Photo
+from ccharmony.errors import SourceError
+from ccharmony.images.pixels import Readable
+
+Stamp = tuple[int, int]
+"""Size and time of change (ns) of a file."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What decides the result of a build.
+
+    Attributes
+    ----------
+    digest
+        SHA-256 over all of it.
+    stamps
+        Photo id -> stamps of the photo's file and of its masks' files, when the plan was drawn.
+    """
+
+    digest: str
+    stamps: Mapping[str, tuple[Stamp | None, ...]]
+
+    def complaint(self, photo: Photo) -> SourceError | None:
+        """Return what to say of a photo whose files are not those that the plan was drawn for; None if they are.
+
+        Asked after the photo has been worked on: a dataset must not hold two versions of one photo.
+        """
+        for path, before, now in zip(_files(photo), self.stamps[photo.id], _stamps(photo), strict=True):
+            if now != before:
+                what = "vanished" if now is None else "changed"
+                return SourceError(f"{path}: {what} while the build ran and is left out, wanted it as it was")
+        return None
+
+
+def draw(settings: BuildSettings, photos: Sequence[Photo], lent: Mapping[str, FitRecord]) -> Plan:
+    """Draw the plan of a build.
+
+    Parameters
+    ----------
+    settings
+        What is asked for.
+    photos
+        What the sources found, in any order.
+    lent
+        Lights that are lent beside the photos' own, by id.
+    """
+    stamps = {photo.id: _stamps(photo) for photo in photos}
+    rows = [[vars(photo), stamps[photo.id]] for photo in sorted(photos, key=lambda photo: photo.id)]
+    lights = [[name, lent[name].kind, lent[name].split, lent[name].patches] for name in sorted(lent)]
+    digest = hashlib.sha256()
+    for part in ([__version__, settings.as_dict(), settings.max_pixels], *rows, *lights):
+        digest.update(json.dumps(part, sort_keys=True, default=_plain).encode())
+    return Plan(digest.hexdigest(), stamps)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON keeps of a part of a photo's row: of a path its name."""
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if dataclasses.is_dataclass(value):
+        return vars(value)
+    raise TypeError(f"{type(value).__name__} in a photo's row, wanted numbers, text, arrays or dataclasses")
+
+
+def _files(photo: Photo) -> tuple[Readable, ...]:
+    return (photo.path, *(photo.masks[letter] for letter in sorted(photo.masks)))
+
+
+def _stamps(photo: Photo) -> tuple[Stamp | None, ...]:
+    return tuple(_stamp(path) for path in _files(photo))
+
+
+def _stamp(readable: Readable) -> Stamp | None:
+    """Return the stamp of a file, or of the archive or table that a mask comes out of; None if it is not there."""
+    for path in (readable, getattr(readable, "archive", None), getattr(readable, "source", None)):
+        if isinstance(path, Path):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                return status.st_size, status.st_mtime_ns
+    return None

@@ -1,0 +1,199 @@
+"""The light of one photo: its patches read, both polynomials fitted, and the fit refused where it cannot be trusted."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony.checker import detect
+from ccharmony.checker import patches as checker
+from ccharmony.checker.patches import Patches
+from ccharmony.color import polynomial, residuals
+from ccharmony.color.polynomial import Float, Kind
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.dataset.manifest import Box, Photo
+from ccharmony.errors import CheckerError, FitError
+from ccharmony.images.pixels import UInt8
+
+_ARRAYS = ("patches", "to_standard", "from_standard")
+_SAME = 1e-6
+"""Levels on the patches: a published matrix within this of a fit is that fit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Light:
+    """What a photo's checker says.
+
+    Attributes
+    ----------
+    record
+        The row of fits.h5.
+    box
+        Where the chart is, for the crop; None if the photo shows none.
+    """
+
+    record: FitRecord
+    box: Box | None
+
+
+def record_light(image: UInt8 | None, photo: Photo, kind: Kind, *, drop_flagged: bool = False) -> Light:
+    """Read a photo's patches and fit its two polynomials.
+
+    Parameters
+    ----------
+    image
+        The photo; None where its patches are known already.
+    photo
+        What the source knows of it.
+    kind
+        Fit kind. Published matrices that the photo brings along are used as they are where it is ``published``.
+    drop_flagged
+        Whether eleven plain terms may be fitted to fewer than 24 patches.
+
+    Raises
+    ------
+    CheckerError
+        No checker is found, or its coordinates are impossible.
+    FitError
+        The patches are too few, turned, alike, or not finite.
+    """
+    patches, box = _patches_of(image, photo)
+    used = patches.usable if photo.patches is None else np.asarray(np.isfinite(patches.colors).all(axis=1))
+    try:
+        _refuse(patches, used, kind, drop_flagged)
+        record = _record(patches.colors, used, photo, kind)
+    except FitError as error:
+        raise FitError(f"{photo.id}: {error}") from error
+    return Light(dataclasses.replace(record, notes=_notes(patches, used)), box)
+
+
+def find_box(image: UInt8, photo: Photo) -> Box | None:
+    """Return where the chart of a photo is that needs no fit of its own; None if it shows none."""
+    return _locate(image, photo)[1]
+
+
+def _patches_of(image: UInt8 | None, photo: Photo) -> tuple[Patches, Box | None]:
+    if photo.patches is not None:
+        unknown = np.zeros(24)
+        return Patches(
+            photo.patches, unknown, unknown.astype(np.int64), unknown
+        ), photo.chart.box if photo.chart else None
+    if image is None:
+        raise CheckerError(f"{photo.id}: neither patches nor a picture to read them from")
+    try:
+        patches, box = _locate(image, photo)
+    except CheckerError as error:
+        raise CheckerError(f"{photo.id}: {error}") from error
+    return patches, box
+
+
+def _locate(image: UInt8, photo: Photo) -> tuple[Patches, Box]:
+    """Read the patches where the source says the chart is, or where it is found."""
+    chart = photo.chart
+    if chart is not None and chart.quads is not None:
+        return checker.read_quads(image, chart.quads), chart.box
+    if chart is not None and chart.corners is not None:
+        found = detect.from_corners(image, chart.corners)
+    else:
+        found = detect.find(image, box=chart.box if chart else None)
+    if found.patches is None or found.corners is None:
+        raise CheckerError(found.reason)
+    if chart is not None:
+        return found.patches, chart.box
+    (x0, y0), (x1, y1) = found.corners.min(axis=0), found.corners.max(axis=0)
+    return found.patches, (float(x0), float(y0), float(x1), float(y1))
+
+
+def _refuse(patches: Patches, used: npt.NDArray[np.bool_], kind: Kind, drop_flagged: bool) -> None:
+    count = int(used.sum())
+    needed = 24 if kind == "published" and not drop_flagged else polynomial.MINIMUM_PATCHES[kind]
+    if count < needed:
+        reasons = {flag for flag in patches.flags() if flag} or {"not measured"}
+        raise FitError(f"{count} usable patches ({'; '.join(sorted(reasons)[:3])}), a {kind} fit needs {needed}")
+    ratio = checker.orientation_ratio(np.where(used[:, None], patches.colors, np.nan))
+    if ratio < 1:
+        raise FitError(f"the patches fit better in another orientation (ratio {ratio:.2f}), wanted white first")
+
+
+def _notes(patches: Patches, used: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+    """Say of each patch why it was left out; nothing at all where every patch was used."""
+    if used.all():
+        return ()
+    return tuple("" if kept else flag for kept, flag in zip(used, patches.flags(), strict=True))
+
+
+def _record(colors: Float, used: npt.NDArray[np.bool_], photo: Photo, kind: Kind) -> FitRecord:
+    measured, standard = colors[used], checker.STANDARD[used]
+    to_standard = polynomial.fit(measured, standard, kind)
+    from_standard = polynomial.fit(standard, measured, kind)
+    kinds: tuple[Kind | None, Kind | None] = kind, kind
+    refit = float("nan")
+    if kind == "published" and photo.to_standard is not None and photo.from_standard is not None:
+        refit = _difference(measured, photo.to_standard, to_standard)
+        to_standard, from_standard = photo.to_standard, photo.from_standard
+        kinds = recognize(measured, standard, to_standard), recognize(standard, measured, from_standard)
+    figures = residuals.measure(colors, used, to_standard, from_standard, kinds, refit)
+    if not (np.isfinite(to_standard).all() and np.isfinite(from_standard).all()):
+        raise FitError("a coefficient is not finite")
+    return FitRecord(
+        id=photo.id,
+        camera=photo.camera,
+        source=photo.source,
+        kind=kinds[0] or "unexplained",
+        patches=colors,
+        to_standard=to_standard,
+        from_standard=from_standard,
+        group=photo.group,
+        residuals=figures.as_dict(),
+        flags=figures.flags(),
+    )
+
+
+def recognize(source: Float, target: Float, matrix: Float) -> Kind | None:
+    """Say which fit kind a matrix is.
+
+    Parameters
+    ----------
+    source, target
+        The patches that it was fitted to, shape (n, 3), in [0, 1].
+    matrix
+        Shape (3, 11), on [0, 1].
+
+    Returns
+    -------
+    Kind or None
+        The kind whose fit predicts the patches within 1e-6 levels of the matrix; None if there is none. Of the
+        350 published forward matrices 340 are ``published``, eight ``affine`` and two none; all reverse ones are
+        ``published``.
+    """
+    for kind in polynomial.KINDS:
+        try:
+            if _difference(source, matrix, polynomial.fit(source, target, kind)) < _SAME:
+                return kind
+        except FitError:
+            continue
+    return None
+
+
+def _difference(patches: Float, first: Float, second: Float) -> float:
+    """Return the largest difference of two matrices' predictions on the patches, in levels."""
+    return float(255 * np.abs(polynomial.apply(first, patches) - polynomial.apply(second, patches)).max())
+
+
+def to_json(light: Light) -> Any:
+    """Return a light as the journal keeps it; every number comes back to the bit."""
+    record = dataclasses.asdict(light.record)
+    arrays = {name: np.asarray(record[name]).tolist() for name in _ARRAYS}
+    return {"record": {**record, **arrays}, "box": light.box}
+
+
+def from_json(data: Any) -> Light:
+    """Return a light that the journal kept."""
+    arrays = {name: np.array(data["record"][name], np.float64) for name in _ARRAYS}
+    lists = {name: tuple(data["record"][name]) for name in ("flags", "notes")}
+    record = {**data["record"], **arrays, **lists}
+    return Light(FitRecord(**record), data["box"] and tuple(data["box"]))

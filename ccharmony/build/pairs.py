@@ -1,0 +1,315 @@
+"""The pairs of one photo: cropped, each foreground carried into its donors' lights, pictures written.
+
+A pure function of its arguments but for the files it writes, so that photos can be made in any order, on any worker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ccharmony import files as disk
+from ccharmony.build import donors
+from ccharmony.build.canvas import Canvas
+from ccharmony.checker import crop
+from ccharmony.color import transfer
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.dataset.formats.iharmony4 import COMPOSITES, MASKS, REALS
+from ccharmony.dataset.manifest import Box, Pair, Photo, Split
+from ccharmony.errors import CcharmonyError, ImageError, SettingsError
+from ccharmony.images import pixels
+from ccharmony.images.pixels import UInt8
+from ccharmony.sources.release import enrich as release
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """What shapes a pair.
+
+    Attributes
+    ----------
+    composites
+        Donors a foreground.
+    suffix, quality
+        Format of composites and real pictures.
+    size
+        Longest side of the pictures; 0 keeps them.
+    crop
+        Whether the chart is cropped away.
+    soft
+        Whether masks keep values between 0 and 1.
+    seed
+        Of the donors' draw.
+    limits
+        When a donor is passed over.
+    """
+
+    composites: int = 10
+    suffix: str = ".jpg"
+    quality: int = pixels.JPEG_QUALITY
+    size: int = 0
+    crop: bool = True
+    soft: bool = False
+    seed: int = 0
+    limits: donors.Limits = field(default_factory=donors.Limits)
+
+    def __post_init__(self) -> None:
+        if self.composites < 1:
+            raise SettingsError(f"{self.composites} composites a foreground, wanted 1 or more")
+        if not 1 <= self.quality <= 100:
+            raise SettingsError(f"quality {self.quality}, wanted 1 to 100")
+        if self.size < 0:
+            raise SettingsError(f"size {self.size}, wanted the longest side in pixels, or 0")
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoLight:
+    """A photo's own light and the lights that it may borrow.
+
+    Attributes
+    ----------
+    own
+        The photo's record.
+    donors
+        Records by id: of the same split, the photo's own left out.
+    box
+        Where the chart is, in pixels of the photo; None if it shows none.
+    split
+        The photo's split.
+    arithmetic
+        How the matrices are applied, see `transfer`.
+    """
+
+    own: FitRecord
+    donors: Mapping[str, FitRecord]
+    box: Box | None
+    split: Split
+    arithmetic: transfer.Arithmetic = "float"
+
+
+@dataclass
+class PhotoPairs:
+    """What one photo gave.
+
+    Attributes
+    ----------
+    pairs
+        Rows of the manifest.
+    problems
+        One line for each foreground that could not be used.
+    shortages
+        One line for each foreground that got fewer donors than asked for.
+    passed_clipped, passed_unchanged
+        Donors passed over.
+    """
+
+    pairs: list[Pair] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    shortages: list[str] = field(default_factory=list)
+    passed_clipped: int = 0
+    passed_unchanged: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as the journal keeps it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PhotoPairs:
+        """Return a result that the journal kept."""
+        return cls(**{**data, "pairs": [Pair(**row) for row in data["pairs"]]})
+
+
+class StoppedError(CcharmonyError):
+    """The build was asked to stop between two composites."""
+
+
+def make_pairs(
+    photo: Photo, image: UInt8, light: PhotoLight, settings: PairSettings, out: Path, stop: threading.Event
+) -> PhotoPairs:
+    """Make and write all pairs of a photo.
+
+    Parameters
+    ----------
+    photo
+        The photo, with its masks.
+    image
+        Its picture (H, W, 3).
+    light
+        Its own light and those it may borrow.
+    settings
+        What shapes a pair.
+    out
+        Root of the dataset; its three folders exist.
+    stop
+        Raises `StoppedError` before the next file once it is set.
+
+    Raises
+    ------
+    CheckerError
+        The chart lies outside the photo.
+    OutputError
+        A file cannot be written.
+    """
+    result = PhotoPairs()
+    window = crop.largest_without(light.box, image.shape[:2]) if light.box else (0, 0, *image.shape[1::-1])
+    shape = image.shape[:2]
+    scene = _prepare(image, window, settings)
+    del image  # the canvas is a copy, and a photo of 24 MP takes 72 MB
+    for letter, source in sorted(photo.masks.items()):
+        try:
+            mask, note = _read_foreground(source, shape, window, settings)
+            _make_composites(_Job(photo, letter, scene, mask, note, light, settings, out, stop), result)
+        except ImageError as error:
+            result.problems.append(f"{photo.id}_{letter}: {error}")
+    if result.pairs:
+        _write(out / result.pairs[0].real, scene.encoded, photo, stop)
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """The picture as the dataset will hold it, to take from and to paste into, its bytes, and their hash."""
+
+    canvas: Canvas
+    encoded: bytes
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """One foreground and all that its composites need."""
+
+    photo: Photo
+    letter: str
+    scene: _Scene
+    mask: transfer.Mask
+    note: str
+    light: PhotoLight
+    settings: PairSettings
+    out: Path
+    stop: threading.Event
+
+    @property
+    def name(self) -> str:
+        return f"{self.photo.id}_{self.letter}"
+
+
+def _prepare(image: UInt8, window: tuple[int, int, int, int], settings: PairSettings) -> _Scene:
+    x0, y0, x1, y1 = window
+    part = image[y0:y1, x0:x1] if settings.crop else image
+    canvas = Canvas(_shrink(part, settings.size))
+    encoded = canvas.encode(settings.suffix, settings.quality)
+    return _Scene(canvas, encoded, _sha256(encoded))
+
+
+def _read_foreground(
+    source: pixels.Readable, shape: tuple[int, ...], window: tuple[int, int, int, int], settings: PairSettings
+) -> tuple[transfer.Mask, str]:
+    """Read a mask of the photo or of its crop, and return it as the dataset will hold it, with a note."""
+    x0, y0, x1, y1 = window
+    # A photo of this size was let through, so its mask is.
+    levels, whole = pixels.read_mask_levels(source, max_pixels=max(pixels.MAX_PIXELS, shape[0] * shape[1]))
+    if levels.shape == tuple(shape):
+        levels = levels[y0:y1, x0:x1] if settings.crop else levels
+        if not settings.soft and not settings.size:
+            return levels > whole // 2, ""  # never as floats, which are the most of what such a mask costs
+        mask, note = pixels.mask_of_levels(levels, whole), ""
+    else:
+        mask, note = release.fit_mask(pixels.mask_of_levels(levels, whole), (y1 - y0, x1 - x0))
+        if not settings.crop:
+            mask = np.pad(mask, ((y0, shape[0] - y1), (x0, shape[1] - x1)))
+    mask = _shrink(mask, settings.size)
+    return (mask if settings.soft else mask >= 0.5), note
+
+
+def _shrink(picture: Any, size: int) -> Any:
+    """Scale a picture or mask so that its longest side is `size`; 0, or a smaller picture, leaves it as it is."""
+    height, width = picture.shape[:2]
+    longest = max(height, width)
+    if not size or longest <= size:
+        return picture
+    target = (max(1, round(width * size / longest)), max(1, round(height * size / longest)))
+    return cv2.resize(picture, target, interpolation=cv2.INTER_AREA)
+
+
+def _make_composites(job: _Job, result: PhotoPairs) -> None:
+    own, settings = job.light.own, job.settings
+    try:
+        foreground = job.scene.canvas.take(job.mask, own.to_standard, job.light.arithmetic)
+    except ImageError as error:
+        raise ImageError(f"{error} (after the crop)" if settings.crop else str(error)) from error
+    candidates = {donor: record.from_standard for donor, record in job.light.donors.items()}
+    choice = donors.choose(
+        job.name, foreground, candidates, settings.composites, seed=settings.seed, limits=settings.limits
+    )
+    result.passed_clipped += choice.passed_clipped
+    result.passed_unchanged += choice.passed_unchanged
+    if len(choice.donors) < settings.composites:
+        result.shortages.append(_describe_shortage(job.name, choice, settings.composites, len(candidates)))
+    if not choice.donors:
+        return
+    mask_bytes = pixels.encode_mask(job.mask)
+    mask_sha256 = _sha256(mask_bytes)
+    _write(job.out / MASKS / f"{job.name}.png", mask_bytes, job.photo, job.stop)
+    try:
+        relits = transfer.relight_each(foreground, [candidates[donor] for donor in choice.donors])
+        chosen = zip(choice.donors, choice.delta_e, relits, strict=True)
+        for count, (donor, change, relit) in enumerate(chosen, start=1):
+            job.scene.canvas.paste(foreground, relit)
+            composite = _write_composite(job, count)
+            result.pairs.append(_row(job, composite, donor, relit.clipped_share, change, count, mask_sha256))
+    finally:
+        job.scene.canvas.restore(foreground)
+
+
+def _write_composite(job: _Job, count: int) -> bytes:
+    data = job.scene.canvas.encode(job.settings.suffix, job.settings.quality)
+    _write(job.out / COMPOSITES / f"{job.name}_{count}{job.settings.suffix}", data, job.photo, job.stop)
+    return data
+
+
+def _write(path: Path, data: bytes, photo: Photo, stop: threading.Event) -> None:
+    if stop.is_set():
+        raise StoppedError(f"{photo.id}: stopped")
+    disk.write_bytes(path, data)
+
+
+def _row(job: _Job, composite: bytes, donor: str, clipped: float, change: float, count: int, mask_sha256: str) -> Pair:
+    own = job.light.own
+    return Pair(
+        composite=f"{COMPOSITES}/{job.name}_{count}{job.settings.suffix}",
+        mask=f"{MASKS}/{job.name}.png",
+        real=f"{REALS}/{job.photo.id}{job.settings.suffix}",
+        photo=job.photo.id,
+        foreground=job.letter,
+        donor=donor,
+        source=job.photo.source,
+        camera=job.photo.camera,
+        split=job.light.split,
+        fit_kind=own.kind if own.id == job.photo.id else f"borrowed:{own.id}:{own.kind}",
+        donor_fit_kind=job.light.donors[donor].kind,
+        clipped_share=clipped,
+        delta_e=change,
+        note=job.note,
+        composite_sha256=_sha256(composite),
+        mask_sha256=mask_sha256,
+        real_sha256=job.scene.sha256,
+    )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _describe_shortage(name: str, choice: donors.Choice, wanted: int, candidates: int) -> str:
+    return (
+        f"{name}: {len(choice.donors)} composites of {wanted} ({candidates} donors; "
+        f"{choice.passed_clipped} would clip, {choice.passed_unchanged} would hardly change it)"
+    )

@@ -1,0 +1,264 @@
+"""A foreground carried from its photo's light to standard colors, and on to a donor's light; masked pixels only.
+
+Two arithmetics. ``float``: single precision, the intermediate neither clipped nor rounded, the result rounded.
+``published``: the authors' own, double precision, clipped and truncated to 8 bits after each of the two steps.
+Pixels pass in strips, so that the work space does not grow with the photo.
+
+References
+----------
+Niu et al., 2023 (see `polynomial`), figure 2(c): I_a^f → I_o^f by T_a, I_o^f → I_b^f by T'_b.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony.color import polynomial
+from ccharmony.errors import ImageError
+from ccharmony.images.pixels import Float32, UInt8
+
+Arithmetic = Literal["float", "published"]
+Mask = npt.NDArray[np.bool_] | Float32
+
+STRIP = 16_384
+"""Pixels a strip: its eleven terms in single precision, 0.7 MB, stay in a core's cache."""
+
+TOGETHER = 2**24
+"""Bytes of the results of the donors that are worked on at a time, unless one alone has more."""
+
+_MOST_TOGETHER = 4
+"""Donors: a composite's arithmetic takes two thirds of the time that it takes alone, and more donors gain little."""
+
+
+@dataclass(frozen=True, eq=False)
+class Foreground:
+    """The masked pixels of a photo, with their standard colors.
+
+    Attributes
+    ----------
+    index
+        Flat positions of the pixels in the photo, shape (n,).
+    weight
+        Mask values, shape (n,), in (0, 1]; None where the mask is hard.
+    original
+        Colors in the photo, shape (n, 3), uint8.
+    standard
+        Colors in standard light, planes (3, n): float32 on [0, 1], or uint8 in the published arithmetic.
+    clipped
+        Whether a pixel left [0, 1] on the way, shape (n,); all False in the float arithmetic, which clips only once.
+    """
+
+    index: npt.NDArray[np.intp]
+    weight: Float32 | None
+    original: UInt8
+    standard: npt.NDArray[Any]
+    clipped: npt.NDArray[np.bool_]
+
+    @functools.cached_property
+    def runs(self) -> list[tuple[int, int, int]]:
+        """Return where each run of neighbors begins in the photo, and where it begins and ends among these pixels."""
+        cuts = np.flatnonzero(np.diff(self.index) != 1) + 1
+        firsts, lasts = np.append(0, cuts), np.append(cuts, len(self.index))
+        return list(zip(self.index[firsts].tolist(), firsts.tolist(), lasts.tolist(), strict=True))
+
+    def sample(self, count: int) -> Foreground:
+        """Return at most `count` of the pixels, evenly drawn in reading order."""
+        step = max(1, -(-len(self.index) // count))
+        weight = None if self.weight is None else self.weight[::step]
+        standard = np.ascontiguousarray(self.standard[:, ::step])
+        return Foreground(self.index[::step], weight, self.original[::step], standard, self.clipped[::step])
+
+
+@dataclass(frozen=True, eq=False)
+class Relit:
+    """A foreground in a donor's light.
+
+    Attributes
+    ----------
+    colors
+        Shape (n, 3), uint8, in the order of the foreground's pixels.
+    clipped_share
+        Share of the pixels of which a channel fell outside the 8-bit range.
+    """
+
+    colors: UInt8
+    clipped_share: float
+
+
+def take(image: UInt8, mask: Mask, to_standard: npt.ArrayLike, arithmetic: Arithmetic = "float") -> Foreground:
+    """Take the masked pixels of a photo to standard colors.
+
+    Parameters
+    ----------
+    image
+        Photo (H, W, 3).
+    mask
+        Mask (H, W), boolean or in [0, 1].
+    to_standard
+        T_a on [0, 1], shape (3, 11).
+    arithmetic
+        See the module.
+
+    Raises
+    ------
+    ImageError
+        The mask has another size than the photo, or is empty.
+    """
+    flat = np.ascontiguousarray(image).reshape(-1, 3)
+    return take_by(lambda index: np.take(flat, index, axis=0), image.shape[:2], mask, to_standard, arithmetic)
+
+
+def take_by(
+    read: Callable[[npt.NDArray[np.intp]], UInt8],
+    shape: tuple[int, ...],
+    mask: Mask,
+    to_standard: npt.ArrayLike,
+    arithmetic: Arithmetic,
+) -> Foreground:
+    """Take pixels to standard colors as `take` does, of a photo (H, W) = `shape` whose colors `read` gives.
+
+    Parameters
+    ----------
+    read
+        Flat positions (n,) to RGB colors (n, 3).
+    shape, mask, to_standard, arithmetic
+        As in `take`.
+    """
+    if mask.shape != shape:
+        raise ImageError(f"mask of shape {mask.shape}, its photo has {shape}")
+    inside = mask if mask.dtype == np.bool_ else mask != 0  # four times as fast to search as floats
+    index = np.flatnonzero(inside)
+    if not len(index):
+        raise ImageError("mask is empty, wanted a foreground")
+    weight = None if mask.dtype == np.bool_ else mask.ravel()[index].astype(np.float32)
+    original = read(index)
+    standard, clipped = _carry(np.ascontiguousarray(original.T), np.asarray(to_standard, np.float64), arithmetic)
+    if weight is not None and (weight == 1).all():
+        weight = None
+    return Foreground(index, weight, original, standard, clipped)
+
+
+def relight(foreground: Foreground, from_standard: npt.ArrayLike) -> Relit:
+    """Carry a foreground from standard colors into a donor's light.
+
+    Parameters
+    ----------
+    foreground
+        From `take`; its arithmetic goes on.
+    from_standard
+        T'_b on [0, 1], shape (3, 11).
+    """
+    return next(relight_each(foreground, [from_standard]))
+
+
+def relight_each(foreground: Foreground, matrices: Sequence[npt.ArrayLike]) -> Iterator[Relit]:
+    """Give a foreground in the light of one donor after the other, as `relight` does.
+
+    A few donors are worked on at a time, so that the eleven terms of a pixel are made once for them.
+
+    Parameters
+    ----------
+    foreground
+        As in `relight`.
+    matrices
+        T'_b of each donor, shape (3, 11).
+    """
+    if foreground.standard.dtype == np.uint8:
+        for matrix in matrices:
+            planes, clipped = _carry(foreground.standard, np.asarray(matrix, np.float64), "published")
+            yield _relit(foreground, planes, clipped)
+        return
+    together = min(max(TOGETHER // foreground.standard.size, 1), _MOST_TOGETHER)
+    for start in range(0, len(matrices), together):
+        stack = np.asarray(matrices[start : start + together], np.float64)
+        for donor in zip(*_carry_to_levels(foreground.standard, stack), strict=True):
+            yield _relit(foreground, *donor)
+
+
+def _relit(foreground: Foreground, planes: UInt8, clipped: npt.NDArray[np.bool_]) -> Relit:
+    return Relit(_interleave(planes), float(np.mean(clipped | foreground.clipped)))
+
+
+def paste(image: UInt8, foreground: Foreground, relit: Relit) -> UInt8:
+    """Return a copy of the photo with its foreground replaced; pixels outside the mask keep every bit."""
+    composite = np.array(image, order="C")
+    composite.reshape(-1, 3)[foreground.index] = blend(foreground, relit)
+    return composite
+
+
+def blend(foreground: Foreground, relit: Relit) -> UInt8:
+    """Return the colors that replace the foreground's, shape (n, 3): the relit ones, by the weight of a soft mask."""
+    if foreground.weight is None:
+        return relit.colors
+    difference = relit.colors.astype(np.float32) - foreground.original
+    return np.rint(foreground.original + foreground.weight[:, None] * difference).astype(np.uint8)
+
+
+def _carry(
+    planes: UInt8, matrix: npt.NDArray[np.float64], arithmetic: Arithmetic
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Apply a matrix to 8-bit planes (3, n); return planes, and whether a pixel was clipped."""
+    count = planes.shape[1]
+    clipped = np.zeros(count, bool)
+    if arithmetic == "published":
+        apply = _Polynomials(polynomial.to_levels(matrix), min(count, STRIP))
+        whole = np.empty((3, count), np.uint8)
+        for part in _strips(count):
+            carried = apply(planes[:, part].astype(np.float64))
+            clipped[part] = ((carried < 0) | (carried >= 256)).any(axis=0)
+            whole[:, part] = np.clip(carried, 0, 255).astype(np.uint8)
+        return whole, clipped
+    result = np.empty((3, count), np.float32)
+    apply = _Polynomials(matrix.astype(np.float32), min(count, STRIP))
+    for part in _strips(count):
+        result[:, part] = apply(planes[:, part] * np.float32(1 / 255))
+    return result, clipped
+
+
+def _carry_to_levels(planes: Float32, matrices: npt.NDArray[np.float64]) -> tuple[UInt8, npt.NDArray[np.bool_]]:
+    """Apply each of k matrices (k, 3, 11) to planes (3, n) on [0, 1].
+
+    Returns rounded 8-bit planes (k, 3, n), and whether a pixel was clipped (k, n).
+    """
+    donors, count = len(matrices), planes.shape[1]
+    result, clipped = np.empty((donors, 3, count), np.uint8), np.empty((donors, count), bool)
+    single = (255 * matrices).astype(np.float32)
+    apply = _Polynomials(single, min(count, STRIP))
+    for part in _strips(count):
+        carried = apply(planes[:, part])
+        # Half a level below 0 rounds to 0, half a level above 255 to 256.
+        clipped[:, part] = (carried.min(axis=1) < -0.5) | (carried.max(axis=1) >= 255.5)
+        result[..., part] = np.clip(np.rint(carried, out=carried), 0, 255, out=carried)
+    return result, clipped
+
+
+def _interleave(planes: UInt8) -> UInt8:
+    """Return planes (3, n) as colors (n, 3); NumPy's transposed copy takes thirteen times as long."""
+    return np.asarray(cv2.merge(list(planes)), np.uint8).reshape(-1, 3)
+
+
+class _Polynomials:
+    """Applies matrices (..., 3, 11) to planes (3, n) of their precision, n up to `most`, in one work space."""
+
+    def __init__(self, matrices: npt.NDArray[Any], most: int) -> None:
+        self._matrices = matrices
+        self._terms = np.empty((len(polynomial.TERMS), most), matrices.dtype)
+        self._carried = np.empty((*matrices.shape[:-1], most), matrices.dtype)
+
+    def __call__(self, planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return planes (..., 3, n), which the next call overwrites."""
+        count = planes.shape[1]
+        terms = polynomial.expand_planes(planes, self._terms[:, :count])
+        # Matrix by matrix: three rows are too few for BLAS to start threads, and faster each than twelve together.
+        return np.matmul(self._matrices, terms, out=self._carried[..., :count])
+
+
+def _strips(count: int) -> list[slice]:
+    return [slice(start, min(start + STRIP, count)) for start in range(0, count, STRIP)]

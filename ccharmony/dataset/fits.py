@@ -1,0 +1,247 @@
+"""fits.h5: the light of every photo, written and read; the only door to HDF5.
+
+One row a photo in every dataset of the file, rows in the order of the ids::
+
+    id, camera, source, split, group, kind           text
+    flags, notes                                     JSON lists of text; notes may be absent
+    patches                                          (N, 24, 3) in [0, 1], release order, NaN where not measured
+    to_standard, from_standard                       (N, 3, 11) on [0, 1]
+    residuals/<name>                                 (N,) one figure a photo, see `residuals.Residuals`
+    attributes: version, settings (JSON), standard (24, 3), unit
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony import files as disk
+from ccharmony.dataset import hdf5_texts
+from ccharmony.errors import CcharmonyError, ManifestError
+from ccharmony.names import flaw
+
+Float = npt.NDArray[np.float64]
+
+VERSION = 1
+UNIT = "sRGB-encoded, [0, 1]"
+_TEXTS = ("id", "camera", "source", "split", "group", "kind")
+_LISTS = ("flags", "notes")
+_MOST_PACKED = 1100  # deflate makes 1,030 bytes of one at most
+_SHAPES = {"patches": (24, 3), "to_standard": (3, 11), "from_standard": (3, 11)}
+
+
+@dataclass(frozen=True, eq=False)
+class FitRecord:
+    """The light of one photo.
+
+    Attributes
+    ----------
+    id, camera, source, split, group
+        As in `manifest.Photo`; split and group may be empty.
+    kind
+        How the matrices were fitted: published, affine, ridge, or ``release`` for published ones taken as they are.
+    patches
+        Shape (24, 3), in [0, 1], release order, NaN where not measured.
+    to_standard, from_standard
+        T_a and T'_a on [0, 1], shape (3, 11).
+    residuals
+        Figures by name, NaN where unknown.
+    flags
+        Why a person should look at this fit, in words; empty if nothing is conspicuous.
+    notes
+        Why each of the 24 patches was left out of the fit, release order, an empty string where it was used; empty if
+        nobody kept them, and then every measured patch was used.
+    """
+
+    id: str
+    camera: str
+    source: str
+    kind: str
+    patches: Float
+    to_standard: Float
+    from_standard: Float
+    split: str = ""
+    group: str = ""
+    residuals: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> npt.NDArray[np.bool_]:
+        """Return which patches the fit used, shape (24,)."""
+        kept = np.array([note == "" for note in self.notes or ("",) * 24])
+        return np.asarray(kept & np.isfinite(self.patches).all(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Fits:
+    """All records of a file.
+
+    Attributes
+    ----------
+    records
+        One a photo.
+    """
+
+    records: tuple[FitRecord, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Return the photos' ids."""
+        return tuple(record.id for record in self.records)
+
+    @property
+    def patches(self) -> Float:
+        """Return all patches, shape (N, 24, 3)."""
+        return np.array([record.patches for record in self.records]).reshape(-1, 24, 3)
+
+    @property
+    def to_standard(self) -> Float:
+        """Return all T_a, shape (N, 3, 11)."""
+        return np.array([record.to_standard for record in self.records]).reshape(-1, 3, 11)
+
+    @property
+    def from_standard(self) -> Float:
+        """Return all T'_a, shape (N, 3, 11)."""
+        return np.array([record.from_standard for record in self.records]).reshape(-1, 3, 11)
+
+    def __getitem__(self, photo: str) -> FitRecord:
+        """Return the record of one photo; raises ManifestError if there is none."""
+        for record in self.records:
+            if record.id == photo:
+                return record
+        raise ManifestError(f"{photo}: no fit of this photo among {len(self.records)}")
+
+
+def write_fits(
+    path: Path, records: Sequence[FitRecord], standard: Float, settings: Mapping[str, Any] | None = None
+) -> None:
+    """Write fits.h5 atomically; the same records give the same bytes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    records
+        One a photo.
+    standard
+        The standard colors that the matrices lead to, shape (24, 3), in [0, 1].
+    settings
+        What the build was asked for; JSON-able. For people and other tools: `read_fits` does not look at them.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", track_order=True) as file:
+        file.attrs["version"] = VERSION
+        file.attrs["unit"] = UNIT
+        file.attrs["settings"] = json.dumps(settings or {}, sort_keys=True)
+        file.attrs["standard"] = standard
+        _write_columns(file, records)
+    disk.write_bytes(path, buffer.getvalue())
+
+
+def read_fits(path: Path) -> Fits:
+    """Read fits.h5.
+
+    Raises
+    ------
+    ManifestError
+        The file is absent, not HDF5, of another version, lacks a dataset, or holds one of another shape.
+    """
+    if not path.is_file():
+        raise ManifestError(f"{path}: no such file, wanted a fits.h5")
+    try:
+        with h5py.File(path, "r") as file:
+            return _read_columns(file, path)
+    except CcharmonyError:
+        raise
+    except Exception as error:  # h5py raises whatever the file makes HDF5 and NumPy stumble over
+        raise ManifestError(f"{path}: not a fits.h5 of version {VERSION} ({error})") from error
+
+
+def _write_columns(file: h5py.File, records: Sequence[FitRecord]) -> None:
+    columns: dict[str, list[str]] = {name: [getattr(record, name) for record in records] for name in _TEXTS}
+    columns |= {name: [json.dumps(getattr(record, name)) for record in records] for name in _LISTS}
+    for name, texts in columns.items():
+        file.create_dataset(name, data=np.array(texts, dtype=object), dtype=h5py.string_dtype(), track_times=False)
+    for name, shape in _SHAPES.items():
+        values = np.array([getattr(record, name) for record in records], np.float64).reshape(-1, *shape)
+        file.create_dataset(name, data=values, track_times=False)
+    group = file.create_group("residuals")
+    for name in sorted({name for record in records for name in record.residuals}):
+        figures = [record.residuals.get(name, np.nan) for record in records]
+        group.create_dataset(name, data=np.array(figures, np.float64), track_times=False)
+
+
+def _read_columns(file: h5py.File, path: Path) -> Fits:
+    version = _read_version(file)
+    if version != VERSION:
+        raise ManifestError(f"{path}: version {version}, wanted {VERSION}")
+    count = len(file["id"])
+    texts = {name: _read_texts(file[name], count, path) for name in (*_TEXTS, *_LISTS) if name in file}
+    arrays = {name: _read_numbers(file[name], (count, *shape)) for name, shape in _SHAPES.items()}
+    residuals = {name: _read_numbers(values, (count,)) for name, values in file["residuals"].items()}
+    if flawed := next((name for name in texts["id"] if flaw(name)), None):
+        raise ManifestError(f"{path}: the id {flawed!r} {flaw(flawed)}, wanted a name for files")
+    records = [
+        FitRecord(
+            **{name: texts[name][row] for name in _TEXTS},  # type: ignore[arg-type]  # names of text fields only
+            **{name: arrays[name][row] for name in _SHAPES},
+            residuals={name: float(values[row]) for name, values in residuals.items()},
+            flags=_list(texts["flags"][row]),
+            notes=_list(texts["notes"][row]) if "notes" in texts else (),
+        )
+        for row in range(count)
+    ]
+    return Fits(tuple(records))
+
+
+def _read_version(file: h5py.File) -> int | None:
+    if "version" not in file.attrs:
+        return None
+    kept = file.attrs.get_id("version")
+    return int(file.attrs["version"]) if kept.shape == () and kept.dtype.kind in "iu" else None
+
+
+def _read_numbers(stored: Any, shape: tuple[int, ...]) -> Float:
+    """Read numbers of a known shape."""
+    _refuse_larger_than_life(stored, shape)
+    if stored.dtype.kind not in "iuf":
+        raise ValueError(f"{stored.name}: {stored.dtype}, wanted numbers")
+    return np.asarray(stored, np.float64)
+
+
+def _read_texts(stored: Any, count: int, path: Path) -> list[str]:
+    _refuse_larger_than_life(stored, (count,))
+    place = stored.id.get_offset()
+    if h5py.check_string_dtype(stored.dtype) is None or (count and place is None):
+        raise ValueError(f"{stored.name}: not texts in one piece, wanted them as ccharmony keeps them")
+    return hdf5_texts.read_texts(path, place or 0, count)
+
+
+def _refuse_larger_than_life(stored: Any, shape: tuple[int, ...]) -> None:
+    """Refuse what has another shape, or more numbers than its file can hold: it would take memory without end."""
+    if not isinstance(stored, h5py.Dataset) or stored.shape != shape:
+        raise ValueError(f"{getattr(stored, 'name', '?')} of shape {getattr(stored, 'shape', None)}, wanted {shape}")
+    if stored.nbytes > _MOST_PACKED * stored.id.get_storage_size():
+        raise ValueError(f"{stored.name}: {stored.nbytes} bytes of {stored.id.get_storage_size()} stored")
+
+
+def _list(text: str) -> tuple[str, ...]:
+    values = json.loads(text)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{text[:40]!r}, wanted a list of texts")
+    return tuple(values)

@@ -1,0 +1,1 @@
+"""The formats in which composite/real pairs are read."""

@@ -1,0 +1,125 @@
+"""Three files that belong together, wherever they lie: on their own, or as parts of a larger file.
+
+-   :class:`PairPaths`: composite, mask and real picture.
+-   :class:`Archive`: a larger file, read by place; :class:`Member`: one of its parts, which `pixels` reads like a path.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ccharmony.errors import ImageError
+
+if TYPE_CHECKING:
+    from ccharmony.images.headers import Readable
+
+Split = Literal["train", "test", "all"]
+
+PARTS = ("composite", "mask", "real")
+
+OPEN_FILES = 256
+"""Archives held open at a time, below the 1,024 files that a process may commonly have."""
+
+
+@dataclass(frozen=True, order=True)
+class PairPaths:
+    """Three files that belong together.
+
+    Attributes
+    ----------
+    set
+        Name of the sub-dataset.
+    name
+        File name of the composite.
+    composite, mask, real
+        The files, or members of an archive.
+    split
+        The list that names the composite, train or test; empty where there is no list.
+    """
+
+    set: str
+    name: str
+    composite: Readable
+    mask: Readable
+    real: Readable
+    split: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A file that holds many others, each read by its place without moving a position that threads would share.
+
+    Attributes
+    ----------
+    path
+        The file.
+    size, time
+        Bytes and time of the last change, in nanoseconds, when its table was read: another file is not read by it.
+    """
+
+    path: str
+    size: int
+    time: int
+
+    @classmethod
+    def of(cls, path: Path) -> Archive:
+        """Return the archive that a path leads to now; raises OSError where there is none."""
+        status = path.stat()
+        return cls(str(path), status.st_size, status.st_mtime_ns)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from `offset` on, fewer where the file ends; raises OSError or ImageError."""
+        handle = _open(self)  # held while it is read from: the cache may drop it meanwhile, and that closes it
+        return os.pread(handle.descriptor, size, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file inside an archive.
+
+    Attributes
+    ----------
+    archive
+        What holds it.
+    name
+        What it is called there.
+    offset, size
+        Where its bytes begin, and their number.
+    """
+
+    archive: Archive
+    name: str
+    offset: int
+    size: int
+
+    def read_bytes(self) -> bytes:
+        """Return the whole content; raises OSError, or ImageError where the archive is not what it was."""
+        data = self.archive.read(self.offset, self.size)
+        if len(data) != self.size:
+            raise ImageError(f"{self}: {len(data)} bytes, wanted {self.size}")
+        return data
+
+    def __str__(self) -> str:
+        return f"{self.archive.path}: {self.name}"
+
+
+class _Handle:
+    """A descriptor that is closed when nobody reads from it any more, even where the cache has let go of it before."""
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self.descriptor)
+
+
+@functools.lru_cache(OPEN_FILES)
+def _open(archive: Archive) -> _Handle:
+    handle = _Handle(archive.path)
+    status = os.fstat(handle.descriptor)
+    if (status.st_size, status.st_mtime_ns) != (archive.size, archive.time):
+        raise ImageError(f"{archive.path}: {status.st_size} bytes, {archive.size} before: changed while it was in use")
+    return handle

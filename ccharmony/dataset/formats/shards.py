@@ -1,0 +1,166 @@
+"""A dataset as WebDataset shards, the read side: every picture found once, by its place in a tar, and read from there.
+
+::
+
+    index.json                    version, counts, and of each shard its file, pairs, bytes and sha256
+    train/shard-000000.tar        <set>/<composite>.composite.jpg  .mask.png  .real.jpg  .json  of each pair
+    train/shard-000000.json       where each picture lies in that tar
+    test/…                        likewise; `all` instead of the two where no list says which pair is which
+
+A reader of WebDataset needs the tars alone. The order of the pairs in them is shuffled, as such readers want it; the
+tables keep the place of each pair in the dataset's lists, and that order is given back here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ccharmony.dataset.formats.pair_files import Archive, Member, PairPaths, Split
+from ccharmony.errors import SourceError
+
+INDEX = "index.json"
+FORMAT, VERSION = "ccharmony shards", 1
+UNLISTED = "all"
+COLUMNS = ("position", "set", "name", "composite", "mask", "real")
+"""Of a row of a table; each of the last three is a list of name, offset and size."""
+
+_FILE = re.compile(r"(train|test|all)/shard-\d{6,}\.tar")
+_BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What the index says of a shard.
+
+    Attributes
+    ----------
+    file
+        Path of the tar below the folder.
+    pairs, bytes
+        How many pairs it holds, and its size.
+    sha256, table_sha256
+        Hashes of the tar and of its table.
+    """
+
+    file: str
+    pairs: int
+    bytes: int
+    sha256: str
+    table_sha256: str
+
+    @property
+    def folder(self) -> str:
+        """Return train, test or all."""
+        return self.file.partition("/")[0]
+
+    @property
+    def split(self) -> str:
+        """Return the split of its pairs; empty where no list says."""
+        return "" if self.folder == UNLISTED else self.folder
+
+
+def is_packed(root: Path) -> bool:
+    """Tell whether a folder holds shards."""
+    return (root / INDEX).is_file()
+
+
+def read_index(root: Path) -> list[Shard]:
+    """Read the index and check that every shard is there with its size.
+
+    Raises
+    ------
+    SourceError
+        The index is not one, or a shard is absent or of another size.
+    """
+    path = root / INDEX
+    try:
+        shards = list(_parse_index(json.loads(path.read_text(encoding="utf-8"))))
+    except _BROKEN as error:
+        raise SourceError(f"{path}: not an index of shards of version {VERSION} ({error})") from error
+    for shard in shards:
+        place = root / shard.file
+        found = place.stat().st_size if place.is_file() else 0
+        if found != shard.bytes:
+            raise SourceError(f"{place}: {found or 'no'} bytes, {INDEX} says {shard.bytes}: not all of it is here")
+    return shards
+
+
+def read_plan(root: Path) -> str:
+    """Return the digest of what was packed; empty where there is no index."""
+    try:
+        return str(json.loads((root / INDEX).read_text(encoding="utf-8"))["plan"])
+    except _BROKEN:
+        return ""
+
+
+def read_pairs(root: Path, split: Split) -> list[PairPaths]:
+    """Return the pairs of a split in the order of the dataset's lists, each with its files inside the shards.
+
+    Raises
+    ------
+    SourceError
+        The index or a table is damaged, a shard is incomplete, or no pair is of that split.
+    """
+    shards = read_index(root)
+    chosen = [shard for shard in shards if split in ("all", shard.folder)]
+    placed = [pair for shard in chosen for pair in read_table(root, shard)]
+    if not placed:
+        held = ", ".join(sorted({shard.folder for shard in shards})) or "nothing"
+        raise SourceError(f"{root}: no pair of split {split!r}, it holds {held}")
+    return [pair for _, pair in sorted(placed, key=lambda entry: entry[0])]
+
+
+def read_table(root: Path, shard: Shard) -> Iterator[tuple[int, PairPaths]]:
+    """Give each pair of a shard with its position; raises SourceError."""
+    path = table_of(root / shard.file)
+    try:
+        archive = Archive.of(root / shard.file)
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != shard.table_sha256:
+            raise ValueError("its sha256 is not the one in the index")
+        rows = json.loads(data)["rows"]
+        found = [_parse_row(row, archive, shard) for row in rows]
+        if len(found) != shard.pairs:
+            raise ValueError(f"{len(found)} pairs, the index says {shard.pairs}")
+    except _BROKEN as error:
+        raise SourceError(f"{path}: not the table of {shard.file} ({error})") from error
+    yield from found
+
+
+def table_of(tar: Path) -> Path:
+    """Return where the table of a shard is."""
+    return tar.with_suffix(".json")
+
+
+def _parse_index(content: Mapping[str, Any]) -> Iterator[Shard]:
+    if content["format"] != FORMAT or content["version"] != VERSION:
+        raise ValueError(f"{content['format']!r} version {content['version']!r}")
+    for entry in content["shards"]:
+        shard = Shard(
+            str(entry["file"]),
+            int(entry["pairs"]),
+            int(entry["bytes"]),
+            str(entry["sha256"]),
+            str(entry["table_sha256"]),
+        )
+        if not _FILE.fullmatch(shard.file):
+            raise ValueError(f"names {shard.file[:80]!r}")
+        yield shard
+
+
+def _parse_row(row: list[Any], archive: Archive, shard: Shard) -> tuple[int, PairPaths]:
+    position, name_of_set, name, *parts = row
+    composite, mask, real = (_parse_member(archive, *part) for part in parts)
+    return int(position), PairPaths(str(name_of_set), str(name), composite, mask, real, shard.split)
+
+
+def _parse_member(archive: Archive, name: str, offset: int, size: int) -> Member:
+    if not 0 <= offset <= offset + size <= archive.size:
+        raise ValueError(f"{name}: bytes {offset} to {offset + size} of {archive.size}")
+    return Member(archive, str(name), offset, size)

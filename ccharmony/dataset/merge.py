@@ -1,0 +1,154 @@
+"""Several built datasets joined into one: ids that clash get a number, splits stay, pictures are linked or copied."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from ccharmony import files as disk
+from ccharmony.build.settings import BuildReport
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest
+from ccharmony.dataset import tables as dataset
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.manifest import Pair
+from ccharmony.errors import ManifestError, OutputError, SettingsError
+
+_ARRAYS = ("patches", "to_standard", "from_standard")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One of the datasets, its rows and lights under their new ids."""
+
+    root: Path
+    before: tuple[Pair, ...]
+    after: tuple[Pair, ...]
+
+
+def merge(roots: Sequence[Path], out: Path) -> BuildReport:
+    """Join datasets into a new one.
+
+    Parameters
+    ----------
+    roots
+        Built datasets, two or more. A photo whose id an earlier one has taken is renamed ``<id>-2``, ``-3`` and so on.
+    out
+        Folder of the new dataset; absent or empty.
+
+    Returns
+    -------
+    BuildReport
+        Counts by split; a line for each id that was renamed.
+
+    Raises
+    ------
+    ManifestError
+        A dataset cannot be read, or a picture is in train of one and in test of another.
+    OutputError
+        The folder is not empty, or cannot be written.
+    SettingsError
+        Fewer than two datasets are named.
+    """
+    if len(roots) < 2:
+        raise SettingsError(f"{len(roots)} datasets to merge, wanted two or more")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(f"{out}: not an empty folder, wanted a new one")
+    report, fits = BuildReport(), dict[str, FitRecord]()
+    parts = [_rename(root, fits, report) for root in roots]
+    rows = sorted((row for part in parts for row in part.after), key=dataset.place)
+    _refuse_leaks(rows)
+    for folder in dataset.FOLDERS:
+        disk.make_folder(out / folder)
+    for part in parts:
+        _link_pictures(part, out)
+    report.count(rows)
+    dataset.write_tables(out, rows, fits, _settings(roots), report.as_dict())
+    return report
+
+
+def _rename(root: Path, fits: dict[str, FitRecord], report: BuildReport) -> _Part:
+    """Give a dataset's ids names that are free, and add its lights to those taken."""
+    rows = tuple(manifest.read_pairs(root / dataset.MANIFEST))
+    lights = {record.id: record for record in store.read_fits(root / dataset.FITS).records}
+    photos = {row.photo for row in rows}
+    names = {name: _free(name, lights.get(name), fits, name in photos) for name in sorted(photos | set(lights))}
+    for name, record in lights.items():
+        fits.setdefault(names[name], dataclasses.replace(record, id=names[name]))
+    renamed = [f"{root.name}: {old} is now {new}" for old, new in names.items() if old != new and old in photos]
+    report.found.append(f"{root.name}: {len(rows)} pairs of {len(photos)} photos")
+    report.problems += renamed
+    return _Part(root, rows, tuple(_renamed(row, names) for row in rows))
+
+
+def _free(name: str, record: FitRecord | None, taken: Mapping[str, FitRecord], has_pictures: bool) -> str:
+    """Return the id itself if nobody has it, or if it is only a light that is the same; else a numbered one."""
+    if name not in taken or (record is not None and not has_pictures and _same_light(record, taken[name])):
+        return name
+    return next(new for new in _numbered(name) if new not in taken)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    number = 2
+    while True:
+        yield f"{name}-{number}"
+        number += 1
+
+
+def _same_light(first: FitRecord, second: FitRecord) -> bool:
+    return all(np.array_equal(getattr(first, name), getattr(second, name), equal_nan=True) for name in _ARRAYS)
+
+
+def _renamed(row: Pair, names: Mapping[str, str]) -> Pair:
+    photo = names[row.photo]
+    composite, mask, real = (PurePosixPath(path) for path in (row.composite, row.mask, row.real))
+    return dataclasses.replace(
+        row,
+        photo=photo,
+        donor=names.get(row.donor, row.donor),
+        composite=f"{layout.COMPOSITES}/{photo}{composite.name.removeprefix(row.photo)}",
+        mask=f"{layout.MASKS}/{photo}{mask.name.removeprefix(row.photo)}",
+        real=f"{layout.REALS}/{photo}{real.suffix}",
+    )
+
+
+def _refuse_leaks(rows: Sequence[Pair]) -> None:
+    """Refuse a picture that would be trained on and tested with."""
+    split: dict[str, Pair] = {}
+    for row in rows:
+        first = split.setdefault(row.real_sha256, row)
+        if first.split != row.split:
+            raise ManifestError(f"{row.photo}: in {row.split}, the same picture is {first.photo} in {first.split}")
+
+
+def _link_pictures(part: _Part, out: Path) -> None:
+    names = {
+        (old, new)
+        for before, after in zip(part.before, part.after, strict=True)
+        for old, new in ((before.composite, after.composite), (before.mask, after.mask), (before.real, after.real))
+    }
+    for old, new in sorted(names):
+        _link(part.root / old, out / new)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Share the file with the dataset it comes from where the file system can, copy it elsewhere."""
+    try:
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
+    except OSError as error:
+        raise OutputError(f"{target}: {source} cannot be copied there ({error.strerror})") from error
+
+
+def _settings(roots: Sequence[Path]) -> dict[str, object]:
+    soft = any(dataset.is_soft(root) for root in roots)
+    return {"merged": [root.name for root in roots], "pair": {"soft": soft}}

@@ -1,0 +1,1 @@
+"""A finished dataset packed into a few large files, and packed files verified."""

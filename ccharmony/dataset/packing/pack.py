@@ -1,0 +1,209 @@
+"""A dataset of many small files packed into few large ones: WebDataset shards or one HDF5 file, bytes as they are.
+
+Work goes on in a folder beside the result, `.<name>.part`, and gets its name when it is whole. Shards that were whole
+when packing was broken off are kept there and gone on from; an HDF5 file is begun anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ccharmony import files as disk
+from ccharmony import lock
+from ccharmony.dataset.formats import hdf5 as pack_h5
+from ccharmony.dataset.formats import shards
+from ccharmony.dataset.packing import contents as pack_plan
+from ccharmony.dataset.packing import write_shards as pack_shards
+from ccharmony.dataset.packing.contents import Entry, File
+from ccharmony.dataset.packing.write_shards import Limit
+from ccharmony.errors import OutputError
+from ccharmony.jobs.stage import Progress
+
+Kind = Literal["shards", "h5"]
+
+_PLAN, _LOCK = "plan.txt", "lock"
+
+
+@dataclass
+class Report:
+    """What was packed.
+
+    Attributes
+    ----------
+    pairs
+        By split, ``all`` where there are no lists.
+    files
+        Shards, or 1.
+    bytes
+        Of all that was written.
+    resumed
+        Pairs that an earlier run had packed.
+    problems
+        One line for each pair that is broken and was left out.
+    """
+
+    pairs: dict[str, int] = field(default_factory=dict)
+    files: int = 0
+    bytes: int = 0
+    resumed: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def pack(
+    root: Path,
+    to: Kind,
+    out: Path,
+    *,
+    limit: Limit | None = None,
+    jobs: int = 1,
+    strict: bool = False,
+    progress: Progress = lambda _stage, _done, _total: None,
+) -> Report:
+    """Pack a dataset.
+
+    Parameters
+    ----------
+    root
+        Dataset in iHarmony4's layout, or a root that holds several.
+    to
+        ``shards``: a folder of tars as WebDataset reads them; ``h5``: one HDF5 file.
+    out
+        What to write. If it is there already, from the same files, nothing is done.
+    limit
+        Size of a shard.
+    jobs
+        Shards written at a time; the bytes do not depend on it.
+    strict
+        Whether the first broken pair is an error.
+    progress
+        Called with "pack", the pairs (or files, of an HDF5 file) done and their number.
+
+    Raises
+    ------
+    SourceError, ManifestError
+        There is nothing to pack, a file cannot be read or changes meanwhile, or is not what the manifest says.
+    OutputError
+        The place is taken, in use, or cannot be written.
+    """
+    limit, out = limit or Limit(), out if out.name else out.absolute()
+    entries, problems = pack_plan.plan(root, strict=strict)
+    counts = Counter(entry.split or shards.UNLISTED for entry in entries)
+    report = Report(dict(sorted(counts.items(), reverse=True)), problems=problems)
+    plan = pack_plan.digest(entries, f"{to} {limit if to == 'shards' else ''} {shards.VERSION} {pack_h5.VERSION}")
+    if _is_finished(out, to, plan, pack_plan.newest(entries)):
+        report.resumed = len(entries)
+    else:
+        _refuse_taken(out, to)
+        with _staged(out) as folder:
+            if to == "shards":
+                _forget_other(folder, f"{plan} {pack_plan.newest(entries)}")
+                _pack_shards(entries, folder, plan, limit, jobs, progress, report)
+            else:
+                _pack_h5(entries, folder / out.name, plan, progress)
+            _settle(folder, out, to)
+    files = [out / shard.file for shard in shards.read_index(out)] if to == "shards" else [out]
+    report.files, report.bytes = len(files), sum(file.stat().st_size for file in files)
+    return report
+
+
+def _pack_shards(
+    entries: Sequence[Entry],
+    folder: Path,
+    plan: str,
+    limit: Limit,
+    jobs: int,
+    progress: Progress,
+    report: Report,
+) -> None:
+    done = 0
+
+    def count(pairs: int) -> None:
+        nonlocal done
+        done += pairs
+        progress("pack", done, len(entries))
+
+    written, report.resumed = pack_shards.write(pack_shards.deal(entries, limit), folder, jobs=jobs, progress=count)
+    pack_shards.write_index(folder, written, plan)
+
+
+def _pack_h5(entries: Sequence[Entry], path: Path, plan: str, progress: Progress) -> None:
+    """Write every file once, in the order in which the pairs name it first."""
+    numbers: dict[File, int] = {}
+    for file in (file for entry in entries for file in entry.files):
+        numbers.setdefault(file, len(numbers))
+    digests: list[str] = []
+    try:
+        with pack_h5.Writer(path, [file.name for file in numbers], [file.size for file in numbers]) as writer:
+            for file, number in numbers.items():
+                data, digest = file.read()
+                digests.append(digest)
+                writer.write_file(number, data)
+                progress("pack", number + 1, len(numbers))
+            places = np.array([[numbers[file] for file in entry.files] for entry in entries], np.int64)
+            rows = [
+                entry.describe((digests[composite], digests[mask], digests[real]))
+                for entry, (composite, mask, real) in zip(entries, places.tolist(), strict=True)
+            ]
+            writer.write_pairs(rows, places, plan)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+@contextlib.contextmanager
+def _staged(out: Path) -> Iterator[Path]:
+    """Give the folder in which the work goes on, to one process at a time; raises OutputError."""
+    folder = out.with_name(f".{out.name}.part")
+    with lock.hold(folder / _LOCK, f"{out}: is being packed by another process"):
+        yield folder
+
+
+def _forget_other(folder: Path, plan: str) -> None:
+    """Remove what is left of another plan, and note this one."""
+    path = folder / _PLAN
+    if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == plan:
+        return
+    for stale in [path for path in folder.iterdir() if path.name != _LOCK]:
+        shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+    disk.write_bytes(path, plan.encode())
+
+
+def _settle(folder: Path, out: Path, to: Kind) -> None:
+    """Give the finished work its name."""
+    try:
+        if to == "h5":
+            (folder / out.name).replace(out)
+            shutil.rmtree(folder)
+            return
+        for name in (_PLAN, _LOCK):
+            (folder / name).unlink(missing_ok=True)
+        folder.replace(out)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
+
+
+def _is_finished(out: Path, to: Kind, plan: str, newest: int) -> bool:
+    """Tell whether that plan was packed there, all of it, after the last change of a file."""
+    place = out if to == "h5" else out / shards.INDEX
+    if not place.is_file() or place.stat().st_mtime_ns < newest:
+        return False
+    if to == "h5":
+        return pack_h5.read_plan(out) == plan
+    return shards.read_plan(out) == plan and bool(shards.read_index(out))
+
+
+def _refuse_taken(out: Path, to: Kind) -> None:
+    if to == "h5":
+        if out.suffix.lower() not in pack_h5.SUFFIXES:
+            raise OutputError(f"{out}: wanted a name that ends in {' or '.join(pack_h5.SUFFIXES)}")
+        if out.exists():
+            raise OutputError(f"{out}: is there already and holds something else, wanted a new name")
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(f"{out}: not an empty folder, wanted a new one")

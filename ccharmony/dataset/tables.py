@@ -1,0 +1,127 @@
+"""The tables of a dataset on disk: lists, manifest, fits and report, written together and read by name."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ccharmony import __version__
+from ccharmony import files as disk
+from ccharmony.checker import patches as checker
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.manifest import Pair
+from ccharmony.errors import OutputError
+
+NAME = "ccHarmony"
+MANIFEST, FITS, REPORT = "manifest.csv", "fits.h5", "build.json"
+FOLDERS = (layout.COMPOSITES, layout.MASKS, layout.REALS)
+
+
+def write_tables(
+    root: Path, rows: Sequence[Pair], fits: Mapping[str, FitRecord], settings: Any, report: Mapping[str, Any]
+) -> None:
+    """Write the tables of a dataset whose pictures are there, and remove pictures that no row names.
+
+    Parameters
+    ----------
+    root
+        The dataset.
+    rows
+        Its pairs, in the manifest's order.
+    fits
+        Every light that a row names, by id.
+    settings
+        What it was made with; JSON-able.
+    report
+        How that went; JSON-able.
+
+    Raises
+    ------
+    OutputError
+        A table cannot be written. The report comes last: a folder that has one is whole.
+    """
+    _remove_strays(root, rows)
+    for split in manifest.SPLITS:
+        names = [Path(row.composite).name for row in rows if row.split == split]
+        disk.write_bytes(root / f"{NAME}_{split}.txt", "".join(f"{name}\n" for name in names).encode())
+    store.write_fits(root / FITS, [fits[name] for name in sorted(fits)], checker.STANDARD, settings)
+    manifest.write_pairs(root / MANIFEST, rows)
+    content = {"settings": settings, "versions": versions(), **report}
+    disk.write_bytes(root / REPORT, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
+
+
+def begin(root: Path) -> None:
+    """Make the folders of pictures, and take away the tables of an earlier dataset, whose pictures are to be replaced.
+
+    The report goes first: a folder that has one is whole.
+
+    Raises
+    ------
+    OutputError
+        A folder cannot be made, or a table cannot be removed.
+    """
+    for folder in FOLDERS:
+        disk.make_folder(root / folder)
+    for name in (REPORT, MANIFEST, *(f"{NAME}_{split}.txt" for split in manifest.SPLITS)):
+        _remove(root / name)
+
+
+def read_report(root: Path) -> dict[str, Any]:
+    """Return build.json of a finished dataset; empty where there is none that can be read."""
+    try:
+        content = json.loads((root / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def read_settings(root: Path) -> dict[str, Any]:
+    """Return the settings of a finished dataset as JSON keeps them; empty where there is none."""
+    settings = read_report(root).get("settings", {})
+    return settings if isinstance(settings, dict) else {}
+
+
+def is_soft(root: Path) -> bool:
+    """Tell whether a dataset's masks may hold values between 0 and 1, by what it was made with."""
+    pair = read_settings(root).get("pair")
+    return isinstance(pair, dict) and bool(pair.get("soft", False))
+
+
+def place(row: Pair) -> tuple[str, str, int]:
+    """Return the key of the manifest's order: photo, foreground, number of the composite."""
+    return row.photo, row.foreground, int(Path(row.composite).stem.rpartition("_")[2])
+
+
+def _remove_strays(root: Path, rows: Sequence[Pair]) -> None:
+    """Remove pictures of an earlier build of the folder, and unfinished files."""
+    named = {name for row in rows for name in (row.composite, row.mask, row.real)}
+    for folder in FOLDERS:
+        for path in sorted((root / folder).iterdir()):
+            if path.is_file() and f"{folder}/{path.name}" not in named:
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be removed ({error.strerror})") from error
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what decides the bytes of a dataset, by name."""
+    return {
+        "ccharmony": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+    }

@@ -1,0 +1,54 @@
+"""Marks that a person gives photos after a look at their fits: good, bad, and another fit kind.
+
+A CSV file with a header: ``photo,mark,fit``; mark is ``good``, ``bad`` or empty, fit a fit kind or empty. Other columns
+are left alone. `inspect` writes such files; `build --exclude` and `build --override` read them.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import cast
+
+from ccharmony.color import polynomial
+from ccharmony.color.polynomial import Kind
+from ccharmony.errors import ManifestError
+
+COLUMNS = ("photo", "mark", "fit")
+_MARKS = ("", "good", "bad")
+
+
+def read_excluded(path: Path) -> frozenset[str]:
+    """Return the ids of the photos marked bad; raises ManifestError as `read_overrides`."""
+    return frozenset(row["photo"] for row in _read(path) if row["mark"] == "bad")
+
+
+def read_overrides(path: Path) -> dict[str, Kind]:
+    """Return the fit kind of every photo that is given one.
+
+    Raises
+    ------
+    ManifestError
+        The file is absent, has no column photo, or holds an unknown mark or fit kind.
+    """
+    return {row["photo"]: cast(Kind, row["fit"]) for row in _read(path) if row["fit"]}
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ManifestError(f"{path}: cannot be read as a CSV of marks ({error})") from error
+    return [_check(row, f"{path} line {number}") for number, row in enumerate(rows, start=2)]
+
+
+def _check(row: dict[str, str], place: str) -> dict[str, str]:
+    cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    if not cells["photo"]:
+        raise ManifestError(f"{place}: no photo, wanted the columns {','.join(COLUMNS)}")
+    if cells["mark"] not in _MARKS:
+        raise ManifestError(f"{place}: mark {cells['mark']!r}, wanted good, bad or nothing")
+    if cells["fit"] not in ("", *polynomial.KINDS):
+        raise ManifestError(f"{place}: fit {cells['fit']!r}, wanted {', '.join(polynomial.KINDS)} or nothing")
+    return cells

@@ -1,0 +1,121 @@
+"""What `inspect` looks at: a built dataset, a fits.h5, photos fitted on the spot, or a release without its photos.
+
+Contents: :class:`Subject`, :func:`read_target`, :func:`fit_sources`, :func:`read_release`, :func:`find_photos`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ccharmony import released, sources
+from ccharmony.build import pipeline as build
+from ccharmony.build.settings import BuildSettings
+from ccharmony.color.polynomial import Kind
+from ccharmony.dataset import fits as store
+from ccharmony.dataset import manifest
+from ccharmony.dataset import tables as dataset
+from ccharmony.dataset.fits import FitRecord
+from ccharmony.dataset.manifest import Pair, Photo
+from ccharmony.errors import SourceError
+from ccharmony.inspection import report
+from ccharmony.inspection.report import Report
+from ccharmony.jobs.stage import Progress
+
+OWN_SOURCES = "source"
+"""Folder of a dataset that holds its photos where `build` was given no other."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is looked at.
+
+    Attributes
+    ----------
+    title
+        Its name.
+    records, pairs
+        Fits, and the pairs made of them.
+    problems
+        One line for each photo that has no fit, and whatever else the build reported.
+    root
+        The dataset; None if there is none.
+    """
+
+    title: str
+    records: Sequence[FitRecord]
+    pairs: Sequence[Pair] = ()
+    problems: Sequence[str] = ()
+    root: Path | None = None
+
+    def report(self) -> Report:
+        """Return the fits in the order in which they should be looked at."""
+        return report.make_report(self.title, self.records, self.pairs, self.problems)
+
+
+def read_target(target: Path) -> Subject:
+    """Read a fits.h5, or a dataset with its pairs and the problems that its build reported.
+
+    Raises
+    ------
+    ManifestError
+        There are no fits, or a table is broken.
+    """
+    if not target.is_dir():
+        return Subject(target.name, store.read_fits(target).records)
+    records = store.read_fits(target / dataset.FITS).records
+    listed = (target / dataset.MANIFEST).is_file()
+    pairs = manifest.read_pairs(target / dataset.MANIFEST) if listed else ()
+    problems = dataset.read_report(target).get("problems", [])  # none where the report is lost: the fits are here
+    return Subject(target.resolve().name, records, pairs, [str(line) for line in problems], target)
+
+
+def fit_sources(settings: BuildSettings, progress: Progress | None = None) -> Subject:
+    """Fit the photos of sources and write nothing; raises SourceError where there is no photo."""
+    records, outcome = build.record_lights(settings, progress=progress)
+    return Subject(" ".join(settings.src), records, problems=outcome.problems)
+
+
+def read_release(root: Path, kind: Kind = "published") -> Subject:
+    """Return the fits of a release, which needs no photos; raises SourceError if the folder is not one."""
+    records, problems = released.record_lights(root, kind)
+    return Subject(root.resolve().name, records, problems=problems)
+
+
+def find_photos(
+    target: Path | None, src: Sequence[str], data: Path | None, release: Path | None
+) -> Mapping[str, Photo]:
+    """Find the source photos of a subject, to show them with their charts.
+
+    Parameters
+    ----------
+    target
+        A dataset, which knows the names of its sources and may hold their folder; or None.
+    src
+        Names of the sources; empty for those of the dataset.
+    data
+        Folder that holds one folder a source; None for the dataset's own.
+    release
+        Clone of the authors' repository; None without.
+
+    Returns
+    -------
+    Mapping
+        Photos by id; empty where nothing tells where they are.
+
+    Raises
+    ------
+    SourceError
+        `data` was given and does not hold the sources.
+    """
+    names = src or tuple(dataset.read_settings(target).get("src", ())) if target else src
+    place = data or (target / OWN_SOURCES if target else None)
+    if not names or place is None:
+        return {}
+    try:
+        return {photo.id: photo for photo in sources.find(names, place, release).photos}
+    except SourceError:
+        if data is None:
+            return {}
+        raise

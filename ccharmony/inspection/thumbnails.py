@@ -1,0 +1,237 @@
+"""The pictures of a report: photos with the outlines of their chart, and strips of composites, small enough to inline.
+
+A page for 350 photos has to stay below 15 MB. Each photo gets the same share of the bytes that its pictures may take,
+and each picture is shrunk until it fits into its part of that share.
+
+Contents: :class:`Thumbnail`, :class:`PhotoPictures`, :class:`Places`, :func:`collect`, :func:`outline`, :func:`shrink`.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony import sources
+from ccharmony.checker import detect
+from ccharmony.checker import patches as checker
+from ccharmony.color.polynomial import Float
+from ccharmony.dataset.manifest import Pair, Photo
+from ccharmony.errors import CcharmonyError
+from ccharmony.images import pixels
+from ccharmony.images.pixels import Float32, UInt8
+from ccharmony.inspection.report import PhotoReport, Report
+from ccharmony.jobs.stage import Progress
+
+PAGE_BYTES = 8_500_000
+"""Bytes of all pictures; inlined they grow by a third, to 11.3 of the 15 MB, and the figures of 350 photos take 2."""
+
+PHOTO_BYTES = 220_000
+"""Most bytes that one photo's pictures take on a page of few photos."""
+
+_PHOTO_PART, _CHART_PART, _STRIPS_PART = 0.35, 0.2, 0.45
+_SIDES = (960, 720, 560, 440, 340, 260, 200, 150, 110, 80, 56)
+_QUALITY = 78
+_AROUND_CHART = 0.15
+"""Share of the chart's size that a close-up shows around it."""
+_SMALLEST_SPOT = 1e-4
+"""Share of the picture below which a separate spot of a mask is not outlined."""
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small picture and what is drawn over it.
+
+    Attributes
+    ----------
+    data
+        WebP.
+    size
+        Width and height.
+    outlines
+        Closed lines, each a sequence x0, y0, x1, y1, … in thousandths of the picture's width and height.
+    """
+
+    data: bytes
+    size: tuple[int, int]
+    outlines: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def uri(self) -> str:
+        """Return the picture as a data URI."""
+        return f"data:image/webp;base64,{base64.b64encode(self.data).decode()}"
+
+
+@dataclass(frozen=True)
+class PhotoPictures:
+    """The pictures of one photo; what is not there is None or absent.
+
+    Attributes
+    ----------
+    photo
+        The source photo with its chart outlined, or the dataset's real picture.
+    chart
+        Close-up of the chart with the patches outlined as they were read.
+    reals, composites
+        By foreground letter: the real picture with the mask's outline, and the composites in the manifest's order.
+    problems
+        Why a picture is missing.
+    """
+
+    photo: Thumbnail | None = None
+    chart: Thumbnail | None = None
+    reals: Mapping[str, Thumbnail] = field(default_factory=dict)
+    composites: Mapping[str, Sequence[Thumbnail]] = field(default_factory=dict)
+    problems: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where pictures are found.
+
+    Attributes
+    ----------
+    root
+        The dataset; None without.
+    photos
+        Source photos by id; empty without.
+    """
+
+    root: Path | None = None
+    photos: Mapping[str, Photo] = field(default_factory=dict)
+
+
+def collect(
+    report: Report, places: Places, *, jobs: int = 2, progress: Progress | None = None
+) -> dict[str, PhotoPictures]:
+    """Return the pictures of all photos by id, together within `PAGE_BYTES`."""
+    quota = min(PHOTO_BYTES, PAGE_BYTES // max(1, len(report.photos)))
+    found: dict[str, PhotoPictures] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        results = pool.map(lambda photo: _pictures_of(photo, places, quota), report.photos)
+        for count, (photo, pictures) in enumerate(zip(report.photos, results, strict=True), start=1):
+            found[photo.record.id] = pictures
+            if progress:
+                progress("pictures", count, len(report.photos))
+    return found
+
+
+def shrink(image: UInt8, side: int) -> UInt8:
+    """Return an image (H, W, 3) with its longest side at most `side` pixels."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def outline(mask: Float32) -> list[Float]:
+    """Return the outlines of a mask (H, W) in [0, 1], holes included, each (n, 2) in pixels x, y."""
+    height, width = mask.shape
+    found, _ = cv2.findContours((mask > 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    tolerance = 0.002 * max(height, width)
+    lines = (cv2.approxPolyDP(line, tolerance, True).reshape(-1, 2).astype(np.float64) + 0.5 for line in found)
+    return [line for line in lines if cv2.contourArea(line.astype(np.float32)) > _SMALLEST_SPOT * mask.size]
+
+
+def _pictures_of(photo: PhotoReport, places: Places, quota: int) -> PhotoPictures:
+    problems: list[str] = []
+    shown, chart = _photo(photo, places, quota, problems)
+    reals: dict[str, Thumbnail] = {}
+    composites: dict[str, list[Thumbnail]] = {}
+    if places.root:
+        share = int(_STRIPS_PART * quota / (len(photo.pairs) + 1))
+        for letter, rows in itertools.groupby(photo.pairs, key=lambda pair: pair.foreground):
+            try:
+                reals[letter], composites[letter] = _strip(list(rows), places.root, share)
+            except CcharmonyError as error:
+                problems.append(str(error))
+    return PhotoPictures(shown, chart, reals, composites, problems)
+
+
+def _photo(
+    photo: PhotoReport, places: Places, quota: int, problems: list[str]
+) -> tuple[Thumbnail | None, Thumbnail | None]:
+    """Return the photo and its chart; of a dataset alone, the real picture, which shows none."""
+    source = places.photos.get(photo.record.id)
+    try:
+        if source:
+            return _photo_with_chart(source, quota)
+        if places.root and photo.pairs:
+            image = pixels.read_preview(places.root / photo.pairs[0].real, _SIDES[0])
+            return _within(image, int(_PHOTO_PART * quota)), None
+    except CcharmonyError as error:
+        problems.append(str(error))
+    return None, None
+
+
+def _photo_with_chart(source: Photo, quota: int) -> tuple[Thumbnail, Thumbnail | None]:
+    image = sources.read(source)
+    frame, patches = _chart_outlines(image, source)
+    shown = _within(image, int(_PHOTO_PART * quota), frame)
+    if not frame:
+        return shown, None
+    x0, y0, x1, y1 = _around(np.concatenate(frame), image)
+    corner = np.array([x0, y0])
+    lines = [line - corner for line in patches or frame]
+    return shown, _within(np.ascontiguousarray(image[y0:y1, x0:x1]), int(_CHART_PART * quota), lines)
+
+
+def _chart_outlines(image: UInt8, photo: Photo) -> tuple[list[Float], list[Float]]:
+    """Return the outline of the chart, and those of what is read of its patches, in pixels."""
+    chart = photo.chart
+    corners = chart.corners if chart else None
+    if chart is not None and chart.quads is not None:
+        centers = chart.quads.mean(axis=1, keepdims=True)
+        inner = centers + checker.INNER_SHARE_OF_QUADS * (chart.quads - centers)
+        frame = _rectangle(chart.box) if corners is None else corners
+        return [frame], [cv2.convexHull(quad.astype(np.float32)).reshape(-1, 2) for quad in inner]
+    if corners is None and photo.patches is None:
+        corners = detect.find(image, box=chart.box if chart else None).corners
+    if corners is not None:
+        return [corners], list(checker.patch_quads(corners, checker.INNER_SHARE))
+    return ([_rectangle(chart.box)] if chart else []), []
+
+
+def _rectangle(box: Sequence[float]) -> Float:
+    x0, y0, x1, y1 = box
+    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float64)
+
+
+def _around(points: Float, image: UInt8) -> tuple[int, int, int, int]:
+    """Return x0, y0, x1, y1 of a window around points, inside the image, at least one pixel large."""
+    height, width = image.shape[:2]
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = _AROUND_CHART * (high - low)
+    x0, y0 = np.clip(low - room, 0, (width - 1, height - 1)).astype(int)
+    x1, y1 = np.clip(np.ceil(high + room), (x0 + 1, y0 + 1), (width, height)).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)
+
+
+def _strip(rows: Sequence[Pair], root: Path, share: int) -> tuple[Thumbnail, list[Thumbnail]]:
+    """Return the real picture of a foreground with its mask's outline, and its composites."""
+    mask = pixels.read_mask(root / rows[0].mask)
+    real = pixels.read_preview(root / rows[0].real, _SIDES[0])
+    scale = np.array(real.shape[1::-1]) / np.array(mask.shape[::-1])
+    first = _within(real, share, [line * scale for line in outline(mask)])
+    return first, [_within(pixels.read_preview(root / row.composite, max(first.size)), share) for row in rows]
+
+
+def _within(image: UInt8, budget: int, lines: Iterable[npt.NDArray[np.floating]] = ()) -> Thumbnail:
+    """Return an image as large as fits into a budget of bytes, or as the smallest of all sizes."""
+    height, width = image.shape[:2]
+    outlines = tuple(tuple(np.rint(1000 * line / (width, height)).astype(int).ravel().tolist()) for line in lines)
+    for side in _SIDES:
+        small = shrink(image, side)
+        data = pixels.encode(small, ".webp", _QUALITY)
+        if len(data) <= budget:
+            break
+    return Thumbnail(data, (small.shape[1], small.shape[0]), outlines)

@@ -1,0 +1,1 @@
+"""Foreground masks as pictures and as annotations."""

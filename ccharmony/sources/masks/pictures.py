@@ -1,0 +1,71 @@
+"""Foreground masks of one's own: ``masks/<photo>_<a|b|…>.png``, or ``masks/<photo>.png`` for a single foreground."""
+
+from __future__ import annotations
+
+import itertools
+import string
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from ccharmony.images.pixels import Readable
+from ccharmony.sources import files as tree
+
+Masks = dict[str, dict[str, Readable]]
+"""Photo id -> foreground letter -> mask."""
+
+
+def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> tuple[Masks, list[str]]:
+    """Find the mask pictures of photos.
+
+    Parameters
+    ----------
+    folder
+        The source's folder.
+    files
+        All files below it; those in a folder called ``masks`` are looked at.
+    photos
+        Ids of the photos. What follows the id and an underscore is the foreground's letter.
+
+    Returns
+    -------
+    masks
+        Photo id -> letter -> file.
+    problems
+        One line for each mask that belongs to no photo, or comes twice.
+    """
+    ids = {photo.casefold(): photo for photo in photos}
+    masks: Masks = {}
+    problems = []
+    for path in files:
+        if path.suffix.lower() != ".png" or not tree.in_masks(path, folder):
+            continue
+        photo, letter = _split(tree.normal(path.stem), ids)
+        if photo is None:
+            problems.append(f"{path}: a mask of no photo, wanted <photo>_<letter>.png")
+        elif letter in masks.get(photo, {}):
+            problems.append(f"{path}: a second mask {letter} of {photo}, {masks[photo][letter]} is used")
+        else:
+            masks.setdefault(photo, {})[letter] = path
+    return masks, problems
+
+
+def _split(stem: str, ids: dict[str, str]) -> tuple[str | None, str]:
+    """Part a mask's name into photo and letter, from the right, since ids hold underscores; `ids` are case-folded."""
+    if whole := ids.get(stem.casefold()):
+        return whole, "a"
+    photo, _, letter = stem.rpartition("_")
+    return (ids.get(photo.casefold()) if letter else None), letter.casefold()
+
+
+def letters(count: int) -> list[str]:
+    """Return names for foregrounds: a to z, then aa, ab and so on.
+
+    Examples
+    --------
+    >>> letters(28)[24:]
+    ['y', 'z', 'aa', 'ab']
+    """
+    alphabet = string.ascii_lowercase
+    products = (itertools.product(alphabet, repeat=length) for length in itertools.count(1))
+    names = itertools.chain.from_iterable(products)
+    return ["".join(name) for name in itertools.islice(names, count)]

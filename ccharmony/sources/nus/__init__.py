@@ -1,0 +1,1 @@
+"""The NUS collection: its photos, checkers and MATLAB files."""

@@ -1,0 +1,161 @@
+"""The NUS photos: the camera's JPG where it is there, else the linear PNG, else the camera's raw file."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ccharmony.dataset.manifest import Chart, Photo
+from ccharmony.errors import CcharmonyError, ImageError, SourceError
+from ccharmony.images import pixels
+from ccharmony.images.pixels import Readable, UInt8
+from ccharmony.images.raw import Rendering
+from ccharmony.sources import catalog, reading
+from ccharmony.sources import files as tree
+from ccharmony.sources.catalog import Camera, Source
+from ccharmony.sources.found import Found, count_cameras, leave_out
+from ccharmony.sources.masks import pictures as masks
+from ccharmony.sources.nus import truth as nus_files
+from ccharmony.sources.nus.chart import Picture, place_chart
+from ccharmony.sources.nus.truth import Truth
+from ccharmony.sources.release.files import Release
+
+KINDS = ("rendered", "linear", "raw")
+"""Kinds of picture, the preferred one first: the release was made from the camera's renderings."""
+
+_BESIDE = re.compile(r"(.+)_(mask|color)\.txt", re.IGNORECASE)
+_LEVELS = re.compile(r"(.+)_gt\.mat", re.IGNORECASE)
+_FULL = 0.98
+"""A patch whose mean count is this share of the way from black to saturation has clipped pixels."""
+
+
+@dataclass
+class _Group:
+    """The files of one photo: pictures by kind, and the texts beside them (``mask``, ``color``)."""
+
+    camera: Camera
+    pictures: dict[str, list[Path]] = field(default_factory=dict)
+    beside: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """Return the preferred kind of picture among those that are there."""
+        return next(kind for kind in KINDS if kind in self.pictures)
+
+
+def find_nus(data_dir: Path, published: Release | None = None) -> Found:
+    """Find the NUS photos below ``data_dir/nus``.
+
+    Parameters
+    ----------
+    data_dir
+        Folder that holds the folder ``nus``.
+    published
+        The release; only its photos are then returned, and its masks tell which way up a photo is. None for all.
+
+    Returns
+    -------
+    Found
+        Photos with the box of their chart, to be detected inside it, and with masks of one's own.
+
+    Raises
+    ------
+    SourceError
+        The folder is missing.
+    """
+    source = catalog.read_source("nus")
+    folder = tree.source_folder(data_dir, "nus")
+    files = tree.files_below(folder)
+    groups = _group(files, folder, source)
+    truths, problems = _read_truths(files, source)
+    drawn, strange = masks.find_masks(folder, files, groups)
+    wanted, left_out = leave_out(groups, published.ids if published else None)
+    duplicates = tree.Duplicates()
+    photos, full = [], []
+    for name in wanted:
+        group = groups[name]
+        truth = truths.get(group.camera.name, nus_files.known_truth(group.camera))
+        try:
+            row = _photo(name, group, truth, duplicates, drawn.get(name, {}))
+            photos.append(_with_chart(row, group, truth, published))
+            full += [name] if _has_full_patch(group, truth) else []
+        except CcharmonyError as error:
+            problems.append(str(error))
+    summary = count_cameras(source, photos)
+    if full:
+        summary.append(f"nus: {len(full)} photos with a patch at the sensor's saturation: {', '.join(full)}")
+    return Found(photos, problems + strange + duplicates.problems, summary, left_out)
+
+
+def _group(files: Sequence[Path], folder: Path, source: Source) -> dict[str, _Group]:
+    """Sort the files by photo; what has no picture is left out."""
+    groups: dict[str, _Group] = {}
+    for path in files:
+        beside = _BESIDE.fullmatch(path.name)
+        known = source.identify(beside[1] if beside else path.stem)
+        if known is None or tree.in_masks(path, folder):
+            continue
+        group = groups.setdefault(known[0], _Group(known[1]))
+        if beside:
+            group.beside.setdefault(beside[2].lower(), path)
+        elif kind := _kind(path, source):
+            group.pictures.setdefault(kind, []).append(path)
+    return {name: group for name, group in groups.items() if group.pictures}
+
+
+def _kind(path: Path, source: Source) -> str | None:
+    suffix = path.suffix.lower()
+    return next((kind for kind in KINDS if suffix in source.suffixes[kind]), None)
+
+
+def _read_truths(files: Sequence[Path], source: Source) -> tuple[dict[str, Truth], list[str]]:
+    """Read the ``_gt.mat`` of each camera; one that cannot be used is a problem, and the catalog stands in for it."""
+    cameras = {camera.name.lower(): camera.name for camera in source.cameras}
+    truths: dict[str, Truth] = {}
+    problems = []
+    for path in files:
+        named = _LEVELS.fullmatch(path.name)
+        if named and (camera := cameras.get(named[1].lower())) and camera not in truths:
+            try:
+                truths[camera] = nus_files.read_truth(path)
+            except SourceError as error:
+                problems.append(f"{error}; the levels of data_manifests/nus.toml are used instead")
+    return truths, problems
+
+
+def _photo(name: str, group: _Group, truth: Truth, duplicates: tree.Duplicates, drawn: Mapping[str, Readable]) -> Photo:
+    """Make the row of a photo, yet without its chart."""
+    path = duplicates.first(name, group.pictures[group.kind])
+    rendering = _rendering(path, group.camera, truth) if group.kind == "linear" else None
+    return Photo(name, "nus", group.camera.name, path, masks=drawn, rendering=rendering)
+
+
+def _rendering(path: Path, camera: Camera, truth: Truth) -> Rendering:
+    if (bits := pixels.bit_depth(path)) != 16:
+        raise ImageError(f"{path}: {bits} bits, wanted NUS's linear picture of 16 bits")
+    return Rendering(truth.black, truth.saturation, camera.daylight_balance, camera.camera_matrix)
+
+
+def _with_chart(row: Photo, group: _Group, truth: Truth, published: Release | None) -> Photo:
+    """Add the chart's box and the orientation in which it was read; without coordinates the row stays as it is."""
+
+    def read(orient: bool) -> UInt8:
+        return reading.read(dataclasses.replace(row, orient=orient))
+
+    mask = None if published is None else pixels.image_size(next(iter(published.masks[row.id].values())))
+    picture = Picture(row.path, group.kind, group.camera, read, mask)
+    if "mask" in group.beside:
+        place = place_chart(picture, nus_files.read_box(group.beside["mask"]))
+    elif row.id in truth.boxes:
+        place = place_chart(picture, truth.boxes[row.id], lying=True)
+    else:
+        return row
+    return dataclasses.replace(row, chart=Chart(place.box), orient=place.orient)
+
+
+def _has_full_patch(group: _Group, truth: Truth) -> bool:
+    """Tell whether the counts that NUS noted show a clipped patch, which a rendering may hide."""
+    return "color" in group.beside and bool((nus_files.read_colors(group.beside["color"], truth) > _FULL).any())

@@ -1,0 +1,93 @@
+"""Photos without a color checker, to be relit with lights that other photos recorded.
+
+::
+
+    DATA/images/<id>.<ext>   DATA/masks/<id>.png   DATA/index.csv
+
+``index.csv`` needs the column ``id``; ``group`` (photos that must share a split) and ``split`` (train, test, or val,
+which goes to test) are used where they are there. Without it every picture counts. ``DATA/photos`` may stand for
+``DATA``.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from ccharmony.dataset.manifest import Photo, Split
+from ccharmony.errors import SourceError
+from ccharmony.images.pixels import Readable
+from ccharmony.sources import catalog
+from ccharmony.sources import files as tree
+from ccharmony.sources.folder import find_all_masks, find_root
+from ccharmony.sources.found import Found
+
+IMAGES = "images"
+INDEX = "index.csv"
+_SPLITS: Mapping[str, Split | None] = {"train": "train", "test": "test", "val": "test", "": None}
+
+
+def find_photos(data_dir: Path) -> Found:
+    """Find photos with masks and no chart.
+
+    Parameters
+    ----------
+    data_dir
+        Folder that holds ``images/`` (or ``photos/images/``).
+
+    Returns
+    -------
+    Found
+        Photos without chart and patches.
+
+    Raises
+    ------
+    SourceError
+        There is no folder ``images``, or ``index.csv`` has no column ``id`` or an unknown split.
+    """
+    root = find_root(data_dir, "photos", IMAGES)
+    pictures, problems = _find_pictures(root / IMAGES)
+    index = _read_index(root / INDEX)
+    if index is not None:
+        problems += [f"{root / INDEX}: {name} has no picture in {IMAGES}/" for name in index if name not in pictures]
+    drawn, strange = find_all_masks(root, pictures)
+    rows = [
+        _photo(name, path, (index or {}).get(name, {}), drawn.get(name, {}))
+        for name, path in pictures.items()
+        if index is None or name in index
+    ]
+    counts = f"{sum(bool(row.masks) for row in rows)} with masks"
+    return Found(rows, problems + strange, [f"photos: {len(rows)} photos without a checker, {counts}"])
+
+
+def _find_pictures(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    suffixes = catalog.read_source("photos").suffixes["rendered"]
+    found: dict[str, list[Path]] = {}
+    for path in tree.files_below(folder):
+        if path.suffix.lower() in suffixes:
+            found.setdefault(tree.normal(path.stem), []).append(path)
+    duplicates = tree.Duplicates()
+    return {name: duplicates.first(name, paths) for name, paths in sorted(found.items())}, duplicates.problems
+
+
+def _read_index(path: Path) -> dict[str, dict[str, str]] | None:
+    """Return the rows of ``index.csv`` by id; None if there is no such file."""
+    if not path.is_file():
+        return None
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{path}: cannot be read ({error})") from error
+    if any(row.get("id") is None for row in rows):
+        raise SourceError(f"{path}: no column id, or a row without, wanted id and possibly group and split")
+    if strange := sorted({row.get("split") or "" for row in rows} - set(_SPLITS)):
+        raise SourceError(f"{path}: split {strange[0]!r}, wanted train, test or val")
+    return {tree.normal(row["id"]): row for row in rows}
+
+
+def _photo(name: str, path: Path, row: Mapping[str, str], drawn: Mapping[str, Readable]) -> Photo:
+    split = _SPLITS[row.get("split") or ""]
+    group = row.get("group") or ""
+    return Photo(name, "photos", "unknown", path, masks=drawn, split=split, group=group, charted=False)

@@ -1,0 +1,1 @@
+"""The published release of ccHarmony: patches, matrices, masks and split."""

@@ -1,0 +1,216 @@
+"""Photos with masks, held in memory and lit where the network runs: pairs that never touch the disk.
+
+A photo folder holds `index.csv` (columns id, split and more), `images/<id>.<suffix>` and `masks/<id>.png`.
+All photos lie in one flat tensor, four bytes a pixel (red, green, blue, mask), so that the crops of a whole batch, of
+photos of any shape, are four gathers. 2,951 photos with a short side of 256 take 0.92 GB.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ccharmony.errors import ManifestError, SourceError
+from ccharmony.images import pixels
+from harmonize.data import crops as augment
+
+UInt8 = npt.NDArray[np.uint8]
+
+_SUFFIXES = (".webp", ".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True)
+class PhotoPaths:
+    """One photo and the mask of its foreground."""
+
+    id: str
+    image: Path
+    mask: Path
+
+
+def find_photos(root: Path, split: str) -> list[PhotoPaths]:
+    """Find the photos of one split in the order of `index.csv`.
+
+    Raises
+    ------
+    SourceError
+        The folder or its index is missing, or no photo is of that split.
+    ManifestError
+        The index lacks a column, or names a photo that is not there.
+    """
+    try:
+        with (root / "index.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise SourceError(
+            f"{root / 'index.csv'}: cannot be read ({error.strerror}), wanted a folder of photos"
+        ) from error
+    if rows and not {"id", "split"} <= rows[0].keys():
+        raise ManifestError(f"{root / 'index.csv'}: columns {', '.join(rows[0])}, wanted id and split among them")
+    images = {path.stem: path for path in sorted((root / "images").glob("*")) if path.suffix.lower() in _SUFFIXES}
+    found = [_find_photo(root, images, row["id"]) for row in rows if row["split"] == split]
+    if not found:
+        raise SourceError(f"{root}: no photo of the split {split!r} among {len(rows)}")
+    return found
+
+
+def read_photo(paths: PhotoPaths, side: int | None = None) -> tuple[UInt8, UInt8]:
+    """Read a photo (H, W, 3) and its mask (H, W), both uint8; a short side above `side` is shrunk to it.
+
+    Raises
+    ------
+    ImageError
+        A file cannot be read, or the two differ in size.
+    """
+    image = pixels.read_image(paths.image)
+    mask = np.rint(pixels.read_mask(paths.mask, shape=image.shape[:2]) * 255).astype(np.uint8)
+    height, width = mask.shape
+    scale = 1.0 if side is None else side / min(height, width)
+    if scale >= 1:
+        return image, mask
+    shape = (round(width * scale), round(height * scale))
+    small = (cv2.resize(plane, shape, interpolation=cv2.INTER_AREA) for plane in (image, mask))
+    return tuple(small)  # type: ignore[return-value]
+
+
+class PhotoMemory:
+    """Photos of any shape in one flat tensor, and crops of them.
+
+    Attributes
+    ----------
+    ids
+        The photos.
+    shapes
+        Height and width of each, (N, 2).
+    means
+        Mean color of each, (N, 3), in [0, 1].
+    """
+
+    def __init__(self, images: Sequence[UInt8], masks: Sequence[UInt8], ids: Sequence[str]) -> None:
+        self.ids = tuple(ids)
+        self.shapes = np.array([mask.shape for mask in masks], np.int64)
+        self.means = torch.from_numpy(np.array([image.mean(axis=(0, 1)) / 255 for image in images], np.float32))
+        self._ends = np.cumsum([mask.size for mask in masks])
+        packed = np.empty((int(self._ends[-1]), 4), np.uint8)
+        for image, mask, end in zip(images, masks, self._ends, strict=True):
+            packed[end - mask.size : end, :3] = image.reshape(-1, 3)
+            packed[end - mask.size : end, 3] = mask.reshape(-1)
+        self._host = packed
+        self._pixels = torch.from_numpy(packed.view(np.int32)[:, 0])  # (pixels,)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def to(self, device: torch.device | str) -> PhotoMemory:
+        """Move the pixels to another device, in place; the masks stay readable here, where crops are drawn."""
+        self._pixels = self._pixels.to(device)
+        return self
+
+    def mask(self, index: int) -> npt.NDArray[np.bool_]:
+        """Return the foreground of a photo, (H, W)."""
+        height, width = self.shapes[index]
+        end = self._ends[index]
+        return (self._host[end - height * width : end, 3] > 127).reshape(height, width)
+
+    def picture(self, index: int) -> tuple[UInt8, UInt8]:
+        """Return a photo, (H, W, 3), and its mask, (H, W), both 8 bits."""
+        height, width = self.shapes[index]
+        end = self._ends[index]
+        planes = self._host[end - height * width : end].reshape(height, width, 4)
+        return np.ascontiguousarray(planes[..., :3]), np.ascontiguousarray(planes[..., 3])
+
+    def cut(self, indices: Sequence[int], crops: Sequence[augment.Crop], size: int) -> tuple[Tensor, Tensor]:
+        """Cut crops out of photos and resize them, bilinear.
+
+        Parameters
+        ----------
+        indices
+            Rows of the B photos.
+        crops
+            One for each.
+        size
+            Side of the result in pixels.
+
+        Returns
+        -------
+        photo, mask
+            (B, 3, size, size) in [0, 1], rounded to 8-bit levels, and (B, 1, size, size) in [0, 1], on the device of
+            the pixels.
+        """
+        rows, row_shares = _taps([(crop.top, crop.height, False) for crop in crops], size)  # (2, B, S), (B, S)
+        columns, column_shares = _taps([(crop.left, crop.width, crop.flip) for crop in crops], size)
+        shapes = self.shapes[list(indices)]  # (B, 2)
+        starts = self._ends[list(indices)] - shapes.prod(axis=1)
+        (top, bottom), (left, right) = self._send(starts[:, None] + rows * shapes[:, 1:]), self._send(columns)
+        u, v = self._send(row_shares)[:, :, None, None], self._send(column_shares)[:, None, :, None]
+        upper = torch.lerp(self._gather(top, left), self._gather(top, right), v)
+        lower = torch.lerp(self._gather(bottom, left), self._gather(bottom, right), v)
+        planes = torch.lerp(upper, lower, u).permute(0, 3, 1, 2).contiguous()  # (B, 4, S, S)
+        return planes[:, :3].round() / 255, planes[:, 3:] / 255
+
+    def _send(self, numbers: npt.NDArray[np.generic]) -> Tensor:
+        return send(numbers, self._pixels.device)
+
+    def _gather(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Return the pixels at row starts (B, S) plus columns (B, S) as (B, S, S, 4) floats in levels."""
+        places = rows[:, :, None] + columns[:, None, :]  # (B, S, S)
+        packed = self._pixels[places]
+        return packed.view(torch.uint8).view(*places.shape, 4).float()
+
+
+def read_memory(photos: Sequence[PhotoPaths], side: int, threads: int = 2) -> PhotoMemory:
+    """Read photos into memory, their short sides shrunk to `side` where they are longer.
+
+    Raises
+    ------
+    ImageError
+        A photo or a mask cannot be read.
+    """
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        read = list(pool.map(lambda paths: read_photo(paths, side), photos))
+    return PhotoMemory([image for image, _ in read], [mask for _, mask in read], [paths.id for paths in photos])
+
+
+def send(numbers: npt.NDArray[np.generic], device: torch.device) -> Tensor:
+    """Return numbers as a tensor on a device, without waiting for the work that the device still has to do."""
+    tensor = torch.from_numpy(np.ascontiguousarray(numbers))
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def side_for(size: int) -> int:
+    """Return the short side that photos need so that their smallest crop, half the area, still has `size` pixels."""
+    return math.ceil(size / math.sqrt(augment.LEAST_AREA))
+
+
+def _find_photo(root: Path, images: dict[str, Path], name: str) -> PhotoPaths:
+    mask = root / "masks" / f"{name}.png"
+    if name not in images or not mask.is_file():
+        part = "masks" if name in images else "images"
+        raise ManifestError(f"{root / 'index.csv'}: names {name}, which is not in {root / part}")
+    return PhotoPaths(name, images[name], mask)
+
+
+def _taps(parts: Sequence[tuple[int, int, bool]], size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return how `size` pixels are drawn from parts of a line, each (start, length, mirrored).
+
+    Returns
+    -------
+    places, share
+        The two neighbors of each pixel, (2, B, size), and the share of the second, (B, size).
+    """
+    start, length, flip = (np.array(part)[:, None] for part in zip(*parts, strict=True))  # each (B, 1)
+    places = np.clip((np.arange(size) + 0.5) * (length / size) - 0.5, 0, length - 1)  # (B, size)
+    places = np.where(flip, places[:, ::-1], places)
+    low = np.floor(places).astype(np.int64)
+    neighbors = np.stack([low, np.minimum(low + 1, length - 1)]) + start
+    return neighbors, (places - low).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Metrics, the protocols of the field, and reports over whole datasets."""

@@ -1,0 +1,196 @@
+"""Is one method better than another, or is it the choice of pictures? A paired bootstrap over two tables of scores.
+
+Both tables score the same composites, so their difference is taken picture by picture. Composites of one photo are no
+independent witnesses (ccHarmony has ten of each foreground), therefore whole photos are drawn anew, with all their
+composites.
+
+References
+----------
+B. Efron, R. Tibshirani. An Introduction to the Bootstrap. Chapman & Hall, 1993, chapters 13 and 16.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony.errors import ManifestError, SettingsError
+from harmonize.evaluation import metrics
+
+Float64 = npt.NDArray[np.float64]
+Key = tuple[str, str]
+
+RESAMPLES = 10_000
+CONFIDENCE = 0.95
+
+_CHUNK = 1_000_000
+"""Photos drawn at a time, over all resamples of a chunk: 8 MB of indices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Scores of one method.
+
+    Attributes
+    ----------
+    path
+        Where they were read.
+    protocol
+        What they follow.
+    scores
+        Six numbers by (set, composite's name), in the order of `metrics.NAMES`.
+    """
+
+    path: Path
+    protocol: str
+    scores: dict[Key, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What B has over A in one metric.
+
+    Attributes
+    ----------
+    metric
+        Its name.
+    a, b
+        Means over the pictures that both have.
+    difference
+        b - a.
+    low, high
+        Ends of the interval that holds the difference with a confidence of 95 %.
+    p
+        Share of resamples in which the difference vanishes or turns its sign, times two: near 0 it is real, near 1 it
+        is the choice of photos.
+    """
+
+    metric: str
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def better(self) -> str:
+        """Name the better one, "A" or "B", or "-" where the interval holds 0."""
+        if self.low <= 0 <= self.high:
+            return "-"
+        return "B" if (self.difference < 0) == (self.metric in metrics.LOWER_IS_BETTER) else "A"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two methods on the pictures that both scored.
+
+    Attributes
+    ----------
+    pictures, photos
+        How many were compared; photos are drawn anew.
+    only_a, only_b
+        Pictures that the other table lacks, as set/name.
+    differences
+        One a metric.
+    """
+
+    pictures: int
+    photos: int
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+    differences: tuple[Difference, ...]
+
+
+def read_table(path: Path) -> Table:
+    """Read images.csv of an evaluation; raises ManifestError where it is none."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ManifestError(f"{path}: cannot be read ({error})") from error
+    try:
+        scores = {(row["set"], row["name"]): tuple(float(row[name]) for name in metrics.NAMES) for row in rows}
+        protocols = {row["protocol"] for row in rows}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ManifestError(f"{path}: not the images.csv of an evaluation ({error!r})") from error
+    if len(protocols) != 1:
+        raise ManifestError(f"{path}: {len(rows)} rows of {len(protocols)} protocols, wanted rows of one")
+    return Table(path, protocols.pop(), scores)
+
+
+def compare(a: Table, b: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
+    """Compare two methods by a paired bootstrap over photos.
+
+    Parameters
+    ----------
+    a, b
+        Scores under one protocol; pictures are matched by set and name.
+    resamples
+        How often the photos are drawn anew.
+    seed
+        Of the drawing; the same seed gives the same numbers.
+
+    Raises
+    ------
+    SettingsError
+        The protocols differ, or no picture is in both tables.
+    """
+    if a.protocol != b.protocol:
+        raise SettingsError(f"{a.path} follows {a.protocol}, {b.path} follows {b.protocol}: wanted the same protocol")
+    keys = sorted(a.scores.keys() & b.scores.keys())
+    if not keys:
+        raise SettingsError(f"{a.path} and {b.path}: no picture in both, wanted scores of the same pictures")
+    first, second = (np.array([table.scores[key] for key in keys]) for table in (a, b))
+    groups = np.unique([f"{name}/{_photo_of(composite)}" for name, composite in keys], return_inverse=True)[1]
+    draws = _draw_means(second - first, groups, resamples, np.random.default_rng(seed))
+    columns = zip(metrics.NAMES, first.mean(axis=0), second.mean(axis=0), draws.T, strict=True)
+    return Comparison(
+        pictures=len(keys),
+        photos=int(groups.max()) + 1,
+        only_a=_names(a.scores.keys() - b.scores.keys()),
+        only_b=_names(b.scores.keys() - a.scores.keys()),
+        differences=tuple(
+            _describe(name, float(mean_a), float(mean_b), drawn) for name, mean_a, mean_b, drawn in columns
+        ),
+    )
+
+
+def _draw_means(
+    differences: Float64, groups: npt.NDArray[np.intp], resamples: int, random: np.random.Generator
+) -> Float64:
+    """Return the mean difference of each resample of groups, (resamples, 6)."""
+    photos = int(groups.max()) + 1
+    sums = np.zeros((photos, differences.shape[1] + 1))
+    np.add.at(sums, groups, np.column_stack([differences, np.ones(len(differences))]))
+    means = []
+    for start in range(0, resamples, step := max(_CHUNK // photos, 1)):
+        drawn = random.integers(photos, size=(min(step, resamples - start), photos))
+        # How often each photo is drawn, then one product: indexing the sums would copy them once a draw.
+        offsets = np.arange(len(drawn))[:, None] * photos
+        counts = np.bincount((drawn + offsets).ravel(), minlength=drawn.size).reshape(drawn.shape)
+        totals = counts @ sums
+        means.append(totals[:, :-1] / totals[:, -1:])
+    return np.concatenate(means)
+
+
+def _describe(name: str, a: float, b: float, drawn: Float64) -> Difference:
+    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    turned = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
+    p = min(2 * (turned + 1) / (len(drawn) + 1), 1.0)
+    return Difference(name, a, b, b - a, float(low), float(high), p)
+
+
+def _photo_of(composite: str) -> str:
+    """Return what composites of one photo share: ``c1`` of ``c1_2_3.jpg``; the whole stem where the form is another."""
+    stem = Path(composite).stem
+    parts = stem.rsplit("_", 2)
+    return parts[0] if len(parts) == 3 else stem
+
+
+def _names(keys: set[Key]) -> tuple[str, ...]:
+    return tuple(f"{name}/{composite}" for name, composite in sorted(keys))

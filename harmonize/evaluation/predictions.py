@@ -1,0 +1,68 @@
+"""Pictures that another method made, found by the names of the composites."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony.dataset.formats.iharmony4 import PairPaths
+from ccharmony.errors import ImageError, SourceError
+from ccharmony.images import pixels
+from harmonize.inference.folders import is_picture
+
+UInt8 = npt.NDArray[np.uint8]
+
+
+class Predictions:
+    """A folder of them, each found by the composite's name without its extension.
+
+    Parameters
+    ----------
+    folder
+        Any layout below it; ``<set>/<name>`` is preferred where two sets have a composite of one name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise SourceError(f"{folder}: no such folder, wanted one of predictions")
+        self.folder = folder
+        self._paths: dict[tuple[str, ...], Path] = {}
+        for path in sorted(folder.rglob("*")):
+            if is_picture(path):
+                self._paths.setdefault((path.stem.lower(),), path)
+                for part in path.relative_to(folder).parts[:-1]:
+                    self._paths.setdefault((part.lower(), path.stem.lower()), path)
+        if not self._paths:
+            raise SourceError(f"{folder}: no picture in it, wanted predictions named after their composites")
+
+    def find(self, pair: PairPaths) -> Path:
+        """Return the prediction of a pair; raises ImageError where there is none."""
+        stem = Path(pair.name).stem.lower()
+        path = self._paths.get((pair.set.lower(), stem)) or self._paths.get((stem,))
+        if path is None:
+            raise ImageError(f"{pair.set}/{pair.name}: no prediction of that name in {self.folder}")
+        return path
+
+    def read(self, pair: PairPaths, *sizes: tuple[int, int]) -> UInt8:
+        """Read the prediction of a pair.
+
+        Parameters
+        ----------
+        pair
+            The pair.
+        sizes
+            Height and width that it may have.
+
+        Raises
+        ------
+        ImageError
+            There is none of that name, it cannot be read, or it has another size.
+        """
+        path = self.find(pair)
+        prediction = pixels.read_image(path)
+        if prediction.shape[:2] not in sizes:
+            wanted = " or ".join(dict.fromkeys(f"{width}x{height}" for height, width in sizes))
+            raise ImageError(f"{path}: prediction of {prediction.shape[1]}x{prediction.shape[0]}, wanted {wanted}")
+        return prediction

@@ -1,0 +1,160 @@
+"""What an evaluation leaves behind: means by set and by foreground share, as JSON, CSV and Markdown.
+
+::
+
+    OUT/report.json   protocol, weights, overall, sets.<name>, bins.<share>; each with rows composite and harmonized
+    OUT/images.csv    one row a picture: the numbers that `harmonize evaluate --compare` reads
+    OUT/report.md     the same tables for people
+
+Pictures are written to images.csv as they come and only running means are kept, so memory does not grow with the set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from ccharmony import files as disk
+from ccharmony.errors import OutputError
+from harmonize.evaluation import metrics
+from harmonize.evaluation.metrics import Means
+from harmonize.evaluation.scoring import Row
+
+BINS = {"0-5": (0.0, 0.05), "5-15": (0.05, 0.15), "15-100": (0.15, math.inf)}
+"""Foreground shares in percent, as DoveNet introduced them; a share belongs to the bin whose lower end it reaches."""
+
+COLUMNS = (
+    "protocol",
+    "set",
+    "name",
+    "share",
+    *metrics.NAMES,
+    *(f"composite_{name}" for name in metrics.NAMES),
+)
+"""Of images.csv; the plain names are the harmonized picture's scores."""
+
+_TITLES = {"mse": "MSE", "fmse": "fMSE", "psnr": "PSNR", "fpsnr": "fPSNR", "ssim": "SSIM", "fssim": "fSSIM"}
+_DIGITS = {"mse": 2, "fmse": 2, "psnr": 2, "fpsnr": 2, "ssim": 4, "fssim": 4}
+
+
+class Tally:
+    """Running means over all pictures, over each set and over each bin of foreground share."""
+
+    def __init__(self) -> None:
+        self.overall = _Pair()
+        self.sets: dict[str, _Pair] = {}
+        self.bins = {name: _Pair() for name in BINS}
+
+    def add(self, row: Row) -> None:
+        """Take in one picture."""
+        for pair in (self.overall, self.sets.setdefault(row.set, _Pair()), self.bins[bin_of(row.share)]):
+            pair.composite.add(row.composite)
+            pair.harmonized.add(row.harmonized)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return `overall`, `sets` and `bins`, each with rows `composite` and `harmonized`."""
+        return {
+            "overall": self.overall.to_dict(),
+            "sets": {name: self.sets[name].to_dict() for name in sorted(self.sets)},
+            "bins": {name: pair.to_dict() for name, pair in self.bins.items()},
+        }
+
+
+class _Pair:
+    """Means before and after."""
+
+    def __init__(self) -> None:
+        self.composite = Means()
+        self.harmonized = Means()
+
+    def to_dict(self) -> dict[str, dict[str, float]]:
+        return {"composite": self.composite.row(), "harmonized": self.harmonized.row()}
+
+
+def bin_of(share: float) -> str:
+    """Return the bin that a foreground share, in [0, 1], belongs to.
+
+    Examples
+    --------
+    >>> bin_of(0.049), bin_of(0.05), bin_of(0.8)
+    ('0-5', '5-15', '15-100')
+    """
+    return next(name for name, (low, high) in BINS.items() if low <= share < high)
+
+
+@contextlib.contextmanager
+def open_images(path: Path, protocol: str) -> Iterator[ImagesWriter]:
+    """Open images.csv for rows; it gets its name when the block ends well, and is removed when it does not."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            yield ImagesWriter(file, protocol)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+class ImagesWriter:
+    """Writes one row a picture."""
+
+    def __init__(self, file: TextIO, protocol: str) -> None:
+        self._table = csv.writer(file, lineterminator="\n")
+        self._protocol = protocol
+        self._table.writerow(COLUMNS)
+
+    def write(self, row: Row) -> None:
+        """Write one picture."""
+        numbers = (row.share, *row.harmonized.values(), *row.composite.values())
+        self._table.writerow((self._protocol, row.set, row.name, *(f"{number:.9g}" for number in numbers)))
+
+
+def write(folder: Path, report: Mapping[str, Any]) -> None:
+    """Write report.json and report.md into a folder, each whole or not at all; raises OutputError."""
+    disk.write_bytes(folder / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+    disk.write_bytes(folder / "report.md", to_markdown(report).encode())
+
+
+def to_markdown(report: Mapping[str, Any]) -> str:
+    """Return the tables of a report for people, with what they were made of above them."""
+    sets = report["sets"]
+    tables = {"Set": {**sets, **({"all": report["overall"]} if len(sets) > 1 else {})}}
+    tables["Foreground, %"] = {name: pair for name, pair in report["bins"].items() if pair["composite"]["n"]}
+    parts = [_describe(report), *(_table(title, pairs) for title, pairs in tables.items())]
+    skipped = report["skipped"]
+    if skipped:
+        parts.append(f"Left out: {len(skipped)}\n\n" + "\n".join(f"- {line}" for line in skipped))
+    return "\n\n".join(parts) + "\n"
+
+
+def _describe(report: Mapping[str, Any]) -> str:
+    size = "full resolution" if report["size"] == "full" else f"{report['size']}x{report['size']}"
+    background = "the composite's background pasted back" if report["pasted"] else "raw output, background included"
+    return f"Protocol {report['protocol']} at {size}; {report['method']}; {background}."
+
+
+def _table(title: str, pairs: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Return a Markdown table: two rows a group, the composite first."""
+    lines = [[title, "", "n", *(_TITLES[name] for name in metrics.NAMES)]]
+    for group, rows in pairs.items():
+        for place, (kind, row) in enumerate(rows.items()):
+            numbers = [f"{row[name]:.{_DIGITS[name]}f}" for name in metrics.NAMES]
+            lines.append([group if place == 0 else "", kind, str(row["n"]), *numbers])
+    widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(lines[0]))]
+    lines.insert(1, ["-" * width if column < 2 else "-" * (width - 1) + ":" for column, width in enumerate(widths)])
+    return "\n".join(f"| {' | '.join(_align(cells, widths))} |" for cells in lines)
+
+
+def _align(cells: list[str], widths: list[int]) -> list[str]:
+    """Pad text to the left column's edge, numbers to the right."""
+    return [
+        cell.ljust(width) if column < 2 else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]

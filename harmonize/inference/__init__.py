@@ -1,0 +1,1 @@
+"""Networks applied to pictures of any size; the background keeps its bits."""

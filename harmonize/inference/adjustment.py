@@ -1,0 +1,241 @@
+"""Curves and shading map of one picture, as a person meets them: applied at any size, kept as JSON, edited by hand.
+
+-   :class:`Adjustment`: what PIH predicted for one composite.
+-   :func:`apply`: to the foreground of a picture of any size; :func:`renderer`: part by part.
+-   :func:`read_json`, :func:`write_json`: all of it, to be edited and applied again.
+-   :func:`write_cube`: the part that is the same everywhere, a table that image editors load.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony import files as disk
+from ccharmony.errors import SettingsError
+from harmonize.models.pih import curves
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+CHANNELS = ("red", "green", "blue")
+FORMAT = "harmonize adjustment 1"
+
+_STRIP_PIXELS = 2**16
+"""Pixels changed at a time: 0.8 MB of floats, which stay in the cache."""
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """What harmonizes one foreground.
+
+    Attributes
+    ----------
+    curves
+        Heights of the knots of red, green and blue, (3, K), sRGB-encoded, about [0, 1]; knots lie at the bin centers
+        (i + 0.5) / K, lines between them are straight, outside the curves are flat.
+    log_gain
+        Natural logarithm of the gain that follows the curves, (h, w), cells of equal size over the whole picture.
+
+    Raises
+    ------
+    SettingsError
+        Arrays of another shape, or values that are not finite.
+    """
+
+    curves: Float64
+    log_gain: Float64
+
+    def __post_init__(self) -> None:
+        if self.curves.ndim != 2 or self.curves.shape[0] != 3 or self.curves.shape[1] < 2:
+            raise SettingsError(f"curves: shape {self.curves.shape} found, 3 curves of at least 2 knots wanted")
+        if self.log_gain.ndim != 2 or 0 in self.log_gain.shape:
+            raise SettingsError(f"log gain: shape {self.log_gain.shape} found, rows of equal length wanted")
+        if not (np.isfinite(self.curves).all() and np.isfinite(self.log_gain).all()):
+            raise SettingsError("adjustment: a value that is not a number found, finite ones wanted")
+
+
+def renderer(adjustment: Adjustment, image: UInt8) -> Callable[[slice, slice], Float32]:
+    """Return a function that gives any part of a picture as the adjustment makes it, the background too.
+
+    Parameters
+    ----------
+    adjustment
+        Curves and map.
+    image
+        Composite (H, W, 3), RGB, sRGB-encoded, any size.
+
+    Returns
+    -------
+    Callable
+        Of rows and columns, gives levels (rows, columns, 3), clipped to [0, 255] but not rounded.
+    """
+    height, width = image.shape[:2]
+    tables = (255 * curves.table(adjustment.curves)).T.astype(np.float32)[None]  # (1, 256, 3)
+    gain = np.exp(adjustment.log_gain).astype(np.float32)
+    wide = np.ascontiguousarray(_interpolate(gain.T, _places(width, gain.shape[1])).T)  # (h, W)
+    places = _places(height, gain.shape[0])
+    flat = not adjustment.log_gain.any()
+
+    def render(rows: slice, columns: slice) -> Float32:
+        part = image[rows, columns]
+        levels = np.asarray(cv2.LUT(part, tables), np.float32).reshape(part.shape)
+        if not flat:
+            levels *= _interpolate(wide[:, columns], places[rows])[..., None]
+        return np.clip(levels, 0, 255, out=levels)
+
+    return render
+
+
+def apply(adjustment: Adjustment, image: UInt8, mask: Float32, strength: float = 1.0) -> UInt8:
+    """Apply curves and shading to the foreground of a picture.
+
+    Parameters
+    ----------
+    adjustment, image
+        As of :func:`renderer`.
+    mask
+        Foreground (H, W), in [0, 1]; soft edges blend.
+    strength
+        How much of the change is made, in [0, 1].
+
+    Returns
+    -------
+    UInt8
+        Picture (H, W, 3); where the mask is 0 it equals `image` to the bit.
+    """
+    render, result = renderer(adjustment, image), image.copy()
+
+    def change(rows: slice) -> None:
+        columns = _extent(mask[rows])
+        if columns is None:
+            return
+        levels, weights = render(rows, columns), mask[rows, columns]
+        if strength != 1 or weights.min() < 1:
+            before = image[rows, columns]
+            levels -= before
+            levels *= (weights * np.float32(strength))[..., None]
+            levels += before
+        result[rows, columns] = np.rint(levels, out=levels)
+
+    height, width = mask.shape
+    step = max(_STRIP_PIXELS // width, 1)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        list(pool.map(change, [slice(top, top + step) for top in range(0, height, step)]))
+    return result
+
+
+def write_json(path: Path, adjustment: Adjustment, *, notes: dict[str, Any] | None = None) -> None:
+    """Write an adjustment so that a person can read and edit it; raises OutputError.
+
+    Parameters
+    ----------
+    notes
+        Anything else worth knowing, such as the picture and the weights.
+    """
+    values = {
+        "format": FORMAT,
+        **(notes or {}),
+        "knots": [round(float(x), 6) for x in curves.centers(adjustment.curves.shape[1])],
+        "curves": {
+            name: [round(float(y), 5) for y in row] for name, row in zip(CHANNELS, adjustment.curves, strict=True)
+        },
+        "log_gain": [[round(float(value), 5) for value in row] for row in adjustment.log_gain],
+    }
+    lines = ",\n".join(f" {json.dumps(key)}: {_spell(value)}" for key, value in values.items())
+    disk.write_bytes(path, f"{{\n{lines}\n}}\n".encode())
+
+
+def read_json(path: Path) -> Adjustment:
+    """Read what :func:`write_json` wrote, edited or not.
+
+    Raises
+    ------
+    SettingsError
+        No such file, not JSON, another format, curves or map missing or misshapen, a value that is not a number.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}), an adjustment wanted") from error
+    except ValueError as error:
+        raise SettingsError(f"{path}: not JSON ({error}), an adjustment wanted") from error
+    found = values.get("format") if isinstance(values, dict) else type(values).__name__
+    if found != FORMAT:
+        raise SettingsError(f"{path}: format {found!r} found, {FORMAT!r} wanted")
+    try:
+        knots = np.array([values["curves"][name] for name in CHANNELS], np.float64)
+        return Adjustment(knots, np.array(values["log_gain"], np.float64))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SettingsError(f"{path}: curves of {', '.join(CHANNELS)} and log_gain wanted ({error!r})") from error
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def write_cube(path: Path, adjustment: Adjustment, mask: Float32, *, title: str = "harmonize") -> None:
+    """Write the global part as a one-dimensional .cube of 256 entries, in [0, 1]; raises OutputError.
+
+    The shading map cannot be in it, but its mean over the foreground is, so that the brightness is right on the whole.
+
+    Parameters
+    ----------
+    mask
+        Foreground (H, W), in [0, 1].
+    """
+    gain = mean_gain(adjustment, mask)
+    rows = (curves.table(adjustment.curves) * gain).clip(0, 1).T  # (256, 3)
+    table = "".join(f"{r:.6f} {g:.6f} {b:.6f}\n" for r, g, b in rows)
+    clean = title.replace('"', "'").replace("\n", " ")
+    disk.write_bytes(path, f'TITLE "{clean}"\nLUT_1D_SIZE 256\n{table}'.encode())
+
+
+def mean_gain(adjustment: Adjustment, mask: Float32) -> float:
+    """Return the geometric mean of the gain over a foreground (H, W); 1 for an empty one."""
+    height, width = adjustment.log_gain.shape
+    shares = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+    total = float(shares.sum())
+    return float(np.exp((adjustment.log_gain * shares).sum() / total)) if total > 0 else 1.0
+
+
+def _places(length: int, cells: int) -> Float32:
+    """Return where pixels lie between the centers of cells, (length,), flat beyond the outer ones."""
+    places = (np.arange(length) + 0.5) * cells / length - 0.5
+    return np.asarray(places.clip(0, cells - 1), np.float32)
+
+
+def _interpolate(values: Float32, places: Float32) -> Float32:
+    """Take rows of `values` (cells, n) at fractional places (m,), linear between neighbors: (m, n).
+
+    A matrix product is shorter, but BLAS brings threads of its own, which fight with those of the strips.
+    """
+    below = places.astype(np.intp)
+    above = np.minimum(below + 1, len(values) - 1)
+    low = values[below]
+    low += (places - below)[:, None].astype(np.float32) * (values[above] - low)
+    return low
+
+
+def _extent(weights: Float32) -> slice | None:
+    """Return the columns from the first to the last that hold foreground; None where none does."""
+    places = np.flatnonzero(weights.any(axis=0))
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else None
+
+
+def _spell(value: Any) -> str:
+    """Write JSON with one row of the map, or one curve, a line."""
+    if isinstance(value, dict):
+        inner = ",\n".join(f"  {json.dumps(key)}: {json.dumps(row)}" for key, row in value.items())
+        return f"{{\n{inner}\n }}"
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in value) + "\n ]"
+    return json.dumps(value)

@@ -1,0 +1,204 @@
+"""Harmonize one picture, given as arrays, at any resolution; the background stays as it is to the bit.
+
+-   :func:`harmonize_image`: composite and mask in, harmonized picture out.
+-   :func:`harmonize_levels`: the same before it is rounded to 8 bits.
+
+Networks are trained on small squares. By default they see the picture as such a square, and what they did to it is
+carried to full resolution by :mod:`harmonize.inference.color_map`; a larger `size` shows them more detail, "full" shows
+them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from ccharmony.errors import ImageError, SettingsError
+from harmonize.inference import adjustment, parametric
+from harmonize.inference import color_map as carry
+from harmonize.inference import network as inference
+from harmonize.models.pih.network import Pih
+from harmonize.settings import check_integer, check_number
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+Picture: TypeAlias = Any
+"""An array as OpenCV takes it: 8-bit or float, (H, W) or (H, W, 3)."""
+
+Size: TypeAlias = int | Literal["full"]
+Weights: TypeAlias = nn.Module | str | Path | None
+
+SIDE = 256
+"""Side of the square that a network sees unless asked otherwise: what it was trained on."""
+
+MULTIPLE = 32
+"""Sides that a network takes without padding are multiples of this."""
+
+_STRIP_PIXELS = 2**18
+"""Pixels changed at a time: 60 MB of interpolated matrices, whatever the picture's size."""
+
+
+def harmonize_image(
+    composite: UInt8,
+    mask: npt.NDArray[np.generic],
+    net: Weights = None,
+    *,
+    strength: float = 1.0,
+    size: Size = SIDE,
+    device: str = "auto",
+) -> UInt8:
+    """Give the foreground of a composite the light of its background.
+
+    Parameters
+    ----------
+    composite
+        Image (H, W, 3), RGB, sRGB-encoded, 8 bits.
+    mask
+        Foreground (H, W): boolean, in [0, 1], or 8-bit levels. Soft edges blend.
+    net
+        A network, the name of bundled weights, a file of weights, or None for the bundled default. Weights are
+        loaded once and kept.
+    strength
+        How much of the change is made, in [0, 1]; 0 gives the composite back to the bit.
+    size
+        Side in pixels of the square that the network sees, a multiple of 32; "full" runs it on the picture as it is,
+        which takes about 2 kB of memory a pixel.
+    device
+        "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N"; not used where `net` is a network.
+
+    Returns
+    -------
+    UInt8
+        Harmonized image (H, W, 3). Where the mask is 0 it equals the composite.
+
+    Raises
+    ------
+    ImageError
+        Arrays of another shape or type, a mask with values outside [0, 1] or of another size.
+    SettingsError
+        Strength or size out of range, no such device, no memory for the size.
+    WeightsError
+        Weights that cannot be loaded, or that make values that are not numbers.
+    """
+    result = _check_picture(composite).copy()
+    _harmonize(composite, mask, net, strength, size, device, result)
+    return result
+
+
+def harmonize_levels(
+    composite: UInt8,
+    mask: npt.NDArray[np.generic],
+    net: Weights = None,
+    *,
+    strength: float = 1.0,
+    size: Size = SIDE,
+    device: str = "auto",
+) -> Float32:
+    """As `harmonize_image`, in levels that are not rounded: for scores that count fractions of a level."""
+    result = _check_picture(composite).astype(np.float32)
+    _harmonize(composite, mask, net, strength, size, device, result)
+    return result
+
+
+def check_size(size: Size) -> None:
+    """Raise SettingsError unless `size` is "full" or a positive multiple of 32."""
+    if size != "full":
+        check_integer("size", size, MULTIPLE)
+        if size % MULTIPLE:
+            raise SettingsError(f"size: {size} found, a multiple of {MULTIPLE} or full wanted")
+
+
+def shrink(picture: Picture, side: int) -> Picture:
+    """Return a picture or a mask as a square of that side; along an axis that gets shorter, areas are averaged."""
+    for height, width in ((side, picture.shape[1]), (side, side)):
+        shorter = height <= picture.shape[0] and width <= picture.shape[1]
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shorter else cv2.INTER_LINEAR)
+    return picture
+
+
+def _harmonize(
+    picture: UInt8,
+    mask: npt.NDArray[np.generic],
+    net: Weights,
+    strength: float,
+    size: Size,
+    device: str,
+    result: UInt8 | Float32,
+) -> None:
+    """Write the harmonized foreground into `result`, which holds the composite."""
+    weights = _check_mask(mask, picture.shape[:2])
+    check_number("strength", strength, 0, 1)
+    check_size(size)
+    if strength == 0 or not weights.any():
+        return
+    network = net if isinstance(net, nn.Module) else inference.load_network(net, device)
+    _blend(picture, weights * np.float32(strength), _render(network, picture, weights, size), result)
+
+
+_Render: TypeAlias = Callable[[slice, slice], Float32]
+"""Give the harmonized levels of a part of the picture, (rows, columns, 3)."""
+
+
+def _render(net: nn.Module, picture: UInt8, mask: Float32, size: Size) -> _Render:
+    if isinstance(net, Pih):  # curves and map need no carrying
+        return adjustment.renderer(parametric.predict(net, picture, mask), picture)
+    if size == "full" or picture.shape[:2] == (size, size):
+        whole = inference.infer(net, picture[None], mask[None])[0]
+        return lambda rows, columns: whole[rows, columns]
+    small, small_mask = shrink(picture, size), shrink(mask, size)
+    after = inference.infer(net, small[None], small_mask[None])[0]
+    color_map = carry.fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask)
+
+    def render(rows: slice, columns: slice) -> Float32:
+        colors = picture[rows, columns].astype(np.float32) / np.float32(255)
+        return color_map.change(colors, rows, columns, picture.shape[:2]) * 255
+
+    return render
+
+
+def _blend(picture: UInt8, weights: Float32, render: _Render, result: UInt8 | Float32) -> None:
+    """Mix the rendered foreground into the result, strip by strip; weights of 0 leave pixels alone."""
+    rows, columns = _extent(weights.max(axis=1)), _extent(weights.max(axis=0))
+    for strip in _strips(rows, columns.stop - columns.start):
+        before = picture[strip, columns].astype(np.float32)
+        mixed = before + (render(strip, columns).clip(0, 255) - before) * weights[strip, columns, None]
+        result[strip, columns] = np.rint(mixed) if result.dtype == np.uint8 else mixed
+
+
+def _strips(rows: slice, width: int) -> Iterator[slice]:
+    height = max(_STRIP_PIXELS // width, 1)
+    for start in range(rows.start, rows.stop, height):
+        yield slice(start, min(start + height, rows.stop))
+
+
+def _extent(line: Float32) -> slice:
+    places = np.flatnonzero(line)
+    return slice(int(places[0]), int(places[-1]) + 1)
+
+
+def _check_picture(picture: UInt8) -> UInt8:
+    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        found = (
+            f"{picture.dtype} of shape {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+        )
+        raise ImageError(f"composite: {found} found, uint8 of shape (H, W, 3) wanted")
+    if 0 in picture.shape:
+        raise ImageError(f"composite: shape {picture.shape} found, at least one pixel wanted")
+    return picture
+
+
+def _check_mask(mask: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Float32:
+    if mask.shape != shape:
+        raise ImageError(f"mask: shape {mask.shape} found, its picture has {shape}")
+    values = mask.astype(np.float32)
+    if mask.dtype == np.uint8 and values.max() > 1:
+        values /= 255
+    if not (values.min() >= 0 and values.max() <= 1):
+        raise ImageError(f"mask: values {values.min():g} to {values.max():g} found, 0 to 1 wanted")
+    return values

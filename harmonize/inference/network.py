@@ -1,0 +1,127 @@
+"""A network put to use: its weights found and loaded, pictures in, raw output out."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from ccharmony.errors import SettingsError, WeightsError
+from harmonize.training.distributed import find_device
+from harmonize.training.objective import denormalize, normalize
+from harmonize.weights import checkpoint
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+
+_logger = logging.getLogger(__name__)
+
+
+@functools.lru_cache(maxsize=2)
+def load_network(weights: str | Path | None = None, device: str = "auto") -> nn.Module:
+    """Load a network and keep it for the next call.
+
+    Parameters
+    ----------
+    weights
+        Name of bundled weights or a file; None for the bundled default, see `default_weights`.
+    device
+        "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
+
+    Returns
+    -------
+    nn.Module
+        On its device, in evaluation mode.
+
+    Raises
+    ------
+    WeightsError
+        No such weights, or they do not fit.
+    SettingsError
+        No such device.
+    """
+    place = find_device(device)
+    name = weights if weights is not None else default_weights()
+    net = checkpoint.load(name).net
+    _logger.info("weights %s on %s", name, place)
+    return net.to(place).eval().requires_grad_(False)
+
+
+def default_weights(model: str | None = None) -> str:
+    """Return the name of the bundled weights with the lowest fMSE on the validation photos.
+
+    Parameters
+    ----------
+    model
+        Only weights of this model are looked at.
+
+    Raises
+    ------
+    WeightsError
+        None is bundled.
+    """
+    found = {name: checkpoint.read_notes(checkpoint.find(name)) for name in checkpoint.bundled()}
+    errors = {
+        name: float(metadata.get("val_fmse") or metadata.get("best_fmse") or math.inf)
+        for name, (settings, metadata) in found.items()
+        if model in (None, settings.model)
+    }
+    if not errors:
+        kind = "no weights" if model is None else f"no weights of {model}"
+        raise WeightsError(f"{kind} are bundled with this version, wanted a file of weights (--weights FILE)")
+    return min(errors, key=lambda name: (errors[name], name))
+
+
+def device_of(net: nn.Module) -> torch.device:
+    """Return the device that a network is on; the CPU for one without parameters."""
+    return next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
+
+
+@torch.inference_mode()
+def infer(net: nn.Module, composites: UInt8, masks: Float32) -> Float32:
+    """Return the raw output of a network, background included.
+
+    Parameters
+    ----------
+    net
+        ``net(image, mask)`` on normalized pictures, in evaluation mode; it stays on its device.
+    composites
+        Pictures (B, H, W, 3), RGB, in [0, 255].
+    masks
+        Foregrounds (B, H, W), in [0, 1].
+
+    Returns
+    -------
+    Float32
+        Pictures (B, H, W, 3), in levels, clipped to [0, 255] but not rounded.
+
+    Raises
+    ------
+    SettingsError
+        There is no memory for pictures of this size.
+    WeightsError
+        The network made values that are not numbers.
+    """
+    device = device_of(net)
+    image = torch.from_numpy(np.ascontiguousarray(composites)).to(device).permute(0, 3, 1, 2).float() / 255
+    mask = torch.from_numpy(np.ascontiguousarray(masks, np.float32)).to(device)[:, None]  # (B, 1, H, W)
+    try:
+        output = net(normalize(image).contiguous(memory_format=torch.channels_last), mask)
+    except RuntimeError as error:
+        # On a GPU a class of its own; on the CPU only the words say so.
+        if not isinstance(error, torch.OutOfMemoryError) and "memory" not in str(error):
+            raise
+        size = f"{composites.shape[2]}x{composites.shape[1]}"
+        raise SettingsError(
+            f"{size}: no memory on {device} for a network at this size, wanted a smaller one"
+        ) from error
+    if not torch.isfinite(output).all():
+        raise WeightsError("the network's output holds values that are not numbers, wanted sound weights")
+    levels = (denormalize(output.float()) * 255).permute(0, 2, 3, 1)  # (B, H, W, 3)
+    return np.asarray(levels.cpu().numpy(), np.float32)

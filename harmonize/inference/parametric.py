@@ -1,0 +1,101 @@
+"""PIH put to use on one picture: its parameters predicted from a small copy, and drawn.
+
+-   :func:`predict`: curves and map of a composite of any size.
+-   :func:`load`: weights that must be PIH's.
+-   :func:`plot`: the curves and the map as a picture.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ccharmony.errors import WeightsError
+from harmonize.inference import network as inference
+from harmonize.inference.adjustment import Adjustment
+from harmonize.models.pih import curves
+from harmonize.models.pih.network import Pih
+from harmonize.training.objective import normalize
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+
+SIDE = 256
+"""Side of the square that pictures are brought to before the network shrinks them to its own: what it trained on."""
+
+_PLOT = 512
+_MARGIN = 24
+_INKS = ((214, 39, 40), (44, 160, 44), (31, 119, 180))
+_GRAY, _DARK = (210, 210, 210), (60, 60, 60)
+
+
+@torch.inference_mode()
+def predict(net: Pih, composite: UInt8, mask: Float32) -> Adjustment:
+    """Predict what harmonizes a foreground.
+
+    Parameters
+    ----------
+    net
+        The network, in evaluation mode; it stays on its device.
+    composite
+        Image (H, W, 3), RGB, sRGB-encoded.
+    mask
+        Foreground (H, W), in [0, 1].
+
+    Raises
+    ------
+    WeightsError
+        The network made values that are not numbers.
+    """
+    device = inference.device_of(net)
+    small = np.asarray(cv2.resize(composite, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32) / 255
+    inside = np.asarray(cv2.resize(mask, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
+    image = normalize(torch.from_numpy(small).to(device).permute(2, 0, 1)[None])  # (1, 3, SIDE, SIDE)
+    found = net.parameters_of(image, torch.from_numpy(inside).to(device)[None, None])
+    knots, log_gain = (part.double().cpu().numpy() for part in (found.curves[0], found.log_gain[0, 0]))
+    if not (np.isfinite(knots).all() and np.isfinite(log_gain).all()):
+        raise WeightsError("the network's parameters hold values that are not numbers, wanted sound weights")
+    return Adjustment(knots, log_gain)
+
+
+def load(weights: str | Path, device: str = "auto") -> Pih:
+    """Load weights of PIH by name or file; raises WeightsError where they are another network's."""
+    net = inference.load_network(weights, device)
+    if not isinstance(net, Pih):
+        raise WeightsError(f"{weights}: weights of {type(net).__name__} found, those of PIH have curves to write")
+    return net
+
+
+def plot(adjustment: Adjustment) -> UInt8:
+    """Draw the three curves and, beside them, the map: white is a gain of 2, black 0, middle gray no change.
+
+    Returns
+    -------
+    UInt8
+        Picture (H, W, 3), RGB, on white.
+    """
+    side = _PLOT + 2 * _MARGIN
+    canvas = np.full((side, 2 * side, 3), 255, np.uint8)
+    for share in np.linspace(0, 1, 5):
+        for start, end in (((share, 0), (share, 1)), ((0, share), (1, share))):
+            cv2.line(canvas, _place(*start), _place(*end), _GRAY, 1, cv2.LINE_AA)
+    cv2.line(canvas, _place(0, 0), _place(1, 1), _GRAY, 2, cv2.LINE_AA)
+    for table, ink in zip(curves.table(adjustment.curves), _INKS, strict=True):
+        points = np.array([_place(x, y) for x, y in zip(np.linspace(0, 1, 256), table.clip(0, 1), strict=True)])
+        cv2.polylines(canvas, [points.reshape(-1, 1, 2)], False, ink, 3, cv2.LINE_AA)
+    gain = np.exp(adjustment.log_gain)
+    shade = cv2.resize(gain.astype(np.float32), (_PLOT, _PLOT), interpolation=cv2.INTER_LINEAR)
+    levels = np.rint((shade * 127.5).clip(0, 255)).astype(np.uint8)
+    canvas[_MARGIN : _MARGIN + _PLOT, side + _MARGIN : side + _MARGIN + _PLOT] = levels[..., None]
+    for text, left in (("curves", _MARGIN), (f"gain {gain.min():.2f} to {gain.max():.2f}", side + _MARGIN)):
+        cv2.putText(canvas, text, (left, _MARGIN - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.5, _DARK, 1, cv2.LINE_AA)
+    return canvas
+
+
+def _place(x: float, y: float) -> tuple[int, int]:
+    """Return the pixel of a point of the unit square, its origin below left."""
+    return _MARGIN + round(x * (_PLOT - 1)), _MARGIN + round((1 - y) * (_PLOT - 1))

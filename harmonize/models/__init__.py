@@ -1,0 +1,1 @@
+"""The networks, their settings, and the registry that builds them by name."""

@@ -1,0 +1,1 @@
+"""PIH, the parametric harmonizer: RGB curves and a shading map."""

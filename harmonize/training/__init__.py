@@ -1,0 +1,1 @@
+"""Training: stages, losses, runs that stop and resume, validation, several processes."""

@@ -1,0 +1,138 @@
+"""Where a run's pairs come from: folders on disk, photos under lent lights, or both."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.errors import SettingsError, SourceError
+from harmonize.data import lights, photos
+from harmonize.data.batches import Data, Joined, Source
+from harmonize.data.lights import HELD_OUT
+from harmonize.data.lit_photos import HeldPairs, LitPhotos
+from harmonize.data.photos import PhotoMemory
+from harmonize.data.stored_pairs import StoredPairs
+from harmonize.data.unpaired import Streams
+from harmonize.training.settings import TrainSettings
+
+CHECKED_PAIRS = 500
+"""Stored pairs that a validation scores, spread evenly over the test list; the whole list is for `evaluate`."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run's pairs come from.
+
+    Attributes
+    ----------
+    data
+        Datasets in iHarmony4's layout or packed: the train lists are learned from, the test lists validated on.
+    photos
+        Folder of photos with masks, lit on the fly, or None.
+    lights
+        fits.h5 whose train lights are lent to the photos.
+    held_lights
+        How many of those lights only validation sees.
+    held_composites
+        Composites of each validation photo.
+    strict
+        Whether a broken pair ends the run.
+    """
+
+    data: tuple[Path, ...] = ()
+    photos: Path | None = None
+    lights: Path | None = None
+    held_lights: int = HELD_OUT
+    held_composites: int = 1
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.photos is None) != (self.lights is None):
+            raise SettingsError("photos and lights: one without the other, wanted both or neither")
+        if not self.data and self.photos is None:
+            raise SettingsError("no data: wanted --data DIR, or --photos DIR with --lights FILE")
+
+
+def open_data(places: Places, settings: TrainSettings, device: torch.device) -> Data:
+    """Open everything that a run is fed.
+
+    Raises
+    ------
+    SourceError, ManifestError, ImageError
+        A place is missing or broken; with `strict` also a single pair.
+    """
+    threads = min(os.cpu_count() or 1, 16)
+    train: list[Source] = []
+    check: list[Source] = []
+    memory: PhotoMemory | None = None
+    for root in places.data:
+        train.append(_open_stored(root, "train", settings.seed, places.strict, threads))
+        try:
+            check.append(_open_stored(root, "test", None, places.strict, threads))
+        except SourceError as error:
+            if places.strict:
+                raise
+            _logger.warning("not validated on: %s", error)
+    if places.photos is not None:
+        lit, held = _open_photos(places, settings, device, threads)
+        memory = lit.memory
+        train.append(lit)
+        check.append(held)
+    # Photos alone are lit where the network runs, in its own thread: nothing is left to prepare ahead.
+    source = _join(train)
+    if settings.streams.unpaired:
+        if memory is None:
+            raise SourceError("unpaired stream: no photos to compose from, wanted --photos, or --supervised-only")
+        source = Streams(source, memory, settings.seed)
+    told = [part for part in train if isinstance(part, StoredPairs | LitPhotos)]
+    ahead = 2 if places.data else 0
+    return Data(
+        source, _join(check) if check else None, ahead, lambda: "; ".join(filter(None, (p.tell() for p in told)))
+    )
+
+
+def describe(places: Places) -> dict[str, Any]:
+    """Say where the pairs come from, by the folders' names: their places on this machine concern nobody."""
+    noted: dict[str, Any] = {"data": [root.resolve().name for root in places.data]}
+    if places.photos is not None and places.lights is not None:
+        noted |= {"photos": places.photos.resolve().name, "lights": places.lights.name, "held": places.held_lights}
+    return noted
+
+
+def _open_stored(root: Path, split: layout.Split, seed: int | None, strict: bool, threads: int) -> StoredPairs:
+    pairs, problems = layout.find_pairs(root, split, strict=strict)
+    for problem in problems:
+        _logger.warning("left out: %s", problem)
+    if problems:
+        _logger.warning("%s: %d of %d pairs left out", root, len(problems), len(problems) + len(pairs))
+    if seed is None and len(pairs) > CHECKED_PAIRS:
+        pairs = [pairs[row] for row in np.linspace(0, len(pairs) - 1, CHECKED_PAIRS).round().astype(int)]
+    return StoredPairs(pairs, seed=seed, strict=strict, threads=threads)
+
+
+def _open_photos(
+    places: Places, settings: TrainSettings, device: torch.device, threads: int
+) -> tuple[LitPhotos, HeldPairs]:
+    assert places.photos is not None
+    assert places.lights is not None
+    lent, held = lights.hold_out(lights.read_lights(places.lights), places.held_lights)
+    check = HeldPairs(photos.find_photos(places.photos, "val"), held, each=places.held_composites, threads=threads)
+    if not len(check):
+        none = f"none of the {len(check.without)} photos of the split val"
+        raise SourceError(f"{places.photos}: {none} finds a suitable light among {len(held)} held, wanted one at least")
+    found = photos.find_photos(places.photos, "train")
+    memory = photos.read_memory(found, photos.side_for(settings.largest), threads).to(device)
+    return LitPhotos(memory, lent.to(device), settings.seed, settings.relit, settings.mixed), check
+
+
+def _join(sources: list[Source]) -> Source:
+    return sources[0] if len(sources) == 1 else Joined(sources)

@@ -1,0 +1,90 @@
+"""What one training step minimizes: a network, its frozen teacher and the losses, as one module.
+
+One module, so that a wrapper for distributed training sees a single call: pictures in, losses out.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from harmonize.models.registry import Network
+from harmonize.models.unet import MEAN, STD, UNet
+from harmonize.training import losses, reconstruction
+from harmonize.training.settings import TrainSettings
+
+PARTS = ("loss", "image", "distill")
+"""What `Objective` returns, in order: the sum that is minimized, the loss of the image, that of distillation."""
+
+_HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Objective(nn.Module):
+    """Losses of a stage.
+
+    Parameters
+    ----------
+    network
+        The branch that is trained.
+    teacher
+        The frozen reconstruction branch; None where nothing is distilled.
+    settings
+        Losses and precision.
+    stage
+        ``reconstruct`` feeds the real picture, ``harmonize`` the composite.
+    """
+
+    def __init__(self, network: Network, teacher: UNet | None, settings: TrainSettings, stage: str) -> None:
+        super().__init__()
+        self.network = network
+        self.teacher = teacher
+        self.settings = settings
+        self.stage = stage
+
+    def train(self, mode: bool = True) -> Objective:
+        """Switch the network; the teacher stays as it is."""
+        super().train(mode)
+        if self.teacher is not None:
+            self.teacher.eval()
+        return self
+
+    def forward(self, composite: Tensor, mask: Tensor, real: Tensor) -> Tensor:
+        """Return the losses named in `PARTS`, (3,), of pictures (B, 3, H, W) and masks (B, 1, H, W) in [0, 1]."""
+        form = torch.channels_last if self.settings.channels_last else torch.contiguous_format
+        target = normalize(real).to(memory_format=form)
+        given = target if self.stage == "reconstruct" else normalize(composite).to(memory_format=form)
+        with self.autocast(given.device.type):
+            output = self.network.forward_features(given, mask)
+            reference = self._refer(target, mask)
+        image = self.compare(output.image, target, mask)
+        distilled = image.new_zeros(())
+        if reference:
+            maps = output.maps(self.settings.distill.sites)
+            distilled = losses.distillation(maps, reference, output.mask, self.settings.distill)
+        return torch.stack([image + distilled, image.detach(), distilled.detach()])
+
+    def autocast(self, kind: str) -> torch.autocast:
+        """Return the context in which a network runs on a kind of device, at the precision of the settings."""
+        half = _HALF.get(self.settings.precision)
+        return torch.autocast(kind, dtype=half, enabled=half is not None)
+
+    def compare(self, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        """Return the loss of the image, one number; pictures (B, 3, H, W) are normalized."""
+        if self.settings.loss == "l1":
+            return losses.l1(output, target)
+        return losses.foreground_mse(output, target, mask, self.settings.min_share)
+
+    def _refer(self, target: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        if self.teacher is None:
+            return ()
+        return reconstruction.reference(self.teacher, target, mask, self.settings.distill.sites)
+
+
+def normalize(image: Tensor) -> Tensor:
+    """Bring pictures (B, 3, H, W) in [0, 1] to the networks' units."""
+    return (image - image.new_tensor(MEAN)[:, None, None]) / image.new_tensor(STD)[:, None, None]
+
+
+def denormalize(image: Tensor) -> Tensor:
+    """Bring network output (B, 3, H, W) back to [0, 1], clipped."""
+    return (image * image.new_tensor(STD)[:, None, None] + image.new_tensor(MEAN)[:, None, None]).clamp(0, 1)

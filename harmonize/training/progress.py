@@ -1,0 +1,189 @@
+"""What a run tells while it goes: lines, a log, scores, curves and strips of pictures.
+
+::
+
+    RUN/log.csv       one row every few steps: the losses, the rate, the size
+    RUN/scores.csv    one row a validation: the metrics of the network; row ``composite`` is what it has to beat
+    RUN/strips/       composite, mask, output and real picture below each other, one file a validation
+    RUN/events…       the same curves and strips for TensorBoard
+
+Only the process that leads reports.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony import files as disk
+from ccharmony.errors import OutputError
+from ccharmony.images import pixels
+from harmonize.evaluation import metrics
+from harmonize.training.objective import PARTS
+from harmonize.training.settings import STAGES
+
+UInt8 = npt.NDArray[np.uint8]
+
+LOG = ("stage", "step", "epoch", "pictures", "size", "rate", *PARTS, "seconds")
+SCORES = ("stage", "step", "row", "size", *metrics.NAMES, "n")
+
+_BAR = 24
+
+_logger = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Writes what a run tells.
+
+    Parameters
+    ----------
+    folder
+        The run's folder; None reports nothing.
+    stream
+        Where the progress line goes if it is a terminal; None draws none.
+    tensorboard
+        Whether event files are written.
+    """
+
+    def __init__(self, folder: Path | None, stream: TextIO | None = None, *, tensorboard: bool = True) -> None:
+        self.folder = folder
+        self._terminal = stream if stream is not None and stream.isatty() else None
+        self._events = _open_events(folder) if folder is not None and tensorboard else None
+
+    def begin(self, stage: str, step: int) -> None:
+        """Forget rows that a broken run wrote beyond the state from which this one goes on."""
+        if self.folder is not None:
+            for name in ("log.csv", "scores.csv"):
+                _forget(self.folder / name, stage, step)
+
+    def line(self, text: str) -> None:
+        """Say one thing, unless there is nothing to say."""
+        if self.folder is not None and text:
+            self._clear()
+            _logger.info("%s", text)
+
+    def progress(self, done: int, length: int, seconds_a_step: float) -> None:
+        """Redraw the progress line, on a terminal."""
+        if self._terminal is not None:
+            filled = _BAR * done // length
+            left = spell(seconds_a_step * (length - done))
+            self._terminal.write(f"\r[{'#' * filled}{' ' * (_BAR - filled)}] {done}/{length}, {left} left \x1b[K")
+            self._terminal.flush()
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Keep a row of `LOG`, and plot its losses."""
+        if self.folder is None:
+            return
+        _append(self.folder / "log.csv", LOG, row)
+        for name in (*PARTS, "rate"):
+            self._plot(f"{row['stage']}/{name}", row[name], row["step"])
+
+    def scores(self, row: Mapping[str, Any]) -> None:
+        """Keep a row of `SCORES`, and plot it."""
+        if self.folder is None:
+            return
+        _append(self.folder / "scores.csv", SCORES, row)
+        for name in metrics.NAMES:
+            self._plot(f"{row['stage']}/{row['row']} {name}", row[name], row["step"])
+
+    def strip(self, stage: str, step: int, picture: UInt8) -> None:
+        """Keep a strip of pictures (H, W, 3)."""
+        if self.folder is None:
+            return
+        disk.make_folder(self.folder / "strips")
+        pixels.write_image(self.folder / "strips" / f"{stage}_{step:07d}.png", picture)
+        if self._events is not None:
+            self._events.add_image(f"{stage}/strip", picture, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Finish the event file and the progress line."""
+        self._clear()
+        if self._events is not None:
+            self._events.close()
+
+    def _plot(self, name: str, value: float, step: int) -> None:
+        if self._events is not None:
+            self._events.add_scalar(name, value, step)
+
+    def _clear(self) -> None:
+        if self._terminal is not None:
+            self._terminal.write("\r\x1b[K")
+
+
+class Clock:
+    """Seconds a step since it was started at step `first`."""
+
+    def __init__(self, first: int) -> None:
+        self._first, self._began = first, time.monotonic()
+
+    def pace(self, step: int) -> float:
+        """Return the mean seconds a step up to this one."""
+        return (time.monotonic() - self._began) / max(step - self._first, 1)
+
+
+def spell(seconds: float) -> str:
+    """Return a duration in the two units that matter.
+
+    Examples
+    --------
+    >>> spell(7), spell(125), spell(7300)
+    ('7 s', '2 min 05 s', '2 h 01 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read a table that a run wrote; empty where there is none."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _append(path: Path, columns: Sequence[str], row: Mapping[str, Any]) -> None:
+    try:
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerow({name: _spell_number(row[name]) for name in columns})
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _forget(path: Path, stage: str, step: int) -> None:
+    """Drop the rows that come after a step of a stage, and a last row that was cut off."""
+    rows = read_rows(path)
+    if not rows:
+        return
+    columns = list(rows[0])
+    place = (STAGES.index(stage), step)
+    kept = [row for row in rows if None not in row.values() and (STAGES.index(row["stage"]), int(row["step"])) <= place]
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, columns)
+    writer.writeheader()
+    writer.writerows(kept)
+    disk.write_bytes(path, buffer.getvalue().encode())
+
+
+def _open_events(folder: Path) -> Any:
+    # Imported here: it takes a second, and only a run that plots needs it.
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder))
+
+
+def _spell_number(value: Any) -> Any:
+    return f"{value:.9g}" if isinstance(value, float) else value

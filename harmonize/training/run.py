@@ -1,0 +1,274 @@
+"""A run: reconstruct, then harmonize; it can be left and taken up at any moment."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from ccharmony.errors import TrainingError
+from harmonize.data import batches
+from harmonize.data.batches import Data
+from harmonize.models import registry as networks
+from harmonize.models.registry import Network
+from harmonize.models.unet import UNet
+from harmonize.settings import NetworkSettings
+from harmonize.training import progress, reconstruction
+from harmonize.training import validation as validate
+from harmonize.training.distributed import World
+from harmonize.training.progress import Reporter
+from harmonize.training.run_folder import RunFolder
+from harmonize.training.semi_supervised.stage import DualStage
+from harmonize.training.settings import TrainSettings
+from harmonize.training.stage import Stage
+from harmonize.training.state import RunState
+from harmonize.training.stop import Stop
+from harmonize.training.stream_settings import StreamSettings
+
+# Processes agree on stopping only every so many steps: asking costs a message.
+_POLL = 10
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often a run does what is not training; changes nothing of what is learned.
+
+    Attributes
+    ----------
+    log_every
+        Steps between two rows of the log.
+    validate_every
+        Steps between two validations; 0 is once an epoch.
+    save_minutes
+        Minutes between two states on disk; one is written at each validation and at the end anyway.
+    compiled
+        Whether the network goes through torch.compile.
+    """
+
+    log_every: int = 50
+    validate_every: int = 0
+    save_minutes: float = 5.0
+    compiled: bool = False
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights that a run begins from, where it does not begin at random.
+
+    Attributes
+    ----------
+    network
+        The harmonization branch (finetuning).
+    teacher
+        A reconstruction branch that is trained already; its stage is skipped.
+    """
+
+    network: Network | None = None
+    teacher: UNet | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: whether it is complete, its last stage and step, and its lowest fMSE on the validation set."""
+
+    complete: bool
+    stage: str
+    step: int
+    best: float
+
+
+class Run:
+    """All stages of a run.
+
+    Parameters
+    ----------
+    settings, data, pace, start
+        See there.
+    folder
+        Where its files go.
+    world
+        The processes that share it.
+    reporter
+        Where it tells how it goes.
+    stop
+        When it should stop early.
+    """
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        data: Data,
+        folder: RunFolder,
+        world: World,
+        reporter: Reporter,
+        stop: Stop,
+        *,
+        pace: Pace | None = None,
+        start: Start | None = None,
+    ) -> None:
+        self.settings, self.data, self.folder, self.world = settings, data, folder, world
+        self.reporter, self.stop = reporter, stop
+        self.pace, self.start = pace or Pace(), start or Start()
+        self._saved = time.monotonic()
+
+    def go(self, state: RunState | None = None) -> Outcome:
+        """Run all stages, or from a state on, until the end or until asked to stop.
+
+        Raises
+        ------
+        TrainingError
+            The loss is not a number, or memory ran out; the state on disk is from before.
+        OutputError
+            A file cannot be written.
+        SettingsError
+            The settings do not fit the data.
+        """
+        self.folder.begin(self.settings)
+        stages, teacher = self._plan(state)
+        for name in stages:
+            stage = self._open(name, teacher)
+            try:
+                if state is None:
+                    self._begin(stage)
+                else:
+                    self._go_on(stage, state)
+                state = None
+                complete = self._follow(stage)
+                self.reporter.line(self.data.tell())
+            except TrainingError as error:
+                raise TrainingError(f"{error}; {self.folder.state} holds the last good step") from error
+            if not complete:
+                break
+            if name == "reconstruct":
+                self.folder.keep(stage, "reconstruct")
+                assert isinstance(stage.scored, UNet)
+                teacher = reconstruction.freeze(stage.scored)
+        return Outcome(complete, name, stage.step, stage.best)
+
+    def _plan(self, state: RunState | None) -> tuple[tuple[str, ...], UNet | None]:
+        """Return the stages that are left, and the teacher where it is there already."""
+        stages, teacher = self.settings.stages, self.start.teacher
+        if "reconstruct" not in stages:
+            return stages, None
+        if teacher is not None:
+            self.folder.keep_teacher(teacher, self.settings)
+        elif state is not None and state.stage == "harmonize":
+            teacher = self.folder.read_teacher(self.settings)
+        return (stages if teacher is None else stages[1:]), teacher
+
+    def _open(self, name: str, teacher: UNet | None) -> Stage:
+        """Build a stage as it starts; the same weights on every process."""
+        torch.manual_seed(self.settings.seed)
+        if name == "reconstruct":
+            assert isinstance(self.settings.network, NetworkSettings)
+            network: Network = reconstruction.build(self.settings.network)
+        else:
+            network = self.start.network or networks.build(self.settings.network)
+            if self.settings.warm_start and self.start.network is None and teacher is not None:
+                assert isinstance(network, UNet)  # the settings give no other network a teacher
+                reconstruction.warm_start(network, teacher)
+        guide = teacher if name == "harmonize" and self.settings.distill.kind != "none" else None
+        arguments = (name, network, guide, self.settings, self.data.train, self.world)
+        kind = DualStage if self.settings.streams != StreamSettings() else Stage
+        return kind(*arguments, compiled=self.pace.compiled)
+
+    def _begin(self, stage: Stage) -> None:
+        """Score what a stage has to beat, and save its start."""
+        self.reporter.begin(stage.name, 0)
+        self._score_composites(stage)
+        self._save(stage)
+
+    def _go_on(self, stage: Stage, state: RunState) -> None:
+        """Take up a stage; where it is validated at another size from now on, what it has to beat is scored anew."""
+        stage.restore(state)
+        self.reporter.begin(stage.name, stage.step)
+        if stage.best > state.best:
+            self._score_composites(stage)
+
+    def _score_composites(self, stage: Stage) -> None:
+        if self.data.check is None or stage.name != "harmonize":
+            return
+        means = validate.score_composites(self.data.check, self.settings.largest, self.world)
+        row = {"stage": stage.name, "step": stage.step, "row": "composite", "size": self.settings.largest}
+        self.reporter.scores({**row, **means})
+        self.reporter.line(f"composites: {_spell_scores(means)}")
+
+    def _follow(self, stage: Stage) -> bool:
+        """Take a stage to its end; False where it was asked to stop before."""
+        self._announce(stage)
+        clock = progress.Clock(stage.step)
+        for draw, batch in batches.read_ahead(self.data.train, stage.draws(), self.data.ahead):
+            stage.advance(draw, batch)
+            if self.world.device.type == "cpu":  # on a GPU a look at every loss would make it wait
+                stage.check()
+            self.reporter.progress(stage.step, stage.length, clock.pace(stage.step))
+            last = stage.step == stage.length
+            if last or stage.step % self.pace.log_every == 0:
+                self._log(stage, draw.size, clock.pace(stage.step))
+            if last or stage.step % (self.pace.validate_every or stage.steps_an_epoch) == 0:
+                self._validate(stage)
+            if not last and self._asked(stage):
+                self._save(stage)
+                place = f"step {stage.step} of {stage.length}"
+                self.reporter.line(f"{stage.name}: {self.stop.reason} at {place}; --resume goes on from there")
+                return False
+            if time.monotonic() - self._saved > 60 * self.pace.save_minutes:
+                self._save(stage)
+        return True
+
+    def _announce(self, stage: Stage) -> None:
+        settings = self.settings
+        count = sum(parameter.numel() for parameter in stage.network.parameters())
+        model = f"{settings.network_of(stage.name).model}, {count:,} parameters"
+        pace = f"batch {settings.batch}, {settings.precision} on {self.world.device}"
+        samples = f"{len(self.data.train):,} samples"
+        self.reporter.line(f"{stage.name}: {model}, {samples}, step {stage.step} of {stage.length}, {pace}")
+
+    def _log(self, stage: Stage, size: int, seconds_a_step: float) -> None:
+        stage.check()
+        losses = stage.take_window()
+        row = {"stage": stage.name, "step": stage.step, "epoch": stage.epoch, "pictures": stage.pictures, "size": size}
+        rate = self.settings.rate_at(stage.step - 1, stage.length)
+        self.reporter.log({**row, "rate": rate, **losses, "seconds": stage.seconds})
+        left = progress.spell(seconds_a_step * (stage.length - stage.step))
+        parts = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        pace = f"{self.settings.batch / seconds_a_step:.3g} pictures a second"
+        self.reporter.line(f"{stage.name} {stage.step}/{stage.length}: {parts}; {pace}, {left} left")
+
+    def _validate(self, stage: Stage) -> None:
+        """Score the network, keep its weights if they are the best, and save the state."""
+        if self.data.check is not None:
+            stage.check(weights=True)
+            of_real, size = stage.name == "reconstruct", self.settings.largest
+            network = stage.scored.eval()
+            means = validate.validate(network, self.data.check, size, self.world, of_real=of_real)
+            row = {"stage": stage.name, "step": stage.step, "row": "harmonized", "size": size}
+            self.reporter.scores({**row, **means})
+            self.reporter.line(f"{stage.name} {stage.step}: {_spell_scores(means)}")
+            if self.world.leads:
+                batch = validate.pick(self.data.check, size)
+                picture = validate.strip(network, batch, self.world.device, of_real=of_real)
+                self.reporter.strip(stage.name, stage.step, picture)
+            if means["fmse"] < stage.best:
+                stage.best = means["fmse"]
+                if stage.name == "harmonize":
+                    self.folder.keep(stage, "best")
+            stage.objective.train()
+        self._save(stage)
+
+    def _save(self, stage: Stage) -> None:
+        stage.check(weights=True)
+        self.folder.save(stage)
+        self._saved = time.monotonic()
+
+    def _asked(self, stage: Stage) -> bool:
+        """Tell whether the run should stop now; all processes get the same answer."""
+        if self.world.processes == 1:
+            return self.stop.due
+        return stage.step % _POLL == 0 and self.world.any(self.stop.due)
+
+
+def _spell_scores(means: dict[str, float]) -> str:
+    errors = f"fMSE {means['fmse']:.1f}, MSE {means['mse']:.2f}"
+    return f"{errors}, PSNR {means['psnr']:.2f}, fSSIM {means['fssim']:.4f} ({means['n']:.0f} pairs)"

@@ -1,0 +1,165 @@
+"""The folder of a run: what is kept there, and how it is taken up again.
+
+::
+
+    RUN/settings.json             every number that shapes the run
+    RUN/state.pt                  where it stands; what --resume goes on from
+    RUN/reconstruct.safetensors   the frozen reconstruction branch
+    RUN/last.safetensors          the harmonization branch as it stands (the running average of its weights)
+    RUN/best.safetensors          the same at its lowest fMSE on the validation set
+
+and the tables and pictures of `harmonize.training.progress`. Every file is written to a temporary name and then
+renamed: a killed run leaves the last whole one. Runs of several machines need a folder that all of them see.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ccharmony import files as disk
+from ccharmony.errors import SettingsError, WeightsError
+from harmonize.models.pih.network import Pih
+from harmonize.models.registry import AnySettings, Network
+from harmonize.models.unet import UNet
+from harmonize.training import reconstruction
+from harmonize.training.settings import TrainSettings
+from harmonize.training.stage import Stage
+from harmonize.training.state import RunState, read_state
+from harmonize.weights import checkpoint
+
+FIXED = ("network", "distill", "streams", "seed", "warm_start")
+"""Settings that cannot change in the middle of a run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """Reads and writes the files of a run.
+
+    Attributes
+    ----------
+    path
+        The folder, which exists where this process writes.
+    writes
+        Whether this process writes; the others only read.
+    notes
+        What else the weights should say of their training, such as the data.
+    """
+
+    path: Path
+    writes: bool = True
+    notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        """File of the state."""
+        return self.path / "state.pt"
+
+    @property
+    def teacher(self) -> Path:
+        """File of the reconstruction branch."""
+        return self.path / "reconstruct.safetensors"
+
+    def begin(self, settings: TrainSettings) -> None:
+        """Write the settings; raises OutputError."""
+        if self.writes:
+            disk.write_bytes(self.path / "settings.json", json.dumps(settings.to_dict(), indent=1).encode())
+
+    def save(self, stage: Stage) -> None:
+        """Write where a run stands, and the harmonization branch; raises OutputError."""
+        if self.writes:
+            stage.state().write(self.state)
+            if stage.name == "harmonize":
+                self.keep(stage, "last")
+
+    def keep(self, stage: Stage, name: str) -> None:
+        """Write a stage's weights, with what is known of their training; raises OutputError."""
+        if self.writes:
+            metadata = {
+                "stage": stage.name,
+                "step": stage.step,
+                "pictures": stage.pictures,
+                "seconds": round(stage.seconds),
+                "best_fmse": stage.best if math.isfinite(stage.best) else None,
+                "training": stage.settings.to_dict(),
+                **self.notes,
+            }
+            settings = stage.settings.network_of(stage.name)
+            checkpoint.save_weights(self.path / f"{name}.safetensors", stage.scored, settings, metadata=metadata)
+
+    def keep_teacher(self, teacher: UNet, settings: TrainSettings) -> None:
+        """Write a reconstruction branch that came from elsewhere; raises OutputError."""
+        if self.writes:
+            checkpoint.save_weights(self.teacher, teacher, settings.network_of("reconstruct"))
+
+    def read_teacher(self, settings: TrainSettings) -> UNet:
+        """Read the reconstruction branch, frozen; raises WeightsError."""
+        teacher = read_network(self.teacher, settings.network_of("reconstruct"))
+        assert isinstance(teacher, UNet)
+        return reconstruction.freeze(teacher)
+
+    def take_up(self, changes: Mapping[str, Any]) -> tuple[TrainSettings, RunState]:
+        """Read where the run stands, and change what may change midway.
+
+        Parameters
+        ----------
+        changes
+            Settings by name that differ from now on, such as a larger `size` or more `steps`.
+
+        Raises
+        ------
+        WeightsError
+            The folder holds no state that can be read.
+        SettingsError
+            A change would make it another run: another network, distillation or seed.
+        """
+        found = read_state(self.state)
+        settings = TrainSettings.from_dict(found.settings)
+        for name in FIXED:
+            if changes.get(name, getattr(settings, name)) != getattr(settings, name):
+                raise SettingsError(f"{self.path}: {name} cannot change midway, wanted a run in a folder of its own")
+        return dataclasses.replace(settings, **changes), found
+
+
+def trace(folder: Path, begin_from: str | Path | None, state: RunState | None = None) -> dict[str, Any]:
+    """Say for a run's weights which others it began from, and what those had cost, the runs before theirs included.
+
+    A run that is taken up from a `state` finds that in its own last weights: the others may have changed since.
+
+    Raises
+    ------
+    WeightsError
+        The weights cannot be read.
+    """
+    if state is not None and state.stage == "harmonize":
+        last = folder / "last.safetensors"
+        kept = checkpoint.read_notes(last)[1].get("began_from") if last.is_file() else None
+        return {} if kept is None else {"began_from": kept}
+    if begin_from is None:
+        return {}
+    path = checkpoint.find(begin_from)
+    notes = {} if path.suffix in (".pth", ".pt") else checkpoint.read_notes(path)[1]
+    return {"began_from": {"weights": path.name, **{name: cost(notes, name) for name in ("pictures", "seconds")}}}
+
+
+def cost(notes: Mapping[str, Any], name: str) -> int:
+    """Return the ``pictures`` or ``seconds`` that weights took by their notes, those that they began from included."""
+    return int(notes.get(name, 0) + notes.get("began_from", {}).get(name, 0))
+
+
+def read_network(name_or_path: str | Path, wanted: AnySettings) -> Network:
+    """Read weights that must be of one network, ready to be trained.
+
+    Raises
+    ------
+    WeightsError
+        The weights cannot be read, or are another network's.
+    """
+    found = checkpoint.load(name_or_path)
+    if not isinstance(found.net, UNet | Pih) or found.settings != wanted:
+        raise WeightsError(f"{name_or_path}: weights of {found.settings}, wanted {wanted}")
+    return found.net.requires_grad_(True)

@@ -1,0 +1,1 @@
+"""PIH's second stream: unpaired composites judged by a critic."""

@@ -1,0 +1,93 @@
+"""Training from end to end: the processes, the data, the folder, and what is taken up again.
+
+`harmonize.training.run` holds the run itself, `harmonize.training.stage` a single step.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ccharmony import files as disk
+from harmonize.models.unet import UNet
+from harmonize.training import data as sources
+from harmonize.training import reconstruction
+from harmonize.training.data import Places
+from harmonize.training.distributed import join_world
+from harmonize.training.progress import Reporter
+from harmonize.training.run import Outcome, Pace, Run, Start
+from harmonize.training.run_folder import RunFolder, read_network, trace
+from harmonize.training.settings import TrainSettings
+from harmonize.training.state import RunState
+from harmonize.training.stop import Stop
+
+
+def train(
+    settings: TrainSettings,
+    places: Places,
+    folder: Path,
+    *,
+    pace: Pace | None = None,
+    device: str = "auto",
+    minutes: float | None = None,
+    resume: RunState | None = None,
+    begin_from: str | Path | None = None,
+    teacher_from: str | Path | None = None,
+    tensorboard: bool = True,
+) -> tuple[Outcome, Stop]:
+    """Train a network.
+
+    Parameters
+    ----------
+    settings
+        Every number that shapes the run.
+    places
+        Where its pairs come from.
+    folder
+        Where its files go.
+    pace
+        How often it logs, validates and saves.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:<number>``.
+    minutes
+        Budget after which it stops with a state to go on from.
+    resume
+        State to go on from, as `RunFolder.take_up` gives it.
+    begin_from
+        Weights that the harmonization branch begins from (finetuning): a name of bundled weights or a file.
+    teacher_from
+        Weights of a reconstruction branch that is trained already.
+    tensorboard
+        Whether event files are written.
+
+    Returns
+    -------
+    Outcome, Stop
+        How the run ended, and what asked it to stop if something did.
+
+    Raises
+    ------
+    CcharmonyError
+        Any of its kinds, see `Run.go` and `sources.open_data`.
+    """
+    with Stop(minutes) as stop, join_world(device) as world:
+        start = _read_start(settings, begin_from, teacher_from)
+        data = sources.open_data(places, settings, world.device)
+        if world.leads:
+            disk.make_folder(folder)
+        files = RunFolder(folder, world.leads, sources.describe(places) | trace(folder, begin_from, resume))
+        reporter = Reporter(folder if world.leads else None, sys.stderr, tensorboard=tensorboard)
+        try:
+            run = Run(settings, data, files, world, reporter, stop, pace=pace, start=start)
+            return run.go(resume), stop
+        finally:
+            reporter.close()
+
+
+def _read_start(settings: TrainSettings, begin_from: str | Path | None, teacher_from: str | Path | None) -> Start:
+    network = None if begin_from is None else read_network(begin_from, settings.network)
+    if teacher_from is None:
+        return Start(network)
+    teacher = read_network(teacher_from, settings.network_of("reconstruct"))
+    assert isinstance(teacher, UNet)  # what the settings' reconstruct stage trains
+    return Start(network, reconstruction.freeze(teacher))

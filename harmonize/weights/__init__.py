@@ -1,0 +1,1 @@
+"""Bundled weights with their cards, and checkpoint files."""

@@ -1,0 +1,272 @@
+"""Weights on disk: safetensors with the settings inside, and released iSSAM checkpoints.
+
+-   :func:`save_weights`, :func:`load_weights`: a network, its settings and what is known of its training.
+-   :func:`load_issam`: a checkpoint as Sofiiuk et al. released it; never runs code that such a file may hold.
+-   :func:`load`: whichever of the two, or a bundled one, by name or path.
+-   :func:`bundled`, :func:`find`: the weights that come with the package, each checked against its SHA-256.
+-   :data:`KINDS`: the models that a checkpoint may hold; a new one is one line there.
+
+A checkpoint that does not fit is refused with the names missing and unexpected; nothing is ever loaded in part.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from ccharmony import __version__
+from ccharmony import files as disk
+from ccharmony.errors import SettingsError, WeightsError
+from harmonize.models import giftnet
+from harmonize.models.pih import network as pih
+from harmonize.models.settings import PihSettings
+from harmonize.models.unet import UNet
+from harmonize.settings import ISSAM, NetworkSettings
+
+FORMAT = 1
+"""Version of the layout of the metadata; a file with a higher one is refused."""
+
+WEIGHTS = Path(__file__).parent
+"""Bundled weights: ``NAME.safetensors``, its card ``NAME.md``, and ``SHA256SUMS`` as ``sha256sum`` writes it."""
+
+
+class Settings(Protocol):
+    """Any frozen settings dataclass of a network."""
+
+    @property
+    def model(self) -> str:
+        """Key of :data:`KINDS`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+
+
+class Kind(NamedTuple):
+    """How a model comes back from plain values."""
+
+    read_settings: Callable[[Mapping[str, Any]], Any]
+    build: Callable[[Any], nn.Module]
+
+
+KINDS: dict[str, Kind] = {
+    "giftnet": Kind(NetworkSettings.from_dict, giftnet.build),
+    "issam": Kind(NetworkSettings.from_dict, giftnet.build),
+    "pih": Kind(PihSettings.from_dict, pih.build),
+}
+"""Models by the name in their settings."""
+
+
+class Loaded(NamedTuple):
+    """A network as it came from disk: on the CPU, float32, in evaluation mode."""
+
+    net: nn.Module
+    settings: Any
+    metadata: dict[str, Any]
+
+
+def save_weights(
+    path: Path, net: nn.Module, settings: Settings, *, metadata: Mapping[str, Any] | None = None, half: bool = False
+) -> None:
+    """Write `net` with its `settings`, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        ``*.safetensors``; what was there stays until the new file is complete.
+    net
+        The network, on any device; wrappers of ``torch.compile`` and distributed training are taken off.
+    settings
+        What it was built from.
+    metadata
+        Anything JSON can say: data, steps, scores, licence.
+    half
+        Store weights of two dimensions and more in half precision: half the size. Biases, batch norm and buffers stay.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    tensors = {name: _stored(value, half) for name, value in _unwrap(net).state_dict().items()}
+    notes = {
+        "format": str(FORMAT),
+        "version": __version__,
+        "settings": json.dumps(settings.to_dict()),
+        "metadata": json.dumps(dict(metadata or {})),
+    }
+    disk.write_bytes(path, to_bytes(tensors, notes))
+
+
+def load_weights(path: Path) -> Loaded:
+    """Read what :func:`save_weights` wrote.
+
+    Raises
+    ------
+    WeightsError
+        No such file, not one of ours, damaged, of a newer format, or parts missing.
+    """
+    path = Path(path)
+    if path.parent.resolve() == WEIGHTS.resolve():
+        _check_digest(path)
+    tensors, notes = _read(path)
+    settings, metadata = _parse(path, notes)
+    net = KINDS[settings.model].build(settings)
+    _fill(net, tensors, path)
+    return Loaded(net, settings, metadata)
+
+
+def read_notes(path: Path) -> tuple[Any, dict[str, Any]]:
+    """Read settings and metadata of weights without the weights; raises WeightsError as :func:`load_weights`."""
+    path = Path(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _parse(path, file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: damaged or not a safetensors file ({_first_line(error)})") from error
+
+
+def load_issam(path: Path) -> UNet:
+    """Read a released iSSAM checkpoint (``.pth``, 256×256 model without backbone) by the names of its tensors.
+
+    Only tensors are unpickled (``weights_only``), so code inside a foreign file does not run.
+
+    Returns
+    -------
+    UNet
+        On the CPU, in evaluation mode. Its mask blur is the file's: see :class:`harmonize.models.layers.MaskBlur`.
+
+    Raises
+    ------
+    WeightsError
+        No such file, not a checkpoint, code in it, or not this network: with the names missing and unexpected.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file, an iSSAM checkpoint wanted")
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # foreign bytes make the unpickler fail in every way there is
+        raise WeightsError(f"{path}: not a checkpoint of plain tensors ({_first_line(error)})") from error
+    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise WeightsError(f"{path}: {type(tensors).__name__} found, tensors by name wanted")
+    net = UNet(ISSAM)
+    _fill(net, tensors, path)
+    return net
+
+
+def load(name_or_path: str | Path) -> Loaded:
+    """Read bundled weights by name, ours by path, or a released iSSAM checkpoint (``.pth`` or ``.pt``) by path.
+
+    Raises
+    ------
+    WeightsError
+        As :func:`find`, :func:`load_weights` and :func:`load_issam`.
+    """
+    path = find(name_or_path)
+    if path.suffix in (".pth", ".pt"):
+        return Loaded(load_issam(path), ISSAM, {"source": path.name})
+    return load_weights(path)
+
+
+def bundled() -> list[str]:
+    """Names of the weights that come with the package, sorted."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
+
+
+def find(name_or_path: str | Path) -> Path:
+    """Path of bundled weights by name, or the path itself.
+
+    Raises
+    ------
+    WeightsError
+        Neither a bundled name nor a file.
+    """
+    if str(name_or_path) in bundled():
+        return WEIGHTS / f"{name_or_path}.safetensors"
+    path = Path(name_or_path)
+    if not path.is_file():
+        names = ", ".join(bundled()) or "(none is bundled)"
+        raise WeightsError(f"{name_or_path}: no such weights; a file or one of {names} wanted")
+    return path
+
+
+def _stored(value: Tensor, half: bool) -> Tensor:
+    value = value.detach().cpu().contiguous()
+    return value.half() if half and value.is_floating_point() and value.dim() > 1 else value
+
+
+def _unwrap(net: nn.Module) -> nn.Module:
+    """Take off what ``torch.compile`` (``_orig_mod``) and ``DistributedDataParallel`` (``module``) put around."""
+    inner = getattr(net, "_orig_mod", None) or getattr(net, "module", None)
+    return _unwrap(inner) if isinstance(inner, nn.Module) else net
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file, weights wanted")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: damaged or not a safetensors file ({_first_line(error)})") from error
+
+
+def _parse(path: Path, notes: Mapping[str, str]) -> tuple[Any, dict[str, Any]]:
+    if "settings" not in notes or not notes.get("format", "").isdecimal():
+        raise WeightsError(f"{path}: no settings inside, weights saved by harmonize wanted")
+    if int(notes["format"]) > FORMAT:
+        raise WeightsError(f"{path}: format {notes['format']} found, at most {FORMAT} can be read; update harmonize")
+    try:
+        values, metadata = json.loads(notes["settings"]), json.loads(notes.get("metadata", "{}"))
+        if values["model"] not in KINDS:
+            raise WeightsError(f"{path}: model {values['model']!r} found, one of {', '.join(KINDS)} wanted")
+        return KINDS[values["model"]].read_settings(values), metadata
+    except (ValueError, KeyError, TypeError, SettingsError) as error:
+        raise WeightsError(f"{path}: settings cannot be read ({_first_line(error)})") from error
+
+
+def _fill(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Copy `tensors` into `net`, all or none, and make it ready for evaluation."""
+    wanted = net.state_dict()
+    missing, unexpected = [n for n in wanted if n not in tensors], [n for n in tensors if n not in wanted]
+    if missing or unexpected:
+        raise WeightsError(f"{path}: another network; missing {_some(missing)}; unexpected {_some(unexpected)}")
+    for name, value in wanted.items():
+        if tensors[name].shape != value.shape:
+            found = f"{tuple(tensors[name].shape)} found, {tuple(value.shape)} wanted"
+            raise WeightsError(f"{path}: {name}: shape {found}")
+        if not torch.isfinite(tensors[name]).all():
+            raise WeightsError(f"{path}: {name}: NaN or infinity found, finite numbers wanted")
+    net.load_state_dict(dict(tensors))
+    net.eval()
+
+
+def _check_digest(path: Path) -> None:
+    """Compare bundled weights with the line of ``SHA256SUMS`` that names them."""
+    sums = path.parent / "SHA256SUMS"
+    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
+    pairs = [line.split() for line in lines]
+    recorded = {pair[1].removeprefix("*"): pair[0] for pair in pairs if len(pair) == 2}
+    if path.name not in recorded:
+        raise WeightsError(f"{path}: no checksum in {sums.name}, one wanted for every bundled file")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != recorded[path.name]:
+        raise WeightsError(f"{path}: SHA-256 {found[:9]}… found, {recorded[path.name][:9]}… wanted; altered or cut off")
+
+
+def _some(names: list[str]) -> str:
+    """Write all names where they are few, else how many and the first eight."""
+    if len(names) <= 8:
+        return ", ".join(names) or "nothing"
+    return f"{len(names)} names ({', '.join(names[:8])}, …)"
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
