@@ -26,7 +26,7 @@ from benchmarks.table3 import diagnosis, plan, report
 from benchmarks.table3.plan import ORDER, TEACHER, VARIED, Trial
 from benchmarks.table3.schedule import Pace, Schedule
 from benchmarks.table3.study import Budget, Study, open_study
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import CcharmonyError
 from harmonize.commands.train import read_grow
@@ -88,7 +88,7 @@ def _diagnose(study: Study, names: tuple[str, ...]) -> None:
     first = "row8_seed0"
     begun = (first,) if (study.folder(first) / "last.safetensors").is_file() else ()
     told = diagnosis.report(study, names or begun)
-    disk.write_bytes(study.path / report.DIAGNOSIS, (told + "\n").encode())
+    files.write_bytes(study.path / report.DIAGNOSIS, (told + "\n").encode())
     click.echo(told)
 
 

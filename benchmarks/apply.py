@@ -24,7 +24,7 @@ import torch
 
 from benchmarks.timing import medians, peak_megabytes
 from ccharmony.images import pixels
-from harmonize.inference import color_map as carry
+from harmonize.inference import color_map
 from harmonize.inference.image import Size, harmonize_image, shrink
 from harmonize.models import giftnet
 from harmonize.settings import NetworkSettings
@@ -126,7 +126,7 @@ def _errors(photo: UInt8, composite: UInt8, mask: Float32) -> dict[str, float]:
     results = {
         "answer enlarged": cv2.resize(after, shape[::-1]),
         "difference enlarged": whole + cv2.resize(after - before, shape[::-1]),
-        "color map": carry.fit(before, after, inside).change(whole, *everything, shape),
+        "color map": color_map.fit(before, after, inside).change(whole, *everything, shape),
     }
     start = _error(whole, photo, mask)
     return {way: _error(np.asarray(result, np.float32), photo, mask) / start for way, result in results.items()}

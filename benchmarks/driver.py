@@ -20,14 +20,11 @@ import click
 import numpy as np
 
 from benchmarks.timing import MEGABYTE, peak_megabytes
-from ccharmony.build import donors
-from ccharmony.build import light as lights
+from ccharmony.build import donors, light
 from ccharmony.build.pairs import PhotoPairs
-from ccharmony.checker import patches as checker
+from ccharmony.checker.patches import STANDARD
 from ccharmony.color import polynomial, residuals
-from ccharmony.dataset import fits as store
-from ccharmony.dataset import manifest
-from ccharmony.dataset import tables as dataset
+from ccharmony.dataset import fits, manifest, tables
 from ccharmony.dataset.fits import FitRecord
 from ccharmony.dataset.manifest import Pair, Photo
 from ccharmony.jobs import journal
@@ -60,7 +57,7 @@ def _journal(root: Path, book: Mapping[str, FitRecord], made: Sequence[PhotoPair
         kept.start("plan", {})
         _timed("journal: lights saved", lambda: _save_lights(kept, book.values()))
         _timed("journal: rows saved", lambda: _save_rows(kept, made))
-        _timed("journal: lights read again", lambda: kept.load("lights", lights.from_json))
+        _timed("journal: lights read again", lambda: kept.load("lights", light.from_json))
         _timed("journal: rows read again", lambda: kept.load("pairs", PhotoPairs.from_json))
         files = [path for path in kept.folder.rglob("*") if path.is_file()]
         size = sum(path.stat().st_size for path in files)
@@ -69,30 +66,30 @@ def _journal(root: Path, book: Mapping[str, FitRecord], made: Sequence[PhotoPair
 
 
 def _tables(root: Path, book: Mapping[str, FitRecord], rows: Sequence[Pair]) -> None:
-    dataset.begin(root)
+    tables.begin(root)
     peak = 0.0
 
     def write() -> None:
         nonlocal peak
-        peak = peak_megabytes(lambda: dataset.write_tables(root, rows, book, {}, {}))
+        peak = peak_megabytes(lambda: tables.write_tables(root, rows, book, {}, {}))
 
     _timed("tables written", write)
     click.echo(f"  {'tables, memory while written':32s}  {peak:9.1f} MB")
-    for name in (dataset.MANIFEST, dataset.FITS, "ccHarmony_train.txt"):
+    for name in (tables.MANIFEST, tables.FITS, "ccHarmony_train.txt"):
         click.echo(f"  {name:32s}  {(root / name).stat().st_size / MEGABYTE:9.1f} MB")
-    _timed("manifest.csv read again", lambda: manifest.read_pairs(root / dataset.MANIFEST))
-    _timed("fits.h5 read again", lambda: store.read_fits(root / dataset.FITS))
+    _timed("manifest.csv read again", lambda: manifest.read_pairs(root / tables.MANIFEST))
+    _timed("fits.h5 read again", lambda: fits.read_fits(root / tables.FITS))
 
 
 def _lights(count: int) -> dict[str, FitRecord]:
     """Return lights that differ from each other, as a folder of photos would give them."""
     random = np.random.default_rng(0)
-    kinds = polynomial.fit(checker.STANDARD, checker.STANDARD, "ridge")
+    kinds = polynomial.fit(STANDARD, STANDARD, "ridge")
     figures = [field.name for field in dataclasses.fields(residuals.Residuals)]
     records = {}
     for number in range(count):
         name = f"photo_{number:08d}"
-        patches = np.clip(checker.STANDARD + random.normal(0, 0.02, (24, 3)), 0, 1)
+        patches = np.clip(STANDARD + random.normal(0, 0.02, (24, 3)), 0, 1)
         matrix = kinds + random.normal(0, 0.01, kinds.shape)
         split = "test" if number % 7 < 2 else "train"
         values = dict(zip(figures, random.random(len(figures)).tolist(), strict=True))
@@ -127,7 +124,7 @@ def _first(drawn: object) -> list[str]:
 
 def _save_lights(kept: journal.Journal, records: Iterable[FitRecord]) -> None:
     for record in records:
-        kept.save("lights", record.id, lights.to_json(lights.Light(record, None)))
+        kept.save("lights", record.id, light.to_json(light.Light(record, None)))
 
 
 def _save_rows(kept: journal.Journal, made: Iterable[PhotoPairs]) -> None:

@@ -21,13 +21,13 @@ import torch
 
 from benchmarks import scene
 from ccharmony.color import polynomial
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats import iharmony4
 from harmonize.data import lights
 from harmonize.data.batches import Source
 from harmonize.data.lit_photos import HeldPairs
 from harmonize.data.photos import find_photos
 from harmonize.data.stored_pairs import StoredPairs
-from harmonize.training import validation as validate
+from harmonize.training import validation
 from harmonize.weights import checkpoint
 
 Float = npt.NDArray[np.float64]
@@ -60,7 +60,7 @@ def main(data: Path | None, weights: tuple[str, ...], threads: int, smoke: bool)
     elif data is None or not weights:
         raise click.UsageError("wanted --data and --weights, or --smoke")
     else:
-        _tell(StoredPairs(layout.find_pairs(data, "all", strict=True)[0], strict=True), weights)
+        _tell(StoredPairs(iharmony4.find_pairs(data, "all", strict=True)[0], strict=True), weights)
 
 
 def measure(network: torch.nn.Module, source: Source) -> Float:
@@ -69,7 +69,7 @@ def measure(network: torch.nn.Module, source: Source) -> Float:
     for index in range(len(source)):
         batch = source.batch(0, [index], SIDE)
         with torch.inference_mode():
-            output = validate.run(network, batch)
+            output = validation.run(network, batch)
         inside = batch.mask[0, 0] > 0.5
         colors = [
             picture[0].permute(1, 2, 0)[inside].double().numpy() for picture in (batch.composite, output, batch.real)

@@ -23,16 +23,16 @@ import torch
 
 from benchmarks import network, scene
 from benchmarks.timing import medians
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
 from ccharmony.dataset.packing import pack
 from ccharmony.images import pixels
-from harmonize import memory as allocator
 from harmonize.data.batches import Source, plan
 from harmonize.data.lights import Lights
 from harmonize.data.lit_photos import LitPhotos
 from harmonize.data.photos import PhotoMemory
 from harmonize.data.stored_pairs import StoredPairs
+from harmonize.memory import keep_freed_memory
 
 BOUND = 3.0
 SHARE = 0.15
@@ -48,7 +48,7 @@ STORED = {"JPEG pairs of 640×480": (480, 640), "JPEG pairs of 1024×683": (683,
 def main(smoke: bool, batch: int, pairs: int, repeats: int, threads: int) -> None:
     """Print the rates and their ratios."""
     torch.set_num_threads(threads)
-    allocator.keep_freed_memory()
+    keep_freed_memory()
     size, repeats, pairs = (64, 1, batch) if smoke else (256, repeats, pairs)
     with tempfile.TemporaryDirectory() as folder:
         loaders, raw = _open_stored(Path(folder), pairs, batch, size, threads)
@@ -80,7 +80,7 @@ def _open_stored(
         pack.pack(folder, "shards", root / f"{width} shards")
         pack.pack(folder, "h5", root / f"{width}.h5")
         for form, place in (("folder", folder), ("shards", root / f"{width} shards"), ("h5", root / f"{width}.h5")):
-            pairs, _ = layout.find_pairs(place, "all")
+            pairs, _ = iharmony4.find_pairs(place, "all")
             source = StoredPairs(pairs, seed=0, strict=True, threads=threads)
             loaders[f"{name}, {form}"] = _load(source, batch, size)
             raw[f"bytes alone, {width}×{height}, {form}"] = _read_bytes(pairs, batch)
@@ -110,13 +110,13 @@ def _read_bytes(pairs: Sequence[PairPaths], batch: int) -> Callable[[], object]:
 
 def _store(root: Path, height: int, width: int, count: int) -> None:
     """Write pairs of one shape as iHarmony4 has them."""
-    for name in (layout.COMPOSITES, layout.MASKS, layout.REALS):
+    for name in (iharmony4.COMPOSITES, iharmony4.MASKS, iharmony4.REALS):
         (root / name).mkdir(parents=True)
     for number in range(count):
         real = scene.photo(height, width, 1 - 0.5 * number / count)
-        pixels.write_image(root / layout.REALS / f"p{number}.jpg", real)
-        pixels.write_image(root / layout.COMPOSITES / f"p{number}_a_1.jpg", real[:, ::-1])
-        pixels.write_mask(root / layout.MASKS / f"p{number}_a.png", scene.mask(height, width, SHARE))
+        pixels.write_image(root / iharmony4.REALS / f"p{number}.jpg", real)
+        pixels.write_image(root / iharmony4.COMPOSITES / f"p{number}_a_1.jpg", real[:, ::-1])
+        pixels.write_mask(root / iharmony4.MASKS / f"p{number}_a.png", scene.mask(height, width, SHARE))
 
 
 def _light(count: int) -> LitPhotos:

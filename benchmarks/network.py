@@ -23,7 +23,7 @@ from torch import Tensor
 
 from benchmarks import complexity
 from benchmarks.timing import medians, peak_megabytes
-from harmonize import memory as allocator
+from harmonize import memory
 from harmonize.models import giftnet
 from harmonize.models.unet import UNet
 from harmonize.settings import ISSAM, TABLE_3, NetworkSettings
@@ -144,7 +144,7 @@ def _compare_allocators(candidates: dict[str, Callable[[], object]], repeats: in
     """Measure each candidate as the C library has it, then with freed memory kept."""
     medians(candidates, 1)
     before = medians(candidates, repeats)
-    if not allocator.keep_freed_memory():
+    if not memory.keep_freed_memory():
         click.echo("  memory kept: not possible with this C library")
         return
     medians(candidates, 2)  # takes the memory that it will keep

@@ -9,12 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ccharmony import files as disk
-from ccharmony.checker import patches as checker
+from ccharmony import files
+from ccharmony.checker.patches import RELEASE_TO_CHART, STANDARD, patch_quads
 from ccharmony.color import polynomial
 from ccharmony.color.polynomial import Float
-from ccharmony.dataset import fits as store
-from ccharmony.dataset.fits import FitRecord
+from ccharmony.dataset.fits import FitRecord, write_fits
 from ccharmony.images import pixels
 from ccharmony.images.pixels import Float32, UInt8
 
@@ -46,8 +45,8 @@ def mask(height: int, width: int, share: float) -> Float32:
 
 def light(name: str, warmth: float) -> FitRecord:
     """Return the fitted light of a chart of the warmth given."""
-    patches = checker.STANDARD * tint(warmth) + 0.02
-    forward, inverse = polynomial.fit(patches, checker.STANDARD), polynomial.fit(checker.STANDARD, patches)
+    patches = STANDARD * tint(warmth) + 0.02
+    forward, inverse = polynomial.fit(patches, STANDARD), polynomial.fit(STANDARD, patches)
     return FitRecord(name, "none", "benchmark", "ridge", patches, forward, inverse)
 
 
@@ -55,7 +54,7 @@ def write_photos(folder: Path, train: int, val: int, lights: int = 12) -> tuple[
     """Write small photos with masks, and lights to lend; returns what `--photos` and `--lights` ask for."""
     root, fits = folder / "photos", folder / "fits.h5"
     for name in ("images", "masks"):
-        disk.make_folder(root / name)
+        files.make_folder(root / name)
     with (root / "index.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["id", "split"])
@@ -65,7 +64,7 @@ def write_photos(folder: Path, train: int, val: int, lights: int = 12) -> tuple[
             pixels.write_mask(root / "masks" / f"{name}.png", mask(128, 192, 0.1 + 0.2 * (number % 7) / 7))
             table.writerow([name, "train" if number < train else "val"])
     records = [replace(light(f"light{row}", 1 - 0.05 * row), split="train") for row in range(lights)]
-    store.write_fits(fits, records, checker.STANDARD)
+    write_fits(fits, records, STANDARD)
     return root, fits
 
 
@@ -76,6 +75,6 @@ def tint(warmth: float) -> Float:
 
 def _draw_chart(image: UInt8, place: Float, warmth: float) -> None:
     cv2.fillConvexPoly(image, np.rint(place).astype(np.int32), (25, 25, 25))
-    quads = np.rint(checker.patch_quads(place)).astype(np.int32)
-    for quad, color in zip(quads, checker.STANDARD[checker.RELEASE_TO_CHART], strict=True):
+    quads = np.rint(patch_quads(place)).astype(np.int32)
+    for quad, color in zip(quads, STANDARD[RELEASE_TO_CHART], strict=True):
         cv2.fillConvexPoly(image, quad, np.rint(255 * (color * tint(warmth) + 0.02)).tolist())

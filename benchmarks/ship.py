@@ -21,7 +21,7 @@ import torch
 
 from benchmarks import card, page, strip
 from benchmarks.card import Scored
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.dataset.formats.iharmony4 import Split
 from harmonize.evaluation import evaluate, protocols
 from harmonize.evaluation.scoring import Rules
@@ -46,7 +46,7 @@ def main(run: Path, name: str, scores: Path, root: Path, **sets: Path | None) ->
     torch.set_num_threads(1)
     path = checkpoint.WEIGHTS / f"{name}.safetensors"
     found = checkpoint.load(run / "best.safetensors")
-    trial = disk.make_folder(scores) / path.name
+    trial = files.make_folder(scores) / path.name
     checkpoint.save_weights(trial, found.net, found.settings, metadata=found.metadata, half=True)
     scored = {title: _score(trial, data, title, scores / title) for title, data in sets.items() if data is not None}
     save(path, trial, found.metadata | _judge(scored))
@@ -68,7 +68,7 @@ def save(path: Path, trial: Path, metadata: dict[str, Any]) -> None:
     kept = [line for line in lines if line.split()[1:] != [path.name]]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     ordered = sorted([*kept, f"{digest}  {path.name}"], key=lambda line: line.split()[1])
-    disk.write_bytes(sums, "".join(f"{line}\n" for line in ordered).encode())
+    files.write_bytes(sums, "".join(f"{line}\n" for line in ordered).encode())
 
 
 def _score(weights: Path, data: Path, title: str, out: Path) -> Scored:
@@ -104,7 +104,7 @@ def _covers(scored: dict[str, Scored], theirs: Mapping[str, Any]) -> bool:
 
 def _fill_card(path: Path, blocks: dict[str, str]) -> None:
     before = path.read_text(encoding="utf-8") if path.is_file() else f"# {path.stem}\n"
-    disk.write_bytes(path, page.fill(before, blocks).encode())
+    files.write_bytes(path, page.fill(before, blocks).encode())
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import click
 import torch
 
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.formats.iharmony4 import PairPaths
 from ccharmony.images import pixels
 from harmonize.data.stored_pairs import StoredPairs
-from harmonize.training import validation as validate
+from harmonize.training import validation
 from harmonize.weights import checkpoint
 
 RANKS = (0.02, 0.15, 0.3, 0.45, 0.6, 0.75, 0.97, 1.0)
@@ -49,7 +49,7 @@ def main(data: Path, weights: str, scores: Path, out: Path) -> None:
     chosen = choose(found)
     source = StoredPairs([entry.pair for entry in chosen])
     net = checkpoint.load(weights).net
-    picture = validate.strip(net, source.batch(0, range(len(chosen)), SIDE), torch.device("cpu"))
+    picture = validation.strip(net, source.batch(0, range(len(chosen)), SIDE), torch.device("cpu"))
     pixels.write_image(out, picture, 85)
     for entry in chosen:
         click.echo(f"{entry.pair.name}: fMSE {entry.before:.0f} -> {entry.after:.0f}")
@@ -71,7 +71,7 @@ def choose(found: list[Scored]) -> list[Scored]:
 
 
 def _read(data: Path, scores: Path) -> list[Scored]:
-    pairs = {pair.name: pair for pair in layout.find_pairs(data, "all")[0]}
+    pairs = {pair.name: pair for pair in iharmony4.find_pairs(data, "all")[0]}
     with scores.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["name"] in pairs]
     return [Scored(pairs[row["name"]], float(row["composite_fmse"]), float(row["fmse"])) for row in rows]

@@ -22,7 +22,7 @@ from benchmarks.timing import medians, peak_megabytes
 from ccharmony.build import pairs
 from ccharmony.build.canvas import Canvas
 from ccharmony.color import polynomial, transfer
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.manifest import Photo
 from ccharmony.images import pixels
 from ccharmony.images.pixels import Float32, UInt8
@@ -107,7 +107,7 @@ def plain_method(image: UInt8, mask: Float32, first: polynomial.Float, second: p
 
 
 def _store(root: Path, height: int, width: int) -> Photo:
-    for name in (layout.COMPOSITES, layout.MASKS, layout.REALS):
+    for name in (iharmony4.COMPOSITES, iharmony4.MASKS, iharmony4.REALS):
         (root / name).mkdir()
     pixels.write_image(root / "photo.jpg", scene.photo(height, width))
     pixels.write_mask(root / "mask.png", scene.mask(height, width, SHARE))

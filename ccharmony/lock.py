@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TextIO
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.errors import OutputError
 
 
@@ -28,7 +28,7 @@ def hold(path: Path, busy: str) -> TextIO:
         Another process holds it, or the file cannot be written or locked.
     """
     while True:
-        disk.make_folder(path.parent)
+        files.make_folder(path.parent)
         try:
             file = path.open("w")
         except FileNotFoundError:

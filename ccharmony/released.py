@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from ccharmony.build import light as lights
+from ccharmony.build.light import record_light
 from ccharmony.color.polynomial import Kind
 from ccharmony.dataset.fits import FitRecord
 from ccharmony.dataset.manifest import Photo
@@ -42,7 +42,7 @@ def record_lights(root: Path, kind: Kind = "published") -> tuple[list[FitRecord]
     records, problems = [], list(release.problems)
     for photo in (_photo(name, release) for name in sorted(release.ids)):
         try:
-            light = lights.record_light(None, photo, kind)
+            light = record_light(None, photo, kind)
             records.append(dataclasses.replace(light.record, split=release.split[photo.id]))
         except CcharmonyError as error:
             problems.append(str(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ccharmony import __version__, console
-from harmonize import memory as allocator
+from harmonize import memory
 
 
 @click.group(
@@ -26,5 +26,5 @@ def group() -> None:
 
 def main() -> None:
     """Run the command line; the entry point of the console script."""
-    allocator.keep_freed_memory()
+    memory.keep_freed_memory()
     console.run(group)

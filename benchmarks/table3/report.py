@@ -8,7 +8,7 @@ from benchmarks import page
 from benchmarks.table3 import figure, results, strip, tables
 from benchmarks.table3.results import Result
 from benchmarks.table3.study import Study
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.images import pixels
 
 DIAGNOSIS = "diagnosis.md"
@@ -82,12 +82,12 @@ def write(study: Study, docs: Path, demo: Path | None = None) -> list[Path]:
         A table is damaged, the dataset is broken, or a file cannot be written.
     """
     found = results.read(study)
-    disk.make_folder(docs)
+    files.make_folder(docs)
     text = docs / "results.md"
     written = [text]
     if found:
         written.append(docs / "ablation.svg")
-        disk.write_bytes(written[-1], figure.draw(found))
+        files.write_bytes(written[-1], figure.draw(found))
     drawn = None if demo is None else strip.draw(study, found, demo)
     if drawn is not None:
         written.append(docs / "ablation_strip.webp")
@@ -99,7 +99,7 @@ def write(study: Study, docs: Path, demo: Path | None = None) -> list[Path]:
         "diagnosis": _diagnosis(study),
         "strip": _strip(docs, found),
     }
-    disk.write_bytes(text, page.fill(former, blocks).encode())
+    files.write_bytes(text, page.fill(former, blocks).encode())
     return written
 
 

@@ -21,7 +21,7 @@ from benchmarks.table3 import plan
 from benchmarks.table3.plan import TEACHER, Trial
 from benchmarks.table3.study import Study
 from benchmarks.table3.trial import STOPPED
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.errors import SettingsError
 from harmonize.training import progress
 from harmonize.training.stop import Stop
@@ -122,7 +122,7 @@ class Schedule:
         return next((name for name in waiting if ready or not needs_teacher(name)), None)
 
     def _start(self, name: str, lock: int) -> _Process:
-        folder = disk.make_folder(self.study.folder(name))
+        folder = files.make_folder(self.study.folder(name))
         self.tell(f"{name}: {'resumed' if (folder / 'state.pt').exists() else 'begun'}")
         left = [] if self._left is None else ["--minutes", str(self._left)]
         options = ["--threads", str(self.pace.threads), "--device", self.pace.device, *left]

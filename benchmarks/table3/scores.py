@@ -14,14 +14,14 @@ import torch
 from torch import nn
 
 from benchmarks.table3.study import Study
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats import iharmony4
 from harmonize.data import lights, photos
 from harmonize.data.batches import Batch, Source
 from harmonize.data.lit_photos import HeldPairs
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.evaluation import protocols, report
 from harmonize.evaluation.scoring import Row
-from harmonize.training import validation as validate
+from harmonize.training import validation
 from harmonize.training.data import Places
 from harmonize.training.distributed import find_device
 from harmonize.training.stop import Stop
@@ -64,7 +64,7 @@ def open_pairs(places: Places) -> dict[str, Source]:
     threads = min(os.cpu_count() or 1, 16)
     found: dict[str, Source] = {}
     for root in places.data:
-        pairs, _ = layout.find_pairs(root, "test", strict=True)
+        pairs, _ = iharmony4.find_pairs(root, "test", strict=True)
         found[root.name] = StoredPairs(pairs, strict=True, threads=threads)
     if places.photos is not None and places.lights is not None:
         _, held = lights.hold_out(lights.read_lights(places.lights), places.held_lights)
@@ -80,7 +80,7 @@ def score(network: nn.Module, batch: Batch, name: str, device: torch.device) -> 
     Pairs whose mask is empty at that size have no foreground to score and are left out, as in `harmonize evaluate`.
     """
     protocol = protocols.find(protocols.DEFAULT)
-    outputs = validate.run(network, batch.to(device)).cpu()
+    outputs = validation.run(network, batch.to(device)).cpu()
     pictures = [_levels(part) for part in (batch.composite, outputs, batch.real)]
     for row, (composite, output, real) in enumerate(zip(*pictures, strict=True)):
         mask = batch.mask[row, 0].numpy()

@@ -15,9 +15,9 @@ import torch
 from benchmarks.table3.plan import COMPARED
 from benchmarks.table3.results import Result, by_seed
 from benchmarks.table3.study import Study
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats import iharmony4
 from harmonize.data.stored_pairs import StoredPairs
-from harmonize.training import validation as validate
+from harmonize.training import validation
 from harmonize.weights import checkpoint
 
 UInt8 = npt.NDArray[np.uint8]
@@ -58,13 +58,13 @@ def draw(study: Study, found: Sequence[Result], data: Path, side: int = 160) -> 
     runs = [by_seed(found, row) for row in COMPARED]
     if not all(runs):
         return None
-    source = StoredPairs(layout.find_pairs(data, "all", strict=True)[0], strict=True)
-    batch = validate.pick(source, study.budget.scored_at, PAIRS)
+    source = StoredPairs(iharmony4.find_pairs(data, "all", strict=True)[0], strict=True)
+    batch = validation.pick(source, study.budget.scored_at, PAIRS)
     outputs = []
     for entries in runs:
         trial = entries[min(entries)].trial
         network = checkpoint.load(study.folder(trial.name) / "last.safetensors").net.eval()
-        outputs.append(validate.run(network, batch))
+        outputs.append(validation.run(network, batch))
     mask = batch.mask.expand(-1, 3, -1, -1)
     return _lay_out([batch.composite, mask, *outputs, batch.real], side)
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table3.plan import TEACHER, Trial
-from ccharmony import files as disk
 from ccharmony.errors import SettingsError
-from harmonize import settings as plain
+from ccharmony.files import make_folder, write_bytes
+from harmonize.settings import check_integer, from_dict, to_dict
 from harmonize.training.data import Places
 from harmonize.training.settings import TrainSettings
 
@@ -63,8 +63,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "grow", tuple((share, side) for share, side in self.grow))
-        plain.check_integer("side", self.side, 0)
-        plain.check_integer("held lights", self.held_lights, 1)
+        check_integer("side", self.side, 0)
+        check_integer("held lights", self.held_lights, 1)
         self.settings(Trial(1, 0))  # refuses what no run could have
 
     @property
@@ -150,11 +150,11 @@ def open_study(path: Path, given: Mapping[str, Any] | None = None, places: Place
     if not file.is_file():
         if places is None:
             raise SettingsError(f"{path}: no study there, wanted --photos with --lights, or --data, to begin one")
-        study = Study(path, plain.from_dict(Budget, given), _resolve(places, given))
+        study = Study(path, from_dict(Budget, given), _resolve(places, given))
         _write(study)
         return study
     saved = json.loads(file.read_text(encoding="utf-8"))
-    budget = plain.from_dict(Budget, saved["budget"])
+    budget = from_dict(Budget, saved["budget"])
     for name, value in given.items():
         if value != getattr(budget, name):
             found = getattr(budget, name)
@@ -191,10 +191,10 @@ def _digest(files: list[Path]) -> str:
 
 
 def _write(study: Study) -> None:
-    disk.make_folder(study.path)
+    make_folder(study.path)
     places = study.places
     record = {
-        "budget": plain.to_dict(study.budget),
+        "budget": to_dict(study.budget),
         "places": {
             "data": [str(root) for root in places.data],
             "photos": str(places.photos) if places.photos else None,
@@ -202,7 +202,7 @@ def _write(study: Study) -> None:
         },
         "digests": digests(places),
     }
-    disk.write_bytes(study.path / FILE, (json.dumps(record, indent=1) + "\n").encode())
+    write_bytes(study.path / FILE, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def _read_places(saved: Mapping[str, Any], budget: Budget) -> Places:

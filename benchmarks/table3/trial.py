@@ -20,9 +20,9 @@ import torch
 from benchmarks.table3 import plan, scores
 from benchmarks.table3.plan import TEACHER, Trial
 from benchmarks.table3.study import Study, open_study
-from ccharmony import files as disk
 from ccharmony.errors import CcharmonyError, SettingsError
-from harmonize import memory as allocator
+from ccharmony.files import make_folder
+from harmonize import memory
 from harmonize.training import train
 from harmonize.training.run import Pace
 from harmonize.training.run_folder import RunFolder
@@ -61,7 +61,7 @@ def run(study: Study, trial: Trial | None, *, minutes: float | None = None, devi
         Any of its kinds, see `harmonize.training.train.train`.
     """
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
-    folder = disk.make_folder(study.folder(TEACHER if trial is None else trial.name))
+    folder = make_folder(study.folder(TEACHER if trial is None else trial.name))
     settings, state = study.settings(trial), _read_state(study, trial, folder)
     if state is None or state.stage != "harmonize" or state.step < settings.steps:
         outcome, stop = train.train(
@@ -113,9 +113,9 @@ def main(path: Path, name: str, minutes: float | None, threads: int, device: str
     """Take up the run NAME of the study in PATH; its lines go to train.log in its folder."""
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
-    allocator.keep_freed_memory()
+    memory.keep_freed_memory()
     study = open_study(path)
-    log = disk.make_folder(study.folder(name)) / "train.log"
+    log = make_folder(study.folder(name)) / "train.log"
     logging.basicConfig(filename=log, level=logging.INFO, format="%(asctime)s %(message)s")
     trial = None if name == TEACHER else plan.parse(name)
     try:

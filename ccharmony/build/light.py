@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ccharmony.checker import detect
-from ccharmony.checker import patches as checker
-from ccharmony.checker.patches import Patches
+from ccharmony.checker.patches import STANDARD, Patches, orientation_ratio, read_quads
 from ccharmony.color import polynomial, residuals
 from ccharmony.color.polynomial import Float, Kind
 from ccharmony.dataset.fits import FitRecord
@@ -95,7 +94,7 @@ def _locate(image: UInt8, photo: Photo) -> tuple[Patches, Box]:
     """Read the patches where the source says the chart is, or where it is found."""
     chart = photo.chart
     if chart is not None and chart.quads is not None:
-        return checker.read_quads(image, chart.quads), chart.box
+        return read_quads(image, chart.quads), chart.box
     if chart is not None and chart.corners is not None:
         found = detect.from_corners(image, chart.corners)
     else:
@@ -114,7 +113,7 @@ def _refuse(patches: Patches, used: npt.NDArray[np.bool_], kind: Kind, drop_flag
     if count < needed:
         reasons = {flag for flag in patches.flags() if flag} or {"not measured"}
         raise FitError(f"{count} usable patches ({'; '.join(sorted(reasons)[:3])}), a {kind} fit needs {needed}")
-    ratio = checker.orientation_ratio(np.where(used[:, None], patches.colors, np.nan))
+    ratio = orientation_ratio(np.where(used[:, None], patches.colors, np.nan))
     if ratio < 1:
         raise FitError(f"the patches fit better in another orientation (ratio {ratio:.2f}), wanted white first")
 
@@ -127,7 +126,7 @@ def _notes(patches: Patches, used: npt.NDArray[np.bool_]) -> tuple[str, ...]:
 
 
 def _record(colors: Float, used: npt.NDArray[np.bool_], photo: Photo, kind: Kind) -> FitRecord:
-    measured, standard = colors[used], checker.STANDARD[used]
+    measured, standard = colors[used], STANDARD[used]
     to_standard = polynomial.fit(measured, standard, kind)
     from_standard = polynomial.fit(standard, measured, kind)
     kinds: tuple[Kind | None, Kind | None] = kind, kind

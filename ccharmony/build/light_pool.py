@@ -10,8 +10,7 @@ import numpy as np
 
 from ccharmony import released
 from ccharmony.color.polynomial import Kind
-from ccharmony.dataset import fits as store
-from ccharmony.dataset.fits import FitRecord
+from ccharmony.dataset.fits import FitRecord, read_fits
 from ccharmony.errors import SourceError
 from ccharmony.images.pixels import UInt8
 
@@ -36,7 +35,7 @@ def read(release: Path | None, fits: Path | None, kind: Kind) -> dict[str, FitRe
         The file is not a fits.h5.
     """
     published = released.record_lights(release, kind)[0] if release else []
-    recorded = store.read_fits(fits).records if fits else ()
+    recorded = read_fits(fits).records if fits else ()
     lights = {record.id: record for record in (*published, *recorded)}
     return {name: dataclasses.replace(record, split=record.split or "train") for name, record in lights.items()}
 

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.build import donors
 from ccharmony.build.canvas import Canvas
 from ccharmony.checker import crop
@@ -26,7 +26,7 @@ from ccharmony.dataset.manifest import Box, Pair, Photo, Split
 from ccharmony.errors import CcharmonyError, ImageError, SettingsError
 from ccharmony.images import pixels
 from ccharmony.images.pixels import UInt8
-from ccharmony.sources.release import enrich as release
+from ccharmony.sources.release import enrich
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def _read_foreground(
             return levels > whole // 2, ""  # never as floats, which are the most of what such a mask costs
         mask, note = pixels.mask_of_levels(levels, whole), ""
     else:
-        mask, note = release.fit_mask(pixels.mask_of_levels(levels, whole), (y1 - y0, x1 - x0))
+        mask, note = enrich.fit_mask(pixels.mask_of_levels(levels, whole), (y1 - y0, x1 - x0))
         if not settings.crop:
             mask = np.pad(mask, ((y0, shape[0] - y1), (x0, shape[1] - x1)))
     mask = _shrink(mask, settings.size)
@@ -278,7 +278,7 @@ def _write_composite(job: _Job, count: int) -> bytes:
 def _write(path: Path, data: bytes, photo: Photo, stop: threading.Event) -> None:
     if stop.is_set():
         raise StoppedError(f"{photo.id}: stopped")
-    disk.write_bytes(path, data)
+    files.write_bytes(path, data)
 
 
 def _row(job: _Job, composite: bytes, donor: str, clipped: float, change: float, count: int, mask_sha256: str) -> Pair:

@@ -13,16 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony import sources
-from ccharmony.build import donors, pairs, resume
-from ccharmony.build import fingerprint as plan
-from ccharmony.build import light as lights
-from ccharmony.build import light_pool as lenders
-from ccharmony.build.light import Light
+from ccharmony.build import donors, fingerprint, light_pool, pairs, resume
+from ccharmony.build.light import Light, from_json, record_light, to_json
 from ccharmony.build.pairs import PhotoLight, PhotoPairs
 from ccharmony.build.photo_cache import Recent
 from ccharmony.build.settings import BuildReport, BuildSettings
-from ccharmony.dataset import fits as store
-from ccharmony.dataset import tables as dataset
+from ccharmony.dataset import fits, tables
 from ccharmony.dataset.manifest import Pair, Photo, Split
 from ccharmony.errors import CcharmonyError, SourceError
 from ccharmony.images.pixels import UInt8
@@ -91,8 +87,8 @@ def build(
         resume.refuse_others_work(settings, out, kept, fresh)
         photos = _find_photos(settings, report, skip)
         splits = donors.split(photos, settings.test_share, settings.pair.seed)
-        lent = lenders.read(settings.release, settings.lights, settings.kind)
-        planned = plan.draw(settings, photos, lent)
+        lent = light_pool.read(settings.release, settings.lights, settings.kind)
+        planned = fingerprint.draw(settings, photos, lent)
         if finished := resume.read_finished(out, planned.digest):
             kept.clear()
             return finished
@@ -113,19 +109,19 @@ def build(
         if not book:
             reason = report.first_problem if report.problems else "they show none, wanted --lights to borrow from"
             raise SourceError(f"no checker of {len(photos)} photos could be fitted; {reason}")
-        dataset.begin(out)
+        tables.begin(out)
         ready = [photo for photo in photos if photo.masks and (photo.id in found or not photo.charted)]
         made = follow(_pairs_stage(job, found, book), ready)
         rows = _gather(made, report)
         report.seconds, report.plan = round(time.monotonic() - started, 2), planned.digest
-        dataset.write_tables(out, rows, book, settings.as_dict(), report.as_dict())
+        tables.write_tables(out, rows, book, settings.as_dict(), report.as_dict())
         kept.clear()
     return report
 
 
 def record_lights(
     settings: BuildSettings, *, strict: bool = False, progress: Progress | None = None
-) -> tuple[list[store.FitRecord], BuildReport]:
+) -> tuple[list[fits.FitRecord], BuildReport]:
     """Fit the light of every photo of the sources and write nothing; what `inspect --src` shows.
 
     Parameters
@@ -171,7 +167,7 @@ def _lights_stage(job: _Job) -> Stage[Light]:
             job.decoded.keep(photo.id, image)
         return light
 
-    return Stage("lights", work, lights.to_json, lights.from_json)
+    return Stage("lights", work, to_json, from_json)
 
 
 def _read_for_light(settings: BuildSettings, photo: Photo) -> UInt8 | None:
@@ -181,15 +177,15 @@ def _read_for_light(settings: BuildSettings, photo: Photo) -> UInt8 | None:
 
 def _record_light(settings: BuildSettings, photo: Photo, image: UInt8 | None) -> Light:
     kind = settings.override.get(photo.id, settings.kind)
-    return lights.record_light(image, photo, kind, drop_flagged=settings.drop_flagged)
+    return record_light(image, photo, kind, drop_flagged=settings.drop_flagged)
 
 
-def _own_lights(found: Mapping[str, Light], splits: Mapping[str, Split]) -> dict[str, store.FitRecord]:
+def _own_lights(found: Mapping[str, Light], splits: Mapping[str, Split]) -> dict[str, fits.FitRecord]:
     """Return the photos' own lights by id, each with its split; they win over lights of the same id from elsewhere."""
     return {name: dataclasses.replace(light.record, split=splits[name]) for name, light in found.items()}
 
 
-def _pairs_stage(job: _Job, found: Mapping[str, Light], book: Mapping[str, store.FitRecord]) -> Stage[PhotoPairs]:
+def _pairs_stage(job: _Job, found: Mapping[str, Light], book: Mapping[str, fits.FitRecord]) -> Stage[PhotoPairs]:
     """Return the stage that makes the pairs of a photo with a mask and a light, its own or a borrowed one."""
     settings, out = job.settings, job.out
 
@@ -204,7 +200,7 @@ def _pairs_stage(job: _Job, found: Mapping[str, Light], book: Mapping[str, store
         if photo.charted:
             light = PhotoLight(book[photo.id], others, found[photo.id].box, split, settings.arithmetic)
         else:
-            own = others.pop(lenders.nearest(images[0], others).id)
+            own = others.pop(light_pool.nearest(images[0], others).id)
             light = PhotoLight(own, others, None, split, settings.arithmetic)
         return pairs.make_pairs(photo, images.pop(), light, settings.pair, out, stop)
 
@@ -227,7 +223,7 @@ def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:
         report.passed_unchanged += result.passed_unchanged
     report.problems.sort()
     report.shortages.sort()
-    rows = sorted((row for result in made.results.values() for row in result.pairs), key=dataset.place)
+    rows = sorted((row for result in made.results.values() for row in result.pairs), key=tables.place)
     if not rows:
         raise SourceError(f"no pair was made of {len(made.results)} photos with masks; {report.first_problem}")
     report.count(rows)

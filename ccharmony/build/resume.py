@@ -7,12 +7,11 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from ccharmony import files as disk
 from ccharmony.build.settings import BuildReport, BuildSettings
-from ccharmony.dataset import manifest
-from ccharmony.dataset import tables as dataset
+from ccharmony.dataset import manifest, tables
 from ccharmony.dataset.manifest import Pair
 from ccharmony.errors import ManifestError, OutputError
+from ccharmony.files import remove_unfinished
 from ccharmony.jobs.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -35,7 +34,7 @@ def refuse_others_work(settings: BuildSettings, out: Path, kept: Journal, fresh:
     OutputError
         The folder is refused.
     """
-    finished, begun = dataset.read_settings(out), kept.settings()
+    finished, begun = tables.read_settings(out), kept.settings()
     if finished and fresh:
         raise OutputError(f"{out}: holds a finished dataset, which --fresh leaves alone; wanted a new folder")
     wanted = json.loads(json.dumps(settings.as_dict()))
@@ -56,25 +55,25 @@ def begin(out: Path, kept: Journal, digest: str, settings: BuildSettings) -> Non
         The folder cannot be written.
     """
     dropped = kept.start(digest, settings.as_dict())
-    if dataset.read_report(out):
+    if tables.read_report(out):
         log.info("%s: its inputs have changed since it was built, or a file is gone; built anew", out)
     elif dropped:
         log.info("%s: inputs have changed since the unfinished build; begun anew", out)
-    for folder in ("", *dataset.FOLDERS):
-        disk.remove_unfinished(out / folder)
+    for folder in ("", *tables.FOLDERS):
+        remove_unfinished(out / folder)
 
 
 def read_finished(out: Path, digest: str) -> BuildReport | None:
     """Return the report of a dataset of the same plan if all its files are there; None otherwise."""
-    content = dataset.read_report(out)
+    content = tables.read_report(out)
     if content.get("plan") != digest:
         return None
     try:
-        rows = manifest.read_pairs(out / dataset.MANIFEST)
+        rows = manifest.read_pairs(out / tables.MANIFEST)
         report = BuildReport.from_dict(content)
     except (KeyError, ManifestError):
         return None
-    if not are_there(out, rows) or not (out / dataset.FITS).is_file():
+    if not are_there(out, rows) or not (out / tables.FITS).is_file():
         return None
     report.resumed, report.seconds = sum(report.photos.values()), 0.0
     return report

@@ -17,10 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ccharmony.checker import corners as refine
-from ccharmony.checker import patches as checker
-from ccharmony.checker import windows as search
-from ccharmony.checker.patches import Patches
-from ccharmony.checker.windows import Box, Window
+from ccharmony.checker.patches import Patches, affine_residual, orientation_residuals, read_patches, require_image
+from ccharmony.checker.windows import MIN_WIDTH, Box, Window, look, passes, passes_in_box
 from ccharmony.errors import CheckerError
 
 Floats = NDArray[np.float64]
@@ -103,13 +101,13 @@ def find(image: Image, *, box: Box | None = None) -> Detection:
     CheckerError
         The image is not 8-bit RGB, or the box encloses no part of the photo.
     """
-    checker.require_image(image)
+    require_image(image)
     height, width = image.shape[:2]
     if box is None:
-        plan = search.passes(height, width)
+        plan = passes(height, width)
     else:
         _refuse_empty(box, height, width)
-        plan = search.passes_in_box(height, width, box)
+        plan = passes_in_box(height, width, box)
     findings: list[Detection] = []
     for windows in plan:
         findings += _look(image, windows, box)
@@ -135,10 +133,10 @@ def from_corners(image: Image, corners: ArrayLike) -> Detection:
         The corners are impossible, or a patch lies outside the photo.
     """
     given = np.asarray(corners, dtype=np.float64)
-    patches = checker.read_patches(image, given)
+    patches = read_patches(image, given)
     turned = _oriented(image, given)
-    other = checker.read_patches(image, turned)
-    residual, other_residual = checker.affine_residual(patches.colors), checker.affine_residual(other.colors)
+    other = read_patches(image, turned)
+    residual, other_residual = affine_residual(patches.colors), affine_residual(other.colors)
     if residual > CLEARLY_BETTER * other_residual:
         given, patches, residual = turned, other, other_residual
     return Detection(given, patches, float("nan"), residual)
@@ -155,7 +153,7 @@ def _look(image: Image, windows: list[Window], box: Box | None) -> list[Detectio
     """Judge what is proposed in windows up to the first with a chart; without one look again at what comes near."""
     findings: list[Detection] = []
     for window in windows:
-        findings += _judge_all(image, search.look(image, window), box)
+        findings += _judge_all(image, look(image, window), box)
         if _has_chart(findings):
             return findings
     if box is not None:
@@ -166,7 +164,7 @@ def _look(image: Image, windows: list[Window], box: Box | None) -> list[Detectio
         assert finding.corners is not None
         (x0, y0), (x1, y1) = finding.corners.min(axis=0), finding.corners.max(axis=0)
         around = float(x0), float(y0), float(x1), float(y1)
-        for closer in search.passes_in_box(height, width, around):
+        for closer in passes_in_box(height, width, around):
             findings += _look(image, closer, around)
             if _has_chart(findings):
                 return findings
@@ -198,13 +196,13 @@ def _judge(image: Image, cost: float, corners: Floats) -> Detection:
     corners = _oriented(image, refine.refine(image, corners))
     seen = int(refine.visible(image, corners).sum())
     if seen == 24:
-        patches = checker.read_patches(image, corners)
-        residual = checker.affine_residual(patches.colors)
+        patches = read_patches(image, corners)
+        residual = affine_residual(patches.colors)
         return Detection(corners, patches, cost, residual, _reason(corners, residual, seen))
     residual = math.inf
     if seen >= _LEAST_SEEN:
         # An affine map has four parameters a channel: with few patches it fits anything, hence the correction.
-        residual = checker.affine_residual(refine.glance(image, corners)) * math.sqrt(seen / (seen - 4))
+        residual = affine_residual(refine.glance(image, corners)) * math.sqrt(seen / (seen - 4))
     return Detection(corners, None, cost, residual, _reason(corners, residual, seen))
 
 
@@ -221,8 +219,8 @@ def _reason(corners: Floats, residual: float, seen: int) -> str:
         return f"the chart is cut off: {24 - seen} of 24 patches outside the photo"
     if (corners[:, 0] * ahead[:, 1] - ahead[:, 0] * corners[:, 1]).sum() < 0:  # counterclockwise, y points down
         return "the chart is mirrored"
-    if round(width) < search.MIN_WIDTH:
-        return f"the chart is {width:.0f} pixels wide, wanted {search.MIN_WIDTH} or more"
+    if round(width) < MIN_WIDTH:
+        return f"the chart is {width:.0f} pixels wide, wanted {MIN_WIDTH} or more"
     return ""
 
 
@@ -230,7 +228,7 @@ def _oriented(image: Image, corners: Floats) -> Floats:
     """Reorder corners to the reading, of the eight there are, in which the colors fit best."""
     readings: list[tuple[float, list[int]]] = []
     for quarter in ([0, 1, 2, 3], [1, 2, 3, 0]):
-        residuals = checker.orientation_residuals(refine.glance(image, corners[quarter]))
+        residuals = orientation_residuals(refine.glance(image, corners[quarter]))
         readings += [(residuals[name], [quarter[index] for index in order]) for name, order in _TURNS.items()]
     return corners[min(readings)[1]]
 

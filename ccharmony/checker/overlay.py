@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ccharmony.checker import chart
-from ccharmony.checker import patches as checker
+from ccharmony.checker import chart, patches
 from ccharmony.checker.detect import Detection
 
 Floats = NDArray[np.float64]
@@ -79,7 +78,7 @@ def _close_up(image: Image, found: Detection, size: tuple[int, int]) -> Image:
     scale = min(width / part.shape[1], height / part.shape[0])
     shown = _resized(part, scale)
     flags = found.patches.flags()
-    for patch, quad in enumerate(chart.patch_quads(found.corners, checker.INNER_SHARE)):
+    for patch, quad in enumerate(chart.patch_quads(found.corners, patches.INNER_SHARE)):
         color = _RED if flags[chart.RELEASE_TO_CHART[patch]] else _GREEN
         corners = _scaled(quad - (x0, y0), scale)
         _outline(shown, corners, color)
@@ -99,7 +98,7 @@ def _swatches(found: Detection, size: tuple[int, int]) -> Image:
         row, column = divmod(patch, 6)
         x, y = width * column // 6, height * row // 4
         w, h = width * (column + 1) // 6 - 6 - x, height * (row + 1) // 4 - 6 - y
-        for half, color in enumerate((found.patches.colors[place], checker.STANDARD[place])):
+        for half, color in enumerate((found.patches.colors[place], patches.STANDARD[place])):
             field[y : y + h, x + half * w // 2 : x + (half + 1) * w // 2] = np.nan_to_num(np.round(255 * color))
         if flags[place]:
             cv2.rectangle(field, (x, y), (x + w, y + h), _RED, 4)

@@ -8,16 +8,15 @@ from pathlib import Path
 import click
 
 from ccharmony import sources
-from ccharmony.build import donors, settings
-from ccharmony.build import pipeline as build
+from ccharmony.build import donors, pipeline, settings
 from ccharmony.build.pairs import PairSettings
 from ccharmony.color import polynomial
 from ccharmony.commands.shared import progress_bar
 from ccharmony.console import VariadicCommand
-from ccharmony.dataset import tables as dataset
+from ccharmony.dataset import tables
 from ccharmony.images import pixels
 from ccharmony.inspection import marks
-from ccharmony.jobs import engine as engines
+from ccharmony.jobs.engine import NAMES, Name, opened
 
 _LINES = 10
 
@@ -57,7 +56,7 @@ _LINES = 10
 @click.option("--exclude", type=click.Path(path_type=Path), help="CSV of marks: photos marked bad are left out.")
 @click.option("--override", type=click.Path(path_type=Path), help="CSV of marks: fit kind by photo.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Photos at a time.")
-@click.option("--engine", type=click.Choice(engines.NAMES), default="threads", show_default=True, help="Who does them.")
+@click.option("--engine", type=click.Choice(NAMES), default="threads", show_default=True, help="Who does them.")
 @click.option(
     "--ray-address", metavar="HOST:PORT", help="Of a cluster, or auto.  [default: RAY_ADDRESS, else started here]"
 )
@@ -96,7 +95,7 @@ def command(
     exclude: Path | None,
     override: Path | None,
     jobs: int,
-    engine: engines.Name,
+    engine: Name,
     ray_address: str | None,
     strict: bool,
     resume: bool,
@@ -124,9 +123,9 @@ def command(
         pair=pair,
         max_pixels=max_pixels or None,
     )
-    with engines.opened(engine, jobs, ray_address) as workers, progress_bar() as progress:
+    with opened(engine, jobs, ray_address) as workers, progress_bar() as progress:
         try:
-            report = build.build(wanted, out, engine=workers, strict=strict, fresh=not resume, progress=progress)
+            report = pipeline.build(wanted, out, engine=workers, strict=strict, fresh=not resume, progress=progress)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"{out}: stopped; the same command goes on from there") from None
     _print(report, out)
@@ -158,7 +157,7 @@ def _print(report: settings.BuildReport, out: Path) -> None:
         click.echo(f"{len(report.shortages)} foregrounds got fewer donors than asked for, such as")
         click.echo(f"  {report.shortages[0]}")
     if report.problems:
-        click.echo(f"{len(report.problems)} skipped, all listed in {out / dataset.REPORT}:")
+        click.echo(f"{len(report.problems)} skipped, all listed in {out / tables.REPORT}:")
         for line in report.problems[:_LINES]:
             click.echo(f"  {line}")
     click.echo(f"{sum(report.pairs.values())} pairs in {out} after {report.seconds:.1f} s")

@@ -11,15 +11,15 @@ from typing import Any
 import click
 import numpy as np
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.checker import detect, overlay
-from ccharmony.checker import patches as checker
 from ccharmony.checker.detect import Detection
+from ccharmony.checker.patches import NAMES
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError
 from ccharmony.images import pixels
 from ccharmony.images.pixels import UInt8
-from ccharmony.sources import files as tree
 from ccharmony.sources import folder, reading
+from ccharmony.sources.files import files_below
 
 
 @click.command("detect")
@@ -39,7 +39,7 @@ def command(photos: tuple[Path, ...], overlays: Path | None, as_json: bool, by_h
     given = _read_corners(by_hand, paths) if by_hand else {}
     drawn = _overlay_names(paths)
     if overlays is not None:
-        disk.make_folder(overlays)
+        files.make_folder(overlays)
     unreadable = 0
     for path in paths:
         try:
@@ -61,7 +61,7 @@ def _files(photos: Iterable[Path]) -> list[Path]:
     """Put the photos of a folder in its place; name each file once."""
     paths: list[Path] = []
     for path in photos:
-        paths += [file for file in tree.files_below(path) if _is_photo(file)] if path.is_dir() else [path]
+        paths += [file for file in files_below(path) if _is_photo(file)] if path.is_dir() else [path]
     if not paths:
         raise SourceError(f"no photo in {', '.join(map(str, photos))}")
     return list(dict.fromkeys(paths))
@@ -112,7 +112,7 @@ def _as_text(found: Detection) -> str:
     parts = [f"chart at {corners}", f"turned {found.orientation}°", f"residual {found.residual:.1f}"]
     parts += [] if math.isnan(found.cost) else [f"cost {found.cost:.4f}"]
     parts.append(f"{found.patches.usable.sum()} of 24 patches usable")
-    flagged = [f"{name}: {flag}" for name, flag in zip(checker.NAMES, found.patches.flags(), strict=True) if flag]
+    flagged = [f"{name}: {flag}" for name, flag in zip(NAMES, found.patches.flags(), strict=True) if flag]
     parts += [] if found.patches.gray_ramp_falls else ["the gray ramp does not fall"]
     parts += [f"another chart ({other.reason or f'residual {other.residual:.1f}'})" for other in found.others]
     return ", ".join(parts) + (f" ({'; '.join(flagged)})" if flagged else "")

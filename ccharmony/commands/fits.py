@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 
 from ccharmony import released
-from ccharmony.checker import patches as checker
+from ccharmony.checker import patches
 from ccharmony.color import polynomial
-from ccharmony.dataset import fits as store
-from ccharmony.dataset import manifest
+from ccharmony.dataset import fits, manifest
 
 
 @click.command("fits")
@@ -26,7 +25,7 @@ from ccharmony.dataset import manifest
 def command(release: Path, out: Path, fit: polynomial.Kind) -> None:
     """Write the lights of a release, all its photos, to one fits.h5; no pictures are needed."""
     records, problems = released.record_lights(release, fit)
-    store.write_fits(out, records, checker.STANDARD, {"release": release.name, "fit": fit})
+    fits.write_fits(out, records, patches.STANDARD, {"release": release.name, "fit": fit})
     for line in problems:
         click.echo(line, err=True)
     counts = ", ".join(f"{sum(record.split == split for record in records)} {split}" for split in manifest.SPLITS)

@@ -15,11 +15,8 @@ from ccharmony.color import polynomial
 from ccharmony.commands.shared import progress_bar
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import ManifestError
-from ccharmony.inspection import report
-from ccharmony.inspection import target as subject
-from ccharmony.inspection import terminal as listing
-from ccharmony.inspection import thumbnails as pictures
-from ccharmony.inspection.target import Subject
+from ccharmony.inspection import report, terminal, thumbnails
+from ccharmony.inspection.target import Subject, find_photos, fit_sources, read_release, read_target
 from ccharmony.inspection.thumbnails import Places
 from ccharmony.jobs.stage import Progress
 
@@ -54,16 +51,16 @@ def command(
         looked_at = _find(target, src, data, release, fit, progress)
     found = looked_at.report()
     if photo is not None:
-        _print(listing.detail(_named(found, photo), _swatch))
+        _print(terminal.detail(_named(found, photo), _swatch))
     elif compare:
-        _print(listing.comparison(found))
+        _print(terminal.comparison(found))
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-        _print(listing.worst_first(found, top, width))
+        _print(terminal.worst_first(found, top, width))
     for line in found.problems:
-        click.echo(f"problem: {listing.printable(line)}", err=True)
+        click.echo(f"problem: {terminal.printable(line)}", err=True)
     if html:
-        _write_page(html, found, Places(looked_at.root, subject.find_photos(target, src, data, release)), jobs)
+        _write_page(html, found, Places(looked_at.root, find_photos(target, src, data, release)), jobs)
     if sheet:
         _write_sheets(sheet, found, looked_at, jobs)
 
@@ -78,11 +75,11 @@ def _find(
 ) -> Subject:
     """Read a dataset or its fits, or fit what the sources or the release hold."""
     if target is not None:
-        return subject.read_target(target)
+        return read_target(target)
     if src and data:
-        return subject.fit_sources(BuildSettings(src=src, data=data, release=release, fit=fit), progress)
+        return fit_sources(BuildSettings(src=src, data=data, release=release, fit=fit), progress)
     if release and not src:
-        return subject.read_release(release, fit or "published")
+        return read_release(release, fit or "published")
     raise click.UsageError("wanted a dataset, a fits.h5, --src with --data, or --release")
 
 
@@ -97,18 +94,18 @@ def _write_page(path: Path, found: report.Report, places: Places, jobs: int) -> 
     from ccharmony.inspection import page  # here, since only the page needs jinja2
 
     with progress_bar() as progress:
-        shown = pictures.collect(found, places, jobs=jobs, progress=progress) if places.root or places.photos else {}
+        shown = thumbnails.collect(found, places, jobs=jobs, progress=progress) if places.root or places.photos else {}
         page.write_page(path, found, shown, progress)
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {len(found.photos)} photos")
 
 
 def _write_sheets(folder: Path, found: report.Report, looked_at: Subject, jobs: int) -> None:
-    from ccharmony.inspection import contact_sheets as sheets  # here, since matplotlib takes a second to import
+    from ccharmony.inspection import contact_sheets  # here, since matplotlib takes a second to import
 
     if looked_at.root is None or not looked_at.pairs:
         raise ManifestError(f"{looked_at.title}: no composites to make sheets of, wanted a built dataset")
     with progress_bar() as progress:
-        written = sheets.write_sheets(folder, found, looked_at.root, jobs=jobs, progress=progress)
+        written = contact_sheets.write_sheets(folder, found, looked_at.root, jobs=jobs, progress=progress)
     click.echo(f"{folder}: {len(written)} contact sheets of {len(looked_at.pairs)} composites")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ccharmony.color import transfer
-from ccharmony.dataset import fits as store
+from ccharmony.dataset.fits import read_fits
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
 from ccharmony.sources import reading
@@ -23,7 +23,7 @@ from ccharmony.sources import reading
 @click.option("--quality", type=click.IntRange(1, 100), default=pixels.JPEG_QUALITY, show_default=True, help="Of JPEG.")
 def command(photo: Path, mask: Path, fits: Path, own: str, donor: str, out: Path, quality: int) -> None:
     """Carry the masked foreground of one photo into another photo's light."""
-    lights = store.read_fits(fits)
+    lights = read_fits(fits)
     to_standard, from_standard = lights[own].to_standard, lights[donor].from_standard
     image = reading.read_file(photo)
     try:

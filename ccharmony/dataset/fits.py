@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.dataset import hdf5_texts
 from ccharmony.errors import CcharmonyError, ManifestError
 from ccharmony.names import flaw
@@ -150,7 +150,7 @@ def write_fits(
         file.attrs["settings"] = json.dumps(settings or {}, sort_keys=True)
         file.attrs["standard"] = standard
         _write_columns(file, records)
-    disk.write_bytes(path, buffer.getvalue())
+    files.write_bytes(path, buffer.getvalue())
 
 
 def read_fits(path: Path) -> Fits:

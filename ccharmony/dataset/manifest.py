@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.errors import ManifestError
 from ccharmony.images import pixels
 from ccharmony.images.raw import Rendering
@@ -146,7 +146,7 @@ def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(to_row(pair) for pair in pairs)
-    disk.write_bytes(path, text.getvalue().encode())
+    files.write_bytes(path, text.getvalue().encode())
 
 
 def read_pairs(path: Path) -> list[Pair]:

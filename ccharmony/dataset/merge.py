@@ -11,13 +11,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.build.settings import BuildReport
-from ccharmony.dataset import fits as store
-from ccharmony.dataset import manifest
-from ccharmony.dataset import tables as dataset
-from ccharmony.dataset.fits import FitRecord
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset import manifest, tables
+from ccharmony.dataset.fits import FitRecord, read_fits
+from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.manifest import Pair
 from ccharmony.errors import ManifestError, OutputError, SettingsError
 
@@ -63,21 +61,21 @@ def merge(roots: Sequence[Path], out: Path) -> BuildReport:
         raise OutputError(f"{out}: not an empty folder, wanted a new one")
     report, fits = BuildReport(), dict[str, FitRecord]()
     parts = [_rename(root, fits, report) for root in roots]
-    rows = sorted((row for part in parts for row in part.after), key=dataset.place)
+    rows = sorted((row for part in parts for row in part.after), key=tables.place)
     _refuse_leaks(rows)
-    for folder in dataset.FOLDERS:
-        disk.make_folder(out / folder)
+    for folder in tables.FOLDERS:
+        files.make_folder(out / folder)
     for part in parts:
         _link_pictures(part, out)
     report.count(rows)
-    dataset.write_tables(out, rows, fits, _settings(roots), report.as_dict())
+    tables.write_tables(out, rows, fits, _settings(roots), report.as_dict())
     return report
 
 
 def _rename(root: Path, fits: dict[str, FitRecord], report: BuildReport) -> _Part:
     """Give a dataset's ids names that are free, and add its lights to those taken."""
-    rows = tuple(manifest.read_pairs(root / dataset.MANIFEST))
-    lights = {record.id: record for record in store.read_fits(root / dataset.FITS).records}
+    rows = tuple(manifest.read_pairs(root / tables.MANIFEST))
+    lights = {record.id: record for record in read_fits(root / tables.FITS).records}
     photos = {row.photo for row in rows}
     names = {name: _free(name, lights.get(name), fits, name in photos) for name in sorted(photos | set(lights))}
     for name, record in lights.items():
@@ -113,9 +111,9 @@ def _renamed(row: Pair, names: Mapping[str, str]) -> Pair:
         row,
         photo=photo,
         donor=names.get(row.donor, row.donor),
-        composite=f"{layout.COMPOSITES}/{photo}{composite.name.removeprefix(row.photo)}",
-        mask=f"{layout.MASKS}/{photo}{mask.name.removeprefix(row.photo)}",
-        real=f"{layout.REALS}/{photo}{real.suffix}",
+        composite=f"{iharmony4.COMPOSITES}/{photo}{composite.name.removeprefix(row.photo)}",
+        mask=f"{iharmony4.MASKS}/{photo}{mask.name.removeprefix(row.photo)}",
+        real=f"{iharmony4.REALS}/{photo}{real.suffix}",
     )
 
 
@@ -150,5 +148,5 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _settings(roots: Sequence[Path]) -> dict[str, object]:
-    soft = any(dataset.is_soft(root) for root in roots)
+    soft = any(tables.is_soft(root) for root in roots)
     return {"merged": [root.name for root in roots], "pair": {"soft": soft}}

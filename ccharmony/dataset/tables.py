@@ -11,19 +11,17 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ccharmony import __version__
-from ccharmony import files as disk
-from ccharmony.checker import patches as checker
-from ccharmony.dataset import fits as store
+from ccharmony import __version__, files
+from ccharmony.checker import patches
 from ccharmony.dataset import manifest
-from ccharmony.dataset.fits import FitRecord
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.fits import FitRecord, write_fits
+from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.manifest import Pair
 from ccharmony.errors import OutputError
 
 NAME = "ccHarmony"
 MANIFEST, FITS, REPORT = "manifest.csv", "fits.h5", "build.json"
-FOLDERS = (layout.COMPOSITES, layout.MASKS, layout.REALS)
+FOLDERS = (iharmony4.COMPOSITES, iharmony4.MASKS, iharmony4.REALS)
 
 
 def write_tables(
@@ -52,11 +50,11 @@ def write_tables(
     _remove_strays(root, rows)
     for split in manifest.SPLITS:
         names = [Path(row.composite).name for row in rows if row.split == split]
-        disk.write_bytes(root / f"{NAME}_{split}.txt", "".join(f"{name}\n" for name in names).encode())
-    store.write_fits(root / FITS, [fits[name] for name in sorted(fits)], checker.STANDARD, settings)
+        files.write_bytes(root / f"{NAME}_{split}.txt", "".join(f"{name}\n" for name in names).encode())
+    write_fits(root / FITS, [fits[name] for name in sorted(fits)], patches.STANDARD, settings)
     manifest.write_pairs(root / MANIFEST, rows)
     content = {"settings": settings, "versions": versions(), **report}
-    disk.write_bytes(root / REPORT, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
+    files.write_bytes(root / REPORT, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
 
 
 def begin(root: Path) -> None:
@@ -70,7 +68,7 @@ def begin(root: Path) -> None:
         A folder cannot be made, or a table cannot be removed.
     """
     for folder in FOLDERS:
-        disk.make_folder(root / folder)
+        files.make_folder(root / folder)
     for name in (REPORT, MANIFEST, *(f"{NAME}_{split}.txt" for split in manifest.SPLITS)):
         _remove(root / name)
 

@@ -10,10 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ccharmony.dataset import fits as store
-from ccharmony.dataset import manifest
-from ccharmony.dataset import tables as dataset
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset import fits, manifest, tables
+from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.manifest import Pair
 from ccharmony.errors import CcharmonyError, ImageError, ManifestError
 from ccharmony.images import pixels
@@ -55,9 +53,9 @@ def verify(root: Path, *, progress: Progress | None = None) -> Verdict:
     ManifestError
         The folder holds no manifest that can be read.
     """
-    rows = manifest.read_pairs(root / dataset.MANIFEST)
+    rows = manifest.read_pairs(root / tables.MANIFEST)
     if not rows:
-        raise ManifestError(f"{root / dataset.MANIFEST}: no pair, wanted at least one")
+        raise ManifestError(f"{root / tables.MANIFEST}: no pair, wanted at least one")
     verdict = Verdict(len(rows), len({row.photo for row in rows}))
     verdict.problems += _check_tables(root, rows)
     foregrounds = _by_foreground(rows)
@@ -92,7 +90,7 @@ def _check_tables(root: Path, rows: Sequence[Pair]) -> Iterator[str]:
     yield from _check_lists(root, rows)
     yield from _check_fits(root, rows)
     named = {name for row in rows for name in (row.composite, row.mask, row.real)}
-    for folder in dataset.FOLDERS:
+    for folder in tables.FOLDERS:
         found = {f"{folder}/{path.name}" for path in (root / folder).glob("*")}
         yield from (f"{name}: no row of the manifest names it" for name in sorted(found - named))
 
@@ -102,7 +100,7 @@ def _check_lists(root: Path, rows: Sequence[Pair]) -> Iterator[str]:
     for split in manifest.SPLITS:
         wanted = {Path(row.composite).name for row in rows if row.split == split}
         try:
-            pairs, problems = layout.find_pairs(root, split) if wanted else ([], [])
+            pairs, problems = iharmony4.find_pairs(root, split) if wanted else ([], [])
         except CcharmonyError as error:
             yield str(error)
             continue
@@ -113,12 +111,12 @@ def _check_lists(root: Path, rows: Sequence[Pair]) -> Iterator[str]:
 
 def _check_fits(root: Path, rows: Sequence[Pair]) -> Iterator[str]:
     try:
-        ids = set(store.read_fits(root / dataset.FITS).ids)
+        ids = set(fits.read_fits(root / tables.FITS).ids)
     except ManifestError as error:
         yield str(error)
         return
     needed = {row.donor for row in rows} | {row.photo for row in rows if not row.fit_kind.startswith("borrowed:")}
-    yield from (f"{photo}: no row in {dataset.FITS}" for photo in sorted(needed - ids))
+    yield from (f"{photo}: no row in {tables.FITS}" for photo in sorted(needed - ids))
 
 
 def _check_foreground(root: Path, group: Sequence[Pair]) -> Iterator[str]:
@@ -138,7 +136,7 @@ def _check_foreground(root: Path, group: Sequence[Pair]) -> Iterator[str]:
         return
     if not mask.any():
         yield f"{first.mask}: empty"
-    if ((mask > 0) & (mask < 1)).any() and not dataset.is_soft(root):
+    if ((mask > 0) & (mask < 1)).any() and not tables.is_soft(root):
         yield f"{first.mask}: values between 0 and 1, wanted a binary mask"
     background = mask == 0
     for row in group:

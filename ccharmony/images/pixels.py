@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.images import headers
 from ccharmony.images.headers import MAX_PIXELS as MAX_PIXELS
@@ -269,12 +269,12 @@ def encode_mask(mask: npt.NDArray[np.generic]) -> bytes:
 
 def write_image(path: Path, image: UInt8, quality: int = JPEG_QUALITY) -> None:
     """Write an image (H, W, 3) atomically, in the format of the file's suffix; raises OutputError."""
-    disk.write_bytes(path, encode(image, path.suffix, quality))
+    files.write_bytes(path, encode(image, path.suffix, quality))
 
 
 def write_mask(path: Path, mask: npt.NDArray[np.generic]) -> None:
     """Write a mask (H, W) atomically as PNG; raises OutputError."""
-    disk.write_bytes(path, encode_mask(mask))
+    files.write_bytes(path, encode_mask(mask))
 
 
 def _decode_heif(header: Image.Image, path: Readable) -> UInt8:

@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.dataset.manifest import Pair
 from ccharmony.images import pixels
 from ccharmony.images.pixels import UInt8
-from ccharmony.inspection import thumbnails as pictures
+from ccharmony.inspection import thumbnails
 from ccharmony.inspection.report import PhotoReport, Report
 from ccharmony.jobs.stage import Progress
 
@@ -79,7 +79,7 @@ def write_sheets(
     OutputError
         A sheet cannot be written.
     """
-    disk.make_folder(folder)
+    files.make_folder(folder)
     sheets = list(_batches(list(_rows(content)), ROWS_A_SHEET))
     paths = [folder / f"sheet_{number:03d}.png" for number in range(1, len(sheets) + 1)]
     for number, (path, rows) in enumerate(zip(paths, sheets, strict=True), start=1):
@@ -165,7 +165,7 @@ def _shortened(name: str) -> str:
 def _read(path: Path) -> UInt8:
     image = pixels.read_preview(path, max(_CELL))
     height, width = image.shape[:2]
-    return pictures.shrink(image, int(max(height, width) * min(_CELL[0] / width, _CELL[1] / height, 1)))
+    return thumbnails.shrink(image, int(max(height, width) * min(_CELL[0] / width, _CELL[1] / height, 1)))
 
 
 def _outlined(real: UInt8, mask: Path) -> UInt8:
@@ -173,7 +173,7 @@ def _outlined(real: UInt8, mask: Path) -> UInt8:
     whole = pixels.read_mask(mask)
     scale = np.array(real.shape[1::-1]) / np.array(whole.shape[::-1])
     # OpenCV places lines at fractions of a pixel that it is told in sixteenths.
-    lines = [np.rint(16 * (line * scale - 0.5)).astype(np.int32) for line in pictures.outline(whole)]
+    lines = [np.rint(16 * (line * scale - 0.5)).astype(np.int32) for line in thumbnails.outline(whole)]
     drawn = real.copy()
     cv2.polylines(drawn, lines, True, (40, 40, 40), 3, cv2.LINE_AA, 4)
     cv2.polylines(drawn, lines, True, (255, 255, 255), 1, cv2.LINE_AA, 4)

@@ -21,9 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from ccharmony import __version__
-from ccharmony import files as disk
-from ccharmony.checker import patches as checker
+from ccharmony import __version__, files
+from ccharmony.checker import patches
 from ccharmony.color import polynomial, residuals
 from ccharmony.inspection import report
 from ccharmony.inspection.patch_errors import Direction
@@ -33,7 +32,7 @@ from ccharmony.jobs.stage import Progress
 
 _TEMPLATE, _STYLE = "report.html.j2", "report.css"
 _SCRIPTS = ("dom.js", "plots.js", "checker.js", "summary.js", "marks.js", "table.js", "panel.js", "main.js")
-_CHART = checker.RELEASE_TO_CHART
+_CHART = patches.RELEASE_TO_CHART
 _CURVE_POINTS = 33
 _LIMITS = {
     "rmse": residuals.RMSE_LIMIT,
@@ -47,7 +46,7 @@ def write_page(
     path: Path, content: Report, pictures: Mapping[str, PhotoPictures], progress: Progress | None = None
 ) -> None:
     """Write the page atomically; raises OutputError."""
-    disk.write_bytes(path, render(content, pictures, progress).encode("utf-8", errors="replace"))
+    files.write_bytes(path, render(content, pictures, progress).encode("utf-8", errors="replace"))
 
 
 def render(content: Report, pictures: Mapping[str, PhotoPictures], progress: Progress | None = None) -> str:
@@ -94,9 +93,9 @@ def tabulate(content: Report, progress: Progress | None = None) -> dict[str, Any
     return {
         "title": content.title,
         "problems": list(content.problems),
-        "patches": [checker.NAMES[patch] for patch in _CHART],
-        "standard": _levels(checker.STANDARD),
-        "standardLab": _numbers(residuals.to_lab(checker.STANDARD)[_CHART]),
+        "patches": [patches.NAMES[patch] for patch in _CHART],
+        "standard": _levels(patches.STANDARD),
+        "standardLab": _numbers(residuals.to_lab(patches.STANDARD)[_CHART]),
         "kinds": list(polynomial.KINDS),
         "figures": {name: list(words) for name, words in report.FIGURES.items()},
         "limits": _LIMITS,
@@ -145,7 +144,7 @@ def _forward_curve(photo: PhotoReport) -> list[list[float | None]]:
 
     Between two patches of the ramp, measured colors and standard grays are interpolated alike.
     """
-    grays = checker.STANDARD[5::-1].mean(axis=1)  # black to white, (6,)
+    grays = patches.STANDARD[5::-1].mean(axis=1)  # black to white, (6,)
     measured = photo.record.patches[5::-1]
     levels = np.linspace(grays[0], grays[-1], _CURVE_POINTS)
     path = np.stack([np.interp(levels, grays, channel) for channel in measured.T], axis=1)  # (points, 3)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.build import light as lights
-from ccharmony.checker import patches as checker
+from ccharmony.build import light
+from ccharmony.checker import patches
 from ccharmony.color import polynomial, residuals
 from ccharmony.color.polynomial import Float, Kind
 from ccharmony.dataset.fits import FitRecord
@@ -48,9 +48,9 @@ class Direction:
 
 def fitted_kinds(record: FitRecord) -> tuple[Kind | None, Kind | None]:
     """Return the kinds by which T_a and T'_a of a record were fitted; None where no kind gives the matrix."""
-    measured, standard = record.patches[record.used], checker.STANDARD[record.used]
-    there = lights.recognize(measured, standard, record.to_standard)
-    return there, lights.recognize(standard, measured, record.from_standard)
+    measured, standard = record.patches[record.used], patches.STANDARD[record.used]
+    there = light.recognize(measured, standard, record.to_standard)
+    return there, light.recognize(standard, measured, record.from_standard)
 
 
 def examine(source: Float, wanted: Float, matrix: Float, used: npt.NDArray[np.bool_]) -> Direction:
@@ -70,14 +70,14 @@ def examine(source: Float, wanted: Float, matrix: Float, used: npt.NDArray[np.bo
     difference, hue_shift, left_out = (np.full(24, np.nan) for _ in range(3))
     difference[known] = residuals.delta_e(carried[known], wanted[known])
     hue_shift[known] = _hue_shift(residuals.to_lab(wanted[known]), residuals.to_lab(carried[known]))
-    if kind := lights.recognize(source[used], wanted[used], matrix):
+    if kind := light.recognize(source[used], wanted[used], matrix):
         left_out[used] = residuals.left_out(source[used], wanted[used], kind)
     return Direction(source, wanted, carried, difference, left_out, hue_shift)
 
 
 def compare_kinds(record: FitRecord) -> dict[Kind, Mapping[str, float]]:
     """Return the figures of every fit kind on a record's patches; a kind that cannot be fitted to them is absent."""
-    measured, standard = record.patches[record.used], checker.STANDARD[record.used]
+    measured, standard = record.patches[record.used], patches.STANDARD[record.used]
     found: dict[Kind, Mapping[str, float]] = {}
     for kind in polynomial.KINDS:
         try:

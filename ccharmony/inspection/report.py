@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ccharmony.checker import patches as checker
+from ccharmony.checker import patches
 from ccharmony.color import residuals
 from ccharmony.color.polynomial import Kind
 from ccharmony.color.residuals import Residuals
 from ccharmony.dataset.fits import FitRecord
 from ccharmony.dataset.manifest import Pair
-from ccharmony.inspection import patch_errors as scrutiny
+from ccharmony.inspection import patch_errors
 from ccharmony.inspection.patch_errors import Direction
 
 WORST = 6
@@ -65,7 +65,7 @@ class PhotoReport:
         if set(known) >= set(Residuals.__dataclass_fields__):
             return known
         record = self.record
-        kinds = scrutiny.fitted_kinds(record)
+        kinds = patch_errors.fitted_kinds(record)
         measured = residuals.measure(record.patches, record.used, record.to_standard, record.from_standard, kinds)
         return measured.as_dict() | known
 
@@ -93,18 +93,18 @@ class PhotoReport:
     def forward(self) -> Direction:
         """Return what T_a makes of the photo's patches."""
         record = self.record
-        return scrutiny.examine(record.patches, checker.STANDARD, record.to_standard, record.used)
+        return patch_errors.examine(record.patches, patches.STANDARD, record.to_standard, record.used)
 
     @functools.cached_property
     def inverse(self) -> Direction:
         """Return what T'_a makes of the standard colors."""
         record = self.record
-        return scrutiny.examine(checker.STANDARD, record.patches, record.from_standard, record.used)
+        return patch_errors.examine(patches.STANDARD, record.patches, record.from_standard, record.used)
 
     @functools.cached_property
     def kinds(self) -> Mapping[Kind, Mapping[str, float]]:
         """Return the figures that each fit kind has on this photo's patches; a kind that cannot be fitted is absent."""
-        return scrutiny.compare_kinds(self.record)
+        return patch_errors.compare_kinds(self.record)
 
 
 @dataclass(frozen=True, eq=False)

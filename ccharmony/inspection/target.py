@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccharmony import released, sources
-from ccharmony.build import pipeline as build
+from ccharmony.build import pipeline
 from ccharmony.build.settings import BuildSettings
 from ccharmony.color.polynomial import Kind
-from ccharmony.dataset import fits as store
-from ccharmony.dataset import manifest
-from ccharmony.dataset import tables as dataset
+from ccharmony.dataset import fits, manifest, tables
 from ccharmony.dataset.fits import FitRecord
 from ccharmony.dataset.manifest import Pair, Photo
 from ccharmony.errors import SourceError
@@ -63,17 +61,17 @@ def read_target(target: Path) -> Subject:
         There are no fits, or a table is broken.
     """
     if not target.is_dir():
-        return Subject(target.name, store.read_fits(target).records)
-    records = store.read_fits(target / dataset.FITS).records
-    listed = (target / dataset.MANIFEST).is_file()
-    pairs = manifest.read_pairs(target / dataset.MANIFEST) if listed else ()
-    problems = dataset.read_report(target).get("problems", [])  # none where the report is lost: the fits are here
+        return Subject(target.name, fits.read_fits(target).records)
+    records = fits.read_fits(target / tables.FITS).records
+    listed = (target / tables.MANIFEST).is_file()
+    pairs = manifest.read_pairs(target / tables.MANIFEST) if listed else ()
+    problems = tables.read_report(target).get("problems", [])  # none where the report is lost: the fits are here
     return Subject(target.resolve().name, records, pairs, [str(line) for line in problems], target)
 
 
 def fit_sources(settings: BuildSettings, progress: Progress | None = None) -> Subject:
     """Fit the photos of sources and write nothing; raises SourceError where there is no photo."""
-    records, outcome = build.record_lights(settings, progress=progress)
+    records, outcome = pipeline.record_lights(settings, progress=progress)
     return Subject(" ".join(settings.src), records, problems=outcome.problems)
 
 
@@ -109,7 +107,7 @@ def find_photos(
     SourceError
         `data` was given and does not hold the sources.
     """
-    names = src or tuple(dataset.read_settings(target).get("src", ())) if target else src
+    names = src or tuple(tables.read_settings(target).get("src", ())) if target else src
     place = data or (target / OWN_SOURCES if target else None)
     if not names or place is None:
         return {}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ccharmony.checker import patches as checker
+from ccharmony.checker import patches
 from ccharmony.color import polynomial
 from ccharmony.color.polynomial import Float, Kind
 from ccharmony.inspection.patch_errors import Direction
@@ -116,13 +116,13 @@ def _row(photo: PhotoReport) -> Row:
 def _patches(direction: Direction, notes: Sequence[str], swatch: Swatch) -> Iterator[str]:
     header = ("patch", "from", "carried", "wanted", "ΔE", "left out", "hue", "")
     rows = []
-    for patch in checker.RELEASE_TO_CHART:
+    for patch in patches.RELEASE_TO_CHART:
         colors = [direction.source[patch], direction.carried[patch], direction.wanted[patch]]
         numbers = [direction.delta_e[patch], direction.left_out[patch]]
         shift = direction.hue_shift[patch]
         rows.append(
             (
-                checker.NAMES[patch],
+                patches.NAMES[patch],
                 *(_color(color, swatch) for color in colors),
                 *(show_figure(number, "") for number in numbers),
                 f"{shift:+.0f}°" if np.isfinite(shift) else "",

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ccharmony import sources
 from ccharmony.checker import detect
-from ccharmony.checker import patches as checker
+from ccharmony.checker.patches import INNER_SHARE, INNER_SHARE_OF_QUADS, patch_quads
 from ccharmony.color.polynomial import Float
 from ccharmony.dataset.manifest import Pair, Photo
 from ccharmony.errors import CcharmonyError
@@ -191,13 +191,13 @@ def _chart_outlines(image: UInt8, photo: Photo) -> tuple[list[Float], list[Float
     corners = chart.corners if chart else None
     if chart is not None and chart.quads is not None:
         centers = chart.quads.mean(axis=1, keepdims=True)
-        inner = centers + checker.INNER_SHARE_OF_QUADS * (chart.quads - centers)
+        inner = centers + INNER_SHARE_OF_QUADS * (chart.quads - centers)
         frame = _rectangle(chart.box) if corners is None else corners
         return [frame], [cv2.convexHull(quad.astype(np.float32)).reshape(-1, 2) for quad in inner]
     if corners is None and photo.patches is None:
         corners = detect.find(image, box=chart.box if chart else None).corners
     if corners is not None:
-        return [corners], list(checker.patch_quads(corners, checker.INNER_SHARE))
+        return [corners], list(patch_quads(corners, INNER_SHARE))
     return ([_rectangle(chart.box)] if chart else []), []
 
 

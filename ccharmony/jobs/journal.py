@@ -19,8 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ccharmony import files as disk
-from ccharmony import lock
+from ccharmony import files, lock
 from ccharmony.errors import OutputError
 
 FOLDER = ".build"
@@ -52,7 +51,7 @@ class Journal:
         if found.get("digest") == digest:
             return False
         self.drop()
-        disk.write_bytes(self.folder / _PLAN, json.dumps({"digest": digest, "settings": settings}).encode())
+        files.write_bytes(self.folder / _PLAN, json.dumps({"digest": digest, "settings": settings}).encode())
         return bool(found)
 
     def load(self, stage: str, from_json: Callable[[Any], Result]) -> dict[str, Result]:

@@ -24,8 +24,8 @@ from typing import Any
 
 import cv2
 
-from ccharmony import files as disk
-from ccharmony.dataset import tables as dataset
+from ccharmony import files
+from ccharmony.dataset import tables
 from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import CcharmonyError, ImageError, OutputError, SettingsError
 from ccharmony.jobs.engine import AHEAD, Finished, Result, Work
@@ -76,8 +76,8 @@ class RayEngine:
 
     def check(self, folder: Path, photo: Photo) -> None:
         """Let every node look at the dataset's folder, the photo and its own libraries; see `Engine.check`."""
-        view = View(Path.cwd(), folder / "token", secrets.token_hex(8), photo.path, dataset.versions())
-        disk.write_bytes(view.token, view.text.encode())
+        view = View(Path.cwd(), folder / "token", secrets.token_hex(8), photo.path, tables.versions())
+        files.write_bytes(view.token, view.text.encode())
         look = self.ray.remote(num_cpus=0)(View.amiss)
         nodes = [node for node in self.ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
         if not nodes:
@@ -165,7 +165,7 @@ class View:
             return f"does not see {self.token.parent}, wanted --out on a file system that all nodes share"
         if not self.photo.is_file():
             return f"does not see {self.photo}, wanted the sources on a file system that all nodes share"
-        here = dataset.versions()
+        here = tables.versions()
         other = [f"{name} {here[name]}" for name, wanted in self.versions.items() if here[name] != wanted]
         wanted = " ".join(f"{name} {version}" for name, version in self.versions.items())
         return f"has {' '.join(other)}, wanted {wanted} for the same bytes" if other else ""

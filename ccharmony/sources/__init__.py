@@ -12,11 +12,11 @@ from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import SourceError
 from ccharmony.names import flaw
 from ccharmony.sources import folder, gehler
-from ccharmony.sources import photos as plain_photos
 from ccharmony.sources.found import Found
-from ccharmony.sources.nus import find as nus
+from ccharmony.sources.nus.find import find_nus
+from ccharmony.sources.photos import find_photos
 from ccharmony.sources.reading import read
-from ccharmony.sources.release import enrich as release
+from ccharmony.sources.release import enrich
 
 __all__ = ["NAMES", "Found", "find", "read"]
 
@@ -50,7 +50,7 @@ def find(names: Sequence[str], data_dir: Path, release_dir: Path | None = None) 
     SourceError
         A source is unknown, its folder is missing, or it has no photo; the release is not one.
     """
-    published = None if release_dir is None else release.read_release(release_dir)
+    published = None if release_dir is None else enrich.read_release(release_dir)
     parts = [] if published is None else [Found([], published.problems)]
     for name in dict.fromkeys(names):
         part = _find_one(name, data_dir, published if name in RELEASED else None)
@@ -63,22 +63,22 @@ def find(names: Sequence[str], data_dir: Path, release_dir: Path | None = None) 
     return _joined(parts)
 
 
-def _find_one(name: str, data_dir: Path, published: release.Release | None) -> Found:
+def _find_one(name: str, data_dir: Path, published: enrich.Release | None) -> Found:
     if name == "nus":
-        found = nus.find_nus(data_dir, published)
+        found = find_nus(data_dir, published)
     elif name == "gehler":
         found = gehler.find_gehler(data_dir, published)
     elif name == "folder":
         found = folder.find_folder(data_dir)
     elif name == "photos":
-        found = plain_photos.find_photos(data_dir)
+        found = find_photos(data_dir)
     elif name == "demo":
-        from ccharmony.sources.demo import render as demo  # here, since it needs colour, which takes a second to import
+        from ccharmony.sources.demo import render  # here, since it needs colour, which takes a second to import
 
-        found = demo.find_demo(data_dir)
+        found = render.find_demo(data_dir)
     else:
         raise SourceError(f"source {name!r}, wanted some of {' '.join(NAMES)}")
-    return found if published is None else release.apply(found, published)
+    return found if published is None else enrich.apply(found, published)
 
 
 def _joined(parts: Sequence[Found]) -> Found:

@@ -17,13 +17,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.checker import patches as checker
+from ccharmony.checker.patches import STANDARD, read_patches
 from ccharmony.color import polynomial, residuals, transfer
 from ccharmony.color.polynomial import Float, Kind
 from ccharmony.dataset.manifest import Photo
 from ccharmony.images import pixels, rendering
-from ccharmony.sources.demo import render as demo
-from ccharmony.sources.demo import spectra as demo_spectra
+from ccharmony.sources.demo import render, spectra
 from ccharmony.sources.demo.five_scenes import SCENES
 from ccharmony.sources.demo.scene import Scene
 from ccharmony.sources.demo.trace import chart_light
@@ -60,11 +59,11 @@ class Truth:
         donor, light
             Scene and light of the other photo.
         gain
-            Its exposure, see ``demo.read_gains``.
+            Its exposure, see ``render.read_gains``.
         """
-        colors = demo_spectra.counts(self.scene.materials, light, donor.camera)
+        colors = spectra.counts(self.scene.materials, light, donor.camera)
         counts = self.shares[letter] @ colors * (chart_light(donor) / chart_light(self.scene))
-        return rendering.render_linear(counts[:, None], demo_spectra.rendering(donor.camera), gain)[:, 0]
+        return rendering.render_linear(counts[:, None], spectra.rendering(donor.camera), gain)[:, 0]
 
 
 def truths(scenes: Sequence[Scene] = SCENES) -> list[Truth]:
@@ -110,10 +109,10 @@ def distances(
     scenes
         Scenes to compare; all by default.
     """
-    photos = {photo.id: photo for photo in demo.find_demo(data_dir, scenes).photos}
-    shots = [_Shot(scene, light, photos[demo.photo_id(scene, light)]) for scene in scenes for light in scene.lights]
+    photos = {photo.id: photo for photo in render.find_demo(data_dir, scenes).photos}
+    shots = [_Shot(scene, light, photos[render.photo_id(scene, light)]) for scene in scenes for light in scene.lights]
     fits = {shot.photo.id: {kind: _fit(shot, kind) for kind in kinds} for shot in shots}
-    gains = demo.read_gains(data_dir)
+    gains = render.read_gains(data_dir)
     found: list[Distance] = []
     for truth in truths(scenes):
         for shot in (shot for shot in shots if shot.scene is truth.scene):
@@ -139,9 +138,9 @@ def _truth(scene: Scene) -> Truth:
     width = scene.view.size[1]
     index: dict[str, list[npt.NDArray[np.intp]]] = {letter: [] for letter in scene.foregrounds}
     shares: dict[str, list[npt.NDArray[np.float32]]] = {letter: [] for letter in scene.foregrounds}
-    for rows, traced in demo.strips(scene):
+    for rows, traced in render.strips(scene):
         for letter, coverage in traced.coverage.items():
-            inside = coverage >= demo.COVERED
+            inside = coverage >= render.COVERED
             index[letter].append(np.flatnonzero(inside) + rows.start * width)
             shares[letter].append(traced.shares[inside])
     joined = {letter: np.concatenate(parts) for letter, parts in index.items()}
@@ -150,8 +149,8 @@ def _truth(scene: Scene) -> Truth:
 
 def _fit(shot: _Shot, kind: Kind) -> tuple[Float, Float]:
     """Fit T_a and T'_a to the patches of a photo that are not clipped."""
-    patches = checker.read_patches(pixels.read_image(shot.photo.path), shot.scene.chart_corners)
-    measured, standard = patches.colors[patches.usable], checker.STANDARD[patches.usable]
+    patches = read_patches(pixels.read_image(shot.photo.path), shot.scene.chart_corners)
+    measured, standard = patches.colors[patches.usable], STANDARD[patches.usable]
     return polynomial.fit(measured, standard, kind), polynomial.fit(standard, measured, kind)
 
 

@@ -23,10 +23,10 @@ from ccharmony.checker import crop
 from ccharmony.dataset.manifest import Chart, Photo
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
 from ccharmony.sources import catalog, reading
-from ccharmony.sources import files as tree
+from ccharmony.sources.files import MASKS, Duplicates, files_below, normal
 from ccharmony.sources.found import Found
-from ccharmony.sources.masks import annotations as json_masks
-from ccharmony.sources.masks import pictures as masks
+from ccharmony.sources.masks.annotations import find_drawings
+from ccharmony.sources.masks.pictures import Masks, find_masks, letters
 
 PHOTOS = "photos"
 CHECKERS = "checkers.csv"
@@ -82,18 +82,18 @@ def find_root(data_dir: Path, name: str, inside: str) -> Path:
     raise SourceError(f"{data_dir}: no folder {inside}, wanted {data_dir / inside} or {data_dir / name / inside}")
 
 
-def find_all_masks(root: Path, photos: dict[str, Path]) -> tuple[masks.Masks, list[str]]:
+def find_all_masks(root: Path, photos: dict[str, Path]) -> tuple[Masks, list[str]]:
     """Find the masks of photos: pictures first, then what LabelMe and COCO files draw under letters of their own."""
-    if not (root / tree.MASKS).is_dir():
+    if not (root / MASKS).is_dir():
         return {}, []
-    files = tree.files_below(root / tree.MASKS)
-    found, problems = masks.find_masks(root, files, photos)
-    drawn, more = json_masks.find_drawings(files, photos)
+    files = files_below(root / MASKS)
+    found, problems = find_masks(root, files, photos)
+    drawn, more = find_drawings(files, photos)
     for photo, drawings in drawn.items():
         if photo in found:
             more.append(f"{photo}: has mask pictures, its {len(drawings)} drawn masks are not used")
         else:
-            found[photo] = dict(zip(masks.letters(len(drawings)), drawings, strict=True))
+            found[photo] = dict(zip(letters(len(drawings)), drawings, strict=True))
     return found, problems + more
 
 
@@ -102,11 +102,11 @@ def _find_pictures(root: Path) -> tuple[dict[str, Path], list[str], list[str]]:
     suffixes = catalog.read_source("folder").suffixes
     found: dict[str, list[Path]] = {}
     names: dict[str, str] = {}
-    for path in tree.files_below(root / PHOTOS):
+    for path in files_below(root / PHOTOS):
         if path.suffix.lower() in suffixes["rendered"] or reading.is_raw(path.suffix):
-            name = tree.normal(path.stem)
+            name = normal(path.stem)
             found.setdefault(names.setdefault(name.casefold(), name), []).append(path)
-    duplicates = tree.Duplicates()
+    duplicates = Duplicates()
     photos, both = {}, 0
     for name, paths in sorted(found.items()):
         pictures = [path for path in paths if not reading.is_raw(path.suffix)]
@@ -128,7 +128,7 @@ def read_checkers(path: Path, photos: dict[str, Path]) -> tuple[dict[str, list[f
     """Read corners by photo; a row that cannot be used is a problem, and the photo's chart is then searched for."""
     if not path.is_file():
         return {}, []
-    ids = {tree.normal(name).casefold(): name for name in photos}
+    ids = {normal(name).casefold(): name for name in photos}
     corners: dict[str, list[float]] = {}
     problems = []
     for number, row in enumerate(_rows(path), start=1):
@@ -155,7 +155,7 @@ def _rows(path: Path) -> list[list[str]]:
 def _parse(row: Sequence[str], ids: dict[str, str]) -> tuple[str, list[float]]:
     if len(row) != len(COLUMNS):
         raise CheckerError(f"{len(row)} cells, wanted {','.join(COLUMNS)}")
-    named = tree.normal(row[0].strip()).casefold()
+    named = normal(row[0].strip()).casefold()
     name = ids.get(named) or ids.get(named.rpartition(".")[0])
     if name is None:
         raise CheckerError(f"no photo {row[0]!r}")

@@ -22,10 +22,10 @@ from ccharmony.images import pixels
 from ccharmony.images.pixels import Readable
 from ccharmony.images.raw import Rendering
 from ccharmony.sources import catalog
-from ccharmony.sources import files as tree
 from ccharmony.sources.catalog import Camera, Source
+from ccharmony.sources.files import Duplicates, files_below, in_masks, read_rows, source_folder
 from ccharmony.sources.found import Found, count_cameras, leave_out
-from ccharmony.sources.masks import pictures as masks
+from ccharmony.sources.masks.pictures import find_masks
 from ccharmony.sources.release.files import Release
 
 Float = npt.NDArray[np.float64]
@@ -69,12 +69,12 @@ def find_gehler(data_dir: Path, published: Release | None = None) -> Found:
         The folder is missing.
     """
     source = catalog.read_source("gehler")
-    folder = tree.source_folder(data_dir, "gehler")
-    files = tree.files_below(folder)
+    folder = source_folder(data_dir, "gehler")
+    files = files_below(folder)
     groups, problems = _group(files, folder, source)
-    drawn, strange = masks.find_masks(folder, files, groups)
+    drawn, strange = find_masks(folder, files, groups)
     wanted, left_out = leave_out(groups, published.ids if published else None)
-    duplicates = tree.Duplicates()
+    duplicates = Duplicates()
     photos = []
     for name in wanted:
         try:
@@ -102,7 +102,7 @@ def read_chart(path: Path, shape: tuple[int, int], raw_size: tuple[int, int]) ->
     CheckerError
         There are not four corners and 24 patches of four, a number is missing, or the chart lies outside the photo.
     """
-    rows = tree.read_rows(path)
+    rows = read_rows(path)
     if any(len(row) != 2 for row in rows):
         raise CheckerError(f"{path}: a row of {next(len(row) for row in rows if len(row) != 2)} numbers, wanted x y")
     has_header = bool(rows) and (len(rows) % 4 == 1 or sorted(rows[0]) == sorted(raw_size))
@@ -142,7 +142,7 @@ def _group(files: Sequence[Path], folder: Path, source: Source) -> tuple[dict[st
     for path in files:
         beside = _COORDINATES.fullmatch(path.name)
         known = source.identify(beside[1] if beside else path.stem)
-        if known is None or tree.in_masks(path, folder) or not (beside or path.suffix.lower() in pictures):
+        if known is None or in_masks(path, folder) or not (beside or path.suffix.lower() in pictures):
             continue
         group = groups.setdefault(known[0], _Group(known[1]))
         try:
@@ -165,7 +165,7 @@ def _is_linear(path: Path, camera: Camera, source: Source) -> bool:
     return pixels.bit_depth(path) == 16 or longest > _SMALL * max(camera.raw_size or camera.linear_size)
 
 
-def _photo(name: str, group: _Group, duplicates: tree.Duplicates, drawn: Mapping[str, Readable]) -> Photo:
+def _photo(name: str, group: _Group, duplicates: Duplicates, drawn: Mapping[str, Readable]) -> Photo:
     path = duplicates.first(name, group.rendered or group.linear)
     rendering = None if group.rendered else _rendering(path, group.camera)
     shape = pixels.image_size(path, orient=rendering is None)

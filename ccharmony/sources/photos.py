@@ -18,8 +18,7 @@ from pathlib import Path
 from ccharmony.dataset.manifest import Photo, Split
 from ccharmony.errors import SourceError
 from ccharmony.images.pixels import Readable
-from ccharmony.sources import catalog
-from ccharmony.sources import files as tree
+from ccharmony.sources import catalog, files
 from ccharmony.sources.folder import find_all_masks, find_root
 from ccharmony.sources.found import Found
 
@@ -64,10 +63,10 @@ def find_photos(data_dir: Path) -> Found:
 def _find_pictures(folder: Path) -> tuple[dict[str, Path], list[str]]:
     suffixes = catalog.read_source("photos").suffixes["rendered"]
     found: dict[str, list[Path]] = {}
-    for path in tree.files_below(folder):
+    for path in files.files_below(folder):
         if path.suffix.lower() in suffixes:
-            found.setdefault(tree.normal(path.stem), []).append(path)
-    duplicates = tree.Duplicates()
+            found.setdefault(files.normal(path.stem), []).append(path)
+    duplicates = files.Duplicates()
     return {name: duplicates.first(name, paths) for name, paths in sorted(found.items())}, duplicates.problems
 
 
@@ -84,7 +83,7 @@ def _read_index(path: Path) -> dict[str, dict[str, str]] | None:
         raise SourceError(f"{path}: no column id, or a row without, wanted id and possibly group and split")
     if strange := sorted({row.get("split") or "" for row in rows} - set(_SPLITS)):
         raise SourceError(f"{path}: split {strange[0]!r}, wanted train, test or val")
-    return {tree.normal(row["id"]): row for row in rows}
+    return {files.normal(row["id"]): row for row in rows}
 
 
 def _photo(name: str, path: Path, row: Mapping[str, str], drawn: Mapping[str, Readable]) -> Photo:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ccharmony.dataset.manifest import Photo
-from ccharmony.images import pixels
-from ccharmony.images import raw as photo
+from ccharmony.images import pixels, raw
 from ccharmony.images.pixels import UInt8
 from ccharmony.sources import catalog
 
@@ -32,21 +31,21 @@ def read(source: Photo, *, max_pixels: int | None = pixels.MAX_PIXELS) -> UInt8:
         The file is missing, damaged, or not a photo.
     """
     if source.rendering is not None:
-        return photo.render_linear(pixels.read_linear(source.path, max_pixels=max_pixels), source.rendering)
+        return raw.render_linear(pixels.read_linear(source.path, max_pixels=max_pixels), source.rendering)
     return read_file(source.path, orient=source.orient, max_pixels=max_pixels)
 
 
 def read_file(path: Path, *, orient: bool = True, max_pixels: int | None = pixels.MAX_PIXELS) -> UInt8:
     """Read a photo of which nothing but its file is known: developed if it is raw, else as it is; raises ImageError."""
     if is_raw(path.suffix):
-        return photo.read_raw(path, max_pixels=max_pixels)
+        return raw.read_raw(path, max_pixels=max_pixels)
     return pixels.read_image(path, orient=orient, max_pixels=max_pixels)
 
 
 def read_size(source: Photo) -> tuple[int, int]:
     """Return (height, width) of a photo as `read` gives it, from the file's header alone; raises ImageError."""
     if is_raw(source.path.suffix):
-        return photo.raw_size(source.path)
+        return raw.raw_size(source.path)
     return pixels.image_size(source.path, orient=source.orient and source.rendering is None)
 
 

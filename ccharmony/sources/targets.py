@@ -7,8 +7,7 @@ from pathlib import Path, PureWindowsPath
 
 from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import ImageError
-from ccharmony.sources import files as tree
-from ccharmony.sources import reading
+from ccharmony.sources import files, reading
 
 Shape = tuple[int, int]
 
@@ -30,7 +29,7 @@ class Targets:
     def match(self, file_name: str) -> str | None:
         """Return the id of the photo that a file name of any system stands for, with or without folders."""
         stem = PureWindowsPath(file_name).stem
-        return self._ids.get(tree.normal(stem).casefold())
+        return self._ids.get(files.normal(stem).casefold())
 
     def shape(self, photo: str, height: object, width: object, origin: object) -> Shape:
         """Return height and width of a photo, and check those that a drawing names, unless it names none.

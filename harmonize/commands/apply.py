@@ -112,7 +112,7 @@ def _adjust(composite: Path, picture: Any, mask: Any, given: dict[str, Any]) -> 
 
 def _settle_weights(composite: Path, background: Path | None, given: dict[str, Any]) -> None:
     """Choose the weights where none are named (loading says which); refuse options that do not go together."""
-    from harmonize.inference import network as inference
+    from harmonize.inference import network
 
     asked = [f"--{name.replace('_', '-')}" for name in _PARAMETRIC if given[name]]
     if asked and (background is not None or composite.is_dir()):
@@ -121,7 +121,7 @@ def _settle_weights(composite: Path, background: Path | None, given: dict[str, A
         if given["weights"] or given["model"]:
             raise click.UsageError("--from-params takes the place of a network, --weights and --model have no use")
     elif given["weights"] is None:
-        given["weights"] = inference.default_weights(given["model"] or ("pih" if asked else None))
+        given["weights"] = network.default_weights(given["model"] or ("pih" if asked else None))
     elif given["model"]:
         raise click.UsageError("--weights and --model exclude each other")
 
@@ -141,10 +141,9 @@ def _apply_cutout(cutout: Path, background: Path, out: Path, given: dict[str, An
 
 
 def _apply_folders(composites: Path, masks: Path, out: Path, given: dict[str, Any]) -> None:
-    from ccharmony import files as disk
+    from ccharmony import files
     from ccharmony.images import pixels
-    from harmonize.inference import folders
-    from harmonize.inference import network as inference
+    from harmonize.inference import folders, network
 
     if not masks.is_dir():
         raise SettingsError(f"{masks}: a file or nothing, wanted a folder as {composites} is one")
@@ -155,9 +154,9 @@ def _apply_folders(composites: Path, masks: Path, out: Path, given: dict[str, An
         if given["strict"]:
             raise ImageError(problem)
         click.echo(f"left out: {problem}", err=True)
-    disk.make_folder(out)
+    files.make_folder(out)
     # Before the first picture: weights that do not load are no picture's fault.
-    inference.load_network(given["weights"], given["device"])
+    network.load_network(given["weights"], given["device"])
 
     def work(job: folders.Job) -> None:
         picture = pixels.read_image(job.composite)

@@ -22,11 +22,11 @@ def command(photos: Path, lights: Path, out: Path, held_lights: int, each: int) 
     The pairs are those that `harmonize train` validates on with the same options; `harmonize evaluate --data OUT`
     scores any method on them.
     """
-    from harmonize.data import lights as lending  # torch takes seconds; --help should not
+    from harmonize.data.lights import hold_out, read_lights  # torch takes seconds; --help should not
     from harmonize.data.lit_photos import HeldPairs
     from harmonize.data.photos import find_photos
 
-    _, held = lending.hold_out(lending.read_lights(lights), held_lights)
+    _, held = hold_out(read_lights(lights), held_lights)
     found = find_photos(photos, "val")
     pairs = HeldPairs(found, held, each=each)
     pairs.write(out)

@@ -9,9 +9,8 @@ import click
 
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import SettingsError
-from harmonize import settings as plain
 from harmonize.models.settings import FORMS, PihSettings
-from harmonize.settings import REGIONS, DistillSettings, NetworkSettings
+from harmonize.settings import REGIONS, TABLE_3, DistillSettings, NetworkSettings
 from harmonize.training.settings import DECAYS, LOSSES, PRECISIONS, TrainSettings
 from harmonize.training.stream_settings import DUAL, StreamSettings
 
@@ -29,11 +28,10 @@ _NOTHING = DistillSettings(kind="none", sites=())
 
 def _run(out: Path, resume: bool, **given: Any) -> int:
     """Train, and return the exit code: 0 done or out of minutes, 1 stopped by a signal."""
-    from harmonize.training import data as sources
-    from harmonize.training import run, train  # torch takes seconds; --help should not
+    from harmonize.training import data, run, train  # torch takes seconds; --help should not
 
     settings, state = _settle(out, resume, given)
-    places = sources.Places(
+    places = data.Places(
         data=given["data"],
         photos=given["photos"],
         lights=given["lights"],
@@ -78,7 +76,7 @@ def _settle(out: Path, resume: bool, given: dict[str, Any]) -> tuple[TrainSettin
     if given["model"] == "pih":
         network, distill = _read_network(given, PihSettings()), _read_distill(given, _NOTHING)
         return TrainSettings(network, distill, _read_streams(given, DUAL), **changes), None
-    network, distill = plain.TABLE_3[given["row"]] if given["row"] else (_NETWORK, _DEFAULTS.distill)
+    network, distill = TABLE_3[given["row"]] if given["row"] else (_NETWORK, _DEFAULTS.distill)
     arguments = _read_network(given, network), _read_distill(given, distill), _read_streams(given, StreamSettings())
     return TrainSettings(*arguments, **changes), None
 

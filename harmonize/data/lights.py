@@ -23,7 +23,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ccharmony.dataset import fits as store
+from ccharmony.dataset.fits import read_fits
 from ccharmony.errors import ManifestError, SettingsError
 
 NEAREST = 10
@@ -80,7 +80,7 @@ def read_lights(path: Path, split: str = "train") -> Lights:
     ManifestError
         The file is damaged or holds no photo of that split.
     """
-    fits = store.read_fits(path)
+    fits = read_fits(path)
     rows = [row for row, record in enumerate(fits.records) if record.split == split]
     if not rows:
         raise ManifestError(f"{path}: no photo of the split {split!r} among {len(fits.records)}")

@@ -22,10 +22,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.images import pixels
-from harmonize.data import batches, lights
-from harmonize.data import crops as augment
+from harmonize.data import batches, crops, lights
 from harmonize.data.batches import Batch
 from harmonize.data.lights import Lights
 from harmonize.data.photos import PhotoMemory, PhotoPaths, read_photo, send
@@ -70,7 +69,7 @@ class _Drawn:
     A candidate is the light `lent`, or a mixture: the light `other` has that `share` of it.
     """
 
-    crop: augment.Crop
+    crop: crops.Crop
     own: int
     lent: npt.NDArray[np.int64]
     other: npt.NDArray[np.int64]
@@ -125,8 +124,8 @@ class LitPhotos:
         return self.counts.tell()
 
     def _draw(self, epoch: int, index: int, size: int) -> _Drawn:
-        random = augment.generator(self.seed, epoch, index)
-        crop = augment.draw_crop_of(random, self.memory.mask(index), size)
+        random = crops.generator(self.seed, epoch, index)
+        crop = crops.draw_crop_of(random, self.memory.mask(index), size)
         own = int(random.choice(self._own[index]))
         lent = random.choice(len(self.lights) - 1, min(CANDIDATES, len(self.lights) - 1), replace=False)
         whole = int(random.integers(len(self.lights))) if random.random() < self.relit else None
@@ -217,14 +216,14 @@ class HeldPairs:
     def write(self, root: Path, split: str = "test") -> None:
         """Write the pairs as PNG in iHarmony4's layout, with their list; raises OutputError."""
         for name in ("composite_images", "masks", "real_images"):
-            disk.make_folder(root / name)
+            files.make_folder(root / name)
         for pair in self.pairs:
             foreground, _, _ = pair.name.rpartition("_")
             pixels.write_image(root / "composite_images" / f"{pair.name}.png", pair.composite)
             pixels.write_mask(root / "masks" / f"{foreground}.png", pair.mask / np.float32(255))
             pixels.write_image(root / "real_images" / f"{foreground.rpartition('_')[0]}.png", pair.real)
         lines = "".join(f"{pair.name}.png\n" for pair in self.pairs)
-        disk.write_bytes(root / f"{root.name}_{split}.txt", lines.encode())
+        files.write_bytes(root / f"{root.name}_{split}.txt", lines.encode())
 
 
 def _hold(paths: PhotoPaths, held: Lights, each: int) -> Iterator[HeldPair]:
@@ -247,6 +246,6 @@ def _hold(paths: PhotoPaths, held: Lights, each: int) -> Iterator[HeldPair]:
 
 def _cut_whole(pair: HeldPair, size: int) -> tuple[UInt8, Float32, UInt8]:
     """Resize a pair as a stored one is: pictures in 8 bits, the mask in floats."""
-    whole = augment.whole(*pair.mask.shape)
-    mask = augment.cut(pair.mask.astype(np.float32) / np.float32(255), whole, size)
-    return augment.cut(pair.composite, whole, size), mask, augment.cut(pair.real, whole, size)
+    whole = crops.whole(*pair.mask.shape)
+    mask = crops.cut(pair.mask.astype(np.float32) / np.float32(255), whole, size)
+    return crops.cut(pair.composite, whole, size), mask, crops.cut(pair.real, whole, size)

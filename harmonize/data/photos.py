@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ccharmony.errors import ManifestError, SourceError
 from ccharmony.images import pixels
-from harmonize.data import crops as augment
+from harmonize.data.crops import LEAST_AREA, Crop
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -129,7 +129,7 @@ class PhotoMemory:
         planes = self._host[end - height * width : end].reshape(height, width, 4)
         return np.ascontiguousarray(planes[..., :3]), np.ascontiguousarray(planes[..., 3])
 
-    def cut(self, indices: Sequence[int], crops: Sequence[augment.Crop], size: int) -> tuple[Tensor, Tensor]:
+    def cut(self, indices: Sequence[int], crops: Sequence[Crop], size: int) -> tuple[Tensor, Tensor]:
         """Cut crops out of photos and resize them, bilinear.
 
         Parameters
@@ -189,7 +189,7 @@ def send(numbers: npt.NDArray[np.generic], device: torch.device) -> Tensor:
 
 def side_for(size: int) -> int:
     """Return the short side that photos need so that their smallest crop, half the area, still has `size` pixels."""
-    return math.ceil(size / math.sqrt(augment.LEAST_AREA))
+    return math.ceil(size / math.sqrt(LEAST_AREA))
 
 
 def _find_photo(root: Path, images: dict[str, Path], name: str) -> PhotoPaths:

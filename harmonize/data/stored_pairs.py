@@ -17,8 +17,7 @@ import torch
 from ccharmony.dataset.formats.iharmony4 import PairPaths
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
-from harmonize.data import batches
-from harmonize.data import crops as augment
+from harmonize.data import batches, crops
 from harmonize.data.batches import Batch
 
 UInt8 = npt.NDArray[np.uint8]
@@ -86,10 +85,10 @@ class StoredPairs:
         pair = self.pairs[index]
         composite, mask, real = read_pair(pair)
         if self.seed is None:
-            crop = augment.whole(*mask.shape)
+            crop = crops.whole(*mask.shape)
         else:
-            crop = augment.draw_crop_of(augment.generator(self.seed, epoch, index), mask, size)
-        pictures = augment.cut(composite, crop, size), augment.cut(mask, crop, size), augment.cut(real, crop, size)
+            crop = crops.draw_crop_of(crops.generator(self.seed, epoch, index), mask, size)
+        pictures = crops.cut(composite, crop, size), crops.cut(mask, crop, size), crops.cut(real, crop, size)
         return *pictures, f"{pair.set}/{pair.name}"
 
 

@@ -17,8 +17,7 @@ import numpy.typing as npt
 import torch
 
 from ccharmony.errors import SourceError
-from harmonize.data import batches
-from harmonize.data import crops as augment
+from harmonize.data import batches, crops
 from harmonize.data.batches import Batch, Source
 from harmonize.data.photos import PhotoMemory
 
@@ -90,8 +89,8 @@ class Streams:
     def _cut(self, random: np.random.Generator, index: int, size: int) -> tuple[UInt8, UInt8]:
         """Return a crop of a photo, (S, S, 3), and of its mask, (S, S)."""
         image, mask = self.photos.picture(index)
-        crop = augment.draw_crop_of(random, mask > 127, size)
-        return augment.cut(image, crop, size), augment.cut(mask, crop, size)
+        crop = crops.draw_crop_of(random, mask > 127, size)
+        return crops.cut(image, crop, size), crops.cut(mask, crop, size)
 
 
 def paste(photo: UInt8, subject: UInt8, donor: UInt8, foreground: UInt8) -> tuple[UInt8, UInt8]:

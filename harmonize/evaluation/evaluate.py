@@ -12,16 +12,14 @@ from typing import Any
 
 from torch import nn
 
-from ccharmony import __version__
-from ccharmony import files as disk
-from ccharmony.dataset.formats import iharmony4 as layout
-from ccharmony.dataset.formats import realhm
+from ccharmony import __version__, files
+from ccharmony.dataset.formats import iharmony4, realhm
 from ccharmony.dataset.formats.iharmony4 import PairPaths, Split
 from ccharmony.errors import ImageError, SourceError
 from harmonize.evaluation import protocols, report, scoring
 from harmonize.evaluation.predictions import Predictions
 from harmonize.evaluation.scoring import Rules
-from harmonize.inference import network as inference
+from harmonize.inference import network
 from harmonize.training.distributed import find_device
 from harmonize.weights import checkpoint
 
@@ -59,7 +57,7 @@ def open_weights(weights: str | Path | None, device: str = "auto") -> Method:
         No such weights, weights that do not fit, no such device.
     """
     place = find_device(device)
-    name = weights if weights is not None else inference.default_weights()
+    name = weights if weights is not None else network.default_weights()
     path = checkpoint.find(name)
     loaded = checkpoint.load(path)
     with path.open("rb") as file:
@@ -127,7 +125,7 @@ def evaluate(
     tally = report.Tally()
     with contextlib.ExitStack() as stack:
         images = (
-            stack.enter_context(report.open_images(disk.make_folder(out) / "images.csv", rules.protocol.name))
+            stack.enter_context(report.open_images(files.make_folder(out) / "images.csv", rules.protocol.name))
             if out
             else None
         )
@@ -156,7 +154,7 @@ def _find_pairs(data: Sequence[Path], split: Split, strict: bool) -> tuple[list[
         if realhm.is_realhm(root):
             found, problems = realhm.find_pairs(root, strict=strict)
         else:
-            found, problems = layout.find_pairs(root, split, strict=strict)
+            found, problems = iharmony4.find_pairs(root, split, strict=strict)
         for name in dict.fromkeys(pair.set for pair in found):
             if owners.setdefault(name, root) != root:
                 raise SourceError(f"{root}: a set {name} is in {owners[name]} too, wanted sets of different names")

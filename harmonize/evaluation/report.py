@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.errors import OutputError
 from harmonize.evaluation import metrics
 from harmonize.evaluation.metrics import Means
@@ -118,8 +118,8 @@ class ImagesWriter:
 
 def write(folder: Path, report: Mapping[str, Any]) -> None:
     """Write report.json and report.md into a folder, each whole or not at all; raises OutputError."""
-    disk.write_bytes(folder / "report.json", (json.dumps(report, indent=2) + "\n").encode())
-    disk.write_bytes(folder / "report.md", to_markdown(report).encode())
+    files.write_bytes(folder / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+    files.write_bytes(folder / "report.md", to_markdown(report).encode())
 
 
 def to_markdown(report: Mapping[str, Any]) -> str:

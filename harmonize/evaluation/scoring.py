@@ -29,8 +29,7 @@ from harmonize.evaluation import protocols
 from harmonize.evaluation.metrics import Scores
 from harmonize.evaluation.predictions import Predictions
 from harmonize.evaluation.protocols import SIDE, Protocol
-from harmonize.inference import image as apply
-from harmonize.inference import network as inference
+from harmonize.inference import image, network
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -63,7 +62,7 @@ class Rules:
     protocol: Protocol
     full: bool = False
     paste: bool = False
-    network_size: apply.Size = apply.SIDE
+    network_size: image.Size = image.SIDE
 
     def __post_init__(self) -> None:
         if self.full and not self.protocol.full_size:
@@ -71,7 +70,7 @@ class Rules:
             raise SettingsError(
                 f"protocol {self.protocol.name}: scores at {SIDE}x{SIDE} only, full size goes with {able}"
             )
-        apply.check_size(self.network_size)
+        image.check_size(self.network_size)
 
     def pastes(self, method: nn.Module | Predictions) -> bool:
         """Tell whether the scores of a method see the composite's own background."""
@@ -144,7 +143,7 @@ def score_pairs(
     if rules.full or isinstance(method, Predictions):
         batch = 1
     elif batch is None:
-        batch = 1 if inference.device_of(method).type == "cpu" else GPU_BATCH
+        batch = 1 if network.device_of(method).type == "cpu" else GPU_BATCH
     predictions = method if isinstance(method, Predictions) else None
     load = functools.partial(_try_load, rules=rules, predictions=predictions)
     score = functools.partial(_score, rules=rules)
@@ -215,9 +214,9 @@ def _run(samples: list[_Sample], rules: Rules, method: nn.Module | Predictions) 
         return [sample.prediction for sample in samples if sample.prediction is not None]
     if rules.full:
         size = rules.network_size
-        return [apply.harmonize_levels(sample.composite, sample.mask, method, size=size) for sample in samples]
+        return [image.harmonize_levels(sample.composite, sample.mask, method, size=size) for sample in samples]
     composites, masks = (np.stack([getattr(sample, part) for sample in samples]) for part in ("composite", "mask"))
-    return list(inference.infer(method, composites, masks))
+    return list(network.infer(method, composites, masks))
 
 
 def _score(predicted: tuple[_Sample, Levels] | str, rules: Rules) -> Row | str:

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.errors import SettingsError
 from harmonize.models.pih import curves
 
@@ -153,7 +153,7 @@ def write_json(path: Path, adjustment: Adjustment, *, notes: dict[str, Any] | No
         "log_gain": [[round(float(value), 5) for value in row] for row in adjustment.log_gain],
     }
     lines = ",\n".join(f" {json.dumps(key)}: {_spell(value)}" for key, value in values.items())
-    disk.write_bytes(path, f"{{\n{lines}\n}}\n".encode())
+    files.write_bytes(path, f"{{\n{lines}\n}}\n".encode())
 
 
 def read_json(path: Path) -> Adjustment:
@@ -196,7 +196,7 @@ def write_cube(path: Path, adjustment: Adjustment, mask: Float32, *, title: str 
     rows = (curves.table(adjustment.curves) * gain).clip(0, 1).T  # (256, 3)
     table = "".join(f"{r:.6f} {g:.6f} {b:.6f}\n" for r, g, b in rows)
     clean = title.replace('"', "'").replace("\n", " ")
-    disk.write_bytes(path, f'TITLE "{clean}"\nLUT_1D_SIZE 256\n{table}'.encode())
+    files.write_bytes(path, f'TITLE "{clean}"\nLUT_1D_SIZE 256\n{table}'.encode())
 
 
 def mean_gain(adjustment: Adjustment, mask: Float32) -> float:

@@ -21,8 +21,8 @@ from torch import nn
 
 from ccharmony.errors import ImageError, SettingsError
 from harmonize.inference import adjustment, parametric
-from harmonize.inference import color_map as carry
-from harmonize.inference import network as inference
+from harmonize.inference.color_map import fit
+from harmonize.inference.network import infer, load_network
 from harmonize.models.pih.network import Pih
 from harmonize.settings import check_integer, check_number
 
@@ -137,7 +137,7 @@ def _harmonize(
     check_size(size)
     if strength == 0 or not weights.any():
         return
-    network = net if isinstance(net, nn.Module) else inference.load_network(net, device)
+    network = net if isinstance(net, nn.Module) else load_network(net, device)
     _blend(picture, weights * np.float32(strength), _render(network, picture, weights, size), result)
 
 
@@ -149,11 +149,11 @@ def _render(net: nn.Module, picture: UInt8, mask: Float32, size: Size) -> _Rende
     if isinstance(net, Pih):  # curves and map need no carrying
         return adjustment.renderer(parametric.predict(net, picture, mask), picture)
     if size == "full" or picture.shape[:2] == (size, size):
-        whole = inference.infer(net, picture[None], mask[None])[0]
+        whole = infer(net, picture[None], mask[None])[0]
         return lambda rows, columns: whole[rows, columns]
     small, small_mask = shrink(picture, size), shrink(mask, size)
-    after = inference.infer(net, small[None], small_mask[None])[0]
-    color_map = carry.fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask)
+    after = infer(net, small[None], small_mask[None])[0]
+    color_map = fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask)
 
     def render(rows: slice, columns: slice) -> Float32:
         colors = picture[rows, columns].astype(np.float32) / np.float32(255)

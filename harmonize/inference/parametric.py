@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from ccharmony.errors import WeightsError
-from harmonize.inference import network as inference
+from harmonize.inference import network
 from harmonize.inference.adjustment import Adjustment
 from harmonize.models.pih import curves
 from harmonize.models.pih.network import Pih
@@ -51,7 +51,7 @@ def predict(net: Pih, composite: UInt8, mask: Float32) -> Adjustment:
     WeightsError
         The network made values that are not numbers.
     """
-    device = inference.device_of(net)
+    device = network.device_of(net)
     small = np.asarray(cv2.resize(composite, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32) / 255
     inside = np.asarray(cv2.resize(mask, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
     image = normalize(torch.from_numpy(small).to(device).permute(2, 0, 1)[None])  # (1, 3, SIDE, SIDE)
@@ -64,7 +64,7 @@ def predict(net: Pih, composite: UInt8, mask: Float32) -> Adjustment:
 
 def load(weights: str | Path, device: str = "auto") -> Pih:
     """Load weights of PIH by name or file; raises WeightsError where they are another network's."""
-    net = inference.load_network(weights, device)
+    net = network.load_network(weights, device)
     if not isinstance(net, Pih):
         raise WeightsError(f"{weights}: weights of {type(net).__name__} found, those of PIH have curves to write")
     return net

@@ -1,7 +1,7 @@
 """The networks that can be trained, and how each is built from its settings."""
 
 from harmonize.models import giftnet
-from harmonize.models.pih import network as pih
+from harmonize.models.pih import network
 from harmonize.models.pih.network import Pih
 from harmonize.models.settings import PihSettings
 from harmonize.models.unet import UNet
@@ -16,4 +16,4 @@ AnySettings = NetworkSettings | PihSettings
 
 def build(settings: AnySettings) -> Network:
     """Assemble the network that `settings` describe, freshly started from the global random state."""
-    return pih.build(settings) if isinstance(settings, PihSettings) else giftnet.build(settings)
+    return network.build(settings) if isinstance(settings, PihSettings) else giftnet.build(settings)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccharmony.errors import SettingsError
-from harmonize import settings as plain
+from harmonize import settings
 
 FORMS = ("light", "faithful")
 _LIGHT_SIDE, _FAITHFUL_SIDE = 128, 512
@@ -68,13 +68,13 @@ class PihSettings:
     """o of the faithful gain sigmoid·(1 − o) + o: the darkest shade, in [0, 1]."""
 
     def __post_init__(self) -> None:
-        plain.check_choice("model", self.model, ("pih",))
-        plain.check_choice("form", self.form, FORMS)
-        plain.check_integer("knots", self.knots, 2, 256)
-        plain.check_integer("side", self.side, 0, 4096)
-        plain.check_integer("shading side", self.shading_side, 2, 256)
-        plain.check_integer("width", self.width, 1)
-        plain.check_number("darkest", self.darkest, 0.0, 1.0)
+        settings.check_choice("model", self.model, ("pih",))
+        settings.check_choice("form", self.form, FORMS)
+        settings.check_integer("knots", self.knots, 2, 256)
+        settings.check_integer("side", self.side, 0, 4096)
+        settings.check_integer("shading side", self.shading_side, 2, 256)
+        settings.check_integer("width", self.width, 1)
+        settings.check_number("darkest", self.darkest, 0.0, 1.0)
         if self.side == 0:
             object.__setattr__(self, "side", _LIGHT_SIDE if self.form == "light" else _FAITHFUL_SIDE)
         if self.side % 32 or self.side < 64:
@@ -87,12 +87,12 @@ class PihSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; :meth:`from_dict` reads them back."""
-        return plain.to_dict(self)
+        return settings.to_dict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "PihSettings":
         """Read settings from plain values; a name that is not a field raises :class:`SettingsError`."""
-        return plain.from_dict(cls, values)
+        return settings.from_dict(cls, values)
 
 
 FAITHFUL = PihSettings(form="faithful")

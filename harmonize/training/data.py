@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats import iharmony4
 from ccharmony.errors import SettingsError, SourceError
 from harmonize.data import lights, photos
 from harmonize.data.batches import Data, Joined, Source
@@ -108,8 +108,8 @@ def describe(places: Places) -> dict[str, Any]:
     return noted
 
 
-def _open_stored(root: Path, split: layout.Split, seed: int | None, strict: bool, threads: int) -> StoredPairs:
-    pairs, problems = layout.find_pairs(root, split, strict=strict)
+def _open_stored(root: Path, split: iharmony4.Split, seed: int | None, strict: bool, threads: int) -> StoredPairs:
+    pairs, problems = iharmony4.find_pairs(root, split, strict=strict)
     for problem in problems:
         _logger.warning("left out: %s", problem)
     if problems:

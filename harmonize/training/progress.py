@@ -23,7 +23,7 @@ from typing import Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.errors import OutputError
 from ccharmony.images import pixels
 from harmonize.evaluation import metrics
@@ -98,7 +98,7 @@ class Reporter:
         """Keep a strip of pictures (H, W, 3)."""
         if self.folder is None:
             return
-        disk.make_folder(self.folder / "strips")
+        files.make_folder(self.folder / "strips")
         pixels.write_image(self.folder / "strips" / f"{stage}_{step:07d}.png", picture)
         if self._events is not None:
             self._events.add_image(f"{stage}/strip", picture, step, dataformats="HWC")
@@ -175,7 +175,7 @@ def _forget(path: Path, stage: str, step: int) -> None:
     writer = csv.DictWriter(buffer, columns)
     writer.writeheader()
     writer.writerows(kept)
-    disk.write_bytes(path, buffer.getvalue().encode())
+    files.write_bytes(path, buffer.getvalue().encode())
 
 
 def _open_events(folder: Path) -> Any:

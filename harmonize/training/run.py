@@ -10,12 +10,11 @@ import torch
 from ccharmony.errors import TrainingError
 from harmonize.data import batches
 from harmonize.data.batches import Data
-from harmonize.models import registry as networks
+from harmonize.models import registry
 from harmonize.models.registry import Network
 from harmonize.models.unet import UNet
 from harmonize.settings import NetworkSettings
-from harmonize.training import progress, reconstruction
-from harmonize.training import validation as validate
+from harmonize.training import progress, reconstruction, validation
 from harmonize.training.distributed import World
 from harmonize.training.progress import Reporter
 from harmonize.training.run_folder import RunFolder
@@ -164,7 +163,7 @@ class Run:
             assert isinstance(self.settings.network, NetworkSettings)
             network: Network = reconstruction.build(self.settings.network)
         else:
-            network = self.start.network or networks.build(self.settings.network)
+            network = self.start.network or registry.build(self.settings.network)
             if self.settings.warm_start and self.start.network is None and teacher is not None:
                 assert isinstance(network, UNet)  # the settings give no other network a teacher
                 reconstruction.warm_start(network, teacher)
@@ -189,7 +188,7 @@ class Run:
     def _score_composites(self, stage: Stage) -> None:
         if self.data.check is None or stage.name != "harmonize":
             return
-        means = validate.score_composites(self.data.check, self.settings.largest, self.world)
+        means = validation.score_composites(self.data.check, self.settings.largest, self.world)
         row = {"stage": stage.name, "step": stage.step, "row": "composite", "size": self.settings.largest}
         self.reporter.scores({**row, **means})
         self.reporter.line(f"composites: {_spell_scores(means)}")
@@ -242,13 +241,13 @@ class Run:
             stage.check(weights=True)
             of_real, size = stage.name == "reconstruct", self.settings.largest
             network = stage.scored.eval()
-            means = validate.validate(network, self.data.check, size, self.world, of_real=of_real)
+            means = validation.validate(network, self.data.check, size, self.world, of_real=of_real)
             row = {"stage": stage.name, "step": stage.step, "row": "harmonized", "size": size}
             self.reporter.scores({**row, **means})
             self.reporter.line(f"{stage.name} {stage.step}: {_spell_scores(means)}")
             if self.world.leads:
-                batch = validate.pick(self.data.check, size)
-                picture = validate.strip(network, batch, self.world.device, of_real=of_real)
+                batch = validation.pick(self.data.check, size)
+                picture = validation.strip(network, batch, self.world.device, of_real=of_real)
                 self.reporter.strip(stage.name, stage.step, picture)
             if means["fmse"] < stage.best:
                 stage.best = means["fmse"]

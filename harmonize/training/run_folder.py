@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.errors import SettingsError, WeightsError
 from harmonize.models.pih.network import Pih
 from harmonize.models.registry import AnySettings, Network
@@ -67,7 +67,7 @@ class RunFolder:
     def begin(self, settings: TrainSettings) -> None:
         """Write the settings; raises OutputError."""
         if self.writes:
-            disk.write_bytes(self.path / "settings.json", json.dumps(settings.to_dict(), indent=1).encode())
+            files.write_bytes(self.path / "settings.json", json.dumps(settings.to_dict(), indent=1).encode())
 
     def save(self, stage: Stage) -> None:
         """Write where a run stands, and the harmonization branch; raises OutputError."""

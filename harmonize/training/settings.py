@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ccharmony.errors import SettingsError
-from harmonize import settings as plain
+from harmonize import settings
 from harmonize.models.settings import PihSettings
 from harmonize.settings import DistillSettings, NetworkSettings
 from harmonize.training.stream_settings import StreamSettings
@@ -117,20 +117,20 @@ class TrainSettings:
     """Seed of initial weights, order, crops and lights."""
 
     def __post_init__(self) -> None:
-        plain.check_choice("loss", self.loss, LOSSES)
-        plain.check_choice("decay", self.decay, DECAYS)
-        plain.check_choice("precision", self.precision, PRECISIONS)
-        plain.check_integer("batch", self.batch, 1)
-        plain.check_integer("seed", self.seed, 0, 2**63 - 1)
+        settings.check_choice("loss", self.loss, LOSSES)
+        settings.check_choice("decay", self.decay, DECAYS)
+        settings.check_choice("precision", self.precision, PRECISIONS)
+        settings.check_integer("batch", self.batch, 1)
+        settings.check_integer("seed", self.seed, 0, 2**63 - 1)
         for name in ("steps", "reconstruct_steps", "warmup"):
-            plain.check_integer(_spoken(name), getattr(self, name), 0)
+            settings.check_integer(_spoken(name), getattr(self, name), 0)
         for name in ("epochs", "reconstruct_epochs", "min_share"):
-            plain.check_number(_spoken(name), getattr(self, name), 0.0, open_below=True)
-        plain.check_number("rate", self.rate, 0.0, open_below=True)
-        plain.check_number("clip", self.clip, 0.0)
-        plain.check_number("relit", self.relit, 0.0, 1.0)
-        plain.check_number("mixed", self.mixed, 0.0, 1.0)
-        plain.check_number("EMA", self.ema, 0.0, math.nextafter(1.0, 0.0))
+            settings.check_number(_spoken(name), getattr(self, name), 0.0, open_below=True)
+        settings.check_number("rate", self.rate, 0.0, open_below=True)
+        settings.check_number("clip", self.clip, 0.0)
+        settings.check_number("relit", self.relit, 0.0, 1.0)
+        settings.check_number("mixed", self.mixed, 0.0, 1.0)
+        settings.check_number("EMA", self.ema, 0.0, math.nextafter(1.0, 0.0))
         self._check_tuples()
         if isinstance(self.network, PihSettings) and self.reconstructs:
             raise SettingsError("model pih: has no maps to compare, wanted distillation none and no warm start")
@@ -142,14 +142,14 @@ class TrainSettings:
     def _check_tuples(self) -> None:
         _check_side(self.size)
         for beta in self.betas:
-            plain.check_number("beta", beta, 0.0, math.nextafter(1.0, 0.0))
+            settings.check_number("beta", beta, 0.0, math.nextafter(1.0, 0.0))
         for share in (*self.milestones, self.decay_from):
-            plain.check_number("share of the steps", share, 0.0, 1.0)
+            settings.check_number("share of the steps", share, 0.0, 1.0)
         if len(self.betas) != 2:
             raise SettingsError(f"betas: {len(self.betas)} numbers found, two wanted")
         object.__setattr__(self, "grow", tuple((share, side) for share, side in self.grow))
         for share, side in self.grow:
-            plain.check_number("share of the steps", share, 0.0, 1.0)
+            settings.check_number("share of the steps", share, 0.0, 1.0)
             _check_side(side)
         if list(self.grow) != sorted(self.grow):
             raise SettingsError(f"grow: {self.grow} found, rising shares wanted")
@@ -219,7 +219,7 @@ class TrainSettings:
             "distill": DistillSettings.from_dict(values.get("distill", {})),
             "streams": StreamSettings.from_dict(values.get("streams", {})),
         }
-        return plain.from_dict(cls, {**values, **inner})
+        return settings.from_dict(cls, {**values, **inner})
 
 
 def read_network_settings(values: Mapping[str, Any]) -> NetworkSettings | PihSettings:
@@ -228,7 +228,7 @@ def read_network_settings(values: Mapping[str, Any]) -> NetworkSettings | PihSet
 
 
 def _check_side(side: int) -> None:
-    plain.check_integer("size", side, _MULTIPLE)
+    settings.check_integer("size", side, _MULTIPLE)
     if side % _MULTIPLE:
         raise SettingsError(f"size: {side} found, a multiple of {_MULTIPLE} wanted")
 

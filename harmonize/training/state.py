@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.errors import WeightsError
 from harmonize.models.registry import Network
 
@@ -74,7 +74,7 @@ class RunState:
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         buffer = io.BytesIO()
         torch.save({"version": VERSION, **values}, buffer)
-        disk.write_bytes(path, buffer.getvalue())
+        files.write_bytes(path, buffer.getvalue())
 
 
 def read_state(path: Path) -> RunState:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccharmony.errors import SettingsError
-from harmonize import settings as plain
+from harmonize import settings
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class StreamSettings:
 
     def __post_init__(self) -> None:
         for name in ("unpaired", "adversarial", "brightness", "contrast", "shift"):
-            plain.check_number(name, getattr(self, name), 0.0, 1.0)
-        plain.check_integer("critic width", self.critic_width, 1)
+            settings.check_number(name, getattr(self, name), 0.0, 1.0)
+        settings.check_integer("critic width", self.critic_width, 1)
         if self.unpaired and not self.adversarial:
             raise SettingsError(
                 f"adversarial: 0 found, above 0 wanted: {self.unpaired:g} of the steps have no other loss"
@@ -66,12 +66,12 @@ class StreamSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; :meth:`from_dict` reads them back."""
-        return plain.to_dict(self)
+        return settings.to_dict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "StreamSettings":
         """Read settings from plain values; a name that is not a field raises :class:`SettingsError`."""
-        return plain.from_dict(cls, values)
+        return settings.from_dict(cls, values)
 
 
 DUAL = StreamSettings(unpaired=0.5, adversarial=0.08, brightness=0.35, contrast=0.2, shift=10 / 512)

@@ -8,11 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ccharmony import files as disk
+from ccharmony.files import make_folder
 from harmonize.models.unet import UNet
-from harmonize.training import data as sources
 from harmonize.training import reconstruction
-from harmonize.training.data import Places
+from harmonize.training.data import Places, describe, open_data
 from harmonize.training.distributed import join_world
 from harmonize.training.progress import Reporter
 from harmonize.training.run import Outcome, Pace, Run, Start
@@ -68,14 +67,14 @@ def train(
     Raises
     ------
     CcharmonyError
-        Any of its kinds, see `Run.go` and `sources.open_data`.
+        Any of its kinds, see `Run.go` and `open_data`.
     """
     with Stop(minutes) as stop, join_world(device) as world:
         start = _read_start(settings, begin_from, teacher_from)
-        data = sources.open_data(places, settings, world.device)
+        data = open_data(places, settings, world.device)
         if world.leads:
-            disk.make_folder(folder)
-        files = RunFolder(folder, world.leads, sources.describe(places) | trace(folder, begin_from, resume))
+            make_folder(folder)
+        files = RunFolder(folder, world.leads, describe(places) | trace(folder, begin_from, resume))
         reporter = Reporter(folder if world.leads else None, sys.stderr, tensorboard=tensorboard)
         try:
             run = Run(settings, data, files, world, reporter, stop, pace=pace, start=start)

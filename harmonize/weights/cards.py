@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ccharmony.errors import WeightsError
-from harmonize.inference import network as inference
+from harmonize.inference import network
 from harmonize.weights import checkpoint
 
 
@@ -18,7 +18,7 @@ def to_table() -> str:
     names = checkpoint.bundled()
     if not names:
         return "no weights are bundled with this version"
-    default = inference.default_weights()
+    default = network.default_weights()
     lines = []
     for name in names:
         path = checkpoint.find(name)

@@ -20,11 +20,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from ccharmony import __version__
-from ccharmony import files as disk
+from ccharmony import __version__, files
 from ccharmony.errors import SettingsError, WeightsError
 from harmonize.models import giftnet
-from harmonize.models.pih import network as pih
+from harmonize.models.pih import network
 from harmonize.models.settings import PihSettings
 from harmonize.models.unet import UNet
 from harmonize.settings import ISSAM, NetworkSettings
@@ -57,7 +56,7 @@ class Kind(NamedTuple):
 KINDS: dict[str, Kind] = {
     "giftnet": Kind(NetworkSettings.from_dict, giftnet.build),
     "issam": Kind(NetworkSettings.from_dict, giftnet.build),
-    "pih": Kind(PihSettings.from_dict, pih.build),
+    "pih": Kind(PihSettings.from_dict, network.build),
 }
 """Models by the name in their settings."""
 
@@ -100,7 +99,7 @@ def save_weights(
         "settings": json.dumps(settings.to_dict()),
         "metadata": json.dumps(dict(metadata or {})),
     }
-    disk.write_bytes(path, to_bytes(tensors, notes))
+    files.write_bytes(path, to_bytes(tensors, notes))
 
 
 def load_weights(path: Path) -> Loaded:

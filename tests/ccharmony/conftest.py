@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ccharmony.checker import patches as checker
+from ccharmony.checker import patches
 from ccharmony.dataset.manifest import Chart, Photo
 from ccharmony.images import pixels
 
@@ -31,8 +31,8 @@ def render(tint: np.ndarray) -> pixels.UInt8:
     scene = np.where(ball_mask()[..., None] > 0, ball, wall)
     image = np.rint(in_light(scene, tint)).astype(np.uint8)
     cv2.fillConvexPoly(image, CORNERS.astype(np.int32), (25, 25, 25))
-    quads = np.rint(checker.patch_quads(CORNERS)).astype(np.int32)
-    for quad, color in zip(quads, checker.STANDARD[checker.RELEASE_TO_CHART], strict=True):
+    quads = np.rint(patches.patch_quads(CORNERS)).astype(np.int32)
+    for quad, color in zip(quads, patches.STANDARD[patches.RELEASE_TO_CHART], strict=True):
         level = np.rint(in_light(color, tint)).tolist()
         cv2.fillConvexPoly(image, quad, level)
     return image
@@ -93,7 +93,7 @@ def _lay(ground: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """Lay a flat chart with its frame onto a photo; drawn at four times the size, so that its edges are smooth."""
     unit, frame, fine = 12, 9, 4
     card = np.full((135 + 2 * frame, 201 + 2 * frame, 3), 28.0)
-    for patch, color in enumerate(255 * checker.STANDARD[checker.RELEASE_TO_CHART]):
+    for patch, color in enumerate(255 * patches.STANDARD[patches.RELEASE_TO_CHART]):
         row, column = divmod(patch, 6)
         x, y = frame + 3 + 33 * column, frame + 3 + 33 * row
         card[y : y + 30, x : x + 30] = color

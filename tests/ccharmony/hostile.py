@@ -15,21 +15,20 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
-from ccharmony import files as disk
 from ccharmony import sources
-from ccharmony.build import light as lights
-from ccharmony.checker import patches as checker
-from ccharmony.dataset import fits as store
-from ccharmony.dataset import manifest, verify
-from ccharmony.dataset import tables as dataset
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.build.light import record_light
+from ccharmony.checker import patches
+from ccharmony.dataset import manifest, tables, verify
+from ccharmony.dataset.fits import FitRecord, read_fits, write_fits
+from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.manifest import Pair
+from ccharmony.files import make_folder
 from ccharmony.images import pixels
-from ccharmony.images import raw as photo
+from ccharmony.images.raw import raw_size, read_raw
 from ccharmony.inspection import marks
 from ccharmony.sources import gehler
-from ccharmony.sources.nus import truth as nus_files
-from ccharmony.sources.release import files as release_files
+from ccharmony.sources.nus.truth import Truth, read_box, read_colors, read_truth
+from ccharmony.sources.release.files import read_release
 
 from .conftest import CORNERS, HEIGHT, WIDTH, ball_mask, light, render
 
@@ -117,31 +116,25 @@ def _tables(root: Path) -> Iterator[Target]:
 
     def chart() -> None:
         found = gehler.read_chart(root / "x_macbeth.txt", shape, raw)
-        checker.read_quads(image, found.quads)
-        checker.read_patches(image, found.corners)
+        patches.read_quads(image, found.quads)
+        patches.read_patches(image, found.corners)
 
     def fits() -> None:
-        store.read_fits(root / "fits.h5")
+        read_fits(root / "fits.h5")
 
-    points = np.concatenate([CORNERS[[0, 1, 3, 2]], checker.patch_quads(CORNERS).reshape(-1, 2)]) * 5
+    points = np.concatenate([CORNERS[[0, 1, 3, 2]], patches.patch_quads(CORNERS).reshape(-1, 2)]) * 5
     rows = [f"{x:.2f} {y:.2f}" for x, y in points]
     coordinates = tuple("\n".join(lines).encode() for lines in (rows, ["1000 600", *rows]))
     yield Target("Gehler's coordinates", root / "x_macbeth.txt", coordinates, chart)
-    yield Target("NUS's box", root / "x_mask.txt", (b"40,20,60,40",), lambda: nus_files.read_box(root / "x_mask.txt"))
-    truth = nus_files.Truth(1024, 15000)
+    yield Target("NUS's box", root / "x_mask.txt", (b"40,20,60,40",), lambda: read_box(root / "x_mask.txt"))
+    truth = Truth(1024, 15000)
     colors = "\n".join(f"{900 * row + 1100},2000,{row}" for row in range(24)).encode()
-    yield Target(
-        "NUS's colors", root / "x_color.txt", (colors,), lambda: nus_files.read_colors(root / "x_color.txt", truth)
-    )
-    yield Target(
-        "MATLAB", root / "x_gt.mat", (_mat(True), _mat(False)), lambda: nus_files.read_truth(root / "x_gt.mat")
-    )
+    yield Target("NUS's colors", root / "x_color.txt", (colors,), lambda: read_colors(root / "x_color.txt", truth))
+    yield Target("MATLAB", root / "x_gt.mat", (_mat(True), _mat(False)), lambda: read_truth(root / "x_gt.mat"))
     table = root / "marks.csv"
     yield Target("marks", table, (b"photo,mark,fit\na,bad,\nb,good,ridge\n",), lambda: marks.read_overrides(table))
-    records = [
-        store.FitRecord(f"p{n}", "c", "s", "ridge", np.full((24, 3), n / 9), *np.ones((2, 3, 11))) for n in (1, 2)
-    ]
-    store.write_fits(root / "fits.h5", records, checker.STANDARD, {"fit": "ridge"})
+    records = [FitRecord(f"p{n}", "c", "s", "ridge", np.full((24, 3), n / 9), *np.ones((2, 3, 11))) for n in (1, 2)]
+    write_fits(root / "fits.h5", records, patches.STANDARD, {"fit": "ridge"})
     yield Target("fits.h5", root / "fits.h5", ((root / "fits.h5").read_bytes(),), fits)
 
 
@@ -166,7 +159,7 @@ def _folders(root: Path) -> Iterator[Target]:
     def find_own() -> None:
         for row in sources.find(["folder"], root / "own").photos:
             if row.chart is not None:
-                lights.record_light(sources.read(row), row, "ridge")
+                record_light(sources.read(row), row, "ridge")
             for mask in row.masks.values():
                 mask.read_bytes()
 
@@ -181,15 +174,15 @@ def _folders(root: Path) -> Iterator[Target]:
 
 
 def _dataset(root: Path) -> Iterator[Target]:
-    for folder, name in ((layout.COMPOSITES, "p_a_1"), (layout.MASKS, "p_a"), (layout.REALS, "p")):
-        pixels.write_image(disk.make_folder(root / folder) / f"{name}.png", np.full((9, 9, 3), 255, np.uint8))
-    files = (f"{layout.COMPOSITES}/p_a_1.png", f"{layout.MASKS}/p_a.png", f"{layout.REALS}/p.png")
+    for folder, name in ((iharmony4.COMPOSITES, "p_a_1"), (iharmony4.MASKS, "p_a"), (iharmony4.REALS, "p")):
+        pixels.write_image(make_folder(root / folder) / f"{name}.png", np.full((9, 9, 3), 255, np.uint8))
+    files = (f"{iharmony4.COMPOSITES}/p_a_1.png", f"{iharmony4.MASKS}/p_a.png", f"{iharmony4.REALS}/p.png")
     row = Pair(*files, "p", "a", "q", "s", "c", "train", "ridge", "ridge", 0.1, 3.2, "", "0" * 64, "1" * 64, "2" * 64)
-    manifest.write_pairs(root / dataset.MANIFEST, [row])
+    manifest.write_pairs(root / tables.MANIFEST, [row])
     settings = b'{"settings": {"pair": {"soft": true}, "fit": "ridge"}, "plan": "x", "photos": {"train": 1}}'
-    (root / dataset.REPORT).write_bytes(settings)
+    (root / tables.REPORT).write_bytes(settings)
     (root / "ccHarmony_train.txt").write_bytes(b"p_a_1.png\n")
-    for name in (dataset.MANIFEST, dataset.REPORT, "ccHarmony_train.txt"):
+    for name in (tables.MANIFEST, tables.REPORT, "ccHarmony_train.txt"):
         yield Target(name, root / name, ((root / name).read_bytes(),), lambda: verify.verify(root))
 
 
@@ -232,7 +225,7 @@ def _released(root: Path) -> Iterator[Target]:
     (root / "all.zip").write_bytes(archives[0])
 
     def read() -> None:
-        for masks in release_files.read_release(root).masks.values():
+        for masks in read_release(root).masks.values():
             for entry in masks.values():
                 pixels.read_mask(entry)
 
@@ -268,9 +261,7 @@ def _pictures(root: Path) -> Iterator[Target]:
             seeds.append(data.getvalue())
         path = root / f"x{suffix}"
         yield Target(suffix[1:].upper(), path, (*seeds, _deep(image, suffix)), lambda path=path: _read_all_ways(path))
-    yield Target(
-        "DNG", root / "x.dng", (dng(),), lambda: (photo.raw_size(root / "x.dng"), photo.read_raw(root / "x.dng"))
-    )
+    yield Target("DNG", root / "x.dng", (dng(),), lambda: (raw_size(root / "x.dng"), read_raw(root / "x.dng")))
 
 
 def _deep(image: pixels.UInt8, suffix: str) -> bytes:

@@ -21,11 +21,10 @@ from typing import Any
 
 import click
 
-from ccharmony.build import pipeline as build
+from ccharmony.build import pipeline
 from ccharmony.build.pairs import PairSettings
 from ccharmony.build.settings import BuildSettings
-from ccharmony.dataset import tables as dataset
-from ccharmony.dataset import verify
+from ccharmony.dataset import tables, verify
 from ccharmony.images import pixels
 from ccharmony.jobs import journal
 
@@ -34,7 +33,7 @@ from .conftest import CORNERS, ball_mask, light, render
 PHASES = ("start", "lights", "pairs", "tables", "after the end")
 
 # What is there once a phase has begun: a kill comes a random time after one of them.
-_SIGNS = (journal.FOLDER, f"{journal.FOLDER}/lights.jsonl", dataset.FOLDERS[0], f"{dataset.NAME}_train.txt")
+_SIGNS = (journal.FOLDER, f"{journal.FOLDER}/lights.jsonl", tables.FOLDERS[0], f"{tables.NAME}_train.txt")
 
 # A server that has the build loaded forks each one in milliseconds, without the threads of this process.
 _PROCESSES = multiprocessing.get_context("forkserver")
@@ -101,7 +100,7 @@ def attempt(settings: BuildSettings, out: Path, whole: dict[str, str], kills: Se
         phases.append(_phase(out))
     before = {path: _stamp(path) for path in _finished_files(out)}
     finished = len(_finished_photos(out))
-    report = build.build(settings, out, jobs=2)
+    report = pipeline.build(settings, out, jobs=2)
     problems = [*_compare(out, whole, before), *verify.verify(out).problems]
     if phases[-1] in ("lights", "pairs", "tables") and report.resumed != finished:
         problems.append(f"{report.resumed} photos gone on from, {finished} were finished")
@@ -119,7 +118,7 @@ def leftovers(out: Path) -> list[str]:
 
 
 def start(settings: BuildSettings, out: Path) -> multiprocessing.process.BaseProcess:
-    process = _PROCESSES.Process(target=build.build, args=(settings, out), kwargs={"jobs": 2})
+    process = _PROCESSES.Process(target=pipeline.build, args=(settings, out), kwargs={"jobs": 2})
     process.start()
     return process
 
@@ -142,7 +141,7 @@ def _compare(out: Path, whole: dict[str, str], before: dict[Path, tuple[int, int
 def _phase(out: Path) -> str:
     """Return in which phase a build was killed."""
     if not (out / journal.FOLDER / "plan.json").exists():
-        return PHASES[4 if (out / dataset.REPORT).exists() else 0]
+        return PHASES[4 if (out / tables.REPORT).exists() else 0]
     begun = [name for name, sign in zip(PHASES, _SIGNS, strict=False) if (out / sign).exists()]
     return begun[-1]
 
@@ -157,7 +156,7 @@ def _finished_photos(out: Path) -> list[dict[str, Any]]:
 def _finished_files(out: Path) -> set[Path]:
     rows = [row for result in _finished_photos(out) for row in result["pairs"]]
     named = {out / row[name] for row in rows for name in ("composite", "mask", "real")}
-    whole = (out / dataset.REPORT).exists()
+    whole = (out / tables.REPORT).exists()
     return named | {path for path in out.rglob("*") if whole and path.is_file() and journal.FOLDER not in path.parts}
 
 
@@ -169,7 +168,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _hash(path: Path) -> str:
     data = path.read_bytes()
-    if path.name == dataset.REPORT:
+    if path.name == tables.REPORT:
         data = json.dumps({**json.loads(data), "seconds": 0}, sort_keys=True).encode()
     return hashlib.sha256(data).hexdigest()
 

@@ -14,16 +14,15 @@ import pytest
 
 from ccharmony import files as disk
 from ccharmony import sources
-from ccharmony.build import pipeline as build
+from ccharmony.build import pipeline
 from ccharmony.build.pairs import PairSettings
 from ccharmony.build.photo_cache import Recent
 from ccharmony.build.settings import BuildSettings
-from ccharmony.checker import patches as checker
+from ccharmony.checker import patches
 from ccharmony.color import transfer
-from ccharmony.dataset import fits as store
-from ccharmony.dataset import manifest, verify
-from ccharmony.dataset import tables as dataset
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset import manifest, tables, verify
+from ccharmony.dataset.fits import read_fits, write_fits
+from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import OutputError, SourceError
 from ccharmony.images import pixels
@@ -45,14 +44,14 @@ def found(photos: list[Photo], monkeypatch: pytest.MonkeyPatch) -> list[Photo]:
 
 def digest(root: Path) -> dict[str, str]:
     """Hashes of a dataset's files, but for the report, which holds seconds."""
-    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != dataset.REPORT)
+    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != tables.REPORT)
     return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.mark.usefixtures("found")
 def test_dataset_has_the_layout_and_passes_verify(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    report = build.build(settings(tmp_path), out)
+    report = pipeline.build(settings(tmp_path), out)
     assert report.pairs == {"train": 12, "test": 12}
     assert report.photos == {"train": 4, "test": 4}
     assert report.problems == []
@@ -61,18 +60,18 @@ def test_dataset_has_the_layout_and_passes_verify(tmp_path: Path) -> None:
     assert (out / "composite_images" / "photo 0_a_1.png").is_file()
     verdict = verify.verify(out)
     assert (verdict.pairs, verdict.photos, verdict.problems) == (24, 8, [])
-    assert len(layout.find_pairs(out, "train")[0]) == 12
+    assert len(iharmony4.find_pairs(out, "train")[0]) == 12
 
 
 @pytest.mark.usefixtures("found")
 def test_composite_is_the_real_picture_in_the_donors_light(tmp_path: Path, photos: list[Photo]) -> None:
     out = tmp_path / "out"
-    build.build(settings(tmp_path), out)
+    pipeline.build(settings(tmp_path), out)
     row = manifest.read_pairs(out / "manifest.csv")[0]
     real, mask = pixels.read_image(out / row.real), pixels.read_mask(out / row.mask)
     composite = pixels.read_image(out / row.composite)
     np.testing.assert_array_equal(composite[mask == 0], real[mask == 0])
-    fits = store.read_fits(out / "fits.h5")
+    fits = read_fits(out / "fits.h5")
     foreground = transfer.take(real, mask, fits[row.photo].to_standard)
     relit = transfer.relight(foreground, fits[row.donor].from_standard)
     np.testing.assert_array_equal(composite, transfer.paste(real, foreground, relit))
@@ -87,28 +86,28 @@ def test_composite_is_the_real_picture_in_the_donors_light(tmp_path: Path, photo
 @pytest.mark.usefixtures("found")
 def test_donors_are_of_the_same_split_and_never_the_photo_itself(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    build.build(settings(tmp_path), out)
+    pipeline.build(settings(tmp_path), out)
     rows = manifest.read_pairs(out / "manifest.csv")
     splits = {row.photo: row.split for row in rows}
     assert all(row.donor != row.photo and splits[row.donor] == row.split for row in rows)
 
 
 def test_same_bytes_for_any_number_of_jobs_and_any_order(tmp_path: Path, found: list[Photo]) -> None:
-    build.build(settings(tmp_path), tmp_path / "1")
+    pipeline.build(settings(tmp_path), tmp_path / "1")
     for jobs in (2, 8):
         random.Random(jobs).shuffle(found)
-        build.build(settings(tmp_path), tmp_path / str(jobs), jobs=jobs)
+        pipeline.build(settings(tmp_path), tmp_path / str(jobs), jobs=jobs)
         assert digest(tmp_path / str(jobs)) == digest(tmp_path / "1")
 
 
 @pytest.mark.usefixtures("found")
 def test_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build.build(settings(tmp_path), tmp_path / "whole")
+    pipeline.build(settings(tmp_path), tmp_path / "whole")
     written: list[Path] = []
     write = disk.write_bytes
 
     def die(path: Path, data: bytes) -> None:
-        if path.parent.name == layout.COMPOSITES:
+        if path.parent.name == iharmony4.COMPOSITES:
             written.append(path)
             if len(written) == 8:
                 path.with_name(f".{path.name}.part").write_bytes(data[:10])
@@ -118,10 +117,10 @@ def test_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
     monkeypatch.setattr(disk, "write_bytes", die)
     out = tmp_path / "killed"
     with pytest.raises(KeyboardInterrupt):
-        build.build(settings(tmp_path), out)
+        pipeline.build(settings(tmp_path), out)
     assert not (out / "manifest.csv").exists()
     monkeypatch.setattr(disk, "write_bytes", write)
-    report = build.build(settings(tmp_path), out)
+    report = pipeline.build(settings(tmp_path), out)
     assert report.resumed == 2
     assert digest(out) == digest(tmp_path / "whole")
 
@@ -129,29 +128,29 @@ def test_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
 @pytest.mark.usefixtures("found")
 def test_finished_build_is_found_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
-    first = build.build(settings(tmp_path), out)
+    first = pipeline.build(settings(tmp_path), out)
     monkeypatch.setattr(disk, "write_bytes", None)  # nothing may be written
-    again = build.build(settings(tmp_path), out)
+    again = pipeline.build(settings(tmp_path), out)
     assert (again.pairs, again.resumed) == (first.pairs, 8)
     assert not (out / ".build").exists()
 
 
 def test_finished_build_is_made_anew_when_an_input_or_a_file_changes(tmp_path: Path, found: list[Photo]) -> None:
     out = tmp_path / "out"
-    build.build(settings(tmp_path), out)
+    pipeline.build(settings(tmp_path), out)
     before = digest(out)
     (out / "real_images" / "photo 3.png").unlink()
-    assert build.build(settings(tmp_path), out).resumed == 0
+    assert pipeline.build(settings(tmp_path), out).resumed == 0
     assert digest(out) == before
     pixels.write_image(found[0].path, pixels.read_image(found[0].path) // 2 + 60)
-    assert build.build(settings(tmp_path), out).resumed == 0
+    assert pipeline.build(settings(tmp_path), out).resumed == 0
     assert digest(out) != before
 
 
 @pytest.mark.usefixtures("found")
 def test_crop_removes_the_chart_and_no_crop_keeps_the_photo(tmp_path: Path) -> None:
-    build.build(settings(tmp_path), tmp_path / "crop")
-    build.build(settings(tmp_path, pair=PairSettings(2, ".png", crop=False)), tmp_path / "whole")
+    pipeline.build(settings(tmp_path), tmp_path / "crop")
+    pipeline.build(settings(tmp_path, pair=PairSettings(2, ".png", crop=False)), tmp_path / "whole")
     assert pixels.image_size(tmp_path / "crop" / "real_images" / "photo 1.png") == (120, 128)
     assert pixels.image_size(tmp_path / "whole" / "real_images" / "photo 1.png") == (120, 200)
     assert verify.verify(tmp_path / "whole").problems == []
@@ -159,7 +158,7 @@ def test_crop_removes_the_chart_and_no_crop_keeps_the_photo(tmp_path: Path) -> N
 
 @pytest.mark.usefixtures("found")
 def test_size_limits_the_longest_side(tmp_path: Path) -> None:
-    build.build(settings(tmp_path, pair=PairSettings(2, ".jpg", size=64)), tmp_path / "out")
+    pipeline.build(settings(tmp_path, pair=PairSettings(2, ".jpg", size=64)), tmp_path / "out")
     assert pixels.image_size(tmp_path / "out" / "real_images" / "photo 1.jpg") == (60, 64)
     assert verify.verify(tmp_path / "out").problems == []
 
@@ -178,7 +177,7 @@ def test_bad_photos_are_reported_and_the_rest_goes_on(
     other = make_photo("other size")
     pixels.write_mask(next(iter(other.masks.values())), np.ones((50, 31)))  # type: ignore[arg-type]
     found += [truncated, gone, empty, other, replace(make_photo("nan"), patches=nan, chart=None)]
-    report = build.build(settings(tmp_path, fit="published"), tmp_path / "out")
+    report = pipeline.build(settings(tmp_path, fit="published"), tmp_path / "out")
     text = "\n".join(report.problems)
     for part in (
         "truncated.png: truncated PNG",
@@ -199,13 +198,13 @@ def test_strict_stops_at_the_first_bad_photo(
     bad.path.write_bytes(b"")
     found.insert(0, bad)
     with pytest.raises(Exception, match=r"bad\.png: 0 bytes"):
-        build.build(settings(tmp_path), tmp_path / "out", strict=True)
+        pipeline.build(settings(tmp_path), tmp_path / "out", strict=True)
 
 
 def test_excluded_photos_are_left_out_and_fits_overridden(tmp_path: Path, found: list[Photo]) -> None:
     wanted = settings(tmp_path, exclude=frozenset([found[0].id]), override={found[1].id: "affine"})
-    build.build(wanted, tmp_path / "out")
-    kinds = {record.id: record.kind for record in store.read_fits(tmp_path / "out" / "fits.h5").records}
+    pipeline.build(wanted, tmp_path / "out")
+    kinds = {record.id: record.kind for record in read_fits(tmp_path / "out" / "fits.h5").records}
     assert found[0].id not in kinds
     assert kinds[found[1].id] == "affine"
     assert kinds[found[2].id] == "ridge"
@@ -214,10 +213,10 @@ def test_excluded_photos_are_left_out_and_fits_overridden(tmp_path: Path, found:
 @pytest.mark.usefixtures("found")
 def test_folder_with_a_dataset_of_other_settings_is_refused_untouched(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    build.build(settings(tmp_path), out)
+    pipeline.build(settings(tmp_path), out)
     before = digest(out)
     with pytest.raises(OutputError, match=r"holds a dataset of other settings \(fit\)"):
-        build.build(settings(tmp_path, fit="affine"), out)
+        pipeline.build(settings(tmp_path, fit="affine"), out)
     assert digest(out) == before
 
 
@@ -225,21 +224,21 @@ def test_folder_with_a_dataset_of_other_settings_is_refused_untouched(tmp_path: 
 def test_second_build_into_a_folder_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with journal.locked(out), pytest.raises(OutputError, match="another build is writing here"):
-        build.build(settings(tmp_path), out)
+        pipeline.build(settings(tmp_path), out)
 
 
 @pytest.mark.usefixtures("found")
 def test_output_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be made"):
-        build.build(settings(tmp_path), tmp_path / "file" / "out")
+        pipeline.build(settings(tmp_path), tmp_path / "file" / "out")
 
 
 def test_pictures_that_no_row_names_are_removed(tmp_path: Path, found: list[Photo]) -> None:
     out = tmp_path / "out"
-    build.build(settings(tmp_path), out)
+    pipeline.build(settings(tmp_path), out)
     del found[-2:]
-    build.build(settings(tmp_path), out)
+    pipeline.build(settings(tmp_path), out)
     assert verify.verify(out).problems == []
     assert not (out / "real_images" / "photo 7.png").exists()
 
@@ -247,11 +246,11 @@ def test_pictures_that_no_row_names_are_removed(tmp_path: Path, found: list[Phot
 def test_photos_without_masks_give_one_clear_error(tmp_path: Path, found: list[Photo]) -> None:
     found[:] = [replace(photo, masks={}) for photo in found]
     with pytest.raises(SourceError, match="no pair was made of 0 photos with masks"):
-        build.build(settings(tmp_path), tmp_path / "out")
+        pipeline.build(settings(tmp_path), tmp_path / "out")
 
 
 def test_report_tells_settings_versions_and_counts(tmp_path: Path, found: list[Photo]) -> None:
-    build.build(settings(tmp_path), tmp_path / "out")
+    pipeline.build(settings(tmp_path), tmp_path / "out")
     report = json.loads((tmp_path / "out" / "build.json").read_text())
     assert report["settings"]["fit"] == "ridge"
     assert report["settings"]["pair"]["composites"] == 3
@@ -276,7 +275,7 @@ def test_report_tells_settings_versions_and_counts(tmp_path: Path, found: list[P
 @pytest.mark.usefixtures("found")
 def test_verify_finds_damage(tmp_path: Path, damage: Callable[[Path], object], message: str) -> None:
     out = tmp_path / "out"
-    build.build(settings(tmp_path), out)
+    pipeline.build(settings(tmp_path), out)
     damage(out)
     assert any(message in problem for problem in verify.verify(out).problems)
 
@@ -284,7 +283,7 @@ def test_verify_finds_damage(tmp_path: Path, damage: Callable[[Path], object], m
 @pytest.mark.usefixtures("found")
 def test_verify_finds_a_changed_background_whatever_the_hash(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    build.build(settings(tmp_path), out)
+    pipeline.build(settings(tmp_path), out)
     rows = manifest.read_pairs(out / "manifest.csv")
     path = out / rows[0].composite
     picture = pixels.read_image(path)
@@ -298,12 +297,12 @@ def test_verify_finds_a_changed_background_whatever_the_hash(tmp_path: Path) -> 
 
 
 def test_work_stops_between_composites(tmp_path: Path, photos: list[Photo]) -> None:
-    from ccharmony.build import light as lights
     from ccharmony.build import pairs
+    from ccharmony.build.light import record_light
 
-    for name in (layout.COMPOSITES, layout.MASKS, layout.REALS):
+    for name in (iharmony4.COMPOSITES, iharmony4.MASKS, iharmony4.REALS):
         (tmp_path / name).mkdir()
-    found = {photo.id: lights.record_light(sources.read(photo), photo, "ridge") for photo in photos}
+    found = {photo.id: record_light(sources.read(photo), photo, "ridge") for photo in photos}
     own = found[photos[0].id]
     others = {name: light.record for name, light in found.items() if name != photos[0].id}
     stop = threading.Event()
@@ -311,30 +310,30 @@ def test_work_stops_between_composites(tmp_path: Path, photos: list[Photo]) -> N
     light = pairs.PhotoLight(own.record, others, own.box, "train")
     with pytest.raises(pairs.StoppedError):
         pairs.make_pairs(photos[0], sources.read(photos[0]), light, PairSettings(), tmp_path, stop)
-    assert list((tmp_path / layout.COMPOSITES).iterdir()) == []
+    assert list((tmp_path / iharmony4.COMPOSITES).iterdir()) == []
 
 
 @pytest.mark.usefixtures("found")
 def test_lights_of_a_file_are_lent_too(tmp_path: Path, photos: list[Photo]) -> None:
-    build.build(settings(tmp_path), tmp_path / "other")
-    fits = store.read_fits(tmp_path / "other" / "fits.h5")
+    pipeline.build(settings(tmp_path), tmp_path / "other")
+    fits = read_fits(tmp_path / "other" / "fits.h5")
     lent = [replace(record, id=f"lent {record.id}") for record in fits.records]
-    store.write_fits(tmp_path / "lent.h5", lent, checker.STANDARD)
-    build.build(settings(tmp_path, lights=tmp_path / "lent.h5"), tmp_path / "out")
+    write_fits(tmp_path / "lent.h5", lent, patches.STANDARD)
+    pipeline.build(settings(tmp_path, lights=tmp_path / "lent.h5"), tmp_path / "out")
     rows = manifest.read_pairs(tmp_path / "out" / "manifest.csv")
     assert any(row.donor.startswith("lent ") for row in rows)
     split = {record.id: record.split for record in lent}
     assert all(split.get(row.donor, row.split) == row.split for row in rows)
-    assert len(store.read_fits(tmp_path / "out" / "fits.h5").ids) == 2 * len(photos)
+    assert len(read_fits(tmp_path / "out" / "fits.h5").ids) == 2 * len(photos)
     assert verify.verify(tmp_path / "out").problems == []
 
 
 def test_photo_without_a_chart_borrows_the_nearest_light(tmp_path: Path, found: list[Photo]) -> None:
-    build.build(settings(tmp_path, test_share=0.0), tmp_path / "lights")
+    pipeline.build(settings(tmp_path, test_share=0.0), tmp_path / "lights")
     fits = tmp_path / "lights" / "fits.h5"
     found[:] = [replace(found[2], id="plain", chart=None, charted=False)]
     wanted = settings(tmp_path, lights=fits, test_share=0.0)
-    report = build.build(wanted, tmp_path / "out")
+    report = pipeline.build(wanted, tmp_path / "out")
     rows = manifest.read_pairs(tmp_path / "out" / "manifest.csv")
     own = {row.fit_kind for row in rows}
     assert len(own) == 1
@@ -360,15 +359,15 @@ def test_a_photo_is_decoded_once_where_memory_allows_and_one_without_a_chart_alw
 
     original = sources.read
     monkeypatch.setattr(sources, "read", count)
-    monkeypatch.setattr(build, "Recent", lambda: Recent(most))
-    build.build(settings(tmp_path), tmp_path / "out", jobs=2)
+    monkeypatch.setattr(pipeline, "Recent", lambda: Recent(most))
+    pipeline.build(settings(tmp_path), tmp_path / "out", jobs=2)
     assert sorted(read) == sorted([*(photo.id for photo in found[:7] for _ in range(times)), bare.id])
 
 
 def test_photo_without_a_chart_needs_lights_to_borrow(tmp_path: Path, found: list[Photo]) -> None:
     found[:] = [replace(found[2], chart=None, charted=False)]
     with pytest.raises(SourceError, match="wanted --lights"):
-        build.build(settings(tmp_path), tmp_path / "out")
+        pipeline.build(settings(tmp_path), tmp_path / "out")
 
 
 def test_changed_archive_of_masks_changes_the_plan(tmp_path: Path, found: list[Photo]) -> None:
@@ -379,5 +378,5 @@ def test_changed_archive_of_masks_changes_the_plan(tmp_path: Path, found: list[P
         with zipfile.ZipFile(archive, "w") as packed:
             packed.write(found[0].path.parent / mask, "a.png")
         found[0] = replace(found[0], masks={"a": Member(archive, "a.png")})
-        assert build.build(settings(tmp_path), tmp_path / "out").resumed == 0
+        assert pipeline.build(settings(tmp_path), tmp_path / "out").resumed == 0
         os.utime(archive, (1, 1))

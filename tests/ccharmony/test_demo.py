@@ -12,13 +12,12 @@ import pytest
 from colour.characterisation import training_data_sds_to_RGB
 
 from ccharmony.checker import crop
-from ccharmony.checker import patches as checker
+from ccharmony.checker.patches import CHART_TO_RELEASE, STANDARD, orientation_ratio, patch_quads, read_patches
 from ccharmony.color import residuals
 from ccharmony.errors import OutputError, SettingsError
 from ccharmony.images import pixels
 from ccharmony.sources import demo_truth
-from ccharmony.sources.demo import render as demo
-from ccharmony.sources.demo import spectra as demo_spectra
+from ccharmony.sources.demo import render, spectra
 from ccharmony.sources.demo.five_scenes import SCENES
 from ccharmony.sources.demo.scene import Scene, project
 from ccharmony.sources.demo.textures import PATCHES
@@ -48,7 +47,7 @@ def traced(number: int) -> tuple[Scene, Traced]:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data with ü")
-    demo.find_demo(folder, FEW)
+    render.find_demo(folder, FEW)
     return folder
 
 
@@ -58,7 +57,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_thirty_photos_of_five_scenes_with_two_foregrounds_each() -> None:
     assert [len(scene.lights) for scene in SCENES] == [6] * 5
     assert {scene.foregrounds for scene in SCENES} == {("a", "b")}
-    assert len({demo.photo_id(scene, light) for scene in SCENES for light in scene.lights}) == 30
+    assert len({render.photo_id(scene, light) for scene in SCENES for light in scene.lights}) == 30
 
 
 def test_both_splits_hold_more_photos_than_a_foreground_needs_donors() -> None:
@@ -69,7 +68,7 @@ def test_both_splits_hold_more_photos_than_a_foreground_needs_donors() -> None:
 
 
 def test_a_photo_says_all_that_a_build_needs(data: Path) -> None:
-    found = demo.find_demo(data, FEW)
+    found = render.find_demo(data, FEW)
     assert [photo.id for photo in found.photos] == ["kitchen_D65", "kitchen_FL2", "nursery_A", "nursery_FL11"]
     assert found.summary == ["demo: 4 photos of 2 scenes"]
     assert not found.problems
@@ -104,21 +103,21 @@ def test_the_whole_chart_is_in_view_and_its_corners_lie_on_its_board(scene: Scen
 
 
 def test_all_patches_are_usable_and_read_as_the_chart_they_are(data: Path) -> None:
-    for photo in demo.find_demo(data, FEW).photos:
+    for photo in render.find_demo(data, FEW).photos:
         assert photo.chart is not None
         assert photo.chart.corners is not None
-        patches = checker.read_patches(pixels.read_image(photo.path), photo.chart.corners)
+        patches = read_patches(pixels.read_image(photo.path), photo.chart.corners)
         assert patches.usable.all(), photo.id
         assert patches.spread.max() < 1.5
-        assert checker.orientation_ratio(patches.colors) > 1.7
+        assert orientation_ratio(patches.colors) > 1.7
 
 
 def test_the_photos_keep_the_cast_of_their_light(data: Path) -> None:
     whites = {}
-    for photo in demo.find_demo(data, FEW).photos:
+    for photo in render.find_demo(data, FEW).photos:
         assert photo.chart is not None
         assert photo.chart.corners is not None
-        whites[photo.id] = 255 * checker.read_patches(pixels.read_image(photo.path), photo.chart.corners).colors[0]
+        whites[photo.id] = 255 * read_patches(pixels.read_image(photo.path), photo.chart.corners).colors[0]
     assert np.ptp(whites["kitchen_D65"]) < 8
     red, green, blue = whites["nursery_A"]
     assert red > green + 40 > blue + 80
@@ -130,7 +129,7 @@ def test_the_photos_keep_the_cast_of_their_light(data: Path) -> None:
 
 def test_a_demo_that_is_there_is_left_alone(data: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file()}
-    demo.find_demo(data, FEW)
+    render.find_demo(data, FEW)
     assert {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file()} == before
 
 
@@ -141,7 +140,7 @@ def test_what_is_missing_or_damaged_is_rendered_again_to_the_byte(data: Path) ->
     (data / "demo" / "photos" / ".kitchen_FL2.png.01ab23cd.part").write_bytes(b"of a writer that was killed")
     untouched = data / "demo" / "photos" / "nursery_A.png"
     written = untouched.stat().st_mtime_ns
-    demo.find_demo(data, FEW)
+    render.find_demo(data, FEW)
     assert {path: path.read_bytes() for path in (data / "demo").rglob("*.png")} == before
     assert not list((data / "demo").rglob("*.part"))
     assert untouched.stat().st_mtime_ns == written
@@ -149,27 +148,27 @@ def test_what_is_missing_or_damaged_is_rendered_again_to_the_byte(data: Path) ->
 
 @pytest.mark.parametrize("index", ["{", '{"recipe": 1, "other": 2}'])
 def test_an_unreadable_index_is_written_anew(tmp_path: Path, index: str) -> None:
-    demo.find_demo(tmp_path, [TINY])
+    render.find_demo(tmp_path, [TINY])
     path = tmp_path / "demo" / "index.json"
     before = path.read_bytes()
     path.write_text(index)
-    demo.find_demo(tmp_path, [TINY])
+    render.find_demo(tmp_path, [TINY])
     assert path.read_bytes() == before
 
 
 def test_another_recipe_renders_everything_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    demo.find_demo(tmp_path, [TINY])
+    render.find_demo(tmp_path, [TINY])
     photo = tmp_path / "demo" / "photos" / "kitchen_D65.png"
     written = photo.stat().st_mtime_ns
-    monkeypatch.setattr(demo, "_recipe", lambda: "another")
-    demo.find_demo(tmp_path, [TINY])
+    monkeypatch.setattr(render, "_recipe", lambda: "another")
+    render.find_demo(tmp_path, [TINY])
     assert photo.stat().st_mtime_ns > written
 
 
 def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("a file where the folder should be")
     with pytest.raises(OutputError, match="photos: cannot be made"):
-        demo.find_demo(tmp_path, FEW)
+        render.find_demo(tmp_path, FEW)
 
 
 # ---------------------------------------------------------------- light, material, camera
@@ -181,7 +180,7 @@ def test_counts_agree_with_colours_own_camera_model() -> None:
     illuminant = colour.SDS_ILLUMINANTS["FL2"].copy().align(shape)
     patches = colour.colorimetry.sds_and_msds_to_msds(list(colour.SDS_COLOURCHECKERS["BabelColor Average"].values()))
     expected, _ = training_data_sds_to_RGB(patches.align(shape), sensitivities, illuminant)  # white balanced
-    seen = demo_spectra.counts((*PATCHES, "gloss"), "FL2", "Nikon")
+    seen = spectra.counts((*PATCHES, "gloss"), "FL2", "Nikon")
     balanced = seen[:-1] / seen[-1]
     np.testing.assert_allclose(balanced / balanced[18, 1], expected / expected[18, 1], atol=3e-3)
 
@@ -189,22 +188,22 @@ def test_counts_agree_with_colours_own_camera_model() -> None:
 def test_white_counts_one_in_green_under_every_light() -> None:
     for scene in SCENES:
         for light in scene.lights:
-            assert demo_spectra.counts(("gloss",), light, scene.camera)[0, 1] == pytest.approx(1.0)
+            assert spectra.counts(("gloss",), light, scene.camera)[0, 1] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("camera", "limit"), [("Nikon", 3.0), ("Sigma", 9.0)])
 def test_cameras_render_the_chart_under_daylight_about_as_it_looks(camera: str, limit: float) -> None:
-    constants = demo_spectra.rendering(camera)
-    balanced = demo_spectra.counts((*PATCHES, "gloss"), "D65", camera) * constants.gains
+    constants = spectra.rendering(camera)
+    balanced = spectra.counts((*PATCHES, "gloss"), "D65", camera) * constants.gains
     linear = balanced / balanced[-1] @ np.array(constants.camera_matrix).T
-    rendered = colour.cctf_encoding(np.clip(linear[:24], 0, 1))[checker.CHART_TO_RELEASE]
-    assert residuals.delta_e(rendered, checker.STANDARD).mean() < limit
+    rendered = colour.cctf_encoding(np.clip(linear[:24], 0, 1))[CHART_TO_RELEASE]
+    assert residuals.delta_e(rendered, STANDARD).mean() < limit
     assert np.ptp(rendered[:6], axis=1).max() < 0.05  # the grays are gray
 
 
 def test_every_material_of_every_scene_exists() -> None:
     for scene in SCENES:
-        assert np.isfinite(demo_spectra.counts(scene.materials, "D50", scene.camera)).all()
+        assert np.isfinite(spectra.counts(scene.materials, "D50", scene.camera)).all()
 
 
 @pytest.mark.parametrize(
@@ -217,7 +216,7 @@ def test_every_material_of_every_scene_exists() -> None:
 )
 def test_unknown_names_are_refused(materials: tuple[str, ...], light: str, camera: str, what: str) -> None:
     with pytest.raises(SettingsError, match=f"{what} '.*' does not exist"):
-        demo_spectra.counts(materials, light, camera)
+        spectra.counts(materials, light, camera)
 
 
 def test_a_point_is_projected_to_the_pixel_that_sees_it() -> None:
@@ -241,7 +240,7 @@ def test_rows_do_not_depend_on_what_is_traced_with_them() -> None:
 @pytest.mark.parametrize("number", range(5))
 def test_the_light_on_the_chart_is_what_the_picture_shows(number: int) -> None:
     scene, seen = traced(number)
-    x, y = np.rint(checker.patch_quads(scene.chart_corners).mean(axis=1)[14]).astype(int)  # red
+    x, y = np.rint(patch_quads(scene.chart_corners).mean(axis=1)[14]).astype(int)  # red
     light = seen.shares[y - 1 : y + 2, x - 1 : x + 2, scene.materials.index("patch 15")].max()
     assert light == pytest.approx(chart_light(scene), rel=0.02)
 
@@ -249,7 +248,7 @@ def test_the_light_on_the_chart_is_what_the_picture_shows(number: int) -> None:
 def test_the_truth_in_a_light_of_the_same_scene_is_the_photo_itself(data: Path) -> None:
     """The photo under the other light was rendered as a whole; the truth by way of the foreground's shares alone."""
     (truth,) = demo_truth.truths(FEW[:1])
-    gain = demo.read_gains(data)["nursery_FL11"]
+    gain = render.read_gains(data)["nursery_FL11"]
     photo = pixels.read_image(data / "demo" / "photos" / "nursery_FL11.png").reshape(-1, 3)
     for letter in "ab":
         relit = truth.relit(letter, FEW[0], "FL11", gain).astype(int)
@@ -263,9 +262,9 @@ def test_the_truth_in_another_scene_is_as_bright_as_its_chart(data: Path) -> Non
     white = np.zeros((1, len(FEW[0].materials)), np.float32)
     white[0, FEW[0].materials.index("patch 20")] = chart_light(FEW[0])
     as_chart = dataclasses.replace(truth, shares={"a": white})
-    relit = as_chart.relit("a", donor, light, demo.read_gains(data)["kitchen_FL2"])[0]
+    relit = as_chart.relit("a", donor, light, render.read_gains(data)["kitchen_FL2"])[0]
     photo = pixels.read_image(data / "demo" / "photos" / "kitchen_FL2.png")
-    patches = checker.read_patches(photo, donor.chart_corners)
+    patches = read_patches(photo, donor.chart_corners)
     np.testing.assert_allclose(relit, 255 * patches.colors[1], atol=2.5)
 
 

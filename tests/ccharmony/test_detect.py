@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 
 from ccharmony.checker import corners as refine
-from ccharmony.checker import detect
-from ccharmony.checker import patches as checker
-from ccharmony.checker import windows as search
+from ccharmony.checker import detect, patches, windows
 from ccharmony.errors import CheckerError
 
 Paste = Callable[..., np.ndarray]
@@ -37,7 +35,7 @@ def test_a_chart_is_found_in_any_rotation_and_read_from_dark_skin_on(paste_chart
     assert found.corners is not None
     assert found.patches is not None
     np.testing.assert_allclose(found.corners, corners, atol=1.0)
-    np.testing.assert_allclose(found.patches.colors, checker.STANDARD, atol=1.5 / 255)
+    np.testing.assert_allclose(found.patches.colors, patches.STANDARD, atol=1.5 / 255)
     assert found.residual < 2
     assert found.others == ()
 
@@ -137,7 +135,7 @@ def test_a_box_beside_the_chart_finds_none(paste_charts: Paste) -> None:
 @pytest.mark.parametrize(
     "box", [(900, 20, 990, 80), (50, 50, 50, 90), (60, 20, 30, 80), (float("nan"), 0, 90, 90), (-90, -90, -5, -5)]
 )
-def test_a_box_without_any_photo_in_it_is_refused(paste_charts: Paste, box: search.Box) -> None:
+def test_a_box_without_any_photo_in_it_is_refused(paste_charts: Paste, box: windows.Box) -> None:
     with pytest.raises(CheckerError, match="encloses no part of the photo of 720x480"):
         detect.find(paste_charts(), box=box)
 

@@ -19,16 +19,13 @@ import pytest
 from click.testing import CliRunner
 
 from ccharmony import cli, sources
-from ccharmony.build import pipeline as build
-from ccharmony.checker import patches as checker
-from ccharmony.dataset import fits as store
-from ccharmony.dataset import manifest, merge, verify
+from ccharmony.build import pipeline
+from ccharmony.checker import patches
+from ccharmony.dataset import fits, manifest, merge, verify
 from ccharmony.errors import ImageError, ManifestError, SourceError
-from ccharmony.images import pixels
-from ccharmony.images import raw as photo
+from ccharmony.images import pixels, raw
 from ccharmony.sources.masks import drawings
-from ccharmony.sources.release import archive
-from ccharmony.sources.release import files as release_files
+from ccharmony.sources.release import archive, files
 from ccharmony.sources.release.archive import Member, files_and_members
 
 from . import fuzz, hostile, kill_loop
@@ -126,7 +123,7 @@ def test_photos_whose_names_cannot_name_files_are_refused_and_the_rest_is_built(
         (os.fsencode(folder) + b"/" + name).decode("utf-8", "surrogateescape")
         Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(data)
     before = sorted(tmp_path.iterdir())
-    report = build.build(settings, tmp_path / "out")
+    report = pipeline.build(settings, tmp_path / "out")
     assert sorted(tmp_path.iterdir()) == [*before, tmp_path / "out"]
     assert len(report.problems) == 4
     for reason in (
@@ -141,7 +138,7 @@ def test_photos_whose_names_cannot_name_files_are_refused_and_the_rest_is_built(
 
 
 def test_manifest_that_names_places_outside_cannot_make_merge_write_there(tmp_path: Path) -> None:
-    build.build(kill_loop.write_source(tmp_path / "data", 4), tmp_path / "out")
+    pipeline.build(kill_loop.write_source(tmp_path / "data", 4), tmp_path / "out")
     rows = manifest.read_pairs(tmp_path / "out" / "manifest.csv")
     for column in ("photo", "foreground", "donor", "composite", "mask", "real"):
         (tmp_path / column).mkdir()
@@ -152,21 +149,21 @@ def test_manifest_that_names_places_outside_cannot_make_merge_write_there(tmp_pa
     assert not list(tmp_path.rglob("*evil*"))
 
 
-def record(name: str) -> store.FitRecord:
-    return store.FitRecord(name, "c", "s", "ridge", np.full((24, 3), 0.5), *np.ones((2, 3, 11)))
+def record(name: str) -> fits.FitRecord:
+    return fits.FitRecord(name, "c", "s", "ridge", np.full((24, 3), 0.5), *np.ones((2, 3, 11)))
 
 
 def test_fits_with_a_name_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
-    store.write_fits(tmp_path / "fits.h5", [record("../../evil")], checker.STANDARD)
+    fits.write_fits(tmp_path / "fits.h5", [record("../../evil")], patches.STANDARD)
     with pytest.raises(
         ManifestError, match=r"the id '\.\./\.\./evil' leads out of its folder, wanted a name for files"
     ):
-        store.read_fits(tmp_path / "fits.h5")
+        fits.read_fits(tmp_path / "fits.h5")
 
 
 def test_fits_that_tells_more_numbers_than_it_holds_takes_no_memory(tmp_path: Path) -> None:
     path, count = tmp_path / "fits.h5", 50_000_000
-    store.write_fits(path, [record("a")], checker.STANDARD)
+    fits.write_fits(path, [record("a")], patches.STANDARD)
     with h5py.File(path, "r+") as file:
         for name, shape in {"patches": (24, 3), "to_standard": (3, 11), "from_standard": (3, 11)}.items():
             del file[name]
@@ -175,13 +172,13 @@ def test_fits_that_tells_more_numbers_than_it_holds_takes_no_memory(tmp_path: Pa
         file.create_dataset("id", (count,), h5py.string_dtype(), chunks=(1000,))
     assert path.stat().st_size < 1_000_000
     with pytest.raises(ManifestError, match=r"/id: \d+ bytes of 0 stored"):
-        store.read_fits(path)
+        fits.read_fits(path)
 
 
 def test_fits_whose_text_tells_gigabytes_takes_no_memory(tmp_path: Path) -> None:
     # HDF5 takes them before it looks at the text itself: found by `fuzz`, inputs 3389 and 15845 of seed 3.
     path = tmp_path / "fits.h5"
-    store.write_fits(path, [record("a")], checker.STANDARD)
+    fits.write_fits(path, [record("a")], patches.STANDARD)
     with h5py.File(path) as file:
         place = file["kind"].id.get_offset()
     data = bytearray(path.read_bytes())
@@ -189,7 +186,7 @@ def test_fits_whose_text_tells_gigabytes_takes_no_memory(tmp_path: Path) -> None
     data[place : place + 4] = struct.pack("<I", 0xFE000000)
     path.write_bytes(data)
     with pytest.raises(ManifestError, match="a text of another length than its reference tells"):
-        store.read_fits(path)
+        fits.read_fits(path)
 
 
 def huge_png(side: int) -> bytes:
@@ -248,9 +245,9 @@ def test_picture_of_another_size_than_its_header_tells_is_refused(
 def test_raw_file_above_the_limit_is_refused_before_it_is_developed(tmp_path: Path) -> None:
     path = tmp_path / "x.dng"
     path.write_bytes(hostile.dng())
-    assert photo.read_raw(path).shape == (48, 64, 3)
+    assert raw.read_raw(path).shape == (48, 64, 3)
     with pytest.raises(ImageError, match="64x48 pixels, the limit is 3000"):
-        photo.read_raw(path, max_pixels=3000)
+        raw.read_raw(path, max_pixels=3000)
 
 
 def test_option_of_build_sets_and_lifts_the_limit(tmp_path: Path) -> None:
@@ -276,7 +273,7 @@ def test_npz_and_shapes_without_end_are_no_matrices(tmp_path: Path) -> None:
         (root / "IMG_0300.npy").write_bytes(content)
         (root / "all.zip").unlink(missing_ok=True)
         with pytest.raises(SourceError, match="no to standard below it"):
-            release_files.read_release(root)
+            files.read_release(root)
 
 
 def test_json_as_deep_as_a_well_is_refused(tmp_path: Path) -> None:

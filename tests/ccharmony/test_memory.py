@@ -11,7 +11,7 @@ import pytest
 from ccharmony.build import pairs
 from ccharmony.color import polynomial
 from ccharmony.dataset.fits import FitRecord
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.manifest import Photo
 from ccharmony.images import pixels
 
@@ -38,7 +38,7 @@ def record(name: str, gain: float) -> FitRecord:
 @pytest.fixture
 def photo(tmp_path: Path) -> Photo:
     """A photo with a foreground of a tenth, and the folders that its pairs go to."""
-    for name in (layout.COMPOSITES, layout.MASKS, layout.REALS):
+    for name in (iharmony4.COMPOSITES, iharmony4.MASKS, iharmony4.REALS):
         (tmp_path / name).mkdir()
     mask = np.zeros((SIDE, SIDE), bool)
     mask[400:900, 500:1012] = True

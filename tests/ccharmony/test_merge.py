@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from ccharmony import sources
-from ccharmony.build import pipeline as build
+from ccharmony.build import pipeline
 from ccharmony.build.pairs import PairSettings
 from ccharmony.build.settings import BuildSettings
-from ccharmony.dataset import fits as store
 from ccharmony.dataset import manifest, merge, verify
+from ccharmony.dataset.fits import read_fits
 from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import ManifestError, OutputError, SettingsError
 from ccharmony.sources import Found
@@ -24,7 +24,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     def made(name: str, photos: list[Photo]) -> Path:
         monkeypatch.setattr(sources, "find", lambda *_: Found(photos=photos))
         settings = BuildSettings(("nus",), tmp_path, pair=PairSettings(composites=2, suffix=".png"), test_share=0.5)
-        build.build(settings, tmp_path / name)
+        pipeline.build(settings, tmp_path / name)
         return tmp_path / name
 
     return made
@@ -53,8 +53,8 @@ def test_ids_that_clash_get_a_number(make: Make, photos: list[Photo], tmp_path: 
     renamed = next(row for row in rows if row.photo == "photo 0-2")
     assert renamed.composite == "composite_images/photo 0-2_a_1.png"
     assert renamed.donor.endswith("-2")
-    fits = store.read_fits(tmp_path / "both" / "fits.h5")
-    assert (fits["photo 0-2"].patches == store.read_fits(second / "fits.h5")["photo 0"].patches).all()
+    fits = read_fits(tmp_path / "both" / "fits.h5")
+    assert (fits["photo 0-2"].patches == read_fits(second / "fits.h5")["photo 0"].patches).all()
 
 
 def test_picture_in_train_and_test_is_refused(make: Make, photos: list[Photo], tmp_path: Path) -> None:

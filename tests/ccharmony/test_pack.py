@@ -18,12 +18,10 @@ from PIL import Image
 
 from ccharmony import console
 from ccharmony.cli import group
-from ccharmony.dataset import manifest
-from ccharmony.dataset import tables as dataset
-from ccharmony.dataset.formats import iharmony4 as layout
-from ccharmony.dataset.packing import contents as pack_plan
-from ccharmony.dataset.packing import pack
-from ccharmony.dataset.packing import write_shards as pack_shards
+from ccharmony.dataset import manifest, tables
+from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.packing import pack, write_shards
+from ccharmony.dataset.packing.contents import File, plan
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import ManifestError, OutputError, SettingsError, SourceError
 from ccharmony.images import pixels
@@ -37,7 +35,7 @@ def picture(*seed: int, suffix: str = ".jpg") -> bytes:
 
 def write_set(folder: Path, photos: int = 4, composites: int = 3, test: int = 1, suffix: str = ".jpg") -> Path:
     """A small set: photos with one foreground each, of which the last `test` are for testing."""
-    for name in dataset.FOLDERS:
+    for name in tables.FOLDERS:
         (folder / name).mkdir(parents=True)
     lists: dict[str, list[str]] = {"train": [], "test": []}
     mask = np.zeros((12, 16), bool)
@@ -57,18 +55,18 @@ def write_set(folder: Path, photos: int = 4, composites: int = 3, test: int = 1,
 def write_manifest(folder: Path) -> None:
     """A manifest as the build writes it, for a set of `write_set`."""
     rows = []
-    for pair in layout.find_pairs(folder, "all")[0]:
+    for pair in iharmony4.find_pairs(folder, "all")[0]:
         photo = pair.name.rpartition("_a_")[0]
         files = [Path(str(file)) for file in (pair.composite, pair.mask, pair.real)]
         names = [file.relative_to(folder).as_posix() for file in files]
         hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
         described = (photo, "a", "donor", "test", "camera", pair.split, "ridge", "affine", 0.015625, 4.5, "a note")
         rows.append(manifest.Pair(*names, *described, *hashes))  # type: ignore[arg-type]
-    manifest.write_pairs(folder / dataset.MANIFEST, rows)
+    manifest.write_pairs(folder / tables.MANIFEST, rows)
 
 
-def contents(root: Path, split: layout.Split) -> Contents:
-    pairs, problems = layout.find_pairs(root, split)
+def contents(root: Path, split: iharmony4.Split) -> Contents:
+    pairs, problems = iharmony4.find_pairs(root, split)
     assert problems == []
     return [
         (pair.set, pair.name, pair.split, *(file.read_bytes() for file in (pair.composite, pair.mask, pair.real)))
@@ -128,7 +126,7 @@ def test_pairs_that_no_list_names_are_packed_without_a_split(tmp_path: Path) -> 
         assert report.pairs == {"all": 12}
         assert contents(out, "all") == contents(root, "all")
         with pytest.raises(SourceError, match="no pair of split 'train', it holds all"):
-            layout.find_pairs(out, "train")
+            iharmony4.find_pairs(out, "train")
 
 
 # Shards
@@ -186,8 +184,8 @@ def test_tables_say_where_tar_finds_each_file(tmp_path: Path) -> None:
 
 def test_composites_of_one_photo_do_not_stay_together(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set", photos=6, composites=6)
-    entries, _ = pack_plan.plan(root)
-    (batch, _) = pack_shards.deal(entries, Limit())
+    entries, _ = plan(root)
+    (batch, _) = write_shards.deal(entries, Limit())
     neighbors = [one.real == other.real for one, other in zip(batch.entries, batch.entries[1:], strict=False)]
     assert sum(neighbors) < 15  # in the order of the lists it is 25 of 29, by chance 5
 
@@ -196,8 +194,8 @@ def test_composites_of_one_photo_do_not_stay_together(tmp_path: Path) -> None:
     ("limit", "wanted"), [(Limit(), [9]), (Limit(pairs=4), [4, 4, 1]), (Limit(mebibytes=1e-4), [1] * 9)]
 )
 def test_shards_are_as_large_as_asked_for(limit: Limit, wanted: list[int], tmp_path: Path) -> None:
-    entries, _ = pack_plan.plan(write_set(tmp_path / "set", test=0, photos=3))
-    assert [len(batch.entries) for batch in pack_shards.deal(entries, limit)] == wanted
+    entries, _ = plan(write_set(tmp_path / "set", test=0, photos=3))
+    assert [len(batch.entries) for batch in write_shards.deal(entries, limit)] == wanted
 
 
 @pytest.mark.parametrize("change", [{"mebibytes": 0.0}, {"pairs": -1}])
@@ -245,15 +243,15 @@ def test_packing_that_was_broken_off_goes_on_after_the_last_whole_shard(
 ) -> None:
     root, out = write_set(tmp_path / "set"), tmp_path / "shards"
     pack.pack(root, "shards", tmp_path / "unbroken", limit=Limit(pairs=2))
-    read, count = pack_plan.File.read, iter(range(100))
+    read, count = File.read, iter(range(100))
 
-    def fail(file: pack_plan.File) -> tuple[bytes, str]:
+    def fail(file: File) -> tuple[bytes, str]:
         if next(count) >= 16:  # and from then on, however late the others hear of it
             raise KeyboardInterrupt
         return read(file)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pack_plan.File, "read", fail)
+        patch.setattr(File, "read", fail)
         with pytest.raises(KeyboardInterrupt):
             pack.pack(root, "shards", out, limit=Limit(pairs=2))
     assert not out.exists()
@@ -275,8 +273,8 @@ def test_packing_that_was_broken_off_goes_on_after_the_last_whole_shard(
 def test_packing_that_was_killed_leaves_no_result_and_is_done_again(kind: pack.Kind, name: str, tmp_path: Path) -> None:
     root, out = write_set(tmp_path / "set"), tmp_path / name
     code = (
-        "import os, sys; from pathlib import Path; from ccharmony.dataset.packing import contents as pack_plan, pack\n"
-        "read, count = pack_plan.File.read, iter(range(100))\n"
+        "import os, sys; from pathlib import Path; from ccharmony.dataset.packing.contents import File, plan, pack\n"
+        "read, count = File.read, iter(range(100))\n"
         "pack_plan.File.read = lambda file: os._exit(9) if next(count) == 10 else read(file)\n"
         "pack.pack(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), limit=pack.Limit(pairs=2))"
     )
@@ -292,7 +290,7 @@ def test_packing_that_was_killed_leaves_no_result_and_is_done_again(kind: pack.K
 def test_what_is_left_of_another_plan_is_not_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, out = write_set(tmp_path / "set"), tmp_path / "shards"
     with monkeypatch.context() as patch:
-        patch.setattr(pack_shards, "write_index", lambda *_: (_ for _ in ()).throw(OutputError("disk full")))
+        patch.setattr(write_shards, "write_index", lambda *_: (_ for _ in ()).throw(OutputError("disk full")))
         with pytest.raises(OutputError, match="disk full"):
             pack.pack(root, "shards", out, limit=Limit(pairs=2))
     (root / "masks" / "Ph.o_0_a.png").write_bytes(b"another mask")
@@ -388,15 +386,15 @@ def test_a_picture_that_is_not_the_manifests_is_refused(kind: pack.Kind, name: s
 def test_a_listed_pair_that_the_manifest_lacks_is_refused(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     write_manifest(root)
-    rows = manifest.read_pairs(root / dataset.MANIFEST)
-    manifest.write_pairs(root / dataset.MANIFEST, rows[1:])
+    rows = manifest.read_pairs(root / tables.MANIFEST)
+    manifest.write_pairs(root / tables.MANIFEST, rows[1:])
     with pytest.raises(ManifestError, match=r"Ph\.o_0_a_0\.jpg is listed, manifest\.csv has no row"):
         pack.pack(root, "h5", tmp_path / "set.h5")
 
 
 def test_a_picture_that_changes_while_it_is_packed_is_named(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
-    entries, _ = pack_plan.plan(root)
+    entries, _ = plan(root)
     (root / "real_images" / "Ph.o_0.jpg").write_bytes(b"half a pic")
     with pytest.raises(SourceError, match=r"Ph\.o_0\.jpg: 10 bytes, \d+ when packing began"):
         entries[0].real.read()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.images import pixels
 
@@ -179,14 +179,14 @@ def test_hard_mask_takes_one_bit_and_a_soft_one_keeps_its_levels(tmp_path: Path)
 
 def test_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.bin"
-    disk.write_bytes(path, b"old")
+    files.write_bytes(path, b"old")
 
     def fail(_path: Path, _target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OutputError, match=r"a\.bin: cannot be written \(No space left on device\)"):
-        disk.write_bytes(path, b"new")
+        files.write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
 

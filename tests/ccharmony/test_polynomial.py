@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ccharmony.checker import patches as checker
+from ccharmony.checker import patches
 from ccharmony.color import polynomial
 from ccharmony.color.polynomial import Kind
 from ccharmony.errors import FitError
@@ -20,7 +20,7 @@ def warm(colors: np.ndarray) -> np.ndarray:
     return np.clip(mixed**1.1 * 0.9 + 0.03 + 0.01 * np.random.default_rng(0).normal(size=(24, 3)), 0, 1)
 
 
-PHOTO = warm(checker.STANDARD)
+PHOTO = warm(patches.STANDARD)
 
 
 def test_terms_are_those_of_colour_science_in_the_published_order() -> None:
@@ -31,23 +31,23 @@ def test_terms_are_those_of_colour_science_in_the_published_order() -> None:
 
 
 def test_published_fit_is_that_of_colour_science() -> None:
-    other = colour.characterisation.matrix_colour_correction_Cheung2004(PHOTO, checker.STANDARD, 11)
-    np.testing.assert_allclose(polynomial.fit(PHOTO, checker.STANDARD, "published"), other, atol=1e-9)
+    other = colour.characterisation.matrix_colour_correction_Cheung2004(PHOTO, patches.STANDARD, 11)
+    np.testing.assert_allclose(polynomial.fit(PHOTO, patches.STANDARD, "published"), other, atol=1e-9)
 
 
 def test_affine_fit_uses_four_terms_only() -> None:
-    matrix = polynomial.fit(PHOTO, checker.STANDARD, "affine")
+    matrix = polynomial.fit(PHOTO, patches.STANDARD, "affine")
     assert (matrix[:, polynomial.NONLINEAR] == 0).all()
     design = np.column_stack([PHOTO, np.ones(24)])
-    expected = np.linalg.pinv(design) @ checker.STANDARD
+    expected = np.linalg.pinv(design) @ patches.STANDARD
     np.testing.assert_allclose(matrix[:, [0, 1, 2, 10]], expected.T, atol=1e-12)
 
 
 def test_ridge_lies_between_published_and_affine() -> None:
     for strength, kind in ((0.0, "published"), (1e12, "affine")):
         ends: Kind = kind  # type: ignore[assignment]
-        ridge = polynomial.fit(PHOTO, checker.STANDARD, "ridge", strength)
-        np.testing.assert_allclose(ridge, polynomial.fit(PHOTO, checker.STANDARD, ends), atol=1e-6)
+        ridge = polynomial.fit(PHOTO, patches.STANDARD, "ridge", strength)
+        np.testing.assert_allclose(ridge, polynomial.fit(PHOTO, patches.STANDARD, ends), atol=1e-6)
 
 
 def test_ridge_solves_its_normal_equations() -> None:
@@ -56,13 +56,13 @@ def test_ridge_solves_its_normal_equations() -> None:
     penalty = np.zeros((11, 11))
     for term in polynomial.NONLINEAR:
         penalty[term, term] = 0.01 * 24 * scale[term] ** 2
-    expected = np.linalg.solve(terms.T @ terms + penalty, terms.T @ checker.STANDARD).T
-    np.testing.assert_allclose(polynomial.fit(PHOTO, checker.STANDARD, "ridge"), expected, atol=1e-8)
+    expected = np.linalg.solve(terms.T @ terms + penalty, terms.T @ patches.STANDARD).T
+    np.testing.assert_allclose(polynomial.fit(PHOTO, patches.STANDARD, "ridge"), expected, atol=1e-8)
 
 
 @given(COLORS)
 def test_levels_and_unit_interval_give_the_same_prediction(colors: np.ndarray) -> None:
-    matrix = polynomial.fit(PHOTO, checker.STANDARD, "published")
+    matrix = polynomial.fit(PHOTO, patches.STANDARD, "published")
     on_levels = polynomial.apply(polynomial.to_levels(matrix), 255 * colors)
     np.testing.assert_allclose(on_levels / 255, polynomial.apply(matrix, colors), atol=1e-9)
     np.testing.assert_allclose(polynomial.from_levels(polynomial.to_levels(matrix)), matrix, rtol=1e-12)
@@ -77,8 +77,8 @@ def test_published_fit_finds_the_matrix_that_made_the_colors(matrix: np.ndarray)
 
 @given(st.permutations(range(24)))
 def test_fit_does_not_depend_on_the_order_of_patches(order: list[int]) -> None:
-    matrix = polynomial.fit(PHOTO, checker.STANDARD)
-    np.testing.assert_allclose(polynomial.fit(PHOTO[order], checker.STANDARD[order]), matrix, atol=1e-9)
+    matrix = polynomial.fit(PHOTO, patches.STANDARD)
+    np.testing.assert_allclose(polynomial.fit(PHOTO[order], patches.STANDARD[order]), matrix, atol=1e-9)
 
 
 def test_jacobian_is_that_of_finite_differences() -> None:
@@ -98,26 +98,26 @@ def test_jacobian_is_that_of_finite_differences() -> None:
 )
 def test_fit_refuses_too_few_patches(kind: Kind, count: int, message: str) -> None:
     with pytest.raises(FitError, match=message):
-        polynomial.fit(PHOTO[:count], checker.STANDARD[:count], kind)
+        polynomial.fit(PHOTO[:count], patches.STANDARD[:count], kind)
 
 
 def test_fit_refuses_nan() -> None:
     broken = PHOTO.copy()
     broken[3, 1] = np.nan
     with pytest.raises(FitError, match="not finite"):
-        polynomial.fit(broken, checker.STANDARD)
+        polynomial.fit(broken, patches.STANDARD)
 
 
 @pytest.mark.parametrize("kind", polynomial.KINDS)
 def test_fit_refuses_a_gray_checker(kind: Kind) -> None:
     gray = np.repeat(np.linspace(0, 1, 24)[:, None], 3, axis=1)
     with pytest.raises(FitError, match="too alike"):
-        polynomial.fit(gray, checker.STANDARD, kind)
+        polynomial.fit(gray, patches.STANDARD, kind)
 
 
 def test_fit_refuses_one_color() -> None:
     with pytest.raises(FitError, match=r"too alike|same on all"):
-        polynomial.fit(np.full((24, 3), 0.5), checker.STANDARD, "ridge")
+        polynomial.fit(np.full((24, 3), 0.5), patches.STANDARD, "ridge")
 
 
 def test_condition_is_small_on_the_unit_interval() -> None:

@@ -13,15 +13,14 @@ from typing import Any
 
 import pytest
 
-from ccharmony import files as disk
 from ccharmony import sources
-from ccharmony.build import pipeline as build
+from ccharmony.build import pipeline
 from ccharmony.build.pairs import PairSettings
 from ccharmony.build.settings import BuildSettings
-from ccharmony.dataset import tables as dataset
-from ccharmony.dataset import verify
+from ccharmony.dataset import tables, verify
 from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import OutputError, SettingsError
+from ccharmony import files
 from ccharmony.jobs import engine as engines
 from ccharmony.jobs import journal, ray_engine
 from ccharmony.jobs.engine import Finished, Work
@@ -62,8 +61,8 @@ def settings(tmp_path: Path) -> BuildSettings:
 
 def contents(root: Path) -> dict[str, bytes]:
     """The files of a dataset but for the report, which holds seconds."""
-    files = [path for path in root.rglob("*") if path.is_file() and path.name != dataset.REPORT]
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+    found = [path for path in root.rglob("*") if path.is_file() and path.name != tables.REPORT]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
 
 
 def temporary(out: Path) -> list[Path]:
@@ -72,8 +71,8 @@ def temporary(out: Path) -> list[Path]:
 
 @pytest.mark.usefixtures("found")
 def test_same_bytes_as_on_threads(tmp_path: Path, engine: engines.Engine) -> None:
-    build.build(settings(tmp_path), tmp_path / "threads")
-    report = build.build(settings(tmp_path), tmp_path / "ray", engine=engine)
+    pipeline.build(settings(tmp_path), tmp_path / "threads")
+    report = pipeline.build(settings(tmp_path), tmp_path / "ray", engine=engine)
     assert report.pairs == {"train": 12, "test": 12}
     assert contents(tmp_path / "ray") == contents(tmp_path / "threads")
     assert verify.verify(tmp_path / "ray").problems == []
@@ -91,7 +90,7 @@ class Dying(ray_engine.RayEngine):
 
         def die_once(photo: Photo, stop: threading.Event) -> Any:
             if photo.id == doomed and not notes.exists():
-                whole, count = disk.write_bytes, iter(range(9))
+                whole, count = files.write_bytes, iter(range(9))
 
                 def die(path: Path, data: bytes) -> None:
                     if next(count) < 3:
@@ -102,7 +101,7 @@ class Dying(ray_engine.RayEngine):
                         notes.write_text(f"{os.getpid()} {torn}")
                         os.kill(os.getpid(), signal.SIGKILL)
 
-                disk.write_bytes = die
+                files.write_bytes = die
             return work(photo, stop)
 
         return super().run(die_once, photos)
@@ -110,9 +109,9 @@ class Dying(ray_engine.RayEngine):
 
 @pytest.mark.usefixtures("found", "cluster")
 def test_photo_of_a_killed_worker_is_done_again(tmp_path: Path) -> None:
-    build.build(settings(tmp_path), tmp_path / "whole")
+    pipeline.build(settings(tmp_path), tmp_path / "whole")
     out, notes = tmp_path / "killed", tmp_path / "notes"
-    report = build.build(settings(tmp_path), out, engine=Dying("photo 3", notes))
+    report = pipeline.build(settings(tmp_path), out, engine=Dying("photo 3", notes))
     assert "composite_images" in notes.read_text(), "the worker was to die while it wrote a composite"
     assert (report.problems, temporary(out)) == ([], [])
     assert contents(out) == contents(tmp_path / "whole")
@@ -140,15 +139,15 @@ def test_bad_photo_is_reported_as_it_is_on_threads(
     truncated = make_photo("truncated")
     truncated.path.write_bytes(truncated.path.read_bytes()[:500])
     found.append(truncated)
-    here = build.build(settings(tmp_path), tmp_path / "threads")
-    there = build.build(settings(tmp_path), tmp_path / "ray", engine=engine)
+    here = pipeline.build(settings(tmp_path), tmp_path / "threads")
+    there = pipeline.build(settings(tmp_path), tmp_path / "ray", engine=engine)
     assert len(there.problems) == 1
     assert there.problems == here.problems
 
 
 @pytest.mark.usefixtures("found")
 def test_build_begun_on_threads_is_gone_on_with(tmp_path: Path, engine: engines.Engine) -> None:
-    build.build(settings(tmp_path), tmp_path / "whole")
+    pipeline.build(settings(tmp_path), tmp_path / "whole")
     out = tmp_path / "out"
 
     def interrupt(stage: str, done: int, _total: int) -> None:
@@ -156,8 +155,8 @@ def test_build_begun_on_threads_is_gone_on_with(tmp_path: Path, engine: engines.
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build.build(settings(tmp_path), out, progress=interrupt)
-    report = build.build(settings(tmp_path), out, engine=engine)
+        pipeline.build(settings(tmp_path), out, progress=interrupt)
+    report = pipeline.build(settings(tmp_path), out, engine=engine)
     assert report.resumed == 3
     assert contents(out) == contents(tmp_path / "whole")
 
@@ -204,7 +203,7 @@ def test_folder_that_workers_do_not_see_is_refused_in_one_line(tmp_path: Path, e
     try:
         only_here = Path("/proc/self/fd/900")  # this process's own name for the folder
         with pytest.raises(SettingsError, match=r"Ray node .*: does not see .*wanted --out on a file system that all"):
-            build.build(settings(tmp_path), only_here / "out", engine=engine)
+            pipeline.build(settings(tmp_path), only_here / "out", engine=engine)
     finally:
         os.close(900)
         os.close(here)
@@ -214,7 +213,7 @@ def test_folder_that_workers_do_not_see_is_refused_in_one_line(tmp_path: Path, e
 def test_photos_that_workers_do_not_see_are_refused(tmp_path: Path, found: list[Photo], engine: engines.Engine) -> None:
     found[0] = replace(found[0], path=tmp_path / "absent.png")
     with pytest.raises(SettingsError, match=r"does not see .*absent\.png, wanted the sources on a file system"):
-        build.build(settings(tmp_path), tmp_path / "out", engine=engine)
+        pipeline.build(settings(tmp_path), tmp_path / "out", engine=engine)
 
 
 def test_worker_that_joins_late_without_the_folder_stops_the_build(
@@ -229,8 +228,8 @@ def test_worker_that_joins_late_without_the_folder_stops_the_build(
 def test_other_versions_on_a_node_are_refused(
     tmp_path: Path, photos: list[Photo], engine: engines.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = dataset.versions()
-    monkeypatch.setattr(dataset, "versions", lambda: {**here, "opencv": "4.0.0"})
+    here = tables.versions()
+    monkeypatch.setattr(tables, "versions", lambda: {**here, "opencv": "4.0.0"})
     with pytest.raises(
         SettingsError, match=rf"has opencv {here['opencv']}, wanted .*opencv 4\.0\.0 for the same bytes"
     ):

@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 from skimage import color as skimage_color
 
-from ccharmony.checker import patches as checker
+from ccharmony.checker import patches
 from ccharmony.color import polynomial, residuals
 
-PHOTO = np.clip(checker.STANDARD**1.1 * [0.9, 0.8, 0.6] + 0.03, 0, 1)
+PHOTO = np.clip(patches.STANDARD**1.1 * [0.9, 0.8, 0.6] + 0.03, 0, 1)
 ALL = np.ones(24, bool)
 
 
 def measure(photo: np.ndarray, used: np.ndarray = ALL) -> residuals.Residuals:
-    forward = polynomial.fit(photo[used], checker.STANDARD[used])
-    inverse = polynomial.fit(checker.STANDARD[used], photo[used])
+    forward = polynomial.fit(photo[used], patches.STANDARD[used])
+    inverse = polynomial.fit(patches.STANDARD[used], photo[used])
     return residuals.measure(photo, used, forward, inverse, ("ridge", "ridge"))
 
 
@@ -22,7 +22,7 @@ def test_delta_e_is_that_of_scikit_image() -> None:
 
 
 def test_perfect_fit_leaves_nothing() -> None:
-    found = residuals.measure(checker.STANDARD, ALL, np.eye(3, 11), np.eye(3, 11), (None, None))
+    found = residuals.measure(patches.STANDARD, ALL, np.eye(3, 11), np.eye(3, 11), (None, None))
     assert found.rmse == found.delta_e == found.delta_e_inverse == 0
     assert found.cube_clipped == found.cube_folded == 0
     assert np.isnan(found.left_out)
@@ -31,21 +31,21 @@ def test_perfect_fit_leaves_nothing() -> None:
 def test_rmse_is_in_levels() -> None:
     shifted = np.eye(3, 11)
     shifted[:, 10] = 5 / 255
-    assert residuals.measure(checker.STANDARD, ALL, shifted, np.eye(3, 11), (None, None)).rmse == pytest.approx(5)
+    assert residuals.measure(patches.STANDARD, ALL, shifted, np.eye(3, 11), (None, None)).rmse == pytest.approx(5)
 
 
 def test_left_out_patch_is_predicted_by_the_others() -> None:
-    found = residuals.left_out(PHOTO, checker.STANDARD, "affine")
+    found = residuals.left_out(PHOTO, patches.STANDARD, "affine")
     others = np.arange(24) != 7
     design = np.column_stack([PHOTO, np.ones(24)])
-    weights = np.linalg.lstsq(design[others], checker.STANDARD[others])[0]
-    assert found[7] == pytest.approx(float(residuals.delta_e(design[7] @ weights, checker.STANDARD[7])), abs=1e-6)
+    weights = np.linalg.lstsq(design[others], patches.STANDARD[others])[0]
+    assert found[7] == pytest.approx(float(residuals.delta_e(design[7] @ weights, patches.STANDARD[7])), abs=1e-6)
 
 
 def test_folded_share_counts_where_the_map_turns_inside_out() -> None:
     mirrored = np.eye(3, 11)
     mirrored[0, 0] = -1
-    assert residuals.measure(checker.STANDARD, ALL, mirrored, np.eye(3, 11), (None, None)).cube_folded == 1
+    assert residuals.measure(patches.STANDARD, ALL, mirrored, np.eye(3, 11), (None, None)).cube_folded == 1
 
 
 def test_good_fit_has_no_flag() -> None:
@@ -62,11 +62,11 @@ def test_flags_say_why() -> None:
 
 @pytest.mark.parametrize("kind", polynomial.KINDS)
 def test_all_patches_are_left_out_at_once_as_one_by_one(kind: polynomial.Kind) -> None:
-    found = residuals.left_out(PHOTO, checker.STANDARD, kind)
+    found = residuals.left_out(PHOTO, patches.STANDARD, kind)
     for patch in range(24):
         kept = np.delete(np.arange(24), patch)
-        matrix = polynomial.fit(PHOTO[kept], checker.STANDARD[kept], kind)
-        wanted = residuals.delta_e(polynomial.apply(matrix, PHOTO[patch]), checker.STANDARD[patch])
+        matrix = polynomial.fit(PHOTO[kept], patches.STANDARD[kept], kind)
+        wanted = residuals.delta_e(polynomial.apply(matrix, PHOTO[patch]), patches.STANDARD[patch])
         assert found[patch] == pytest.approx(float(wanted), rel=1e-6, abs=1e-9)
 
 

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
-from ccharmony.checker import windows as search
-from ccharmony.checker.windows import Window
+from ccharmony.checker.windows import Window, passes, passes_in_box
 
 
 def plan(height: int, width: int) -> list[list[Window]]:
-    return list(search.passes(height, width))
+    return list(passes(height, width))
 
 
 def test_a_photo_of_12_megapixels_is_seen_small_then_whole_then_enlarged() -> None:
@@ -50,7 +49,7 @@ def test_the_tiles_cover_the_photo_and_a_small_chart_lies_in_one_of_them(size: t
 
 
 def test_windows_of_a_box_hold_it_and_stay_in_the_photo() -> None:
-    for (window,) in search.passes_in_box(1000, 1500, (1300, 20, 1480, 140)):
+    for (window,) in passes_in_box(1000, 1500, (1300, 20, 1480, 140)):
         assert 0 <= window.x0 <= 1300
         assert 0 <= window.y0 <= 20
         assert 1480 < window.x1 <= 1500
@@ -58,5 +57,5 @@ def test_windows_of_a_box_hold_it_and_stay_in_the_photo() -> None:
 
 
 def test_a_large_box_is_looked_at_from_afar() -> None:
-    windows = [window for (window,) in search.passes_in_box(6000, 8000, (500, 500, 7500, 5000))]
+    windows = [window for (window,) in passes_in_box(6000, 8000, (500, 500, 7500, 5000))]
     assert all(window.scale <= 2000 / 7000 for window in windows)

@@ -5,16 +5,16 @@ import h5py
 import numpy as np
 import pytest
 
-from ccharmony.checker import patches as checker
-from ccharmony.dataset import fits as store
+from ccharmony.checker.patches import STANDARD
+from ccharmony.dataset.fits import FitRecord, read_fits, write_fits
 from ccharmony.errors import ManifestError
 
 
-def record(name: str) -> store.FitRecord:
+def record(name: str) -> FitRecord:
     rng = np.random.default_rng(len(name))
     patches = rng.random((24, 3))
     patches[2] = np.nan
-    return store.FitRecord(
+    return FitRecord(
         name, "Canon", "nus", "ridge", patches, rng.random((3, 11)), rng.random((3, 11)),
         "train", "scene", {"rmse": 2.5, "left_out": float("nan")}, ("12% of the color cube folds", 'said "so"'),
     )  # fmt: skip
@@ -23,8 +23,8 @@ def record(name: str) -> store.FitRecord:
 def test_records_come_back_to_the_bit(tmp_path: Path) -> None:
     path = tmp_path / "fits.h5"
     records = [record("a"), record("größe <b>")]
-    store.write_fits(path, records, checker.STANDARD, {"fit": "ridge"})
-    fits = store.read_fits(path)
+    write_fits(path, records, STANDARD, {"fit": "ridge"})
+    fits = read_fits(path)
     assert fits.ids == ("a", "größe <b>")
     for before, after in zip(records, fits.records, strict=True):
         np.testing.assert_equal(vars(after), vars(before))
@@ -34,44 +34,44 @@ def test_records_come_back_to_the_bit(tmp_path: Path) -> None:
 
 def test_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        store.write_fits(tmp_path / name, [record("a")], checker.STANDARD)
+        write_fits(tmp_path / name, [record("a")], STANDARD)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def test_file_is_read_by_any_hdf5_tool(tmp_path: Path) -> None:
-    store.write_fits(tmp_path / "fits.h5", [record("a")], checker.STANDARD, {"fit": "ridge"})
+    write_fits(tmp_path / "fits.h5", [record("a")], STANDARD, {"fit": "ridge"})
     with h5py.File(tmp_path / "fits.h5") as file:
         assert file["to_standard"].shape == (1, 3, 11)
         assert file["id"].asstr()[0] == "a"
         assert json.loads(file.attrs["settings"]) == {"fit": "ridge"}
-        np.testing.assert_array_equal(file.attrs["standard"], checker.STANDARD)
+        np.testing.assert_array_equal(file.attrs["standard"], STANDARD)
         assert file.attrs["unit"] == "sRGB-encoded, [0, 1]"
 
 
 def test_photo_without_a_fit_is_named(tmp_path: Path) -> None:
-    store.write_fits(tmp_path / "fits.h5", [record("a")], checker.STANDARD)
+    write_fits(tmp_path / "fits.h5", [record("a")], STANDARD)
     with pytest.raises(ManifestError, match="zz: no fit of this photo among 1"):
-        store.read_fits(tmp_path / "fits.h5")["zz"]
+        read_fits(tmp_path / "fits.h5")["zz"]
 
 
 def test_file_that_is_no_fits_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "fits.h5"
     with pytest.raises(ManifestError, match="no such file"):
-        store.read_fits(path)
+        read_fits(path)
     path.write_bytes(b"nonsense")
     with pytest.raises(ManifestError, match=r"not a fits\.h5"):
-        store.read_fits(path)
-    store.write_fits(path, [record("a")], checker.STANDARD)
+        read_fits(path)
+    write_fits(path, [record("a")], STANDARD)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ManifestError, match=r"not a fits\.h5"):
-        store.read_fits(path)
+        read_fits(path)
 
 
 @pytest.mark.parametrize("break_it", ["version", "dataset", "shape"])
 def test_file_of_another_make_is_refused(tmp_path: Path, break_it: str) -> None:
     path = tmp_path / "fits.h5"
-    store.write_fits(path, [record("a")], checker.STANDARD)
+    write_fits(path, [record("a")], STANDARD)
     with h5py.File(path, "r+") as file:
         if break_it == "version":
             file.attrs["version"] = 99
@@ -80,4 +80,4 @@ def test_file_of_another_make_is_refused(tmp_path: Path, break_it: str) -> None:
             if break_it == "shape":
                 file["patches"] = np.zeros((1, 23, 3))
     with pytest.raises(ManifestError, match=str(path)):
-        store.read_fits(path)
+        read_fits(path)

@@ -3,15 +3,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccharmony.checker import patches as checker
+from ccharmony.checker import patches
 from ccharmony.color import polynomial, transfer
 from ccharmony.errors import ImageError
 
 RNG = np.random.default_rng(3)
-PATCHES_A = np.clip(checker.STANDARD * [0.95, 0.8, 0.6] + 0.02, 0, 1)
-PATCHES_B = np.clip(checker.STANDARD**1.2 * [0.7, 0.85, 1.0] + 0.03, 0, 1)
-TO_STANDARD = polynomial.fit(PATCHES_A, checker.STANDARD, "published")
-FROM_STANDARD = polynomial.fit(checker.STANDARD, PATCHES_B, "published")
+PATCHES_A = np.clip(patches.STANDARD * [0.95, 0.8, 0.6] + 0.02, 0, 1)
+PATCHES_B = np.clip(patches.STANDARD**1.2 * [0.7, 0.85, 1.0] + 0.03, 0, 1)
+TO_STANDARD = polynomial.fit(PATCHES_A, patches.STANDARD, "published")
+FROM_STANDARD = polynomial.fit(patches.STANDARD, PATCHES_B, "published")
 IDENTITY = np.eye(3, 11)
 
 

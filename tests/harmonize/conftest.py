@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ccharmony.color import polynomial
-from ccharmony.dataset import fits as store
+from ccharmony.dataset import fits
 from ccharmony.images import pixels
 
 UInt8 = npt.NDArray[np.uint8]
@@ -90,7 +90,7 @@ def write_lights(path: Path, count: int = 12) -> Path:
     for number in range(count):
         patches = np.clip(standard * random.uniform(0.6, 1.1, 3) + random.normal(0, 0.005, (24, 3)), 0, 1)
         records.append(
-            store.FitRecord(
+            fits.FitRecord(
                 id=f"light_{number}",
                 camera="tiny",
                 source="tiny",
@@ -101,7 +101,7 @@ def write_lights(path: Path, count: int = 12) -> Path:
                 split="test" if number >= count * 3 // 4 else "train",
             )
         )
-    store.write_fits(path, records, standard)
+    fits.write_fits(path, records, standard)
     return path
 
 

@@ -11,13 +11,11 @@ from ccharmony.images import pixels
 from harmonize.commands.apply import command
 from harmonize.evaluation import evaluate, protocols
 from harmonize.evaluation.scoring import Rules
-from harmonize.inference import adjustment, parametric
-from harmonize.inference import image as apply
-from harmonize.inference import network as inference
+from harmonize.inference import adjustment, network, parametric
 from harmonize.inference.adjustment import Adjustment
+from harmonize.inference.image import harmonize_image
 from harmonize.models.pih import curves
-from harmonize.models.pih import network as pih
-from harmonize.models.pih.network import Parameters
+from harmonize.models.pih.network import Parameters, apply_parameters, build
 from harmonize.models.settings import PihSettings
 from harmonize.models.unet import UNet
 from harmonize.settings import ISSAM
@@ -41,7 +39,7 @@ def found():
 def weights(tmp_path):
     settings = PihSettings(side=64, width=2)
     torch.manual_seed(1)
-    net = pih.build(settings)
+    net = build(settings)
     for parameter in net.parameters():
         parameter.data += 0.02 * torch.randn_like(parameter)
     checkpoint.save_weights(tmp_path / "pih.safetensors", net, settings)
@@ -52,7 +50,7 @@ def test_numpy_and_torch_apply_the_same(picture, found):
     image, mask = picture
     parameters = Parameters(torch.from_numpy(found.curves)[None], torch.from_numpy(found.log_gain)[None, None])
     unit = torch.from_numpy(image).permute(2, 0, 1)[None].double() / 255
-    expected = pih.apply_parameters(unit, torch.from_numpy(mask)[None, None].double(), parameters)
+    expected = apply_parameters(unit, torch.from_numpy(mask)[None, None].double(), parameters)
     levels = (expected.clamp(0, 1) * 255)[0].permute(1, 2, 0).numpy()
     assert np.abs(adjustment.apply(found, image, mask) - levels).max() < 0.51
 
@@ -138,7 +136,7 @@ def test_apply_gives_what_the_parameters_give(picture, weights):
     image, mask = picture
     net = parametric.load(weights, "cpu")
     expected = adjustment.apply(parametric.predict(net, image, mask), image, mask)
-    result = apply.harmonize_image(image, mask, net).astype(int)
+    result = harmonize_image(image, mask, net).astype(int)
     assert np.abs(result - expected).max() <= 1
     assert (result[mask > 0] != image[mask > 0]).any()
 
@@ -172,16 +170,16 @@ def test_other_networks_have_no_curves(tmp_path):
 
 def test_the_best_on_validation_is_the_default(tmp_path, monkeypatch, weights):
     settings = PihSettings(side=64, width=2)
-    net = pih.build(settings)
+    net = build(settings)
     for name, error in (("one", 30.0), ("two", 20.0)):
         checkpoint.save_weights(tmp_path / f"{name}.safetensors", net, settings, metadata={"val_fmse": error})
     checkpoint.save_weights(tmp_path / "unknown.safetensors", net, settings)
     weights.unlink()
     monkeypatch.setattr(checkpoint, "WEIGHTS", tmp_path)
-    assert inference.default_weights() == "two"
-    assert inference.default_weights("pih") == "two"
+    assert network.default_weights() == "two"
+    assert network.default_weights("pih") == "two"
     with pytest.raises(WeightsError, match="no weights of giftnet are bundled"):
-        inference.default_weights("giftnet")
+        network.default_weights("giftnet")
 
 
 def test_the_plot_draws_each_curve_in_its_color(found):

@@ -7,13 +7,12 @@ import sys
 import pytest
 
 from ccharmony import console
-from harmonize import cli
-from harmonize import memory as allocator
+from harmonize import cli, memory
 
 _COUNT = """
 import resource
 import torch
-from harmonize import memory as allocator
+from harmonize import memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -23,7 +22,7 @@ def faults():
 
 torch.set_num_threads(1)
 plain = faults()
-assert allocator.keep_freed_memory()
+assert memory.keep_freed_memory()
 faults()
 print(plain, faults())
 """
@@ -38,7 +37,7 @@ def test_freed_memory_is_kept():
 
 def test_the_command_keeps_freed_memory_before_it_does_anything(monkeypatch):
     done = []
-    monkeypatch.setattr(allocator, "keep_freed_memory", lambda: done.append("memory"))
+    monkeypatch.setattr(memory, "keep_freed_memory", lambda: done.append("memory"))
     monkeypatch.setattr(console, "run", lambda group: done.append(group.name))
     cli.main()
     assert done == ["memory", "group"]
@@ -46,4 +45,4 @@ def test_the_command_keeps_freed_memory_before_it_does_anything(monkeypatch):
 
 def test_another_c_library_is_left_alone(monkeypatch):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
-    assert not allocator.keep_freed_memory()
+    assert not memory.keep_freed_memory()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ccharmony.errors import ImageError, SettingsError, WeightsError
-from harmonize.inference import network as inference
+from harmonize.inference import network
 from harmonize.inference.image import harmonize_image, harmonize_levels, shrink
 from harmonize.models import giftnet
 from harmonize.settings import NetworkSettings
@@ -210,6 +210,6 @@ def test_cuda_asked_for_where_there_is_none_is_refused(photo, mask):
 
 def test_no_bundled_weights_is_one_clear_line(photo, mask, monkeypatch):
     monkeypatch.setattr(checkpoint, "bundled", list)
-    inference.load_network.cache_clear()
+    network.load_network.cache_clear()
     with pytest.raises(WeightsError, match="no weights are bundled with this version, wanted a file"):
         harmonize_image(photo, mask, device="cpu")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats import iharmony4
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images import pixels
 from harmonize.data import batches
-from harmonize.data import crops as augment
 from harmonize.data.batches import Draw, Joined
+from harmonize.data.crops import draw_crop, draw_crop_of
 from harmonize.data.stored_pairs import StoredPairs
 
 
@@ -22,8 +22,8 @@ def root(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return root
 
 
-def find(root: Path, split: layout.Split = "train") -> list[layout.PairPaths]:
-    return layout.find_pairs(root, split)[0]
+def find(root: Path, split: iharmony4.Split = "train") -> list[iharmony4.PairPaths]:
+    return iharmony4.find_pairs(root, split)[0]
 
 
 def equal(one: batches.Batch, other: batches.Batch) -> bool:
@@ -61,7 +61,7 @@ def test_a_sample_depends_on_seed_epoch_and_index_alone(root: Path) -> None:
 
 def test_crops_keep_half_the_area_and_stay_inside() -> None:
     random = np.random.default_rng(0)
-    crops = [augment.draw_crop(random, 300, 400) for _ in range(500)]
+    crops = [draw_crop(random, 300, 400) for _ in range(500)]
     areas = np.array([crop.height * crop.width for crop in crops]) / (300 * 400)
     ratios = np.array([crop.width / crop.height for crop in crops])
     assert 0.49 < areas.min() < 0.55
@@ -73,7 +73,7 @@ def test_crops_keep_half_the_area_and_stay_inside() -> None:
 
 
 def test_a_picture_too_long_for_any_crop_gets_the_longest_one() -> None:
-    crop = augment.draw_crop(np.random.default_rng(0), 10, 100)
+    crop = draw_crop(np.random.default_rng(0), 10, 100)
     assert (crop.height, crop.width) == (10, 13)
 
 
@@ -81,15 +81,15 @@ def test_one_crop_in_twenty_may_miss_the_foreground() -> None:
     mask = np.zeros((100, 100), np.float32)
     mask[:4, :4] = 1  # a corner, which most crops miss
     random = np.random.default_rng(1)
-    crops = [augment.draw_crop_of(random, mask, 100) for _ in range(1000)]
+    crops = [draw_crop_of(random, mask, 100) for _ in range(1000)]
     missed = np.mean([mask[c.top : c.top + c.height, c.left : c.left + c.width].sum() <= 1 for c in crops])
     assert 0.05 < missed < 0.45  # drawn blindly it would be most of them
-    blind = [augment.draw_crop(random, 100, 100) for _ in range(1000)]
+    blind = [draw_crop(random, 100, 100) for _ in range(1000)]
     assert np.mean([mask[c.top : c.top + c.height, c.left : c.left + c.width].sum() <= 1 for c in blind]) > 2 * missed
 
 
 def test_an_empty_mask_does_not_hang_the_loader() -> None:
-    crop = augment.draw_crop_of(np.random.default_rng(0), np.zeros((50, 50), np.float32), 32)
+    crop = draw_crop_of(np.random.default_rng(0), np.zeros((50, 50), np.float32), 32)
     assert crop.height * crop.width >= 0.49 * 50 * 50
 
 
@@ -132,14 +132,14 @@ def test_joined_sources_keep_the_order_of_the_indices(root: Path) -> None:
 
 
 @pytest.fixture
-def broken(tiny: SimpleNamespace, tmp_path: Path) -> list[layout.PairPaths]:
+def broken(tiny: SimpleNamespace, tmp_path: Path) -> list[iharmony4.PairPaths]:
     pairs = find(tiny.write_pairs(tmp_path / "tiny", train=3, test=1))
     pairs[1].composite.write_bytes(pairs[1].composite.read_bytes()[:200])
     return pairs
 
 
 def test_a_broken_pair_is_named_once_and_replaced_by_the_next(
-    broken: list[layout.PairPaths], caplog: pytest.LogCaptureFixture
+    broken: list[iharmony4.PairPaths], caplog: pytest.LogCaptureFixture
 ) -> None:
     source = StoredPairs(broken, seed=0)
     with caplog.at_level(logging.WARNING):
@@ -149,12 +149,12 @@ def test_a_broken_pair_is_named_once_and_replaced_by_the_next(
     assert [record.message for record in caplog.records if "p_1_a_1.png" in record.message] == [caplog.messages[0]]
 
 
-def test_a_broken_pair_is_fatal_where_asked(broken: list[layout.PairPaths]) -> None:
+def test_a_broken_pair_is_fatal_where_asked(broken: list[iharmony4.PairPaths]) -> None:
     with pytest.raises(ImageError, match="p_1_a_1"):
         StoredPairs(broken, strict=True).batch(0, [1], 32)
 
 
-def test_an_error_while_reading_ahead_reaches_the_loop(broken: list[layout.PairPaths]) -> None:
+def test_an_error_while_reading_ahead_reaches_the_loop(broken: list[iharmony4.PairPaths]) -> None:
     draws = [Draw(0, [index], 32) for index in range(3)]
     steps = batches.read_ahead(StoredPairs(broken, strict=True), draws, 2)
     assert next(steps)[0] == draws[0]
@@ -176,6 +176,6 @@ def test_a_composite_of_another_size_is_named(tiny: SimpleNamespace, tmp_path: P
         StoredPairs(pairs, strict=True).batch(0, [0], 32)
 
 
-def test_a_set_without_one_whole_pair_is_an_error(broken: list[layout.PairPaths]) -> None:
+def test_a_set_without_one_whole_pair_is_an_error(broken: list[iharmony4.PairPaths]) -> None:
     with pytest.raises(ImageError, match="no pair of 1 can be read"):
         StoredPairs(broken[1:2]).batch(0, [0], 32)

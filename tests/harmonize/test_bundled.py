@@ -9,8 +9,8 @@ import torch
 
 from ccharmony.errors import WeightsError
 from harmonize.evaluation import metrics
-from harmonize.inference import image as apply
-from harmonize.inference import network as inference
+from harmonize.inference import network
+from harmonize.inference.image import harmonize_image
 from harmonize.models.pih.network import Pih
 from harmonize.training.objective import denormalize, normalize
 from harmonize.weights import cards, checkpoint
@@ -39,7 +39,7 @@ def test_bundled_weights_give_the_scores_they_gave(tiny, name):
     net = checkpoint.load(name).net
     for seed, error in enumerate(ERRORS[name]):
         composite, mask, real = pair(tiny, seed)
-        found = apply.harmonize_image(composite, mask, net).astype(np.float64)
+        found = harmonize_image(composite, mask, net).astype(np.float64)
         assert metrics.fmse(found, real.astype(np.float64), mask.astype(np.float64)) == pytest.approx(error, rel=0.02)
         assert (found[~mask] == composite[~mask]).all()
 
@@ -88,7 +88,7 @@ def test_weights_say_how_good_they_are_and_what_they_may_be_used_for(name):
 
 def test_the_default_is_the_one_with_the_lowest_error_on_val():
     errors = {name: checkpoint.read_notes(checkpoint.find(name))[1]["val_fmse"] for name in NAMES}
-    assert inference.default_weights() == min(errors, key=lambda name: errors[name])
+    assert network.default_weights() == min(errors, key=lambda name: errors[name])
 
 
 def test_the_shading_map_of_pih_is_alive(tiny):

@@ -12,9 +12,9 @@ from PIL import Image
 from ccharmony import console
 from ccharmony.images import pixels
 from harmonize import cli
-from harmonize.commands import evaluate as evaluate_command
+from harmonize.commands import evaluate
 from harmonize.evaluation import protocols
-from harmonize.inference import network as inference
+from harmonize.inference import network
 from harmonize.models import giftnet
 from harmonize.settings import NetworkSettings
 from harmonize.weights import checkpoint
@@ -75,7 +75,7 @@ def test_every_command_has_a_help(run, name):
 
 
 def test_protocols_offered_are_the_protocols_there_are():
-    assert list(evaluate_command.PROTOCOLS) == list(protocols.PROTOCOLS)
+    assert list(evaluate.PROTOCOLS) == list(protocols.PROTOCOLS)
 
 
 # apply
@@ -190,7 +190,7 @@ def test_no_cuda_where_it_is_asked_for_is_one_line(run, place, pairs, weights, t
 
 def test_apply_without_any_weights_is_one_line(run, place, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "bundled", list)
-    inference.load_network.cache_clear()
+    network.load_network.cache_clear()
     code, _, err = run("apply", place.composite, place.mask, "-o", tmp_path / "o.png")
     assert code == 1
     assert err.splitlines()[-1].startswith("error: no weights are bundled with this version")

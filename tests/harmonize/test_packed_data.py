@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ccharmony import console
-from ccharmony.dataset.formats import iharmony4 as layout
+from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.packing import pack
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import SourceError
@@ -20,8 +20,7 @@ from harmonize.data.batches import Draw
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.models import giftnet
 from harmonize.settings import NetworkSettings
-from harmonize.training import data as sources
-from harmonize.training.data import Places
+from harmonize.training.data import Places, open_data
 from harmonize.training.settings import TrainSettings
 from harmonize.weights import checkpoint
 
@@ -45,7 +44,7 @@ def equal(one: batches.Batch, other: batches.Batch) -> bool:
 def test_batches_are_those_of_the_folder_to_the_bit(form: str, forms: dict[str, Path]) -> None:
     settings = TrainSettings(size=32, batch=4, seed=5)
     folder, packed = (
-        sources.open_data(Places(data=(forms[name],)), settings, torch.device("cpu")) for name in ("folder", form)
+        open_data(Places(data=(forms[name],)), settings, torch.device("cpu")) for name in ("folder", form)
     )
     assert folder.check is not None
     assert packed.check is not None
@@ -57,7 +56,7 @@ def test_batches_are_those_of_the_folder_to_the_bit(form: str, forms: dict[str, 
 
 @pytest.mark.parametrize("form", ["shards", "h5"])
 def test_a_batch_depends_on_seed_epoch_and_index_alone(form: str, forms: dict[str, Path]) -> None:
-    pairs, _ = layout.find_pairs(forms[form], "train")
+    pairs, _ = iharmony4.find_pairs(forms[form], "train")
     one, other = StoredPairs(pairs, seed=5, threads=1), StoredPairs(pairs, seed=5, threads=4)
     wanted = one.batch(1, [4, 9, 2], 32)
     other.batch(0, range(12), 32)  # what was read before makes no difference
@@ -100,7 +99,7 @@ def test_a_set_without_a_test_list_is_trained_on_and_said_to_be_so(
     pack.pack(folder, "h5", tmp_path / "tiny.h5")
     places = Places(data=(tmp_path / "tiny.h5",))
     with caplog.at_level(logging.WARNING):
-        data = sources.open_data(places, TrainSettings(size=32, batch=4), torch.device("cpu"))
+        data = open_data(places, TrainSettings(size=32, batch=4), torch.device("cpu"))
     assert (len(data.train), data.check) == (4, None)
     assert "tiny.h5: no pair of split 'test', it holds train" in caplog.text
 
@@ -109,4 +108,4 @@ def test_training_does_not_begin_on_a_part_of_the_shards(forms: dict[str, Path],
     pack.pack(forms["folder"], "shards", tmp_path / "shards", limit=Limit(pairs=3))
     (tmp_path / "shards" / "train" / "shard-000002.tar").unlink()
     with pytest.raises(SourceError, match="not all of it is here"):
-        sources.open_data(Places(data=(tmp_path / "shards",)), TrainSettings(), torch.device("cpu"))
+        open_data(Places(data=(tmp_path / "shards",)), TrainSettings(), torch.device("cpu"))

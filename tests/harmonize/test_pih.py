@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from ccharmony.errors import SettingsError, WeightsError
-from harmonize.models import registry as networks
-from harmonize.models.pih import curves, shading
-from harmonize.models.pih import network as pih
+from harmonize.models import registry
+from harmonize.models.pih import curves, network, shading
 from harmonize.models.pih.backbone import ResNet50, masked_mean
 from harmonize.models.pih.network import Parameters
 from harmonize.models.settings import FAITHFUL, PihSettings
@@ -33,7 +32,7 @@ def pictures(count=2, height=48, width=56, seed=0):
 def stirred(settings=TINY):
     """A network that is not at its start, where it changes nothing."""
     torch.manual_seed(1)
-    net = pih.build(settings)
+    net = network.build(settings)
     for parameter in net.parameters():
         parameter.data += 0.02 * torch.randn_like(parameter)
     return net.eval()
@@ -93,7 +92,7 @@ def test_the_mean_over_a_mask_sees_nothing_else():
 
 def test_the_light_form_begins_as_the_identity():
     image, mask = pictures()
-    output = pih.build(TINY).eval()(normalize(image), mask)
+    output = network.build(TINY).eval()(normalize(image), mask)
     # Flat outside the outer knots: the darkest and the brightest 1/64 become one.
     expected = torch.where(mask > 0, image.clamp(1 / 64, 63 / 64), image)
     assert torch.allclose(denormalize(output), expected, atol=1e-6)
@@ -109,12 +108,12 @@ def test_the_background_stays_to_the_bit():
 
 
 def test_the_default_has_fewer_parameters_than_the_issue_allows():
-    assert sum(p.numel() for p in pih.build(PihSettings()).parameters()) == 2_512_897
+    assert sum(p.numel() for p in network.build(PihSettings()).parameters()) == 2_512_897
 
 
 def test_the_faithful_form_has_the_release_s_shapes():
     with torch.device("meta"):
-        net = pih.build(FAITHFUL)
+        net = network.build(FAITHFUL)
         curve_net = sum(p.numel() for p in ResNet50(4).parameters())
         found = net.parameters_of(torch.zeros(2, 3, 512, 512), torch.zeros(2, 1, 512, 512))
     # torchvision's ResNet-50 has 25,557,032, of them 2,049,000 in the classifier; one more input channel adds 3,136.
@@ -126,7 +125,7 @@ def test_the_faithful_form_has_the_release_s_shapes():
 def test_the_faithful_curves_begin_as_the_identity_and_its_gain_only_darkens():
     settings = PihSettings(form="faithful", side=64, darkest=0.5)
     torch.manual_seed(0)
-    found = pih.build(settings).eval().parameters_of(*pictures())
+    found = network.build(settings).eval().parameters_of(*pictures())
     assert torch.allclose(found.curves, curves.centers(32).expand(2, 3, 32), atol=1e-6)
     assert (found.log_gain <= 0).all()
     assert (found.log_gain >= math.log(0.5)).all()
@@ -139,7 +138,7 @@ def test_curves_only_has_no_shading():
 
 def test_units_of_the_shading_that_are_far_below_zero_still_learn():
     torch.manual_seed(0)
-    net = pih.build(TINY).train()
+    net = network.build(TINY).train()
     for layer in (net.predictor.shade.body[0], net.predictor.shade.body[2]):
         torch.nn.init.constant_(layer.bias, -100.0)
     torch.nn.init.constant_(net.predictor.shade.head.weight, 0.001)
@@ -165,14 +164,14 @@ def test_a_hole_in_one_color_is_filled_with_it():
     image = torch.full((1, 3, 64, 64), 0.3)
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., 20:50, 3:40] = 1
-    assert torch.allclose(pih.fill(torch.where(mask > 0, 0.9, image), mask), image, atol=1e-6)
+    assert torch.allclose(network.fill(torch.where(mask > 0, 0.9, image), mask), image, atol=1e-6)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 @pytest.mark.parametrize("background", [False, True])
 def test_empty_and_full_masks_give_numbers_and_gradients(value, background):
     torch.manual_seed(0)
-    net = pih.build(PihSettings(side=64, width=2, background=background)).train()
+    net = network.build(PihSettings(side=64, width=2, background=background)).train()
     image, mask = pictures()
     mask = torch.full_like(mask, value)
     output = net.forward_features(normalize(image), mask).image
@@ -193,13 +192,13 @@ def test_parameters_predicted_small_fit_the_large_picture():
 def test_strength_is_in_the_mask():
     image, mask = pictures()
     found = Parameters(torch.full((2, 3, 32), 0.5), torch.zeros(2, 1, 4, 4))
-    half = pih.apply_parameters(image, 0.5 * mask, found)
+    half = network.apply_parameters(image, 0.5 * mask, found)
     assert torch.allclose(half, torch.where(mask > 0, (image + 0.5) / 2, image))
 
 
 def test_training_finds_a_darkened_foreground():
     torch.manual_seed(0)
-    net = pih.build(TINY).train()
+    net = network.build(TINY).train()
     optimizer = torch.optim.Adam(net.parameters(), 3e-3)
     image, mask = pictures(8)
     composite = torch.where(mask > 0, image * 0.6, image)
@@ -247,7 +246,7 @@ def test_weights_come_back_from_disk(tmp_path):
     checkpoint.save_weights(tmp_path / "pih.safetensors", net, TINY, metadata={"val_fmse": 3.5}, half=True)
     loaded = checkpoint.load(tmp_path / "pih.safetensors")
     assert loaded.settings == TINY
-    assert isinstance(loaded.net, pih.Pih)
+    assert isinstance(loaded.net, network.Pih)
     image, mask = pictures()
     assert torch.allclose(loaded.net(normalize(image), mask), net(normalize(image), mask), atol=0.02)
     assert checkpoint.read_notes(tmp_path / "pih.safetensors") == (TINY, {"val_fmse": 3.5})
@@ -257,5 +256,5 @@ def test_weights_come_back_from_disk(tmp_path):
 
 
 def test_every_model_is_built_from_its_settings():
-    assert isinstance(networks.build(TINY), pih.Pih)
-    assert type(networks.build(NetworkSettings(width=4))).__name__ == "GiftNet"
+    assert isinstance(registry.build(TINY), network.Pih)
+    assert type(registry.build(NetworkSettings(width=4))).__name__ == "GiftNet"

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from benchmarks import card, ship
-from harmonize.inference import network as inference
-from harmonize.models.pih import network as pih
+from harmonize.inference import network
+from harmonize.models.pih.network import build
 from harmonize.models.settings import PihSettings
 from harmonize.weights import checkpoint
 
@@ -31,7 +31,7 @@ def run(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     notes = {"step": 3, "pictures": 1200, "seconds": 5400.0}
     (tmp_path / "run").mkdir()
-    checkpoint.save_weights(tmp_path / "run" / "best.safetensors", pih.build(settings), settings, metadata=notes)
+    checkpoint.save_weights(tmp_path / "run" / "best.safetensors", build(settings), settings, metadata=notes)
     with (tmp_path / "run" / "scores.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["stage", "step", "row", "size", "mse", "fmse", "psnr", "fpsnr", "ssim", "fssim", "n"])
@@ -58,7 +58,7 @@ def test_shipped_weights_load_by_name_and_say_how_good_they_are(
     report = card.read(tmp_path / "scores" / "val").report["overall"]
     assert loaded.metadata["val_fmse"] == pytest.approx(report["harmonized"]["fmse"], abs=0.05)
     assert loaded.metadata["scores"]["val"]["psnr"] == pytest.approx(report["harmonized"]["psnr"], abs=1e-4)
-    assert inference.default_weights() == "small"
+    assert network.default_weights() == "small"
     with (tmp_path / "docs" / "small_val.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 4
 

@@ -21,10 +21,8 @@ from harmonize.data.lit_photos import LitPhotos
 from harmonize.evaluation import protocols
 from harmonize.models import giftnet
 from harmonize.settings import ISSAM, DistillSettings, NetworkSettings
-from harmonize.training import data as sources
-from harmonize.training import reconstruction, state, train
-from harmonize.training import validation as validate
-from harmonize.training.data import Places
+from harmonize.training import reconstruction, state, train, validation
+from harmonize.training.data import Places, open_data
 from harmonize.training.distributed import World, find_device
 from harmonize.training.objective import Objective, denormalize, normalize
 from harmonize.training.run import Pace
@@ -133,7 +131,7 @@ def test_a_run_ends_with_what_became_of_its_pictures(
 
 def test_photos_and_stored_pairs_train_together(places: Places, tiny: SimpleNamespace, tmp_path: Path) -> None:
     both = Places((tiny.write_pairs(tmp_path / "tiny", train=8),), places.photos, places.lights, held_lights=3)
-    data = sources.open_data(both, small(), torch.device("cpu"))
+    data = open_data(both, small(), torch.device("cpu"))
     assert (len(data.train), len(data.check or ())) == (20, 8)
     names = data.train.batch(0, [0, 19], 32).names
     assert names[0].startswith("tiny/")
@@ -251,7 +249,7 @@ def test_the_average_of_weights_follows_its_formula() -> None:
 
 def test_validation_is_the_mean_of_the_protocol_over_all_pairs(tiny: SimpleNamespace, tmp_path: Path) -> None:
     root = tiny.write_pairs(tmp_path / "tiny")
-    check = sources.open_data(Places(data=(root,)), small(), torch.device("cpu")).check
+    check = open_data(Places(data=(root,)), small(), torch.device("cpu")).check
     assert check is not None
     batch = check.batch(0, range(4), 32)
     pictures = [(part * 255).permute(0, 2, 3, 1).numpy() for part in (batch.composite, batch.real)]
@@ -259,7 +257,7 @@ def test_validation_is_the_mean_of_the_protocol_over_all_pairs(tiny: SimpleNames
         protocols.score(protocols.find("issam"), composite, real, mask)
         for composite, real, mask in zip(*pictures, batch.mask[:, 0].numpy(), strict=True)
     ]
-    found = validate.score_composites(check, 32, ALONE)
+    found = validation.score_composites(check, 32, ALONE)
     assert found["fmse"] == pytest.approx(np.mean([score.fmse for score in scores]))
     assert found["psnr"] == pytest.approx(np.mean([score.psnr for score in scores]))
     assert found["n"] == 4
@@ -481,7 +479,7 @@ def test_rows_of_table_3_can_be_named(places: Places, tmp_path: Path, monkeypatc
 
 def test_a_stage_knows_the_rate_and_size_of_its_step(places: Places) -> None:
     settings = small(steps=10, decay="linear", grow=((0.8, 64),))
-    source = sources.open_data(places, settings, torch.device("cpu")).train
+    source = open_data(places, settings, torch.device("cpu")).train
     stage = Stage("harmonize", giftnet.build(settings.network), None, settings, source, ALONE)
     stage.step = 8
     assert (stage.size, stage.rate) == (64, pytest.approx(2e-4))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ccharmony.build import pipeline as build
+from ccharmony.build import pipeline
 from ccharmony.build.donors import Limits
 from ccharmony.build.pairs import PairSettings
 from ccharmony.build.settings import BuildSettings
-from ccharmony.dataset import fits as store
 from ccharmony.dataset import manifest, verify
+from ccharmony.dataset.fits import read_fits
 from ccharmony.images import pixels
 
 
@@ -21,14 +21,14 @@ def test_release_photo_is_built_with_its_published_mask_and_fits(shared_data: Pa
         pair=PairSettings(composites=2, limits=Limits(1, 0)),
     )
     out = tmp_path / "out"
-    report = build.build(settings, out)
+    report = pipeline.build(settings, out)
     assert report.pairs == {"train": 2}
     rows = manifest.read_pairs(out / "manifest.csv")
     assert {row.photo for row in rows} == {"Canon1DsMkIII_0005"}
     assert {row.fit_kind for row in rows} == {"published"}
     assert rows[0].note == "mask of 2286x5616 resized to 1143x2808"
     assert pixels.image_size(out / rows[0].real) == (2808, 1143)
-    fits = store.read_fits(out / "fits.h5")
+    fits = read_fits(out / "fits.h5")
     assert len(fits.ids) == 350
     splits = [record.split for record in fits.records]
     assert (splits.count("train"), splits.count("test")) == (250, 100)
@@ -40,11 +40,11 @@ def test_six_photos_are_built_without_the_release(drawn_data: Path, tmp_path: Pa
         ("nus", "gehler"), drawn_data, test_share=0, pair=PairSettings(composites=2, size=512, limits=Limits(1, 0))
     )
     out = tmp_path / "out"
-    report = build.build(settings, out, jobs=2)
+    report = pipeline.build(settings, out, jobs=2)
     assert report.problems == []
     assert report.photos == {"train": 6}
     assert report.pairs == {"train": 12}
     assert verify.verify(out).problems == []
-    for record in store.read_fits(out / "fits.h5").records:
+    for record in read_fits(out / "fits.h5").records:
         assert record.residuals["orientation_ratio"] > 1.5
         assert record.residuals["rmse"] < 15

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from ccharmony.checker import detect
-from ccharmony.images import pixels
-from ccharmony.images import raw as photo
+from ccharmony.images import pixels, raw
 
 NUS = Path("nus") / "Canon1DsMkIII"
 
@@ -102,7 +101,7 @@ def test_a_chart_is_found_under_a_green_light(shared_data: Path, name: str) -> N
 
 
 def test_the_passport_in_a_raw_photo_is_found(shared_data: Path) -> None:
-    found = detect.find(photo.read_raw(shared_data / "fixtures" / "raw" / "colorchart.dng"))
+    found = detect.find(raw.read_raw(shared_data / "fixtures" / "raw" / "colorchart.dng"))
     assert_near(found, [(658, 578), (1311, 560), (1315, 975), (640, 987)])
     assert found.orientation == 0
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from ccharmony import released
-from ccharmony.inspection import page, report
-from ccharmony.inspection import thumbnails as pictures
+from ccharmony.inspection import page, report, thumbnails
 from ccharmony.inspection.report import Report
 
 EIGHT_AFFINE = {
@@ -65,7 +64,7 @@ def test_the_known_medians_are_reported(content: Report) -> None:
 
 def test_the_page_without_pictures_leaves_them_their_room(written: Path) -> None:
     # Inlined, bytes grow by a third.
-    assert written.stat().st_size + pictures.PAGE_BYTES * 4 / 3 < 15_000_000
+    assert written.stat().st_size + thumbnails.PAGE_BYTES * 4 / 3 < 15_000_000
 
 
 def test_the_page_opens_within_two_seconds_and_names_the_odd_fits(written: Path) -> None:

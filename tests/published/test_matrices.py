@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony.build import light as lights
-from ccharmony.checker import patches as checker
+from ccharmony.build import light
+from ccharmony.checker.patches import STANDARD
 from ccharmony.color import polynomial, residuals, transfer
 
 EIGHT_AFFINE = {
@@ -56,21 +56,21 @@ def largest_difference(first: np.ndarray, second: np.ndarray, colors: np.ndarray
 def test_340_of_350_forward_matrices_are_refitted(published: Published) -> None:
     close = 0
     for patches, forward, _ in published.values():
-        refit = polynomial.to_levels(polynomial.fit(patches / 255, checker.STANDARD, "published"))
+        refit = polynomial.to_levels(polynomial.fit(patches / 255, STANDARD, "published"))
         close += largest_difference(refit, forward, patches) < 1e-6
     assert close == 340
 
 
 def test_all_350_reverse_matrices_are_refitted(published: Published) -> None:
-    standard = 255 * checker.STANDARD
+    standard = 255 * STANDARD
     for photo, (patches, _, reverse) in published.items():
-        refit = polynomial.to_levels(polynomial.fit(checker.STANDARD, patches / 255, "published"))
+        refit = polynomial.to_levels(polynomial.fit(STANDARD, patches / 255, "published"))
         assert largest_difference(refit, reverse, standard) < 1e-6, photo
 
 
 def test_eight_of_the_others_are_affine_and_two_unexplained(published: Published) -> None:
     kinds = {
-        photo: lights.recognize(patches / 255, checker.STANDARD, polynomial.from_levels(forward)) or "unexplained"
+        photo: light.recognize(patches / 255, STANDARD, polynomial.from_levels(forward)) or "unexplained"
         for photo, (patches, forward, _) in published.items()
     }
     assert Counter(kinds.values()) == {"published": 340, "affine": 8, "unexplained": 2}
@@ -81,7 +81,7 @@ def test_eight_of_the_others_are_affine_and_two_unexplained(published: Published
 def test_leave_one_out_prefers_ridge(published: Published) -> None:
     """Medians over all patches of all photos, as measured outside this project."""
     medians = {
-        kind: np.median([residuals.left_out(p / 255, checker.STANDARD, kind) for p, _, _ in published.values()])
+        kind: np.median([residuals.left_out(p / 255, STANDARD, kind) for p, _, _ in published.values()])
         for kind in polynomial.KINDS
     }
     assert medians["published"] == pytest.approx(3.74, abs=0.01)

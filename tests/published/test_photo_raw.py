@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import rawpy
 
-from ccharmony.checker import patches as checker
+from ccharmony.checker.patches import affine_residual, orientation_ratio, read_patches
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
 from ccharmony.images.raw import Rendering, read_raw, read_raw_linear, render_linear
@@ -33,15 +33,15 @@ def kdc(shared_data: Path) -> Path:
 
 
 def test_the_raw_chart_is_read_with_white_first(dng: Path) -> None:
-    patches = checker.read_patches(read_raw(dng), CHART)
+    patches = read_patches(read_raw(dng), CHART)
     assert patches.clipped.max() < 0.1  # in black: noise below the black level
-    assert checker.orientation_ratio(patches.colors) > 1.5
-    assert checker.affine_residual(patches.colors) < 15.6  # the largest of 17 true findings on other photos
+    assert orientation_ratio(patches.colors) > 1.5
+    assert affine_residual(patches.colors) < 15.6  # the largest of 17 true findings on other photos
 
 
 def test_the_same_photo_as_linear_counts_and_as_raw_shows_the_same_patches(dng: Path) -> None:
-    linear = checker.read_patches(render_linear(*read_raw_linear(dng)), CHART).colors
-    developed = checker.read_patches(read_raw(dng), CHART).colors
+    linear = read_patches(render_linear(*read_raw_linear(dng)), CHART).colors
+    developed = read_patches(read_raw(dng), CHART).colors
     assert np.abs(255 * (linear - developed)).max() < 2.0  # levels: what demosaicing before or after the balance makes
 
 
@@ -67,7 +67,7 @@ def test_libraws_own_rendering_agrees(dng: Path) -> None:
 
 
 def test_the_dng_keeps_the_warm_light_of_its_room(dng: Path) -> None:
-    red, green, blue = checker.read_patches(read_raw(dng), CHART).colors[0]
+    red, green, blue = read_patches(read_raw(dng), CHART).colors[0]
     assert red > green + 0.05 > blue + 0.10
 
 
@@ -120,7 +120,7 @@ def test_the_gehler_photo_keeps_the_cast_that_was_measured(shared_data: Path) ->
     red, green, blue = (tuple(row) for row in matrix)
     rendering = Rendering(0, float(linear.max()), balance, (red, green, blue))
     corners = gehler_corners(shared_data / "gehler" / "coordinates" / "8D5U5524_macbeth.txt", linear.shape[1])
-    patches = checker.read_patches(render_linear(linear, rendering), corners)
+    patches = read_patches(render_linear(linear, rendering), corners)
     gray = colour.models.eotf_sRGB(patches.colors[1])  # neutral 8; white may be clipped
     expected = matrix @ (illuminant * balance)
     np.testing.assert_allclose(gray / gray[0], expected / expected[0], atol=0.05)

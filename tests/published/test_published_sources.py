@@ -10,17 +10,16 @@ import scipy.io
 
 from ccharmony import sources
 from ccharmony.checker import crop, detect
-from ccharmony.checker import patches as checker
-from ccharmony.sources import catalog, gehler
-from ccharmony.sources import files as tree
+from ccharmony.checker.patches import CHART_TO_RELEASE, affine_residual, orientation_ratio, read_quads
+from ccharmony.sources import catalog, files, gehler
 from ccharmony.sources.nus import chart as nus_chart
-from ccharmony.sources.nus import truth as nus_files
-from ccharmony.sources.release import enrich as release
+from ccharmony.sources.nus.truth import read_colors, read_truth
+from ccharmony.sources.release import enrich
 
 
 @pytest.fixture(scope="module")
 def published(shared_data):
-    return release.read_release(shared_data / "ccharmony_release")
+    return enrich.read_release(shared_data / "ccharmony_release")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ class TestGehler:
             if known is None:
                 continue
             width, height = known[1].rendered_size
-            rows = tree.read_rows(shared_data / "gehler" / "coordinates" / f"{photo}_macbeth.txt")
+            rows = files.read_rows(shared_data / "gehler" / "coordinates" / f"{photo}_macbeth.txt")
             shape = (width, height) if rows[0][0] < rows[0][1] else (height, width)
             x0, y0, x1, y1 = crop.largest_without(chart_of(shared_data, photo, shape).box, shape)
             assert (y1 - y0, x1 - x0) == mask_shape, f"{photo}_{letter}"
@@ -76,7 +75,7 @@ class TestGehler:
             if known is None:
                 continue
             fractions = np.array(entry["polygon"])
-            rows = tree.read_rows(shared_data / "gehler" / "coordinates" / f"{photo}_macbeth.txt")
+            rows = files.read_rows(shared_data / "gehler" / "coordinates" / f"{photo}_macbeth.txt")
             shape = tuple(int(side) for side in rows[0][::-1])
             chart = chart_of(shared_data, photo, shape)
             expected = fractions * np.array(shape[::-1])
@@ -86,13 +85,13 @@ class TestGehler:
 
     def test_22_files_without_a_header_can_be_read(self, shared_data):
         folder = shared_data / "gehler" / "coordinates"
-        headerless = [path for path in folder.iterdir() if len(tree.read_rows(path)) == 100]
+        headerless = [path for path in folder.iterdir() if len(files.read_rows(path)) == 100]
         assert len(headerless) == 22
         for path in headerless:
             photo = path.name.removesuffix("_macbeth.txt")
             _, camera = catalog.read_source("gehler").identify(photo)
             width, height = camera.raw_size
-            stands = max(y for _, y in tree.read_rows(path)) > height
+            stands = max(y for _, y in files.read_rows(path)) > height
             chart = gehler.read_chart(path, (width, height) if stands else (height, width), camera.raw_size)
             assert chart.quads.shape == (24, 4, 2)
 
@@ -100,19 +99,19 @@ class TestGehler:
         """Shi's picture, here a copy of 8 bits, was scaled by one number: all 72 ratios agree, black ones included."""
         (photo,) = sources.find(["gehler"], shared_data).photos
         linear = sources.reading.pixels.read_linear(photo.path).astype(np.uint8)
-        levels = 255 * checker.read_quads(linear, photo.chart.quads).colors
+        levels = 255 * read_quads(linear, photo.chart.quads).colors
         table = scipy.io.loadmat(shared_data / "gehler" / "colourchecker_gamma1_bit12.mat")["real_rgb"][0]
-        ratios = table[checker.CHART_TO_RELEASE] / levels
+        ratios = table[CHART_TO_RELEASE] / levels
         assert np.median(ratios) == pytest.approx(13.55, abs=0.02)
         bright = levels > 10
         assert ratios[bright] == pytest.approx(np.median(ratios), rel=0.02)
 
     def test_the_rendered_chart_fits_its_standard_colors(self, shared_data):
         (photo,) = sources.find(["gehler"], shared_data).photos
-        patches = checker.read_quads(sources.read(photo), photo.chart.quads)
+        patches = read_quads(sources.read(photo), photo.chart.quads)
         assert patches.usable.sum() >= 23
-        assert checker.affine_residual(patches.colors) < 20
-        assert checker.orientation_ratio(patches.colors) > 1.7
+        assert affine_residual(patches.colors) < 20
+        assert orientation_ratio(patches.colors) > 1.7
 
     def test_black_levels_and_saturation_are_those_of_the_dataset(self, facts):
         for camera, name in (("Canon1Ds", "canon1d"), ("Canon5D", "canon5d")):
@@ -160,15 +159,15 @@ class TestNus:
     @pytest.mark.parametrize("number", ["0004", "0005"])
     def test_the_counts_of_color_txt_are_in_release_order(self, shared_data, number):
         folder = shared_data / "nus" / "Canon1DsMkIII" / "CHECKER"
-        truth = nus_files.read_truth(shared_data / "nus" / "Canon1DsMkIII_gt.mat")
-        linear = nus_files.read_colors(folder / f"Canon1DsMkIII_{number}_color.txt", truth)
+        truth = read_truth(shared_data / "nus" / "Canon1DsMkIII_gt.mat")
+        linear = read_colors(folder / f"Canon1DsMkIII_{number}_color.txt", truth)
         assert linear.min() > 0
         encoded = np.clip(linear / linear.max(), 0, 1) ** (1 / 2.2)
-        assert checker.orientation_ratio(encoded) > 1.7
-        assert checker.affine_residual(encoded) < 20
+        assert orientation_ratio(encoded) > 1.7
+        assert affine_residual(encoded) < 20
 
     def test_the_mat_has_259_photos_and_its_levels(self, shared_data):
-        truth = nus_files.read_truth(shared_data / "nus" / "Canon1DsMkIII_gt.mat")
+        truth = read_truth(shared_data / "nus" / "Canon1DsMkIII_gt.mat")
         assert len(truth.boxes) == 259
         assert (truth.black, truth.saturation) == (1024, 15279)
         assert truth.boxes["Canon1DsMkIII_0001"] == (355, 409, 929, 858)
@@ -236,7 +235,7 @@ class TestRelease:
         assert photo.split == "train"
         assert crop.largest_without(photo.chart.box, (2808, 1872)) == (0, 0, 1143, 2808)
         mask = sources.reading.pixels.read_mask(photo.masks["a"])
-        fitted, note = release.fit_mask(mask, (2808, 1143))
+        fitted, note = enrich.fit_mask(mask, (2808, 1143))
         assert note == "mask of 2286x5616 resized to 1143x2808"
         assert fitted.mean() == pytest.approx(mask.mean(), abs=1e-3)
         assert photo.patches is published.patches[photo.id] or (photo.patches == published.patches[photo.id]).all()
@@ -246,7 +245,7 @@ class TestRelease:
         (photo,) = sources.find(["nus"], shared_data, shared_data / "ccharmony_release").photos
         (plain,) = [row for row in sources.find(["nus"], shared_data).photos if row.id == photo.id]
         read = detect.find(sources.read(plain), box=plain.chart.box).patches
-        assert checker.affine_residual(read.colors, photo.patches) < 8
+        assert affine_residual(read.colors, photo.patches) < 8
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
@@ -284,7 +283,7 @@ def _box(polygon, shape):
 
 
 def _fits(box, shape, mask_shape):
-    return release.published_box(box, shape, mask_shape, max(shape)) is not None
+    return enrich.published_box(box, shape, mask_shape, max(shape)) is not None
 
 
 def _is_exact(polygon, camera, mask_shape):

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony.checker import detect
-from ccharmony.checker import patches as checker
+from ccharmony.checker import detect, patches
 from ccharmony.color import polynomial, residuals, transfer
 from ccharmony.color.polynomial import Kind
 from ccharmony.images import pixels
@@ -34,10 +33,10 @@ def test_chart_carried_from_d65_to_tl84_is_close_to_its_photo(
     _, there = photos["TL84"]
     assert here.patches is not None
     assert there.patches is not None
-    to_standard = polynomial.fit(here.patches.colors, checker.STANDARD, kind)
-    from_standard = polynomial.fit(checker.STANDARD, there.patches.colors, kind)
+    to_standard = polynomial.fit(here.patches.colors, patches.STANDARD, kind)
+    from_standard = polynomial.fit(patches.STANDARD, there.patches.colors, kind)
     foreground = transfer.take(image, np.ones(image.shape[:2], bool), to_standard)
-    carried = checker.read_patches(
+    carried = patches.read_patches(
         transfer.paste(image, foreground, transfer.relight(foreground, from_standard)), here.corners
     )
     before = residuals.delta_e(here.patches.colors, there.patches.colors)
@@ -55,8 +54,8 @@ def test_patch_that_neither_fit_saw_is_carried_too(
     missed = []
     for patch in range(24):
         others = np.arange(24) != patch
-        forward = polynomial.fit(here.colors[others], checker.STANDARD[others], kind)
-        inverse = polynomial.fit(checker.STANDARD[others], there.colors[others], kind)
+        forward = polynomial.fit(here.colors[others], patches.STANDARD[others], kind)
+        inverse = polynomial.fit(patches.STANDARD[others], there.colors[others], kind)
         carried = polynomial.apply(inverse, polynomial.apply(forward, here.colors[patch]))
         missed.append(float(residuals.delta_e(carried, there.colors[patch])))
     assert np.mean(missed) < limit

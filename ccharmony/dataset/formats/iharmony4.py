@@ -16,8 +16,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ccharmony.dataset.formats import hdf5 as pack_h5
-from ccharmony.dataset.formats import shards
+from ccharmony.dataset.formats import hdf5, shards
 from ccharmony.dataset.formats.pair_files import PairPaths as PairPaths
 from ccharmony.dataset.formats.pair_files import Split as Split
 from ccharmony.errors import SourceError
@@ -50,8 +49,8 @@ def find_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[
     SourceError
         The folder is missing, holds no dataset, or lists no composite of the split; with `strict`, a pair is broken.
     """
-    if pack_h5.is_packed(root):
-        return pack_h5.read_pairs(root, split), []
+    if hdf5.is_packed(root):
+        return hdf5.read_pairs(root, split), []
     if shards.is_packed(root):
         return shards.read_pairs(root, split), []
     if not root.is_dir():

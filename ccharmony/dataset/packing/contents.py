@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccharmony.dataset import manifest
-from ccharmony.dataset import tables as dataset
-from ccharmony.dataset.formats import iharmony4 as layout
-from ccharmony.dataset.formats import shards
+from ccharmony.dataset import manifest, tables
+from ccharmony.dataset.formats import iharmony4, shards
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
 from ccharmony.errors import ManifestError, SourceError
 
@@ -127,7 +125,7 @@ def plan(root: Path, *, strict: bool = False) -> tuple[list[Entry], list[str]]:
     """
     if not root.is_dir() or shards.is_packed(root):
         raise SourceError(f"{root}: not a folder in iHarmony4's layout, wanted one to pack")
-    pairs, problems = layout.find_pairs(root, "all", strict=strict)
+    pairs, problems = iharmony4.find_pairs(root, "all", strict=strict)
     seen: set[tuple[str, str]] = set()
     for pair in pairs:
         key = (pair.set, Path(pair.name).stem.lower())
@@ -157,7 +155,7 @@ def _enter(pairs: Iterable[PairPaths]) -> Iterable[Entry]:
     for position, pair in enumerate(pairs):
         folder = _dataset_of(pair)
         if folder not in manifests:
-            manifests[folder] = _read_manifest(folder / dataset.MANIFEST)
+            manifests[folder] = _read_manifest(folder / tables.MANIFEST)
         row = _row_of(pair, folder, manifests[folder])
         places = [(Path(str(getattr(pair, part))), str(row.get(f"{part}_sha256", ""))) for part in PARTS]
         for path, wanted in places:
@@ -170,7 +168,7 @@ def _enter(pairs: Iterable[PairPaths]) -> Iterable[Entry]:
 
 def _dataset_of(pair: PairPaths) -> Path:
     """Return the folder that holds `composite_images`, which may have a folder a foreground below it."""
-    return next(above.parent for above in Path(str(pair.composite)).parents if above.name == layout.COMPOSITES)
+    return next(above.parent for above in Path(str(pair.composite)).parents if above.name == iharmony4.COMPOSITES)
 
 
 def _read_manifest(path: Path) -> dict[str, manifest.Pair]:
@@ -182,7 +180,7 @@ def _row_of(pair: PairPaths, folder: Path, rows: Mapping[str, manifest.Pair]) ->
     if not rows:
         return {}
     if pair.name not in rows:
-        raise ManifestError(f"{folder}: {pair.name} is listed, {dataset.MANIFEST} has no row for it")
+        raise ManifestError(f"{folder}: {pair.name} is listed, {tables.MANIFEST} has no row for it")
     return dataclasses.asdict(rows[pair.name])
 
 

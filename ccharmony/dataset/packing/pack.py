@@ -16,15 +16,13 @@ from typing import Literal
 
 import numpy as np
 
-from ccharmony import files as disk
 from ccharmony import lock
-from ccharmony.dataset.formats import hdf5 as pack_h5
-from ccharmony.dataset.formats import shards
-from ccharmony.dataset.packing import contents as pack_plan
-from ccharmony.dataset.packing import write_shards as pack_shards
+from ccharmony.dataset.formats import hdf5, shards
+from ccharmony.dataset.packing import contents, write_shards
 from ccharmony.dataset.packing.contents import Entry, File
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import OutputError
+from ccharmony.files import write_bytes
 from ccharmony.jobs.stage import Progress
 
 Kind = Literal["shards", "h5"]
@@ -94,17 +92,17 @@ def pack(
         The place is taken, in use, or cannot be written.
     """
     limit, out = limit or Limit(), out if out.name else out.absolute()
-    entries, problems = pack_plan.plan(root, strict=strict)
+    entries, problems = contents.plan(root, strict=strict)
     counts = Counter(entry.split or shards.UNLISTED for entry in entries)
     report = Report(dict(sorted(counts.items(), reverse=True)), problems=problems)
-    plan = pack_plan.digest(entries, f"{to} {limit if to == 'shards' else ''} {shards.VERSION} {pack_h5.VERSION}")
-    if _is_finished(out, to, plan, pack_plan.newest(entries)):
+    plan = contents.digest(entries, f"{to} {limit if to == 'shards' else ''} {shards.VERSION} {hdf5.VERSION}")
+    if _is_finished(out, to, plan, contents.newest(entries)):
         report.resumed = len(entries)
     else:
         _refuse_taken(out, to)
         with _staged(out) as folder:
             if to == "shards":
-                _forget_other(folder, f"{plan} {pack_plan.newest(entries)}")
+                _forget_other(folder, f"{plan} {contents.newest(entries)}")
                 _pack_shards(entries, folder, plan, limit, jobs, progress, report)
             else:
                 _pack_h5(entries, folder / out.name, plan, progress)
@@ -130,8 +128,8 @@ def _pack_shards(
         done += pairs
         progress("pack", done, len(entries))
 
-    written, report.resumed = pack_shards.write(pack_shards.deal(entries, limit), folder, jobs=jobs, progress=count)
-    pack_shards.write_index(folder, written, plan)
+    written, report.resumed = write_shards.write(write_shards.deal(entries, limit), folder, jobs=jobs, progress=count)
+    write_shards.write_index(folder, written, plan)
 
 
 def _pack_h5(entries: Sequence[Entry], path: Path, plan: str, progress: Progress) -> None:
@@ -141,7 +139,7 @@ def _pack_h5(entries: Sequence[Entry], path: Path, plan: str, progress: Progress
         numbers.setdefault(file, len(numbers))
     digests: list[str] = []
     try:
-        with pack_h5.Writer(path, [file.name for file in numbers], [file.size for file in numbers]) as writer:
+        with hdf5.Writer(path, [file.name for file in numbers], [file.size for file in numbers]) as writer:
             for file, number in numbers.items():
                 data, digest = file.read()
                 digests.append(digest)
@@ -172,7 +170,7 @@ def _forget_other(folder: Path, plan: str) -> None:
         return
     for stale in [path for path in folder.iterdir() if path.name != _LOCK]:
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-    disk.write_bytes(path, plan.encode())
+    write_bytes(path, plan.encode())
 
 
 def _settle(folder: Path, out: Path, to: Kind) -> None:
@@ -195,14 +193,14 @@ def _is_finished(out: Path, to: Kind, plan: str, newest: int) -> bool:
     if not place.is_file() or place.stat().st_mtime_ns < newest:
         return False
     if to == "h5":
-        return pack_h5.read_plan(out) == plan
+        return hdf5.read_plan(out) == plan
     return shards.read_plan(out) == plan and bool(shards.read_index(out))
 
 
 def _refuse_taken(out: Path, to: Kind) -> None:
     if to == "h5":
-        if out.suffix.lower() not in pack_h5.SUFFIXES:
-            raise OutputError(f"{out}: wanted a name that ends in {' or '.join(pack_h5.SUFFIXES)}")
+        if out.suffix.lower() not in hdf5.SUFFIXES:
+            raise OutputError(f"{out}: wanted a name that ends in {' or '.join(hdf5.SUFFIXES)}")
         if out.exists():
             raise OutputError(f"{out}: is there already and holds something else, wanted a new name")
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ccharmony.dataset.formats import hdf5 as pack_h5
-from ccharmony.dataset.formats import iharmony4 as layout
-from ccharmony.dataset.formats import shards
+from ccharmony.dataset.formats import hdf5, iharmony4, shards
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
 from ccharmony.dataset.formats.shards import Shard
 from ccharmony.dataset.verify import Verdict
@@ -26,7 +24,7 @@ Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 
 def is_packed(root: Path) -> bool:
     """Tell whether a path is what `ccharmony pack` writes."""
-    return shards.is_packed(root) or pack_h5.is_packed(root)
+    return shards.is_packed(root) or hdf5.is_packed(root)
 
 
 def verify(root: Path, *, progress: Progress | None = None) -> Verdict:
@@ -44,7 +42,7 @@ def verify(root: Path, *, progress: Progress | None = None) -> Verdict:
     SourceError
         The index or a table is damaged, or a shard is incomplete.
     """
-    pairs, _ = layout.find_pairs(root, "all")
+    pairs, _ = iharmony4.find_pairs(root, "all")
     verdict = Verdict(len(pairs), len({(pair.set, _real_of(pair)) for pair in pairs}))
     rows, problems = _read_rows(root)
     verdict.problems += problems
@@ -68,8 +66,8 @@ def _real_of(pair: PairPaths) -> str:
 def _read_rows(root: Path) -> tuple[Rows, list[str]]:
     """Return the row packed with each pair, by set and name, and what is wrong with the shards as files."""
     problems: list[str] = []
-    if pack_h5.is_packed(root):
-        found = pack_h5.read_rows(root)
+    if hdf5.is_packed(root):
+        found = hdf5.read_rows(root)
     else:
         found = []
         for shard in shards.read_index(root):

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from ccharmony import files as disk
+from ccharmony import files
 from ccharmony.dataset.formats import shards
 from ccharmony.dataset.formats.pair_files import PARTS
 from ccharmony.dataset.formats.shards import Shard
@@ -138,7 +138,7 @@ def write_index(root: Path, written: Sequence[Shard], plan: str) -> None:
         "bytes": sum(shard.bytes for shard in written),
         "shards": [asdict(shard) for shard in written],
     }
-    disk.write_bytes(root / shards.INDEX, (json.dumps(content, indent=1) + "\n").encode())
+    files.write_bytes(root / shards.INDEX, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def key_of(entry: Entry) -> str:
@@ -177,7 +177,7 @@ def _find_whole(root: Path, batch: Batch) -> Shard | None:
 
 def _write_shard(batch: Batch, root: Path, stop: threading.Event) -> Shard:
     tar = root / batch.file
-    disk.make_folder(tar.parent)
+    files.make_folder(tar.parent)
     temporary = tar.with_name(f".{tar.name}.part")
     try:
         try:
@@ -193,7 +193,7 @@ def _write_shard(batch: Batch, root: Path, stop: threading.Event) -> Shard:
     sha256 = written.hash.hexdigest()
     head = {"pairs": len(rows), "bytes": written.position, "sha256": sha256, "columns": shards.COLUMNS}
     table = json.dumps({**head, "rows": rows}, **_JSON).encode()  # type: ignore[arg-type]  # both options are json's
-    disk.write_bytes(shards.table_of(tar), table)
+    files.write_bytes(shards.table_of(tar), table)
     return Shard(batch.file, len(rows), written.position, sha256, hashlib.sha256(table).hexdigest())
 
 

@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import files as disk
 from ccharmony.dataset.manifest import Chart, Photo
+from ccharmony.files import make_folder, remove_unfinished, write_bytes
 from ccharmony.images import camera, pixels, rendering
 from ccharmony.sources.demo.five_scenes import SCENES
 from ccharmony.sources.demo.scene import Scene
@@ -120,27 +120,27 @@ def _mask_file(name: str, letter: str) -> str:
 def _render_missing(folder: Path, scenes: Sequence[Scene]) -> None:
     """Render the scenes of which a file is missing or is not the one that was written."""
     for name in ("photos", "masks"):
-        disk.make_folder(folder / name)
+        make_folder(folder / name)
     index = _read_index(folder)
     missing = [scene for scene in scenes if not _is_there(folder, scene, index.sha256)]
     for name in ("", "photos", "masks") if missing else ():
-        disk.remove_unfinished(folder / name)
+        remove_unfinished(folder / name)
     for number, scene in enumerate(missing, start=1):
         _LOG.info(
             "demo: rendering scene %d of %d, %s, under %d lights", number, len(missing), scene.name, len(scene.lights)
         )
         _render(folder, scene, index)
-        disk.write_bytes(
+        write_bytes(
             folder / "index.json", (json.dumps(dataclasses.asdict(index), indent=1, sort_keys=True) + "\n").encode()
         )
 
 
 def _render(folder: Path, scene: Scene, index: Index) -> None:
     """Write the photos and masks of a scene and enter them into the index."""
-    from ccharmony.sources.demo import spectra as demo_spectra  # here, since it imports colour, which takes a second
+    from ccharmony.sources.demo import spectra  # here, since it imports colour, which takes a second
 
     lights = tuple(scene.lights)
-    colors = [demo_spectra.counts(scene.materials, light, scene.camera).astype(np.float32) for light in lights]
+    colors = [spectra.counts(scene.materials, light, scene.camera).astype(np.float32) for light in lights]
     counts = np.empty((len(lights), *scene.view.size, 3), np.float32)
     masks = {letter: np.empty(scene.view.size, np.float32) for letter in scene.foregrounds}
     for rows, traced in strips(scene):
@@ -149,7 +149,7 @@ def _render(folder: Path, scene: Scene, index: Index) -> None:
         for letter, mask in masks.items():
             mask[rows] = traced.coverage[letter] >= COVERED
     for number, light in enumerate(lights):
-        constants = dataclasses.replace(demo_spectra.rendering(scene.camera), compensation=scene.lights[light])
+        constants = dataclasses.replace(spectra.rendering(scene.camera), compensation=scene.lights[light])
         gain = rendering.meter(counts[number], constants)
         index.gain[photo_id(scene, light)] = gain
         image = rendering.render_linear(counts[number], constants, gain)
@@ -160,7 +160,7 @@ def _write(folder: Path, name: str, image: pixels.UInt8, masks: dict[str, npt.ND
     files = {_photo_file(name): pixels.encode(image, ".png")}
     files |= {_mask_file(name, letter): pixels.encode_mask(mask) for letter, mask in masks.items()}
     for file, data in files.items():
-        disk.write_bytes(folder / file, data)
+        write_bytes(folder / file, data)
     return {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
 
 

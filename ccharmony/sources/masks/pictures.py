@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ccharmony.images.pixels import Readable
-from ccharmony.sources import files as tree
+from ccharmony.sources.files import in_masks, normal
 
 Masks = dict[str, dict[str, Readable]]
 """Photo id -> foreground letter -> mask."""
@@ -37,9 +37,9 @@ def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> 
     masks: Masks = {}
     problems = []
     for path in files:
-        if path.suffix.lower() != ".png" or not tree.in_masks(path, folder):
+        if path.suffix.lower() != ".png" or not in_masks(path, folder):
             continue
-        photo, letter = _split(tree.normal(path.stem), ids)
+        photo, letter = _split(normal(path.stem), ids)
         if photo is None:
             problems.append(f"{path}: a mask of no photo, wanted <photo>_<letter>.png")
         elif letter in masks.get(photo, {}):

@@ -15,8 +15,7 @@ from pathlib import Path
 from ccharmony.checker import detect
 from ccharmony.dataset.manifest import Box
 from ccharmony.errors import CheckerError
-from ccharmony.images import pixels
-from ccharmony.images import raw as photo
+from ccharmony.images import pixels, raw
 from ccharmony.images.pixels import UInt8
 from ccharmony.sources.catalog import Camera
 from ccharmony.sources.release.enrich import published_box
@@ -114,7 +113,7 @@ def _best(picture: Picture, places: Sequence[Place], lying: bool) -> Place:
 def _shapes(picture: Picture) -> tuple[Shape, Shape]:
     """Height and width of the picture turned as its tag says, and as stored where that can be had."""
     if picture.kind == "raw":
-        upright = photo.raw_size(picture.path)
+        upright = raw.raw_size(picture.path)
         return upright, upright
     stored = pixels.image_size(picture.path, orient=False)
     return (stored if picture.kind == "linear" else pixels.image_size(picture.path)), stored

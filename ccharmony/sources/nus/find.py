@@ -14,13 +14,12 @@ from ccharmony.images import pixels
 from ccharmony.images.pixels import Readable, UInt8
 from ccharmony.images.raw import Rendering
 from ccharmony.sources import catalog, reading
-from ccharmony.sources import files as tree
 from ccharmony.sources.catalog import Camera, Source
+from ccharmony.sources.files import Duplicates, files_below, in_masks, source_folder
 from ccharmony.sources.found import Found, count_cameras, leave_out
-from ccharmony.sources.masks import pictures as masks
-from ccharmony.sources.nus import truth as nus_files
+from ccharmony.sources.masks.pictures import find_masks
 from ccharmony.sources.nus.chart import Picture, place_chart
-from ccharmony.sources.nus.truth import Truth
+from ccharmony.sources.nus.truth import Truth, known_truth, read_box, read_colors, read_truth
 from ccharmony.sources.release.files import Release
 
 KINDS = ("rendered", "linear", "raw")
@@ -67,17 +66,17 @@ def find_nus(data_dir: Path, published: Release | None = None) -> Found:
         The folder is missing.
     """
     source = catalog.read_source("nus")
-    folder = tree.source_folder(data_dir, "nus")
-    files = tree.files_below(folder)
+    folder = source_folder(data_dir, "nus")
+    files = files_below(folder)
     groups = _group(files, folder, source)
     truths, problems = _read_truths(files, source)
-    drawn, strange = masks.find_masks(folder, files, groups)
+    drawn, strange = find_masks(folder, files, groups)
     wanted, left_out = leave_out(groups, published.ids if published else None)
-    duplicates = tree.Duplicates()
+    duplicates = Duplicates()
     photos, full = [], []
     for name in wanted:
         group = groups[name]
-        truth = truths.get(group.camera.name, nus_files.known_truth(group.camera))
+        truth = truths.get(group.camera.name, known_truth(group.camera))
         try:
             row = _photo(name, group, truth, duplicates, drawn.get(name, {}))
             photos.append(_with_chart(row, group, truth, published))
@@ -96,7 +95,7 @@ def _group(files: Sequence[Path], folder: Path, source: Source) -> dict[str, _Gr
     for path in files:
         beside = _BESIDE.fullmatch(path.name)
         known = source.identify(beside[1] if beside else path.stem)
-        if known is None or tree.in_masks(path, folder):
+        if known is None or in_masks(path, folder):
             continue
         group = groups.setdefault(known[0], _Group(known[1]))
         if beside:
@@ -120,13 +119,13 @@ def _read_truths(files: Sequence[Path], source: Source) -> tuple[dict[str, Truth
         named = _LEVELS.fullmatch(path.name)
         if named and (camera := cameras.get(named[1].lower())) and camera not in truths:
             try:
-                truths[camera] = nus_files.read_truth(path)
+                truths[camera] = read_truth(path)
             except SourceError as error:
                 problems.append(f"{error}; the levels of data_manifests/nus.toml are used instead")
     return truths, problems
 
 
-def _photo(name: str, group: _Group, truth: Truth, duplicates: tree.Duplicates, drawn: Mapping[str, Readable]) -> Photo:
+def _photo(name: str, group: _Group, truth: Truth, duplicates: Duplicates, drawn: Mapping[str, Readable]) -> Photo:
     """Make the row of a photo, yet without its chart."""
     path = duplicates.first(name, group.pictures[group.kind])
     rendering = _rendering(path, group.camera, truth) if group.kind == "linear" else None
@@ -148,7 +147,7 @@ def _with_chart(row: Photo, group: _Group, truth: Truth, published: Release | No
     mask = None if published is None else pixels.image_size(next(iter(published.masks[row.id].values())))
     picture = Picture(row.path, group.kind, group.camera, read, mask)
     if "mask" in group.beside:
-        place = place_chart(picture, nus_files.read_box(group.beside["mask"]))
+        place = place_chart(picture, read_box(group.beside["mask"]))
     elif row.id in truth.boxes:
         place = place_chart(picture, truth.boxes[row.id], lying=True)
     else:
@@ -158,4 +157,4 @@ def _with_chart(row: Photo, group: _Group, truth: Truth, published: Release | No
 
 def _has_full_patch(group: _Group, truth: Truth) -> bool:
     """Tell whether the counts that NUS noted show a clipped patch, which a rendering may hide."""
-    return "color" in group.beside and bool((nus_files.read_colors(group.beside["color"], truth) > _FULL).any())
+    return "color" in group.beside and bool((read_colors(group.beside["color"], truth) > _FULL).any())

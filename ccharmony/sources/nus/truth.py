@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ccharmony.dataset.manifest import Box
 from ccharmony.errors import CheckerError, SourceError
-from ccharmony.sources import files as tree
+from ccharmony.sources import files
 from ccharmony.sources.catalog import Camera
 from ccharmony.sources.nus.matlab import read_matlab
 
@@ -77,7 +77,7 @@ def read_box(path: Path) -> Box:
     CheckerError
         The file does not hold four finite numbers, or no area.
     """
-    rows = tree.read_rows(path)
+    rows = files.read_rows(path)
     if len(rows) != 1 or len(rows[0]) != 4 or not np.isfinite(rows[0]).all() or min(rows[0][2:]) <= 0:
         raise CheckerError(f"{path}: {len(rows)} rows, wanted one of x,y,width,height")
     x, y, width, height = rows[0]
@@ -97,7 +97,7 @@ def read_colors(path: Path, truth: Truth) -> npt.NDArray[np.float64]:
     CheckerError
         The file has not 24 rows of three numbers.
     """
-    rows = tree.read_rows(path)
+    rows = files.read_rows(path)
     if len(rows) != 24 or any(len(row) != 3 for row in rows):
         raise CheckerError(f"{path}: {len(rows)} rows, a checker has 24 patches of r,g,b")
     return (np.array(rows) - truth.black) / (truth.saturation - truth.black)

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from ccharmony.errors import SourceError
 from ccharmony.images.pixels import Readable
-from ccharmony.sources import files as tree
+from ccharmony.sources.files import files_below, is_litter
 
 MAX_BYTES = 64 * 2**20
 """Bytes that an entry may have when unpacked, and that the tables of one archive may have in all; the release's largest
@@ -113,7 +113,7 @@ def files_and_members(root: Path, load: Collection[str], problems: list[str]) ->
     problems
         A line is added for each archive that is damaged, and for each entry that is refused.
     """
-    files = tree.files_below(root)
+    files = files_below(root)
     yield from (path for path in files if path.suffix.lower() != ".zip")
     for path in files:
         if path.suffix.lower() == ".zip":
@@ -133,7 +133,7 @@ def _members(path: Path, load: Collection[str], problems: list[str]) -> list[Rea
             if reason := _refusal(info):
                 problems.append(f"{path}: entry {name!r} {reason}")
                 continue
-            if any(tree.is_litter(part) for part in place.parts):
+            if any(is_litter(part) for part in place.parts):
                 continue
             member = Member(path, name)
             if place.suffix.lower() not in load:

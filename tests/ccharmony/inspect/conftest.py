@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccharmony.build import light as lights
-from ccharmony.checker import patches as checker
-from ccharmony.dataset import fits as store
-from ccharmony.dataset import manifest
+from ccharmony.build import light
+from ccharmony.checker.patches import STANDARD
+from ccharmony.dataset import fits, manifest
 from ccharmony.dataset.fits import FitRecord
 from ccharmony.dataset.manifest import Pair, Photo
 from ccharmony.images import pixels
@@ -24,13 +23,13 @@ HOSTILE = '<img src=x onerror="document.title=1">'
 
 def patches_in(tint: tuple[float, float, float], noise: float = 0.0, seed: int = 0) -> np.ndarray:
     """The checker in a colored light, (24, 3) in [0, 1], with noise in levels."""
-    colors = 0.03 + 0.9 * checker.STANDARD * np.array(tint)
+    colors = 0.03 + 0.9 * STANDARD * np.array(tint)
     return np.clip(colors + np.random.default_rng(seed).normal(0, noise / 255, (24, 3)), 0, 1)
 
 
 def fitted(name: str, patches: np.ndarray, kind: Any = "ridge", **known: Any) -> FitRecord:
     photo = Photo(name, "nus", "Canon600D", Path("absent.jpg"), patches=patches, **known)
-    return lights.record_light(None, photo, kind).record
+    return light.record_light(None, photo, kind).record
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, records: list[FitRecord]) ->
         (root / folder).mkdir(parents=True)
     pairs = [pair for name in ("day", "lamp") for pair in _write_foreground(root, name)]
     manifest.write_pairs(root / "manifest.csv", pairs)
-    store.write_fits(root / "fits.h5", records, checker.STANDARD)
+    fits.write_fits(root / "fits.h5", records, STANDARD)
     (root / "build.json").write_text('{"settings": {"src": ["nus"]}, "problems": ["dusk: truncated <b>JPEG</b>"]}')
     return root
 

@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from ccharmony.dataset import fits as store
-from ccharmony.dataset import manifest
+from ccharmony.dataset import fits, manifest
 from ccharmony.dataset.fits import FitRecord
-from ccharmony.inspection import marks, page, report
-from ccharmony.inspection import thumbnails as pictures
+from ccharmony.inspection import marks, page, report, thumbnails
 
 NAMES = "return [...document.querySelectorAll('#table tbody tr:not([hidden]) th button')].map(b => b.textContent)"
 
@@ -21,9 +19,9 @@ NAMES = "return [...document.querySelectorAll('#table tbody tr:not([hidden]) th 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Path:
     rows = manifest.read_pairs(built / "manifest.csv")
-    content = report.make_report("small $et", store.read_fits(built / "fits.h5").records, rows, ["<b>dusk</b>: gone"])
+    content = report.make_report("small $et", fits.read_fits(built / "fits.h5").records, rows, ["<b>dusk</b>: gone"])
     path = tmp_path_factory.mktemp("page") / "report.html"
-    page.write_page(path, content, pictures.collect(content, pictures.Places(built)))
+    page.write_page(path, content, thumbnails.collect(content, thumbnails.Places(built)))
     return path
 
 

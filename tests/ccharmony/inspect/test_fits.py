@@ -9,15 +9,15 @@ import pytest
 from click.testing import CliRunner
 
 from ccharmony import cli
-from ccharmony.checker import patches as checker
+from ccharmony.checker.patches import STANDARD
 from ccharmony.color import polynomial
-from ccharmony.dataset import fits as store
+from ccharmony.dataset import fits
 from ccharmony.errors import SourceError
 from ccharmony.images import pixels
 
 PATCHES = {
-    "IMG_0300": 255 * (0.05 + 0.8 * checker.STANDARD**1.2),
-    "Canon1DsMkIII_0005": 255 * (0.04 + 0.7 * checker.STANDARD**0.9 * np.array([1, 0.8, 0.6])),
+    "IMG_0300": 255 * (0.05 + 0.8 * STANDARD**1.2),
+    "Canon1DsMkIII_0005": 255 * (0.04 + 0.7 * STANDARD**0.9 * np.array([1, 0.8, 0.6])),
 }
 
 
@@ -31,7 +31,7 @@ def release(tmp_path: Path) -> Path:
     (root / "test_list.txt").write_text("Canon1DsMkIII_0005_a\n")
     for name, patches in PATCHES.items():
         np.savetxt(root / f"patch_colors/{name}.csv", patches, delimiter=",", fmt="%.17g")
-        standard = 255 * checker.STANDARD
+        standard = 255 * STANDARD
         there = _fitted(patches, standard, [0, 1, 2, 10] if name.startswith("IMG") else list(range(11)))
         place = root / "polynomial_matching_coefficients"
         np.save(place / f"{name}.npy", there)
@@ -48,12 +48,12 @@ def _fitted(source: np.ndarray, target: np.ndarray, columns: list[int]) -> np.nd
     return matrix
 
 
-def run(release: Path, out: Path, *more: str) -> store.Fits:
+def run(release: Path, out: Path, *more: str) -> fits.Fits:
     done = CliRunner().invoke(cli.group, ["fits", "--release", str(release), "--out", str(out), *more])
     if done.exception:
         raise done.exception
     assert done.stdout.endswith("2 photos (1 train, 1 test), 0 problems\n")
-    return store.read_fits(out)
+    return fits.read_fits(out)
 
 
 def test_published_matrices_are_taken_as_they_are(release: Path, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_broken_patch_file_is_a_problem_of_its_photo(release: Path, tmp_path: 
     done = CliRunner().invoke(cli.group, ["fits", "--release", str(release), "--out", str(tmp_path / "fits.h5")])
     assert done.exit_code == 0
     assert "IMG_0300" in done.stderr
-    assert store.read_fits(tmp_path / "fits.h5").ids == ("Canon1DsMkIII_0005",)
+    assert fits.read_fits(tmp_path / "fits.h5").ids == ("Canon1DsMkIII_0005",)
 
 
 def test_a_folder_that_is_no_release_is_an_error(tmp_path: Path) -> None:

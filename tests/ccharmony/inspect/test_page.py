@@ -15,14 +15,12 @@ import numpy as np
 import pytest
 from skimage import color
 
-from ccharmony.checker import patches as checker
+from ccharmony.checker import patches
 from ccharmony.color import polynomial
-from ccharmony.dataset import fits as store
-from ccharmony.dataset import manifest
+from ccharmony.dataset import fits, manifest
 from ccharmony.dataset.fits import FitRecord
 from ccharmony.errors import OutputError
-from ccharmony.inspection import page, report
-from ccharmony.inspection import thumbnails as pictures
+from ccharmony.inspection import page, report, thumbnails
 from ccharmony.inspection.report import Report
 
 
@@ -129,10 +127,10 @@ def test_color_differences_are_those_of_an_independent_library(content: Report, 
     photo = next(photo for photo in json_of(text)["photos"] if photo["id"] == "lamp")
     record = next(photo.record for photo in content.photos if photo.record.id == "lamp")
     carried = np.clip(polynomial.apply(record.to_standard, record.patches), 0, 1)
-    labs = [color.rgb2lab(colors[None])[0] for colors in (carried, checker.STANDARD)]
-    expected = color.deltaE_ciede2000(*labs)[checker.RELEASE_TO_CHART]
+    labs = [color.rgb2lab(colors[None])[0] for colors in (carried, patches.STANDARD)]
+    expected = color.deltaE_ciede2000(*labs)[patches.RELEASE_TO_CHART]
     assert photo["forward"]["deltaE"] == pytest.approx(expected, abs=0.06)
-    assert photo["forward"]["lab"] == pytest.approx(labs[0][checker.RELEASE_TO_CHART].ravel(), abs=0.12)
+    assert photo["forward"]["lab"] == pytest.approx(labs[0][patches.RELEASE_TO_CHART].ravel(), abs=0.12)
 
 
 def test_what_was_not_measured_is_null(text: str) -> None:
@@ -162,8 +160,8 @@ def test_the_gray_ramp_forward_starts_at_black_and_ends_at_white(content: Report
 
 def test_composites_name_their_donors(built: Path) -> None:
     rows = manifest.read_pairs(built / "manifest.csv")
-    found = report.make_report("x", store.read_fits(built / "fits.h5").records, rows)
-    text = page.render(found, pictures.collect(found, pictures.Places(built)))
+    found = report.make_report("x", fits.read_fits(built / "fits.h5").records, rows)
+    text = page.render(found, thumbnails.collect(found, thumbnails.Places(built)))
     photo = next(photo for photo in json_of(text)["photos"] if photo["id"] == "day")
     strip = photo["foregrounds"]["a"]
     assert [row["donor"] for row in strip[:2]] == ['<img src=x onerror="document.title=1">', "lamp"]

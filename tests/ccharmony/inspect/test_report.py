@@ -8,11 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccharmony.checker import patches as checker
+from ccharmony.checker.patches import STANDARD
 from ccharmony.color import polynomial, residuals
 from ccharmony.dataset.fits import FitRecord
-from ccharmony.inspection import patch_errors as scrutiny
-from ccharmony.inspection import report
+from ccharmony.inspection import patch_errors, report
 
 IDENTITY = np.eye(3, 11)
 
@@ -35,7 +34,7 @@ def test_a_fit_without_a_score_comes_last(records: list[FitRecord]) -> None:
 
 
 def test_a_perfect_checker_leaves_nothing(fit_patches: Callable[..., FitRecord]) -> None:
-    photo = report.PhotoReport(fit_patches("perfect", 0.05 + 0.9 * checker.STANDARD, "affine"))
+    photo = report.PhotoReport(fit_patches("perfect", 0.05 + 0.9 * STANDARD, "affine"))
     assert photo.there_and_back == pytest.approx(0, abs=1e-6)
     assert photo.forward.delta_e.max() == pytest.approx(0, abs=1e-6)
     assert photo.reasons == ()
@@ -52,24 +51,24 @@ def test_hue_shift_is_the_turn_of_the_hue_angle() -> None:
     colors = np.tile(np.eye(3), (8, 1))
     swapped = np.zeros((3, 11))
     swapped[[0, 1, 2], [1, 0, 2]] = 1
-    found = scrutiny.examine(colors, colors, swapped, np.ones(24, bool)).hue_shift
+    found = patch_errors.examine(colors, colors, swapped, np.ones(24, bool)).hue_shift
     assert found[:3] == pytest.approx([96.0, -96.0, 0.0], abs=0.1)
 
 
 def test_grays_have_no_hue() -> None:
-    found = scrutiny.examine(checker.STANDARD, checker.STANDARD, IDENTITY, np.ones(24, bool))
+    found = patch_errors.examine(STANDARD, STANDARD, IDENTITY, np.ones(24, bool))
     assert np.isnan(found.hue_shift).nonzero()[0].tolist() == [0, 1, 2, 3, 4, 5]
 
 
 def test_left_out_figures_are_those_of_the_kind_that_gives_the_matrix(fit_patches: Callable[..., FitRecord]) -> None:
-    patches = 0.05 + 0.8 * checker.STANDARD**1.1
-    there = polynomial.fit(patches, checker.STANDARD, "affine")
-    back = polynomial.fit(checker.STANDARD, patches, "published")
+    patches = 0.05 + 0.8 * STANDARD**1.1
+    there = polynomial.fit(patches, STANDARD, "affine")
+    back = polynomial.fit(STANDARD, patches, "published")
     record = fit_patches("mixed", patches, "published", to_standard=there, from_standard=back)
-    assert scrutiny.fitted_kinds(record) == ("affine", "published")
-    by_hand = polynomial.fit(patches[1:], checker.STANDARD[1:], "affine")
+    assert patch_errors.fitted_kinds(record) == ("affine", "published")
+    by_hand = polynomial.fit(patches[1:], STANDARD[1:], "affine")
     photo = report.PhotoReport(record)
-    missed = residuals.delta_e(polynomial.apply(by_hand, patches[0]), checker.STANDARD[0])
+    missed = residuals.delta_e(polynomial.apply(by_hand, patches[0]), STANDARD[0])
     assert photo.forward.left_out[0] == pytest.approx(float(missed))
 
 
@@ -81,9 +80,9 @@ def test_unmeasured_patches_stay_unknown(records: list[FitRecord]) -> None:
 
 
 def test_published_matrices_that_are_no_published_fit_are_named(fit_patches: Callable[..., FitRecord]) -> None:
-    patches = 0.05 + 0.8 * checker.STANDARD**1.2
-    fits = {kind: polynomial.fit(patches, checker.STANDARD, kind) for kind in ("published", "affine")}
-    back = polynomial.fit(checker.STANDARD, patches, "published")
+    patches = 0.05 + 0.8 * STANDARD**1.2
+    fits = {kind: polynomial.fit(patches, STANDARD, kind) for kind in ("published", "affine")}
+    back = polynomial.fit(STANDARD, patches, "published")
 
     def causes(there: np.ndarray) -> report.PhotoReport:
         return report.PhotoReport(fit_patches("x", patches, "published", to_standard=there, from_standard=back))
@@ -95,7 +94,7 @@ def test_published_matrices_that_are_no_published_fit_are_named(fit_patches: Cal
 
 
 def test_an_affine_fit_that_was_asked_for_is_nothing_to_name(fit_patches: Callable[..., FitRecord]) -> None:
-    record = fit_patches("x", 0.05 + 0.8 * checker.STANDARD, "affine")
+    record = fit_patches("x", 0.05 + 0.8 * STANDARD, "affine")
     assert report.PhotoReport(record).causes == frozenset()
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ccharmony import sources
-from ccharmony.checker import patches as checker
+from ccharmony.checker.patches import read_quads
 from ccharmony.errors import CheckerError, SourceError
 from ccharmony.sources import gehler
 from ccharmony.sources.gehler import find_gehler
@@ -62,7 +62,7 @@ def test_patches_come_out_in_release_order(tmp_path, disk):
     path = disk.linear("gehler/x/IMG_0300.png", image)
     disk.write("gehler/IMG_0300_macbeth.txt", coordinates())
     chart = gehler.read_chart(tmp_path / "gehler/IMG_0300_macbeth.txt", image.shape[:2], (4368, 2912))
-    levels = 255 * checker.read_quads(image, chart.quads).colors[:, 0]
+    levels = 255 * read_quads(image, chart.quads).colors[:, 0]
     white_row, dark_skin_row = [185, 195, 205, 215, 225, 235], [5, 15, 25, 35, 45, 55]
     assert path.is_file()
     assert levels[:6] == pytest.approx(white_row)

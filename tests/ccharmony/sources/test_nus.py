@@ -4,10 +4,10 @@ import pytest
 from ccharmony import sources
 from ccharmony.checker import detect
 from ccharmony.errors import CheckerError, ImageError, SourceError
-from ccharmony.images import raw as photo
+from ccharmony.images import raw
 from ccharmony.images.raw import Rendering
-from ccharmony.sources.nus import truth as nus_files
 from ccharmony.sources.nus.find import find_nus
+from ccharmony.sources.nus.truth import Truth, read_colors, read_truth
 from ccharmony.sources.release.files import Release
 
 # The 1Ds Mark III: JPG 5616 x 3744, PNG 2820 x 1876. These are an eighteenth and a twentieth of them.
@@ -20,8 +20,8 @@ CAMERA = "nus/Canon1DsMkIII"
 def find_only(tmp_path):
     found = find_nus(tmp_path)
     assert found.problems == []
-    (photo,) = found.photos
-    return photo
+    (raw,) = found.photos
+    return raw
 
 
 def released_photo(root, mask):
@@ -39,31 +39,31 @@ def test_the_jpg_is_taken_before_the_png_and_its_box_is_scaled(tmp_path, disk):
     disk.linear(f"{CAMERA}/PNG/Canon1DsMkIII_0005.PNG", counts(4000))
     path = disk.picture(f"{CAMERA}/JPG/Canon1DsMkIII_0005.JPG", *LYING)
     disk.write(f"{CAMERA}/CHECKER/Canon1DsMkIII_0005_mask.txt", "1800,90,450,360\n")
-    photo = find_only(tmp_path)
-    assert photo.path == path
-    assert (photo.id, photo.source, photo.camera) == ("Canon1DsMkIII_0005", "nus", "Canon1DsMkIII")
-    assert photo.rendering is None
-    assert photo.chart is not None
-    assert photo.chart.box == pytest.approx((200, 10, 250, 50))  # 2 JPG pixels a PNG pixel, an eighteenth of them
+    raw = find_only(tmp_path)
+    assert raw.path == path
+    assert (raw.id, raw.source, raw.camera) == ("Canon1DsMkIII_0005", "nus", "Canon1DsMkIII")
+    assert raw.rendering is None
+    assert raw.chart is not None
+    assert raw.chart.box == pytest.approx((200, 10, 250, 50))  # 2 JPG pixels a PNG pixel, an eighteenth of them
 
 
 def test_the_png_is_rendered_with_the_levels_of_the_mat(tmp_path, disk):
     disk.linear(f"{CAMERA}/PNG/Canon1DsMkIII_0005.PNG", counts(8000))
     disk.truth(f"{CAMERA}/Canon1DsMkIII_gt.mat", {"Canon1DsMkIII_0005": (21, 60, 41, 100)})
-    photo = find_only(tmp_path)
-    assert photo.rendering is not None
-    assert (photo.rendering.black, photo.rendering.saturation) == (1000, 15000)
-    assert photo.rendering.balance == (2.47, 1.0, 1.285)
+    raw = find_only(tmp_path)
+    assert raw.rendering is not None
+    assert (raw.rendering.black, raw.rendering.saturation) == (1000, 15000)
+    assert raw.rendering.balance == (2.47, 1.0, 1.285)
     # Inclusive and from 1, so rows 20 to 60 and columns 40 to 100, a twentieth of them.
-    assert photo.chart.box == pytest.approx((2, 1, 5, 3))
+    assert raw.chart.box == pytest.approx((2, 1, 5, 3))
 
 
 def test_without_a_mat_the_png_is_rendered_with_the_levels_of_the_catalog(tmp_path, disk):
     disk.linear(f"{CAMERA}/Canon1DsMkIII_0005.png", counts(8000))
-    photo = find_only(tmp_path)
-    assert (photo.rendering.black, photo.rendering.saturation) == (1024, 15279)
-    assert photo.chart is None
-    assert sources.read(photo).shape == (*LINEAR, 3)
+    raw = find_only(tmp_path)
+    assert (raw.rendering.black, raw.rendering.saturation) == (1024, 15279)
+    assert raw.chart is None
+    assert sources.read(raw).shape == (*LINEAR, 3)
 
 
 def test_linear_gray_in_daylight_is_read_as_gray(tmp_path, disk):
@@ -90,8 +90,8 @@ def test_the_fuji_jpg_has_its_own_scale(tmp_path, disk):
 def test_a_raw_file_is_taken_where_nothing_else_is_there(tmp_path, disk, monkeypatch):
     path = disk.write(f"{CAMERA}/RAW/Canon1DsMkIII_0005.CR2", "raw")
     disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "40,20,60,40")
-    monkeypatch.setattr(photo, "raw_size", lambda _: LINEAR)
-    monkeypatch.setattr(photo, "read_raw", lambda _, **__: np.zeros((*LINEAR, 3), np.uint8))
+    monkeypatch.setattr(raw, "raw_size", lambda _: LINEAR)
+    monkeypatch.setattr(raw, "read_raw", lambda _, **__: np.zeros((*LINEAR, 3), np.uint8))
     row = find_only(tmp_path)
     assert row.path == path
     assert row.chart.box == pytest.approx((2, 1, 5, 3))
@@ -101,9 +101,9 @@ def test_a_raw_file_is_taken_where_nothing_else_is_there(tmp_path, disk, monkeyp
 def test_files_are_found_whatever_their_case_and_folder(tmp_path, disk):
     disk.picture("NUS/new folder (1)/ä/canon1dsmkiii_0005.jpeg", *LYING)
     disk.write("NUS/new folder (1)/CHECKER/CANON1DSMKIII_0005_MASK.TXT", "900 90 450 360")
-    photo = find_only(tmp_path)
-    assert photo.id == "Canon1DsMkIII_0005"
-    assert photo.chart is not None
+    raw = find_only(tmp_path)
+    assert raw.id == "Canon1DsMkIII_0005"
+    assert raw.chart is not None
 
 
 def test_hidden_files_and_those_of_macos_are_passed_over(tmp_path, disk):
@@ -125,7 +125,7 @@ def test_two_photos_with_one_id_are_reported_with_both_files(tmp_path, disk):
     first = disk.picture(f"{CAMERA}/a/Canon1DsMkIII_0005.JPG", *LYING)
     second = disk.picture(f"{CAMERA}/b/Canon1DsMkIII_0005.jpg", *LYING)
     found = find_nus(tmp_path)
-    assert [photo.path for photo in found.photos] == [first]
+    assert [raw.path for raw in found.photos] == [first]
     assert found.problems == [f"Canon1DsMkIII_0005: two photos with one id, {first} is used and {second} is not"]
 
 
@@ -152,7 +152,7 @@ def test_photos_that_are_not_asked_for_are_counted(tmp_path, disk):
     for number in (2, 4, 5):
         disk.picture(f"{CAMERA}/Canon1DsMkIII_000{number}.JPG", *LYING)
     found = find_nus(tmp_path, released_photo(tmp_path, disk.mask("elsewhere/Canon1DsMkIII_0004_a.png")))
-    assert [photo.id for photo in found.photos] == ["Canon1DsMkIII_0004"]
+    assert [raw.id for raw in found.photos] == ["Canon1DsMkIII_0004"]
     assert found.left_out == 2
 
 
@@ -183,29 +183,29 @@ class TestOrientation:
 
     def test_the_tag_is_followed_where_the_box_lies_only_then_inside(self, tmp_path, disk, charts):
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "900,2340,450,360")
-        photo = find_only(tmp_path)
+        raw = find_only(tmp_path)
         assert charts == {}
-        assert photo.orient
-        assert photo.chart.box == pytest.approx((100, 260, 150, 300))
-        assert sources.read(photo).shape == (312, 208, 3)
+        assert raw.orient
+        assert raw.chart.box == pytest.approx((100, 260, 150, 300))
+        assert sources.read(raw).shape == (312, 208, 3)
 
     def test_a_wrong_tag_is_not_followed_where_an_upright_chart_is_found_without_it(self, tmp_path, disk, charts):
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "2340,900,360,450")
         box = (260, 100, 300, 150)
         charts[(208, 312), box] = chart_at(box)
-        photo = find_only(tmp_path)
-        assert not photo.orient
-        assert photo.chart.box == pytest.approx(box)
-        assert sources.read(photo).shape == (208, 312, 3)
+        raw = find_only(tmp_path)
+        assert not raw.orient
+        assert raw.chart.box == pytest.approx(box)
+        assert sources.read(raw).shape == (208, 312, 3)
 
     def test_a_box_on_a_lying_png_is_turned_with_the_jpg(self, tmp_path, disk, charts):
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "2340,900,360,450")
         as_stored, clockwise = (260, 100, 300, 150), (208 - 150, 260, 208 - 100, 300)
         charts[(208, 312), as_stored] = chart_at(as_stored, quarter_turns=1)
         charts[(312, 208), clockwise] = chart_at(clockwise)
-        photo = find_only(tmp_path)
-        assert photo.orient
-        assert photo.chart.box == pytest.approx(clockwise)
+        raw = find_only(tmp_path)
+        assert raw.orient
+        assert raw.chart.box == pytest.approx(clockwise)
 
     def test_a_turned_chart_is_better_than_none(self, tmp_path, disk, charts):
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "2340,900,360,450")
@@ -215,18 +215,18 @@ class TestOrientation:
 
     def test_where_no_chart_is_found_the_tag_is_followed(self, tmp_path, disk, charts):
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "900,900,450,360")
-        photo = find_only(tmp_path)
+        raw = find_only(tmp_path)
         assert charts == {}
-        assert photo.orient
-        assert photo.chart.box == pytest.approx((100, 100, 150, 140))
+        assert raw.orient
+        assert raw.chart.box == pytest.approx((100, 100, 150, 140))
 
     @pytest.mark.parametrize(("mask", "orient"), [((360, 3744), True), ((3744, 1800), False)])
     def test_the_published_crop_tells_which_way_up(self, tmp_path, disk, charts, mask, orient):
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "900,180,450,360")
         released = released_photo(tmp_path, disk.mask("elsewhere/Canon1DsMkIII_0005_a.png", *mask))
-        (photo,) = find_nus(tmp_path, released).photos
+        (raw,) = find_nus(tmp_path, released).photos
         assert charts == {}
-        assert photo.orient == orient
+        assert raw.orient == orient
 
     def test_the_tag_of_another_camera_is_trusted(self, tmp_path, disk):
         disk.picture("nus/SonyA57_0001.JPG", 204, 307, orientation=6)
@@ -271,7 +271,7 @@ class TestBadInput:
     def test_a_mat_whose_fields_do_not_fit_together_is_refused(self, disk):
         path = disk.truth("x_gt.mat", {"a": (1, 2, 3, 4)}, CC_coords=np.ones((3, 4)))
         with pytest.raises(SourceError, match="fields of another shape"):
-            nus_files.read_truth(path)
+            read_truth(path)
 
     @pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,x", "1,2,0,4", "1,2,nan,4", "1,2,3,4\n5,6,7,8"])
     def test_a_broken_mask_txt_costs_only_its_photo(self, tmp_path, disk, text):
@@ -279,7 +279,7 @@ class TestBadInput:
         disk.picture(f"{CAMERA}/Canon1DsMkIII_0005.JPG", *LYING)
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", text)
         found = find_nus(tmp_path)
-        assert [photo.id for photo in found.photos] == ["Canon1DsMkIII_0004"]
+        assert [raw.id for raw in found.photos] == ["Canon1DsMkIII_0004"]
         assert "Canon1DsMkIII_0005_mask.txt" in found.problems[0]
 
     def test_a_chart_outside_the_photo_costs_only_its_photo(self, tmp_path, disk):
@@ -306,17 +306,17 @@ class TestBadInput:
 
 
 class TestColors:
-    truth = nus_files.Truth(1000, 11000)
+    truth = Truth(1000, 11000)
 
     def test_black_is_taken_off_and_saturation_is_one(self, disk):
         path = disk.write("x_color.txt", "\n".join(["1000,6000,11000"] * 24))
-        assert nus_files.read_colors(path, self.truth)[7] == pytest.approx([0, 0.5, 1])
+        assert read_colors(path, self.truth)[7] == pytest.approx([0, 0.5, 1])
 
     @pytest.mark.parametrize("rows", [23, 25])
     def test_another_number_of_patches_is_refused(self, disk, rows):
         path = disk.write("x_color.txt", "\n".join(["1,2,3"] * rows))
         with pytest.raises(CheckerError, match=f"{rows} rows, a checker has 24"):
-            nus_files.read_colors(path, self.truth)
+            read_colors(path, self.truth)
 
     def test_photos_with_a_patch_at_saturation_are_named(self, tmp_path, disk):
         for number, white in ((4, 15278), (5, 9000)):

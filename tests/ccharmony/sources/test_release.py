@@ -10,7 +10,7 @@ from ccharmony import sources
 from ccharmony.color import polynomial
 from ccharmony.errors import ImageError, SourceError
 from ccharmony.images import pixels
-from ccharmony.sources.release import enrich as release
+from ccharmony.sources.release import enrich
 from ccharmony.sources.release.archive import Member, files_and_members
 
 PHOTOS = ("Canon1DsMkIII_0005", "IMG_0300")
@@ -66,7 +66,7 @@ def packed(root, files):
 @pytest.mark.parametrize("lay", [packed, unpacked])
 def test_a_release_is_read_packed_or_unpacked(tmp_path, lay):
     lay(tmp_path / "clones" / "Image-Harmonization-Dataset-ccHarmony", contents())
-    found = release.read_release(tmp_path)
+    found = enrich.read_release(tmp_path)
     assert found.ids == frozenset(PHOTOS)
     assert found.problems == []
     assert found.split == {"Canon1DsMkIII_0005": "train", "IMG_0300": "test"}
@@ -75,7 +75,7 @@ def test_a_release_is_read_packed_or_unpacked(tmp_path, lay):
 
 
 def test_matrices_are_carried_over_to_the_unit_cube(tmp_path):
-    found = release.read_release(unpacked(tmp_path, contents()))
+    found = enrich.read_release(unpacked(tmp_path, contents()))
     assert polynomial.to_levels(found.to_standard["IMG_0300"]) == pytest.approx(np.full((3, 11), 2.0))
     assert polynomial.to_levels(found.from_standard["IMG_0300"]) == pytest.approx(np.full((3, 11), 3.0))
 
@@ -84,13 +84,13 @@ def test_an_unpacked_file_wins_over_a_packed_one(tmp_path):
     packed(tmp_path, contents())
     other = "\n".join(["1,2,3"] * 24)
     unpacked(tmp_path, {"patch_colors/IMG_0300.csv": other.encode()})
-    found = release.read_release(tmp_path)
+    found = enrich.read_release(tmp_path)
     assert found.patches["IMG_0300"][0] == pytest.approx(np.array([1, 2, 3]) / 255)
 
 
 def test_a_member_of_an_archive_reads_prints_and_pickles_like_a_file(tmp_path):
     packed(tmp_path, contents())
-    member = release.read_release(tmp_path).masks["IMG_0300"]["a"]
+    member = enrich.read_release(tmp_path).masks["IMG_0300"]["a"]
     again = pickle.loads(pickle.dumps(member))
     assert again == member
     assert again.name == "IMG_0300_a.png"
@@ -121,14 +121,14 @@ def test_litter_in_an_archive_is_passed_over(tmp_path):
     files = contents()
     files["foreground_masks/__MACOSX/._IMG_0300_a.png"] = b"x"
     files["foreground_masks/.hidden/IMG_0300_c.png"] = b"x"
-    found = release.read_release(packed(tmp_path, files))
+    found = enrich.read_release(packed(tmp_path, files))
     assert list(found.masks["IMG_0300"]) == ["a"]
 
 
 class TestIncomplete:
     def test_a_missing_folder_is_named(self, tmp_path):
         with pytest.raises(SourceError, match="no such folder, wanted a clone"):
-            release.read_release(tmp_path / "absent")
+            enrich.read_release(tmp_path / "absent")
 
     @pytest.mark.parametrize(
         ("prefix", "text"),
@@ -142,12 +142,12 @@ class TestIncomplete:
     def test_what_is_missing_is_named(self, tmp_path, prefix, text):
         files = {name: data for name, data in contents().items() if not name.startswith(prefix)}
         with pytest.raises(SourceError, match=text):
-            release.read_release(unpacked(tmp_path, files))
+            enrich.read_release(unpacked(tmp_path, files))
 
     def test_a_photo_without_a_matrix_is_a_problem(self, tmp_path):
         files = contents()
         del files["polynomial_matching_coefficients/IMG_0300_reverse.npy"]
-        found = release.read_release(unpacked(tmp_path, files))
+        found = enrich.read_release(unpacked(tmp_path, files))
         assert found.ids == {"Canon1DsMkIII_0005"}
         assert found.problems == [f"{tmp_path}: IMG_0300 has no reverse matrix"]
 
@@ -163,7 +163,7 @@ class TestIncomplete:
         ],
     )
     def test_a_broken_file_costs_only_its_photo(self, tmp_path, name, data, text):
-        found = release.read_release(unpacked(tmp_path, contents() | {name: data}))
+        found = enrich.read_release(unpacked(tmp_path, contents() | {name: data}))
         assert found.ids == {"Canon1DsMkIII_0005"}
         with pytest.raises(AssertionError, match=text):
             raise AssertionError(found.problems[0])
@@ -172,24 +172,24 @@ class TestIncomplete:
         data = io.BytesIO()
         np.save(data, np.ones((3, 10)))
         files = contents() | {"polynomial_matching_coefficients/IMG_0300.npy": data.getvalue()}
-        found = release.read_release(unpacked(tmp_path, files))
+        found = enrich.read_release(unpacked(tmp_path, files))
         assert "of shape (3, 10), wanted finite numbers (3, 11)" in found.problems[0]
 
     def test_a_pickled_array_is_never_loaded(self, tmp_path):
         data = io.BytesIO()
         np.save(data, np.array([print]), allow_pickle=True)
         files = contents() | {"polynomial_matching_coefficients/IMG_0300.npy": data.getvalue()}
-        assert "not a NumPy array" in release.read_release(unpacked(tmp_path, files)).problems[0]
+        assert "not a NumPy array" in enrich.read_release(unpacked(tmp_path, files)).problems[0]
 
     def test_a_photo_in_both_splits_is_refused(self, tmp_path):
         files = contents() | {"test_list.txt": b"IMG_0300_a\nCanon1DsMkIII_0005_b\n"}
         with pytest.raises(SourceError, match="Canon1DsMkIII_0005 is in both splits"):
-            release.read_release(unpacked(tmp_path, files))
+            enrich.read_release(unpacked(tmp_path, files))
 
     def test_a_damaged_archive_is_reported(self, tmp_path):
         packed(tmp_path, contents())
         (tmp_path / "more.zip").write_bytes(b"PK but no archive")
-        found = release.read_release(tmp_path)
+        found = enrich.read_release(tmp_path)
         assert found.ids == frozenset(PHOTOS)
         assert "more.zip: damaged, or not a ZIP archive" in found.problems[0]
 
@@ -197,28 +197,28 @@ class TestIncomplete:
 class TestFitMask:
     def test_a_mask_of_the_right_size_is_left_alone(self):
         mask = np.eye(5, 7, dtype=np.float32)
-        fitted, note = release.fit_mask(mask, (5, 7))
+        fitted, note = enrich.fit_mask(mask, (5, 7))
         assert fitted is mask
         assert note == ""
 
     def test_a_scaled_copy_is_resized_and_noted(self):
         mask = np.zeros((5616, 2286), np.float32)
         mask[:, :1143] = 1
-        fitted, note = release.fit_mask(mask, (2808, 1143))
+        fitted, note = enrich.fit_mask(mask, (2808, 1143))
         assert fitted.shape == (2808, 1143)
         assert fitted.mean() == pytest.approx(0.5, abs=1e-3)
         assert set(np.unique(fitted[:, [0, 570, 572, 1142]])) == {0, 1}
         assert note == "mask of 2286x5616 resized to 1143x2808"
 
     def test_a_missing_row_is_rounding(self):
-        fitted, note = release.fit_mask(np.ones((5615, 1760), np.float32), (5616, 1760))
+        fitted, note = enrich.fit_mask(np.ones((5615, 1760), np.float32), (5616, 1760))
         assert fitted.shape == (5616, 1760)
         assert note
 
     @pytest.mark.parametrize("shape", [(2808, 1140), (2286, 5616), (300, 300), (2808, 1150)])
     def test_another_shape_is_refused(self, shape):
         with pytest.raises(ImageError, match="mask of 2286x5616, wanted the photo's size or that of its crop"):
-            release.fit_mask(np.ones((5616, 2286), np.float32), shape)
+            enrich.fit_mask(np.ones((5616, 2286), np.float32), shape)
 
 
 class TestPublishedBox:
@@ -227,26 +227,26 @@ class TestPublishedBox:
     box, shape = (130.4, 90.0, 170.4, 130.0), (208, 312)
 
     def test_a_box_that_gives_the_published_size_is_kept(self):
-        assert release.published_box(self.box, self.shape, (208, 142), 312) == self.box
+        assert enrich.published_box(self.box, self.shape, (208, 142), 312) == self.box
 
     def test_a_crop_that_ends_some_pixels_beside_the_chart_moves_the_edge(self):
-        assert release.published_box(self.box, self.shape, (208, 139), 312) == (0, 0, 173, 208)
+        assert enrich.published_box(self.box, self.shape, (208, 139), 312) == (0, 0, 173, 208)
 
     def test_a_crop_on_a_smaller_side_is_followed(self):
-        assert release.published_box(self.box, self.shape, (208, 130), 312) == (130, 0, 312, 208)
-        assert release.published_box(self.box, self.shape, (90, 312), 312) == (0, 90, 312, 208)
-        assert release.published_box(self.box, self.shape, (78, 312), 312) == (0, 0, 312, 130)
+        assert enrich.published_box(self.box, self.shape, (208, 130), 312) == (130, 0, 312, 208)
+        assert enrich.published_box(self.box, self.shape, (90, 312), 312) == (0, 90, 312, 208)
+        assert enrich.published_box(self.box, self.shape, (78, 312), 312) == (0, 0, 312, 130)
 
     def test_a_mask_of_the_full_size_fits_a_small_copy_of_the_photo(self):
-        assert release.published_box(self.box, self.shape, (3744, 2556), 5616) == self.box
-        assert release.published_box(self.box, self.shape, (3744, 2556), 312) is None
+        assert enrich.published_box(self.box, self.shape, (3744, 2556), 5616) == self.box
+        assert enrich.published_box(self.box, self.shape, (3744, 2556), 312) is None
 
     def test_a_mask_may_lack_a_row(self):
-        assert release.published_box(self.box, self.shape, (3743, 2556), 5616) == self.box
+        assert enrich.published_box(self.box, self.shape, (3743, 2556), 5616) == self.box
 
     @pytest.mark.parametrize("mask", [(208, 118), (208, 312), (104, 624), (200, 300)])
     def test_a_mask_that_fits_no_side_has_no_box(self, mask):
-        assert release.published_box(self.box, self.shape, mask, 312) is None
+        assert enrich.published_box(self.box, self.shape, mask, 312) is None
 
 
 class TestApply:
