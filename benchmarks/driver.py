@@ -25,9 +25,8 @@ from ccharmony.build.pairs import PhotoPairs
 from ccharmony.checker.patches import STANDARD
 from ccharmony.color import polynomial, residuals
 from ccharmony.dataset import fits, manifest, tables
-from ccharmony.dataset.fits import FitRecord
-from ccharmony.dataset.manifest import Pair, Photo
 from ccharmony.jobs import journal
+from ccharmony.records import FitRecord, Pair, Photo
 
 COMPOSITES = 10
 

@@ -21,7 +21,7 @@ import torch
 
 from benchmarks import scene
 from ccharmony.color import polynomial
-from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset import find_pairs
 from harmonize.data import lights
 from harmonize.data.batches import Source
 from harmonize.data.lit_photos import HeldPairs
@@ -60,7 +60,7 @@ def main(data: Path | None, weights: tuple[str, ...], threads: int, smoke: bool)
     elif data is None or not weights:
         raise click.UsageError("wanted --data and --weights, or --smoke")
     else:
-        _tell(StoredPairs(iharmony4.find_pairs(data, "all", strict=True)[0], strict=True), weights)
+        _tell(StoredPairs(find_pairs.find_pairs(data, "all", strict=True)[0], strict=True), weights)
 
 
 def measure(network: torch.nn.Module, source: Source) -> Float:

@@ -23,6 +23,7 @@ import torch
 
 from benchmarks import network, scene
 from benchmarks.timing import medians
+from ccharmony.dataset import find_pairs
 from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
 from ccharmony.dataset.packing import pack
@@ -80,7 +81,7 @@ def _open_stored(
         pack.pack(folder, "shards", root / f"{width} shards")
         pack.pack(folder, "h5", root / f"{width}.h5")
         for form, place in (("folder", folder), ("shards", root / f"{width} shards"), ("h5", root / f"{width}.h5")):
-            pairs, _ = iharmony4.find_pairs(place, "all")
+            pairs, _ = find_pairs.find_pairs(place, "all")
             source = StoredPairs(pairs, seed=0, strict=True, threads=threads)
             loaders[f"{name}, {form}"] = _load(source, batch, size)
             raw[f"bytes alone, {width}×{height}, {form}"] = _read_bytes(pairs, batch)

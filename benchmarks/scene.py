@@ -13,9 +13,10 @@ from ccharmony import files
 from ccharmony.checker.patches import RELEASE_TO_CHART, STANDARD, patch_quads
 from ccharmony.color import polynomial
 from ccharmony.color.polynomial import Float
-from ccharmony.dataset.fits import FitRecord, write_fits
+from ccharmony.dataset.fits import write_fits
 from ccharmony.images import pixels
 from ccharmony.images.pixels import Float32, UInt8
+from ccharmony.records import FitRecord
 
 
 def photo(height: int, width: int, warmth: float = 1.0) -> UInt8:

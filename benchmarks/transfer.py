@@ -19,13 +19,13 @@ import numpy as np
 
 from benchmarks import scene
 from benchmarks.timing import medians, peak_megabytes
-from ccharmony.build import pairs
+from ccharmony.build import pairs, settings
 from ccharmony.build.canvas import Canvas
 from ccharmony.color import polynomial, transfer
 from ccharmony.dataset.formats import iharmony4
-from ccharmony.dataset.manifest import Photo
 from ccharmony.images import pixels
 from ccharmony.images.pixels import Float32, UInt8
+from ccharmony.records import Photo
 
 SHARE = 0.10
 DONORS = 10
@@ -83,7 +83,7 @@ def _measure_memory(photo: Photo, root: Path) -> None:
 def _make(photo: Photo, root: Path, picture: UInt8) -> None:
     donors = {f"d{number}": scene.light(f"d{number}", 0.5 + 0.03 * number) for number in range(DONORS)}
     light = pairs.PhotoLight(scene.light("a", 0.9), donors, None, "train")
-    result = pairs.make_pairs(photo, picture, light, pairs.PairSettings(), root, threading.Event())
+    result = pairs.make_pairs(photo, picture, light, settings.PairSettings(), root, threading.Event())
     if len(result.pairs) != DONORS:
         raise RuntimeError(f"{len(result.pairs)} composites, wanted {DONORS}: {result.problems}")
 

@@ -1,10 +1,18 @@
-"""Files that are written whole or not at all, and the folders they go to."""
+"""Files written whole or not at all, one process a folder, and which texts can name a file.
+
+Contents: :func:`write_bytes`, :func:`remove_unfinished`, :func:`make_folder`; :func:`hold`; :func:`flaw`.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
+import os
 import secrets
+import unicodedata
 from pathlib import Path
+from typing import TextIO
 
 from ccharmony.errors import OutputError
 
@@ -47,3 +55,81 @@ def make_folder(folder: Path) -> Path:
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
     return folder
+
+
+def hold(path: Path, busy: str) -> TextIO:
+    """Lock a file, which is made with its folder, until what is returned is closed.
+
+    Parameters
+    ----------
+    path
+        The lock. Its owner may remove it, or the folder, before it lets go.
+    busy
+        What to say where another process holds it.
+
+    Raises
+    ------
+    OutputError
+        Another process holds it, or the file cannot be written or locked.
+    """
+    while True:
+        make_folder(path.parent)
+        try:
+            file = path.open("w")
+        except FileNotFoundError:
+            continue  # its owner has just removed the folder
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        try:
+            _lock(file.fileno(), path, busy)
+        except OutputError:
+            file.close()
+            raise
+        if _is_at(file.fileno(), path):
+            return file
+        file.close()  # its owner removed it before we locked it: look again
+
+
+def _lock(handle: int, path: Path, busy: str) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            raise OutputError(busy) from error
+        raise OutputError(f"{path}: cannot be locked ({error.strerror}), wanted a file system with locks") from error
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except OSError:
+        return False
+
+
+MAX_BYTES = 180
+"""Of a name in UTF-8: file systems allow 255, of which the foreground, numbers and a temporary name take some."""
+
+
+_REFUSED = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's control characters, halves of a pair (bytes that are not UTF-8), and ends of lines and paragraphs."""
+
+
+def flaw(name: str) -> str:
+    r"""Say why a text cannot be a name; empty if it can.
+
+    Examples
+    --------
+    >>> flaw("kitchen à 5 p.m.")
+    ''
+    >>> flaw("../kitchen"), flaw("two\nlines")
+    ('leads out of its folder', "has the character '\\n'")
+    """
+    if "/" in name or "\\" in name:
+        return "leads out of its folder"
+    if not name or name.startswith("."):
+        return "is hidden" if name else "is empty"
+    if strange := [sign for sign in name if unicodedata.category(sign) in _REFUSED]:
+        return f"has the character {strange[0]!r}"
+    if (size := len(name.encode())) > MAX_BYTES:
+        return f"has {size} bytes, the limit is {MAX_BYTES}"
+    return ""

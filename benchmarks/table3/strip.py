@@ -15,7 +15,7 @@ import torch
 from benchmarks.table3.plan import COMPARED
 from benchmarks.table3.results import Result, by_seed
 from benchmarks.table3.study import Study
-from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset import find_pairs
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.training import validation
 from harmonize.weights import checkpoint
@@ -58,7 +58,7 @@ def draw(study: Study, found: Sequence[Result], data: Path, side: int = 160) -> 
     runs = [by_seed(found, row) for row in COMPARED]
     if not all(runs):
         return None
-    source = StoredPairs(iharmony4.find_pairs(data, "all", strict=True)[0], strict=True)
+    source = StoredPairs(find_pairs.find_pairs(data, "all", strict=True)[0], strict=True)
     batch = validation.pick(source, study.budget.scored_at, PAIRS)
     outputs = []
     for entries in runs:

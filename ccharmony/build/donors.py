@@ -13,42 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ccharmony.build.settings import TEST_SHARE, Limits
 from ccharmony.color import residuals, transfer
 from ccharmony.color.polynomial import Float
-from ccharmony.dataset.manifest import Photo, Split
 from ccharmony.errors import SettingsError
-
-TEST_SHARE = 100 / 350
-"""Share of the published photos that are in test."""
-MAX_CLIPPED = 0.2
-"""A composite that clips on a larger share of its foreground is passed over."""
-MIN_DELTA_E = 2.0
-"""A composite whose foreground changes less, in mean CIEDE2000, is passed over: it has nothing to teach."""
+from ccharmony.records import Photo, Split
 
 _SAMPLE = 2048
 """Pixels on which a candidate is judged; the mean ΔE of 2,048 pixels is within 1 % of that of all."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When a donor is passed over.
-
-    Attributes
-    ----------
-    max_clipped
-        Largest share of foreground pixels that may clip, in [0, 1]; 1 accepts all.
-    min_delta_e
-        Smallest mean CIEDE2000 of the change; 0 accepts all.
-    """
-
-    max_clipped: float = MAX_CLIPPED
-    min_delta_e: float = MIN_DELTA_E
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.max_clipped <= 1:
-            raise SettingsError(f"largest clipped share {self.max_clipped}, wanted 0 to 1")
-        if not self.min_delta_e >= 0:
-            raise SettingsError(f"smallest change {self.min_delta_e}, wanted a ΔE of 0 or more")
 
 
 @dataclass(frozen=True, eq=False)

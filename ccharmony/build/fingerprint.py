@@ -19,10 +19,9 @@ import numpy as np
 
 from ccharmony import __version__
 from ccharmony.build.settings import BuildSettings
-from ccharmony.dataset.fits import FitRecord
-from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import SourceError
 from ccharmony.images.pixels import Readable
+from ccharmony.records import FitRecord, Photo
 
 Stamp = tuple[int, int]
 """Size and time of change (ns) of a file."""

@@ -13,10 +13,9 @@ from ccharmony.checker import detect
 from ccharmony.checker.patches import STANDARD, Patches, orientation_ratio, read_quads
 from ccharmony.color import polynomial, residuals
 from ccharmony.color.polynomial import Float, Kind
-from ccharmony.dataset.fits import FitRecord
-from ccharmony.dataset.manifest import Box, Photo
 from ccharmony.errors import CheckerError, FitError
 from ccharmony.images.pixels import UInt8
+from ccharmony.records import Box, FitRecord, Photo
 
 _ARRAYS = ("patches", "to_standard", "from_standard")
 _SAME = 1e-6

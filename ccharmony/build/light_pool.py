@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ccharmony import released
+from ccharmony.build.light import record_light
 from ccharmony.color.polynomial import Kind
-from ccharmony.dataset.fits import FitRecord, read_fits
-from ccharmony.errors import SourceError
+from ccharmony.dataset.fits import read_fits
+from ccharmony.errors import CcharmonyError, SourceError
 from ccharmony.images.pixels import UInt8
+from ccharmony.records import FitRecord, Photo
+from ccharmony.sources import catalog
+from ccharmony.sources.release.files import Release, read_release
 
 
 def read(release: Path | None, fits: Path | None, kind: Kind) -> dict[str, FitRecord]:
@@ -34,7 +37,7 @@ def read(release: Path | None, fits: Path | None, kind: Kind) -> dict[str, FitRe
     ManifestError
         The file is not a fits.h5.
     """
-    published = released.record_lights(release, kind)[0] if release else []
+    published = record_release_lights(release, kind)[0] if release else []
     recorded = read_fits(fits).records if fits else ()
     lights = {record.id: record for record in (*published, *recorded)}
     return {name: dataclasses.replace(record, split=record.split or "train") for name, record in lights.items()}
@@ -66,3 +69,58 @@ def nearest(image: UInt8, lights: Mapping[str, FitRecord]) -> FitRecord:
         return float(np.linalg.norm(np.nanmean(lights[name].patches, axis=0) - mean)), name
 
     return lights[min(lights, key=distance)]
+
+
+_RELEASE_SOURCES = ("nus", "gehler")
+
+
+def record_release_lights(root: Path, kind: Kind = "published") -> tuple[list[FitRecord], list[str]]:
+    """Return the light of every photo of a release.
+
+    Parameters
+    ----------
+    root
+        Clone of the authors' repository, its archives packed or unpacked.
+    kind
+        ``published`` takes the published matrices as they are, any other kind is fitted to the published patches.
+
+    Returns
+    -------
+    records
+        In the order of the ids.
+    problems
+        One line for each photo or file that cannot be used.
+
+    Raises
+    ------
+    SourceError
+        The folder is not a release.
+    """
+    release = read_release(root)
+    records, problems = [], list(release.problems)
+    for photo in (_photo(name, release) for name in sorted(release.ids)):
+        try:
+            light = record_light(None, photo, kind)
+            records.append(dataclasses.replace(light.record, split=release.split[photo.id]))
+        except CcharmonyError as error:
+            problems.append(str(error))
+    return records, problems
+
+
+def _photo(name: str, release: Release) -> Photo:
+    source, camera = _origin(name)
+    return Photo(
+        id=name,
+        source=source,
+        camera=camera,
+        path=release.root,
+        patches=release.patches[name],
+        to_standard=release.to_standard[name],
+        from_standard=release.from_standard[name],
+    )
+
+
+def _origin(name: str) -> tuple[str, str]:
+    """Return source and camera of a photo of the release, whose reader keeps photos of `_RELEASE_SOURCES` only."""
+    known = {source: catalog.read_source(source).identify(name) for source in _RELEASE_SOURCES}
+    return next((source, found[1].name) for source, found in known.items() if found)

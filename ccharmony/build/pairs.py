@@ -12,61 +12,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from ccharmony import files
 from ccharmony.build import donors
 from ccharmony.build.canvas import Canvas
+from ccharmony.build.foreground_mask import read_foreground, shrink
+from ccharmony.build.settings import PairSettings
 from ccharmony.checker import crop
 from ccharmony.color import transfer
-from ccharmony.dataset.fits import FitRecord
 from ccharmony.dataset.formats.iharmony4 import COMPOSITES, MASKS, REALS
-from ccharmony.dataset.manifest import Box, Pair, Photo, Split
-from ccharmony.errors import CcharmonyError, ImageError, SettingsError
+from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.images import pixels
 from ccharmony.images.pixels import UInt8
-from ccharmony.sources.release import enrich
-
-
-@dataclass(frozen=True)
-class PairSettings:
-    """What shapes a pair.
-
-    Attributes
-    ----------
-    composites
-        Donors a foreground.
-    suffix, quality
-        Format of composites and real pictures.
-    size
-        Longest side of the pictures; 0 keeps them.
-    crop
-        Whether the chart is cropped away.
-    soft
-        Whether masks keep values between 0 and 1.
-    seed
-        Of the donors' draw.
-    limits
-        When a donor is passed over.
-    """
-
-    composites: int = 10
-    suffix: str = ".jpg"
-    quality: int = pixels.JPEG_QUALITY
-    size: int = 0
-    crop: bool = True
-    soft: bool = False
-    seed: int = 0
-    limits: donors.Limits = field(default_factory=donors.Limits)
-
-    def __post_init__(self) -> None:
-        if self.composites < 1:
-            raise SettingsError(f"{self.composites} composites a foreground, wanted 1 or more")
-        if not 1 <= self.quality <= 100:
-            raise SettingsError(f"quality {self.quality}, wanted 1 to 100")
-        if self.size < 0:
-            raise SettingsError(f"size {self.size}, wanted the longest side in pixels, or 0")
+from ccharmony.records import Box, FitRecord, Pair, Photo, Split
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +121,7 @@ def make_pairs(
     del image  # the canvas is a copy, and a photo of 24 MP takes 72 MB
     for letter, source in sorted(photo.masks.items()):
         try:
-            mask, note = _read_foreground(source, shape, window, settings)
+            mask, note = read_foreground(source, shape, window, settings)
             _make_composites(_Job(photo, letter, scene, mask, note, light, settings, out, stop), result)
         except ImageError as error:
             result.problems.append(f"{photo.id}_{letter}: {error}")
@@ -204,39 +161,9 @@ class _Job:
 def _prepare(image: UInt8, window: tuple[int, int, int, int], settings: PairSettings) -> _Scene:
     x0, y0, x1, y1 = window
     part = image[y0:y1, x0:x1] if settings.crop else image
-    canvas = Canvas(_shrink(part, settings.size))
+    canvas = Canvas(shrink(part, settings.size))
     encoded = canvas.encode(settings.suffix, settings.quality)
     return _Scene(canvas, encoded, _sha256(encoded))
-
-
-def _read_foreground(
-    source: pixels.Readable, shape: tuple[int, ...], window: tuple[int, int, int, int], settings: PairSettings
-) -> tuple[transfer.Mask, str]:
-    """Read a mask of the photo or of its crop, and return it as the dataset will hold it, with a note."""
-    x0, y0, x1, y1 = window
-    # A photo of this size was let through, so its mask is.
-    levels, whole = pixels.read_mask_levels(source, max_pixels=max(pixels.MAX_PIXELS, shape[0] * shape[1]))
-    if levels.shape == tuple(shape):
-        levels = levels[y0:y1, x0:x1] if settings.crop else levels
-        if not settings.soft and not settings.size:
-            return levels > whole // 2, ""  # never as floats, which are the most of what such a mask costs
-        mask, note = pixels.mask_of_levels(levels, whole), ""
-    else:
-        mask, note = enrich.fit_mask(pixels.mask_of_levels(levels, whole), (y1 - y0, x1 - x0))
-        if not settings.crop:
-            mask = np.pad(mask, ((y0, shape[0] - y1), (x0, shape[1] - x1)))
-    mask = _shrink(mask, settings.size)
-    return (mask if settings.soft else mask >= 0.5), note
-
-
-def _shrink(picture: Any, size: int) -> Any:
-    """Scale a picture or mask so that its longest side is `size`; 0, or a smaller picture, leaves it as it is."""
-    height, width = picture.shape[:2]
-    longest = max(height, width)
-    if not size or longest <= size:
-        return picture
-    target = (max(1, round(width * size / longest)), max(1, round(height * size / longest)))
-    return cv2.resize(picture, target, interpolation=cv2.INTER_AREA)
 
 
 def _make_composites(job: _Job, result: PhotoPairs) -> None:

@@ -17,15 +17,18 @@ from ccharmony.build import donors, fingerprint, light_pool, pairs, resume
 from ccharmony.build.light import Light, from_json, record_light, to_json
 from ccharmony.build.pairs import PhotoLight, PhotoPairs
 from ccharmony.build.photo_cache import Recent
-from ccharmony.build.settings import BuildReport, BuildSettings
-from ccharmony.dataset import fits, tables
-from ccharmony.dataset.manifest import Pair, Photo, Split
+from ccharmony.build.settings import BuildSettings
+from ccharmony.dataset import tables
+from ccharmony.dataset.build_report import BuildReport
 from ccharmony.errors import CcharmonyError, SourceError
 from ccharmony.images.pixels import UInt8
 from ccharmony.jobs import journal
-from ccharmony.jobs.engine import Engine, Threads
-from ccharmony.jobs.stage import Outcome, Progress, Stage
+from ccharmony.jobs.engine import Engine
+from ccharmony.jobs.stage import Outcome, Stage
 from ccharmony.jobs.stage import run as run_stage
+from ccharmony.jobs.threads import Threads
+from ccharmony.progress import Progress
+from ccharmony.records import FitRecord, Pair, Photo, Split
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +124,7 @@ def build(
 
 def record_lights(
     settings: BuildSettings, *, strict: bool = False, progress: Progress | None = None
-) -> tuple[list[fits.FitRecord], BuildReport]:
+) -> tuple[list[FitRecord], BuildReport]:
     """Fit the light of every photo of the sources and write nothing; what `inspect --src` shows.
 
     Parameters
@@ -180,12 +183,12 @@ def _record_light(settings: BuildSettings, photo: Photo, image: UInt8 | None) ->
     return record_light(image, photo, kind, drop_flagged=settings.drop_flagged)
 
 
-def _own_lights(found: Mapping[str, Light], splits: Mapping[str, Split]) -> dict[str, fits.FitRecord]:
+def _own_lights(found: Mapping[str, Light], splits: Mapping[str, Split]) -> dict[str, FitRecord]:
     """Return the photos' own lights by id, each with its split; they win over lights of the same id from elsewhere."""
     return {name: dataclasses.replace(light.record, split=splits[name]) for name, light in found.items()}
 
 
-def _pairs_stage(job: _Job, found: Mapping[str, Light], book: Mapping[str, fits.FitRecord]) -> Stage[PhotoPairs]:
+def _pairs_stage(job: _Job, found: Mapping[str, Light], book: Mapping[str, FitRecord]) -> Stage[PhotoPairs]:
     """Return the stage that makes the pairs of a photo with a mask and a light, its own or a borrowed one."""
     settings, out = job.settings, job.out
 

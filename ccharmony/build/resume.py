@@ -7,12 +7,13 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from ccharmony.build.settings import BuildReport, BuildSettings
+from ccharmony.build.settings import BuildSettings
 from ccharmony.dataset import manifest, tables
-from ccharmony.dataset.manifest import Pair
+from ccharmony.dataset.build_report import BuildReport
 from ccharmony.errors import ManifestError, OutputError
 from ccharmony.files import remove_unfinished
 from ccharmony.jobs.journal import Journal
+from ccharmony.records import Pair
 
 log = logging.getLogger(__name__)
 

@@ -1,22 +1,87 @@
-"""What a build is asked for, and what it says when it is done."""
+"""Every number that shapes a build: frozen dataclasses that refuse values outside their ranges."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ccharmony import sources
-from ccharmony.build import donors
-from ccharmony.build.pairs import PairSettings
 from ccharmony.color.polynomial import Kind
 from ccharmony.color.transfer import Arithmetic
-from ccharmony.dataset.manifest import Pair
 from ccharmony.errors import SettingsError
 from ccharmony.images import pixels
+
+TEST_SHARE = 100 / 350
+"""Share of the published photos that are in test."""
+MAX_CLIPPED = 0.2
+"""A composite that clips on a larger share of its foreground is passed over."""
+MIN_DELTA_E = 2.0
+"""A composite whose foreground changes less, in mean CIEDE2000, is passed over: it has nothing to teach."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a donor is passed over.
+
+    Attributes
+    ----------
+    max_clipped
+        Largest share of foreground pixels that may clip, in [0, 1]; 1 accepts all.
+    min_delta_e
+        Smallest mean CIEDE2000 of the change; 0 accepts all.
+    """
+
+    max_clipped: float = MAX_CLIPPED
+    min_delta_e: float = MIN_DELTA_E
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_clipped <= 1:
+            raise SettingsError(f"largest clipped share {self.max_clipped}, wanted 0 to 1")
+        if not self.min_delta_e >= 0:
+            raise SettingsError(f"smallest change {self.min_delta_e}, wanted a ΔE of 0 or more")
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """What shapes a pair.
+
+    Attributes
+    ----------
+    composites
+        Donors a foreground.
+    suffix, quality
+        Format of composites and real pictures.
+    size
+        Longest side of the pictures; 0 keeps them.
+    crop
+        Whether the chart is cropped away.
+    soft
+        Whether masks keep values between 0 and 1.
+    seed
+        Of the donors' draw.
+    limits
+        When a donor is passed over.
+    """
+
+    composites: int = 10
+    suffix: str = ".jpg"
+    quality: int = pixels.JPEG_QUALITY
+    size: int = 0
+    crop: bool = True
+    soft: bool = False
+    seed: int = 0
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.composites < 1:
+            raise SettingsError(f"{self.composites} composites a foreground, wanted 1 or more")
+        if not 1 <= self.quality <= 100:
+            raise SettingsError(f"quality {self.quality}, wanted 1 to 100")
+        if self.size < 0:
+            raise SettingsError(f"size {self.size}, wanted the longest side in pixels, or 0")
 
 
 @dataclass(frozen=True)
@@ -56,7 +121,7 @@ class BuildSettings:
     lights: Path | None = None
     fit: Kind | None = None
     drop_flagged: bool = False
-    test_share: float = donors.TEST_SHARE
+    test_share: float = TEST_SHARE
     exclude: frozenset[str] = frozenset()
     override: Mapping[str, Kind] = field(default_factory=dict)
     pair: PairSettings = field(default_factory=PairSettings)
@@ -91,62 +156,3 @@ class BuildSettings:
             override=dict(sorted(self.override.items())),
         )
         return plain
-
-
-@dataclass
-class BuildReport:
-    """How a build went.
-
-    Attributes
-    ----------
-    photos, foregrounds, pairs
-        What was written, by split.
-    problems
-        One line for each photo or foreground that was skipped, with the reason.
-    shortages
-        One line for each foreground that got fewer donors than asked for.
-    found
-        One line a source: what was found and what is missing.
-    resumed
-        Photos whose pairs were finished by an earlier run.
-    passed_clipped, passed_unchanged
-        Donors passed over because the composite would clip, or hardly change.
-    seconds
-        Wall time.
-    plan
-        Digest of settings and input files: a build of the same plan finds its work done.
-    """
-
-    photos: dict[str, int] = field(default_factory=dict)
-    foregrounds: dict[str, int] = field(default_factory=dict)
-    pairs: dict[str, int] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    shortages: list[str] = field(default_factory=list)
-    found: list[str] = field(default_factory=list)
-    resumed: int = 0
-    passed_clipped: int = 0
-    passed_unchanged: int = 0
-    seconds: float = 0.0
-    plan: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as build.json keeps it: all but `resumed`, which an unbroken build would not know."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "resumed"}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> BuildReport:
-        """Return a report that build.json kept; raises KeyError where a field is missing."""
-        return cls(**{name: content[name] for name in cls.__dataclass_fields__ if name != "resumed"})
-
-    @property
-    def first_problem(self) -> str:
-        """Return the first problem or shortage, for the message of a build that failed as a whole."""
-        lines = self.problems + self.shortages
-        return f"the first problem: {lines[0]}" if lines else "no problem was met"
-
-    def count(self, rows: Sequence[Pair]) -> None:
-        """Fill in what was written from the rows of the manifest."""
-        foregrounds = {(row.photo, row.foreground): row.split for row in rows}
-        self.pairs = dict(Counter(row.split for row in rows))
-        self.foregrounds = dict(Counter(foregrounds.values()))
-        self.photos = dict(Counter({row.photo: row.split for row in rows}.values()))

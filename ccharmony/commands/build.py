@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from ccharmony import sources
-from ccharmony.build import donors, pipeline, settings
-from ccharmony.build.pairs import PairSettings
+from ccharmony.build import pipeline, settings
+from ccharmony.build.settings import PairSettings
 from ccharmony.color import polynomial
-from ccharmony.commands.shared import progress_bar
-from ccharmony.console import VariadicCommand
-from ccharmony.dataset import tables
+from ccharmony.console import VariadicCommand, progress_bar
+from ccharmony.dataset import build_report, tables
+from ccharmony.errors import SettingsError
 from ccharmony.images import pixels
 from ccharmony.inspection import marks
-from ccharmony.jobs.engine import NAMES, Name, opened
+from ccharmony.jobs.engine import NAMES, Engine, Name
+from ccharmony.jobs.threads import Threads
 
 _LINES = 10
 
@@ -47,7 +50,7 @@ _LINES = 10
 @click.option(
     "--test-share",
     type=click.FloatRange(0, 1),
-    default=round(donors.TEST_SHARE, 4),
+    default=round(settings.TEST_SHARE, 4),
     show_default=True,
     help="Share of photos in test.",
 )
@@ -105,9 +108,9 @@ def command(
 
     Exits with 0 if every photo and foreground was used, with 1 if any was skipped or the build failed.
     """
-    limits = donors.Limits(
-        (1.0 if release else donors.MAX_CLIPPED) if max_clipped is None else max_clipped,
-        (0.0 if release else donors.MIN_DELTA_E) if min_change is None else min_change,
+    limits = settings.Limits(
+        (1.0 if release else settings.MAX_CLIPPED) if max_clipped is None else max_clipped,
+        (0.0 if release else settings.MIN_DELTA_E) if min_change is None else min_change,
     )
     pair = PairSettings(composites, f".{suffix}", quality, parse_size(size), crop, soft, seed, limits)
     wanted = settings.BuildSettings(
@@ -141,7 +144,7 @@ def parse_size(text: str) -> int:
     return int(text)
 
 
-def _print(report: settings.BuildReport, out: Path) -> None:
+def _print(report: build_report.BuildReport, out: Path) -> None:
     for line in report.found:
         click.echo(line)
     photos = sum(report.photos.values())
@@ -161,3 +164,33 @@ def _print(report: settings.BuildReport, out: Path) -> None:
         for line in report.problems[:_LINES]:
             click.echo(f"  {line}")
     click.echo(f"{sum(report.pairs.values())} pairs in {out} after {report.seconds:.1f} s")
+
+
+@contextlib.contextmanager
+def opened(name: Name, jobs: int = 1, address: str | None = None) -> Iterator[Engine]:
+    """Give an engine by name, and let go of what it holds afterwards.
+
+    Parameters
+    ----------
+    name
+        ``threads`` or ``ray``.
+    jobs
+        Photos worked on at a time; a Ray cluster works on one for each of its cores.
+    address
+        Of the Ray cluster: ``auto`` for the one that runs on this machine, or ``host:port``. None for that in
+        RAY_ADDRESS; where that is not set either, a cluster of `jobs` cores is started here and stopped afterwards.
+
+    Raises
+    ------
+    SettingsError
+        Ray is not installed, the cluster cannot be reached, or threads are given an address.
+    """
+    if name == "threads":
+        if address:
+            raise SettingsError(f"address {address} of a Ray cluster, wanted --engine ray with it")
+        yield Threads(jobs)
+        return
+    from ccharmony.jobs import ray_engine  # here, since it is needed with this engine alone
+
+    with ray_engine.connected(jobs, address) as engine:
+        yield engine

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from ccharmony import released
+from ccharmony.build import light_pool
 from ccharmony.checker import patches
 from ccharmony.color import polynomial
-from ccharmony.dataset import fits, manifest
+from ccharmony.dataset import fits
+from ccharmony.records import SPLITS
 
 
 @click.command("fits")
@@ -24,9 +25,9 @@ from ccharmony.dataset import fits, manifest
 )
 def command(release: Path, out: Path, fit: polynomial.Kind) -> None:
     """Write the lights of a release, all its photos, to one fits.h5; no pictures are needed."""
-    records, problems = released.record_lights(release, fit)
+    records, problems = light_pool.record_release_lights(release, fit)
     fits.write_fits(out, records, patches.STANDARD, {"release": release.name, "fit": fit})
     for line in problems:
         click.echo(line, err=True)
-    counts = ", ".join(f"{sum(record.split == split for record in records)} {split}" for split in manifest.SPLITS)
+    counts = ", ".join(f"{sum(record.split == split for record in records)} {split}" for split in SPLITS)
     click.echo(f"{out}: {len(records)} photos ({counts}), {len(problems)} problems")

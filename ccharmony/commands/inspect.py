@@ -12,13 +12,12 @@ import click
 from ccharmony import sources
 from ccharmony.build.settings import BuildSettings
 from ccharmony.color import polynomial
-from ccharmony.commands.shared import progress_bar
-from ccharmony.console import VariadicCommand
+from ccharmony.console import VariadicCommand, progress_bar
 from ccharmony.errors import ManifestError
 from ccharmony.inspection import report, terminal, thumbnails
 from ccharmony.inspection.target import Subject, find_photos, fit_sources, read_release, read_target
 from ccharmony.inspection.thumbnails import Places
-from ccharmony.jobs.stage import Progress
+from ccharmony.progress import Progress
 
 
 @click.command("inspect", cls=VariadicCommand, variadic=("--src",))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from ccharmony.dataset import manifest, merge
+from ccharmony import records
+from ccharmony.dataset import merge
 
 
 @click.command("merge")
@@ -17,5 +18,5 @@ def command(datasets: tuple[Path, ...], out: Path) -> None:
     report = merge.merge(datasets, out)
     for line in (*report.found, *report.problems):
         click.echo(line)
-    counts = ", ".join(f"{report.pairs.get(split, 0)} {split}" for split in manifest.SPLITS)
+    counts = ", ".join(f"{report.pairs.get(split, 0)} {split}" for split in records.SPLITS)
     click.echo(f"{sum(report.pairs.values())} pairs ({counts}) in {out}")

@@ -8,7 +8,7 @@ from typing import cast
 
 import click
 
-from ccharmony.commands.shared import progress_bar
+from ccharmony.console import progress_bar
 from ccharmony.dataset.packing import pack
 from ccharmony.dataset.packing.write_shards import Limit
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ccharmony.commands.shared import progress_bar
+from ccharmony.console import progress_bar
 from ccharmony.dataset import verify
 from ccharmony.dataset.packing import verify as verify_packed
 

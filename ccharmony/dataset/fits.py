@@ -12,7 +12,6 @@ One row a photo in every dataset of the file, rows in the order of the ids::
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,8 @@ import numpy.typing as npt
 from ccharmony import files
 from ccharmony.dataset import hdf5_texts
 from ccharmony.errors import CcharmonyError, ManifestError
-from ccharmony.names import flaw
+from ccharmony.files import flaw
+from ccharmony.records import FitRecord
 
 Float = npt.NDArray[np.float64]
 
@@ -37,49 +37,6 @@ _TEXTS = ("id", "camera", "source", "split", "group", "kind")
 _LISTS = ("flags", "notes")
 _MOST_PACKED = 1100  # deflate makes 1,030 bytes of one at most
 _SHAPES = {"patches": (24, 3), "to_standard": (3, 11), "from_standard": (3, 11)}
-
-
-@dataclass(frozen=True, eq=False)
-class FitRecord:
-    """The light of one photo.
-
-    Attributes
-    ----------
-    id, camera, source, split, group
-        As in `manifest.Photo`; split and group may be empty.
-    kind
-        How the matrices were fitted: published, affine, ridge, or ``release`` for published ones taken as they are.
-    patches
-        Shape (24, 3), in [0, 1], release order, NaN where not measured.
-    to_standard, from_standard
-        T_a and T'_a on [0, 1], shape (3, 11).
-    residuals
-        Figures by name, NaN where unknown.
-    flags
-        Why a person should look at this fit, in words; empty if nothing is conspicuous.
-    notes
-        Why each of the 24 patches was left out of the fit, release order, an empty string where it was used; empty if
-        nobody kept them, and then every measured patch was used.
-    """
-
-    id: str
-    camera: str
-    source: str
-    kind: str
-    patches: Float
-    to_standard: Float
-    from_standard: Float
-    split: str = ""
-    group: str = ""
-    residuals: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    flags: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def used(self) -> npt.NDArray[np.bool_]:
-        """Return which patches the fit used, shape (24,)."""
-        kept = np.array([note == "" for note in self.notes or ("",) * 24])
-        return np.asarray(kept & np.isfinite(self.patches).all(axis=1))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,134 +6,18 @@ import csv
 import dataclasses
 import io
 import operator
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ccharmony import files
 from ccharmony.errors import ManifestError
-from ccharmony.images import pixels
-from ccharmony.images.raw import Rendering
-from ccharmony.names import flaw
+from ccharmony.files import flaw
+from ccharmony.records import SPLITS, Pair
 
 Float = npt.NDArray[np.float64]
-Split = Literal["train", "test"]
-Box = tuple[float, float, float, float]
-
-SPLITS: tuple[Split, ...] = ("train", "test")
-
-
-@dataclass(frozen=True, eq=False)
-class Chart:
-    """Where a photo shows its color checker, in pixels (x, y) of the upright photo.
-
-    Attributes
-    ----------
-    box
-        x0, y0, x1, y1 around the whole chart: what the crop must leave out.
-    corners
-        Shape (4, 2): the chart's corners next to dark skin, bluish green, black and white; None if unknown.
-    quads
-        Shape (24, 4, 2): corners of each patch, standard chart order (dark skin first); None if unknown.
-    """
-
-    box: Box
-    corners: Float | None = None
-    quads: Float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Photo:
-    """A source photograph and all that its source knows about it.
-
-    Attributes
-    ----------
-    id
-        Unique name; file names of the dataset begin with it.
-    source, camera
-        Where the photo comes from and what took it.
-    path
-        The file.
-    chart
-        Where the checker is; None if it has to be found, or if the photo shows none.
-    patches
-        Shape (24, 3), in [0, 1], release order, NaN where not measured; None if they have to be read from the photo.
-    to_standard, from_standard
-        Published matrices (3, 11) on [0, 1], used as they are; None if they have to be fitted.
-    masks
-        Foreground letter -> mask file. A mask has the size of the photo, or of its crop.
-    split
-        Given by the source, or None to have it drawn.
-    group
-        Photos of one group (the same scene under several lights) share a split; empty if the photo stands alone.
-    rendering
-        How linear sensor values become a photo; None for a photo that is display-referred or RAW.
-    orient
-        Whether the EXIF orientation can be trusted.
-    charted
-        Whether the photo is meant to show a checker; one that is not borrows a light.
-    """
-
-    id: str
-    source: str
-    camera: str
-    path: Path
-    chart: Chart | None = None
-    patches: Float | None = None
-    to_standard: Float | None = None
-    from_standard: Float | None = None
-    masks: Mapping[str, pixels.Readable] = field(default_factory=dict)
-    split: Split | None = None
-    group: str = ""
-    rendering: Rendering | None = None
-    orient: bool = True
-    charted: bool = True
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One row of manifest.csv: a composite, its mask and the real picture, and how the composite came about.
-
-    Attributes
-    ----------
-    composite, mask, real
-        Paths below the dataset's root, with forward slashes.
-    photo, foreground, donor, source, camera, split
-        Whose foreground, which one, whose light, and where the photo came from.
-    fit_kind, donor_fit_kind
-        How the photo's and the donor's matrices were fitted; ``borrowed:<id>`` in front of a light that another
-        photo lent for want of a chart.
-    clipped_share
-        Share of the foreground's pixels of which a channel fell outside [0, 1] before it was clipped.
-    delta_e
-        Mean CIEDE2000 between the composite's and the real foreground.
-    note
-        What a reader should know, such as a published mask that was resized; empty mostly.
-    composite_sha256, mask_sha256, real_sha256
-        Hashes of the three files.
-    """
-
-    composite: str
-    mask: str
-    real: str
-    photo: str
-    foreground: str
-    donor: str
-    source: str
-    camera: str
-    split: Split
-    fit_kind: str
-    donor_fit_kind: str
-    clipped_share: float
-    delta_e: float
-    note: str
-    composite_sha256: str
-    mask_sha256: str
-    real_sha256: str
 
 
 COLUMNS = tuple(column.name for column in dataclasses.fields(Pair))

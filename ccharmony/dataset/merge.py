@@ -12,12 +12,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ccharmony import files
-from ccharmony.build.settings import BuildReport
 from ccharmony.dataset import manifest, tables
-from ccharmony.dataset.fits import FitRecord, read_fits
+from ccharmony.dataset.build_report import BuildReport
+from ccharmony.dataset.fits import read_fits
 from ccharmony.dataset.formats import iharmony4
-from ccharmony.dataset.manifest import Pair
 from ccharmony.errors import ManifestError, OutputError, SettingsError
+from ccharmony.records import FitRecord, Pair
 
 _ARRAYS = ("patches", "to_standard", "from_standard")
 

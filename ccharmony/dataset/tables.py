@@ -11,13 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ccharmony import __version__, files
+from ccharmony import __version__, files, records
 from ccharmony.checker import patches
 from ccharmony.dataset import manifest
-from ccharmony.dataset.fits import FitRecord, write_fits
+from ccharmony.dataset.fits import write_fits
 from ccharmony.dataset.formats import iharmony4
-from ccharmony.dataset.manifest import Pair
 from ccharmony.errors import OutputError
+from ccharmony.records import FitRecord, Pair
 
 NAME = "ccHarmony"
 MANIFEST, FITS, REPORT = "manifest.csv", "fits.h5", "build.json"
@@ -48,7 +48,7 @@ def write_tables(
         A table cannot be written. The report comes last: a folder that has one is whole.
     """
     _remove_strays(root, rows)
-    for split in manifest.SPLITS:
+    for split in records.SPLITS:
         names = [Path(row.composite).name for row in rows if row.split == split]
         files.write_bytes(root / f"{NAME}_{split}.txt", "".join(f"{name}\n" for name in names).encode())
     write_fits(root / FITS, [fits[name] for name in sorted(fits)], patches.STANDARD, settings)
@@ -69,7 +69,7 @@ def begin(root: Path) -> None:
     """
     for folder in FOLDERS:
         files.make_folder(root / folder)
-    for name in (REPORT, MANIFEST, *(f"{NAME}_{split}.txt" for split in manifest.SPLITS)):
+    for name in (REPORT, MANIFEST, *(f"{NAME}_{split}.txt" for split in records.SPLITS)):
         _remove(root / name)
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ccharmony.dataset import fits, manifest, tables
-from ccharmony.dataset.formats import iharmony4
-from ccharmony.dataset.manifest import Pair
+from ccharmony import records
+from ccharmony.dataset import find_pairs, fits, manifest, tables
 from ccharmony.errors import CcharmonyError, ImageError, ManifestError
 from ccharmony.images import pixels
-from ccharmony.jobs.stage import Progress
+from ccharmony.progress import Progress
+from ccharmony.records import Pair
 
 _JPEG_TOLERANCE = 3.0
 """Mean absolute difference, in levels, that JPEG may leave between the backgrounds of a composite and its real."""
@@ -97,10 +97,10 @@ def _check_tables(root: Path, rows: Sequence[Pair]) -> Iterator[str]:
 
 def _check_lists(root: Path, rows: Sequence[Pair]) -> Iterator[str]:
     """Read the dataset through the reader that training uses, and compare with the manifest."""
-    for split in manifest.SPLITS:
+    for split in records.SPLITS:
         wanted = {Path(row.composite).name for row in rows if row.split == split}
         try:
-            pairs, problems = iharmony4.find_pairs(root, split) if wanted else ([], [])
+            pairs, problems = find_pairs.find_pairs(root, split) if wanted else ([], [])
         except CcharmonyError as error:
             yield str(error)
             continue

@@ -21,12 +21,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ccharmony import files
-from ccharmony.dataset.manifest import Pair
 from ccharmony.images import pixels
 from ccharmony.images.pixels import UInt8
 from ccharmony.inspection import thumbnails
 from ccharmony.inspection.report import PhotoReport, Report
-from ccharmony.jobs.stage import Progress
+from ccharmony.progress import Progress
+from ccharmony.records import Pair
 
 Item = TypeVar("Item")
 Cell = tuple[UInt8, tuple[str, ...]]

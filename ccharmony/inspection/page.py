@@ -28,7 +28,7 @@ from ccharmony.inspection import report
 from ccharmony.inspection.patch_errors import Direction
 from ccharmony.inspection.report import PhotoReport, Report
 from ccharmony.inspection.thumbnails import PhotoPictures, Thumbnail
-from ccharmony.jobs.stage import Progress
+from ccharmony.progress import Progress
 
 _TEMPLATE, _STYLE = "report.html.j2", "report.css"
 _SCRIPTS = ("dom.js", "plots.js", "checker.js", "summary.js", "marks.js", "table.js", "panel.js", "main.js")

@@ -15,8 +15,8 @@ from ccharmony.build import light
 from ccharmony.checker import patches
 from ccharmony.color import polynomial, residuals
 from ccharmony.color.polynomial import Float, Kind
-from ccharmony.dataset.fits import FitRecord
 from ccharmony.errors import FitError
+from ccharmony.records import FitRecord
 
 GRAY_CHROMA = 5.0
 """Chroma C*ab below which a color has no hue to speak of; the chart's own grays stay below 2."""

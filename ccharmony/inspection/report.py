@@ -16,10 +16,9 @@ from ccharmony.checker import patches
 from ccharmony.color import residuals
 from ccharmony.color.polynomial import Kind
 from ccharmony.color.residuals import Residuals
-from ccharmony.dataset.fits import FitRecord
-from ccharmony.dataset.manifest import Pair
 from ccharmony.inspection import patch_errors
 from ccharmony.inspection.patch_errors import Direction
+from ccharmony.records import FitRecord, Pair
 
 WORST = 6
 """How many photos the summary names as the worst."""

@@ -9,17 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccharmony import released, sources
-from ccharmony.build import pipeline
+from ccharmony import sources
+from ccharmony.build import light_pool, pipeline
 from ccharmony.build.settings import BuildSettings
 from ccharmony.color.polynomial import Kind
 from ccharmony.dataset import fits, manifest, tables
-from ccharmony.dataset.fits import FitRecord
-from ccharmony.dataset.manifest import Pair, Photo
 from ccharmony.errors import SourceError
 from ccharmony.inspection import report
 from ccharmony.inspection.report import Report
-from ccharmony.jobs.stage import Progress
+from ccharmony.progress import Progress
+from ccharmony.records import FitRecord, Pair, Photo
 
 OWN_SOURCES = "source"
 """Folder of a dataset that holds its photos where `build` was given no other."""
@@ -77,7 +76,7 @@ def fit_sources(settings: BuildSettings, progress: Progress | None = None) -> Su
 
 def read_release(root: Path, kind: Kind = "published") -> Subject:
     """Return the fits of a release, which needs no photos; raises SourceError if the folder is not one."""
-    records, problems = released.record_lights(root, kind)
+    records, problems = light_pool.record_release_lights(root, kind)
     return Subject(root.resolve().name, records, problems=problems)
 
 

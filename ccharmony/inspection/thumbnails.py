@@ -23,12 +23,12 @@ from ccharmony import sources
 from ccharmony.checker import detect
 from ccharmony.checker.patches import INNER_SHARE, INNER_SHARE_OF_QUADS, patch_quads
 from ccharmony.color.polynomial import Float
-from ccharmony.dataset.manifest import Pair, Photo
 from ccharmony.errors import CcharmonyError
 from ccharmony.images import pixels
 from ccharmony.images.pixels import Float32, UInt8
 from ccharmony.inspection.report import PhotoReport, Report
-from ccharmony.jobs.stage import Progress
+from ccharmony.progress import Progress
+from ccharmony.records import Pair, Photo
 
 PAGE_BYTES = 8_500_000
 """Bytes of all pictures; inlined they grow by a third, to 11.3 of the 15 MB, and the figures of 350 photos take 2."""

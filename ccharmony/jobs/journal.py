@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ccharmony import files, lock
+from ccharmony import files
 from ccharmony.errors import OutputError
 
 FOLDER = ".build"
@@ -123,7 +123,7 @@ def locked(root: Path) -> Iterator[Journal]:
     """
     journal = Journal(root)
     is_new = not root.exists()
-    with lock.hold(journal.folder / _LOCK, f"{root}: another build is writing here, wanted a folder of its own"):
+    with files.hold(journal.folder / _LOCK, f"{root}: another build is writing here, wanted a folder of its own"):
         try:
             yield journal
         finally:

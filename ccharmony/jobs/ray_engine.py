@@ -26,9 +26,9 @@ import cv2
 
 from ccharmony import files
 from ccharmony.dataset import tables
-from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import CcharmonyError, ImageError, OutputError, SettingsError
 from ccharmony.jobs.engine import AHEAD, Finished, Result, Work
+from ccharmony.records import Photo
 
 RETRIES = 3
 """Times that a photo is done again after its worker died; one that kills every worker must not stop the others."""

@@ -8,15 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import CcharmonyError
 from ccharmony.jobs.engine import Engine, Result, Work
 from ccharmony.jobs.journal import Journal
+from ccharmony.progress import Progress
+from ccharmony.records import Photo
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int], None]
-"""Called with the stage's name, the photos done and their number."""
 
 
 @dataclass(frozen=True)

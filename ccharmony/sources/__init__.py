@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import SourceError
-from ccharmony.names import flaw
+from ccharmony.files import flaw
+from ccharmony.records import Photo
 from ccharmony.sources import folder, gehler
 from ccharmony.sources.found import Found
 from ccharmony.sources.nus.find import find_nus

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from ccharmony.checker.patches import STANDARD, read_patches
 from ccharmony.color import polynomial, residuals, transfer
 from ccharmony.color.polynomial import Float, Kind
-from ccharmony.dataset.manifest import Photo
 from ccharmony.images import pixels, rendering
+from ccharmony.records import Photo
 from ccharmony.sources.demo import render, spectra
 from ccharmony.sources.demo.five_scenes import SCENES
 from ccharmony.sources.demo.scene import Scene

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from ccharmony.checker import crop
-from ccharmony.dataset.manifest import Chart, Photo
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
+from ccharmony.records import Chart, Photo
 from ccharmony.sources import catalog, reading
 from ccharmony.sources.files import MASKS, Duplicates, files_below, normal
 from ccharmony.sources.found import Found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from ccharmony.dataset.manifest import Photo
+from ccharmony.records import Photo
 from ccharmony.sources.catalog import Source
 
 

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ccharmony.checker import crop
-from ccharmony.dataset.manifest import Chart, Photo
 from ccharmony.errors import CcharmonyError, CheckerError
 from ccharmony.images import pixels
 from ccharmony.images.pixels import Readable
 from ccharmony.images.raw import Rendering
+from ccharmony.records import Chart, Photo
 from ccharmony.sources import catalog
 from ccharmony.sources.catalog import Camera, Source
 from ccharmony.sources.files import Duplicates, files_below, in_masks, read_rows, source_folder

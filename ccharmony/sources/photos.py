@@ -15,9 +15,9 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from ccharmony.dataset.manifest import Photo, Split
 from ccharmony.errors import SourceError
 from ccharmony.images.pixels import Readable
+from ccharmony.records import Photo, Split
 from ccharmony.sources import catalog, files
 from ccharmony.sources.folder import find_all_masks, find_root
 from ccharmony.sources.found import Found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ccharmony.dataset.manifest import Photo
 from ccharmony.images import pixels, raw
 from ccharmony.images.pixels import UInt8
+from ccharmony.records import Photo
 from ccharmony.sources import catalog
 
 

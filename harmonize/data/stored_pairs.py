@@ -32,7 +32,7 @@ class StoredPairs:
     Parameters
     ----------
     pairs
-        What `ccharmony.dataset.formats.iharmony4.find_pairs` found.
+        What `ccharmony.dataset.find_pairs.find_pairs` found.
     seed
         Seed of the crops; None gives each picture whole, resized to the square, as it is scored.
     strict

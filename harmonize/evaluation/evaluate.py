@@ -13,7 +13,8 @@ from typing import Any
 from torch import nn
 
 from ccharmony import __version__, files
-from ccharmony.dataset.formats import iharmony4, realhm
+from ccharmony.dataset import find_pairs
+from ccharmony.dataset.formats import realhm
 from ccharmony.dataset.formats.iharmony4 import PairPaths, Split
 from ccharmony.errors import ImageError, SourceError
 from harmonize.evaluation import protocols, report, scoring
@@ -154,7 +155,7 @@ def _find_pairs(data: Sequence[Path], split: Split, strict: bool) -> tuple[list[
         if realhm.is_realhm(root):
             found, problems = realhm.find_pairs(root, strict=strict)
         else:
-            found, problems = iharmony4.find_pairs(root, split, strict=strict)
+            found, problems = find_pairs.find_pairs(root, split, strict=strict)
         for name in dict.fromkeys(pair.set for pair in found):
             if owners.setdefault(name, root) != root:
                 raise SourceError(f"{root}: a set {name} is in {owners[name]} too, wanted sets of different names")

@@ -123,7 +123,7 @@ def score_pairs(
     Parameters
     ----------
     pairs
-        What `ccharmony.dataset.formats.iharmony4.find_pairs` found.
+        What `ccharmony.dataset.find_pairs.find_pairs` found.
     rules
         How they are scored.
     method

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ccharmony.dataset import find_pairs
 from ccharmony.dataset.formats import iharmony4
 from ccharmony.errors import SettingsError, SourceError
 from harmonize.data import lights, photos
@@ -109,7 +110,7 @@ def describe(places: Places) -> dict[str, Any]:
 
 
 def _open_stored(root: Path, split: iharmony4.Split, seed: int | None, strict: bool, threads: int) -> StoredPairs:
-    pairs, problems = iharmony4.find_pairs(root, split, strict=strict)
+    pairs, problems = find_pairs.find_pairs(root, split, strict=strict)
     for problem in problems:
         _logger.warning("left out: %s", problem)
     if problems:

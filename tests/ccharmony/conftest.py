@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ccharmony.checker import patches
-from ccharmony.dataset.manifest import Chart, Photo
 from ccharmony.images import pixels
+from ccharmony.records import Chart, Photo
 
 HEIGHT, WIDTH = 120, 200
 CORNERS = np.array([[128.0, 10], [196, 10], [196, 56], [128, 56]])

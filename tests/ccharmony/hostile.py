@@ -19,13 +19,13 @@ from ccharmony import sources
 from ccharmony.build.light import record_light
 from ccharmony.checker import patches
 from ccharmony.dataset import manifest, tables, verify
-from ccharmony.dataset.fits import FitRecord, read_fits, write_fits
+from ccharmony.dataset.fits import read_fits, write_fits
 from ccharmony.dataset.formats import iharmony4
-from ccharmony.dataset.manifest import Pair
 from ccharmony.files import make_folder
 from ccharmony.images import pixels
 from ccharmony.images.raw import raw_size, read_raw
 from ccharmony.inspection import marks
+from ccharmony.records import FitRecord, Pair
 from ccharmony.sources import gehler
 from ccharmony.sources.nus.truth import Truth, read_box, read_colors, read_truth
 from ccharmony.sources.release.files import read_release

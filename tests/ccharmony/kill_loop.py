@@ -22,8 +22,7 @@ from typing import Any
 import click
 
 from ccharmony.build import pipeline
-from ccharmony.build.pairs import PairSettings
-from ccharmony.build.settings import BuildSettings
+from ccharmony.build.settings import BuildSettings, PairSettings
 from ccharmony.dataset import tables, verify
 from ccharmony.images import pixels
 from ccharmony.jobs import journal

@@ -15,18 +15,17 @@ import pytest
 from ccharmony import files as disk
 from ccharmony import sources
 from ccharmony.build import pipeline
-from ccharmony.build.pairs import PairSettings
 from ccharmony.build.photo_cache import Recent
-from ccharmony.build.settings import BuildSettings
+from ccharmony.build.settings import BuildSettings, PairSettings
 from ccharmony.checker import patches
 from ccharmony.color import transfer
-from ccharmony.dataset import manifest, tables, verify
+from ccharmony.dataset import find_pairs, manifest, tables, verify
 from ccharmony.dataset.fits import read_fits, write_fits
 from ccharmony.dataset.formats import iharmony4
-from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import OutputError, SourceError
 from ccharmony.images import pixels
 from ccharmony.jobs import journal
+from ccharmony.records import Photo
 from ccharmony.sources import Found
 
 
@@ -60,7 +59,7 @@ def test_dataset_has_the_layout_and_passes_verify(tmp_path: Path) -> None:
     assert (out / "composite_images" / "photo 0_a_1.png").is_file()
     verdict = verify.verify(out)
     assert (verdict.pairs, verdict.photos, verdict.problems) == (24, 8, [])
-    assert len(iharmony4.find_pairs(out, "train")[0]) == 12
+    assert len(find_pairs.find_pairs(out, "train")[0]) == 12
 
 
 @pytest.mark.usefixtures("found")

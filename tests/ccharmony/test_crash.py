@@ -23,9 +23,8 @@ from click.testing import CliRunner
 
 from ccharmony import cli
 from ccharmony.build import pipeline
-from ccharmony.build.pairs import PairSettings
 from ccharmony.build.photo_cache import Recent
-from ccharmony.build.settings import BuildSettings
+from ccharmony.build.settings import BuildSettings, PairSettings
 from ccharmony.dataset import tables, verify
 from ccharmony.errors import OutputError
 from ccharmony.images import pixels

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccharmony.build import donors
+from ccharmony.build import donors, settings
 from ccharmony.color import polynomial, transfer
-from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import SettingsError
+from ccharmony.records import Photo
 
 IDENTITY = np.eye(3, 11)
 
@@ -63,14 +63,14 @@ def test_donor_that_hardly_changes_anything_is_passed_over_and_counted() -> None
 
 def test_open_limits_accept_everything() -> None:
     candidates = {"bright": 4 * IDENTITY, "same": IDENTITY}
-    choice = donors.choose("x_a", foreground(), candidates, 10, limits=donors.Limits(1, 0))
+    choice = donors.choose("x_a", foreground(), candidates, 10, limits=settings.Limits(1, 0))
     assert set(choice.donors) == {"bright", "same"}
 
 
 @pytest.mark.parametrize("limits", [(-0.1, 0), (1.1, 0), (0.2, -1), (float("nan"), 0), (0.2, float("nan"))])
 def test_limits_out_of_range_are_refused(limits: tuple[float, float]) -> None:
     with pytest.raises(SettingsError):
-        donors.Limits(*limits)
+        settings.Limits(*limits)
 
 
 def photos(count: int, **given_values: str) -> list[Photo]:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ccharmony import cli, sources
+from ccharmony import cli, records, sources
 from ccharmony.build import pipeline
 from ccharmony.checker import patches
 from ccharmony.dataset import fits, manifest, merge, verify
@@ -149,8 +149,8 @@ def test_manifest_that_names_places_outside_cannot_make_merge_write_there(tmp_pa
     assert not list(tmp_path.rglob("*evil*"))
 
 
-def record(name: str) -> fits.FitRecord:
-    return fits.FitRecord(name, "c", "s", "ridge", np.full((24, 3), 0.5), *np.ones((2, 3, 11)))
+def record(name: str) -> records.FitRecord:
+    return records.FitRecord(name, "c", "s", "ridge", np.full((24, 3), 0.5), *np.ones((2, 3, 11)))
 
 
 def test_fits_with_a_name_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from ccharmony import sources
 from ccharmony.build.light import from_json, record_light, to_json
 from ccharmony.checker import patches as checker
 from ccharmony.color import polynomial
-from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import CheckerError, FitError
+from ccharmony.records import Photo
 
 STANDARD = checker.STANDARD
 PHOTO = np.clip(STANDARD * [0.9, 0.8, 0.6] + 0.03, 0, 1)

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from ccharmony import records
 from ccharmony.dataset import manifest
 from ccharmony.errors import ManifestError
 
-ROW = manifest.Pair(
+ROW = records.Pair(
     composite="composite_images/ä b_a_1.jpg",
     mask="masks/ä b_a.png",
     real="real_images/ä b.jpg",
@@ -36,7 +37,7 @@ def test_rows_come_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../x.png", "/etc/passwd", "masks/../../x.png", "..\\x.png", ""])
 def test_path_out_of_the_dataset_is_refused(tmp_path: Path, column: str, name: str) -> None:
     path = tmp_path / "manifest.csv"
-    manifest.write_pairs(path, [manifest.Pair(**{**vars(ROW), column: name})])
+    manifest.write_pairs(path, [records.Pair(**{**vars(ROW), column: name})])
     with pytest.raises(ManifestError, match=r"line 2: path .* leads out of the dataset"):
         manifest.read_pairs(path)
 

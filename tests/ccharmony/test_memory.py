@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from ccharmony.build import pairs
+from ccharmony.build.settings import PairSettings
 from ccharmony.color import polynomial
-from ccharmony.dataset.fits import FitRecord
 from ccharmony.dataset.formats import iharmony4
-from ccharmony.dataset.manifest import Photo
 from ccharmony.images import pixels
+from ccharmony.records import FitRecord, Photo
 
 SIDE = 1600
 DONORS = 3
@@ -52,7 +52,7 @@ def test_pairs_of_a_photo_take_eight_bytes_a_pixel_beside_it(photo: Photo, tmp_p
     image = pixels.read_image(photo.path)
     donors = {f"d{number}": record(f"d{number}", 0.6 + 0.1 * number) for number in range(DONORS)}
     light = pairs.PhotoLight(record("p", 1.0), donors, None, "train")
-    settings = pairs.PairSettings(composites=DONORS)
+    settings = PairSettings(composites=DONORS)
     made: list[int] = []
 
     def make() -> None:

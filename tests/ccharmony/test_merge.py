@@ -6,12 +6,11 @@ import pytest
 
 from ccharmony import sources
 from ccharmony.build import pipeline
-from ccharmony.build.pairs import PairSettings
-from ccharmony.build.settings import BuildSettings
+from ccharmony.build.settings import BuildSettings, PairSettings
 from ccharmony.dataset import manifest, merge, verify
 from ccharmony.dataset.fits import read_fits
-from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import ManifestError, OutputError, SettingsError
+from ccharmony.records import Photo
 from ccharmony.sources import Found
 
 Make = Callable[[str, list[Photo]], Path]

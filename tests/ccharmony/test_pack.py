@@ -16,9 +16,9 @@ import pytest
 import webdataset
 from PIL import Image
 
-from ccharmony import console
+from ccharmony import console, records
 from ccharmony.cli import group
-from ccharmony.dataset import manifest, tables
+from ccharmony.dataset import find_pairs, manifest, tables
 from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.packing import pack, write_shards
 from ccharmony.dataset.packing.contents import File, plan
@@ -55,18 +55,18 @@ def write_set(folder: Path, photos: int = 4, composites: int = 3, test: int = 1,
 def write_manifest(folder: Path) -> None:
     """A manifest as the build writes it, for a set of `write_set`."""
     rows = []
-    for pair in iharmony4.find_pairs(folder, "all")[0]:
+    for pair in find_pairs.find_pairs(folder, "all")[0]:
         photo = pair.name.rpartition("_a_")[0]
         files = [Path(str(file)) for file in (pair.composite, pair.mask, pair.real)]
         names = [file.relative_to(folder).as_posix() for file in files]
         hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
         described = (photo, "a", "donor", "test", "camera", pair.split, "ridge", "affine", 0.015625, 4.5, "a note")
-        rows.append(manifest.Pair(*names, *described, *hashes))  # type: ignore[arg-type]
+        rows.append(records.Pair(*names, *described, *hashes))  # type: ignore[arg-type]
     manifest.write_pairs(folder / tables.MANIFEST, rows)
 
 
 def contents(root: Path, split: iharmony4.Split) -> Contents:
-    pairs, problems = iharmony4.find_pairs(root, split)
+    pairs, problems = find_pairs.find_pairs(root, split)
     assert problems == []
     return [
         (pair.set, pair.name, pair.split, *(file.read_bytes() for file in (pair.composite, pair.mask, pair.real)))
@@ -126,7 +126,7 @@ def test_pairs_that_no_list_names_are_packed_without_a_split(tmp_path: Path) -> 
         assert report.pairs == {"all": 12}
         assert contents(out, "all") == contents(root, "all")
         with pytest.raises(SourceError, match="no pair of split 'train', it holds all"):
-            iharmony4.find_pairs(out, "train")
+            find_pairs.find_pairs(out, "train")
 
 
 # Shards

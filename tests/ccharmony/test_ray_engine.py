@@ -13,17 +13,16 @@ from typing import Any
 
 import pytest
 
-from ccharmony import sources
+from ccharmony import files, sources
 from ccharmony.build import pipeline
-from ccharmony.build.pairs import PairSettings
-from ccharmony.build.settings import BuildSettings
+from ccharmony.build.settings import BuildSettings, PairSettings
+from ccharmony.commands import build
 from ccharmony.dataset import tables, verify
-from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import OutputError, SettingsError
-from ccharmony import files
 from ccharmony.jobs import engine as engines
 from ccharmony.jobs import journal, ray_engine
 from ccharmony.jobs.engine import Finished, Work
+from ccharmony.records import Photo
 from ccharmony.sources import Found
 
 ray = pytest.importorskip("ray", reason="ray is not installed, wanted pip install -e '.[ray]'")
@@ -44,7 +43,7 @@ def cluster() -> Iterator[None]:
 
 @pytest.fixture
 def engine(cluster: None) -> Iterator[engines.Engine]:  # noqa: ARG001
-    with engines.opened("ray") as opened:
+    with build.opened("ray") as opened:
         yield opened
 
 
@@ -263,7 +262,7 @@ def test_address_without_a_cluster_is_refused() -> None:
     code = (
         "from ccharmony.jobs import engine as engines\n"
         "try:\n"
-        "    with engines.opened('ray', address='127.0.0.1:1'): pass\n"
+        "    with build.opened('ray', address='127.0.0.1:1'): pass\n"
         "except engines.SettingsError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -274,6 +273,6 @@ def test_address_without_a_cluster_is_refused() -> None:
 def test_address_wants_its_engine() -> None:
     with (
         pytest.raises(SettingsError, match="address auto of a Ray cluster, wanted --engine ray"),
-        engines.opened("threads", address="auto"),
+        build.opened("threads", address="auto"),
     ):
         pass

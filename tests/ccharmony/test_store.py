@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ccharmony.checker.patches import STANDARD
-from ccharmony.dataset.fits import FitRecord, read_fits, write_fits
+from ccharmony.dataset.fits import read_fits, write_fits
 from ccharmony.errors import ManifestError
+from ccharmony.records import FitRecord
 
 
 def record(name: str) -> FitRecord:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ccharmony.color import polynomial
 from ccharmony.dataset import fits
 from ccharmony.images import pixels
+from ccharmony.records import FitRecord
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -90,7 +91,7 @@ def write_lights(path: Path, count: int = 12) -> Path:
     for number in range(count):
         patches = np.clip(standard * random.uniform(0.6, 1.1, 3) + random.normal(0, 0.005, (24, 3)), 0, 1)
         records.append(
-            fits.FitRecord(
+            FitRecord(
                 id=f"light_{number}",
                 camera="tiny",
                 source="tiny",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from ccharmony.dataset import find_pairs
 from ccharmony.dataset.formats import iharmony4
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images import pixels
@@ -23,7 +24,7 @@ def root(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def find(root: Path, split: iharmony4.Split = "train") -> list[iharmony4.PairPaths]:
-    return iharmony4.find_pairs(root, split)[0]
+    return find_pairs.find_pairs(root, split)[0]
 
 
 def equal(one: batches.Batch, other: batches.Batch) -> bool:

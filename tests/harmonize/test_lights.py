@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ccharmony.color import polynomial
-from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset import find_pairs
 from ccharmony.errors import ManifestError, SettingsError, SourceError
 from ccharmony.images import pixels
 from harmonize.commands.lend import command
@@ -231,7 +231,7 @@ def test_held_pairs_never_change_and_use_held_lights_only(folder: Path, recorded
 def test_written_held_pairs_read_back_as_the_same_batches(folder: Path, recorded: Lights, tmp_path: Path) -> None:
     held = HeldPairs(photos.find_photos(folder / "photos", "val"), recorded, each=2)
     held.write(tmp_path / "held")
-    stored = StoredPairs(iharmony4.find_pairs(tmp_path / "held", "test")[0])
+    stored = StoredPairs(find_pairs.find_pairs(tmp_path / "held", "test")[0])
     one, other = held.batch(0, range(len(held)), 32), stored.batch(0, range(len(held)), 32)
     assert len(held) == len(stored) == 8
     assert torch.equal(one.composite, other.composite)
@@ -243,7 +243,7 @@ def test_the_pairs_that_validate_a_run_can_be_written(folder: Path, tmp_path: Pa
     words = f"--photos {folder / 'photos'} --lights {folder / 'fits.h5'} --out {tmp_path / 'held'} --held-lights 3"
     done = click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
     assert done.output.strip().endswith("held: 4 pairs of 4 photos under 3 lights")
-    pairs, problems = iharmony4.find_pairs(tmp_path / "held", "test")
+    pairs, problems = find_pairs.find_pairs(tmp_path / "held", "test")
     assert [pair.name for pair in pairs] == [f"f_{number}_a_1.png" for number in range(12, 16)]
     assert not problems
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ccharmony import console
-from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset import find_pairs
 from ccharmony.dataset.packing import pack
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import SourceError
@@ -56,7 +56,7 @@ def test_batches_are_those_of_the_folder_to_the_bit(form: str, forms: dict[str, 
 
 @pytest.mark.parametrize("form", ["shards", "h5"])
 def test_a_batch_depends_on_seed_epoch_and_index_alone(form: str, forms: dict[str, Path]) -> None:
-    pairs, _ = iharmony4.find_pairs(forms[form], "train")
+    pairs, _ = find_pairs.find_pairs(forms[form], "train")
     one, other = StoredPairs(pairs, seed=5, threads=1), StoredPairs(pairs, seed=5, threads=4)
     wanted = one.batch(1, [4, 9, 2], 32)
     other.batch(0, range(12), 32)  # what was read before makes no difference

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ccharmony.build import pipeline
-from ccharmony.build.donors import Limits
-from ccharmony.build.pairs import PairSettings
-from ccharmony.build.settings import BuildSettings
+from ccharmony.build.settings import BuildSettings, Limits, PairSettings
 from ccharmony.dataset import manifest, verify
 from ccharmony.dataset.fits import read_fits
 from ccharmony.images import pixels

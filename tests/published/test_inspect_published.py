@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ccharmony import released
+from ccharmony.build import light_pool
 from ccharmony.inspection import page, report, thumbnails
 from ccharmony.inspection.report import Report
 
@@ -22,7 +22,7 @@ SIX_WORST = {"IMG_0614", "IMG_0281", "IMG_0405", "IMG_0290", "IMG_0305", "IMG_03
 
 @pytest.fixture(scope="module")
 def content(shared_data: Path) -> Report:
-    records, problems = released.record_lights(shared_data / "ccharmony_release")
+    records, problems = light_pool.record_release_lights(shared_data / "ccharmony_release")
     return report.make_report("ccharmony_release", records, problems=problems)
 
 

@@ -9,6 +9,7 @@ import pytest
 import scipy.io
 
 from ccharmony import sources
+from ccharmony.build import foreground_mask
 from ccharmony.checker import crop, detect
 from ccharmony.checker.patches import CHART_TO_RELEASE, affine_residual, orientation_ratio, read_quads
 from ccharmony.sources import catalog, files, gehler
@@ -235,7 +236,7 @@ class TestRelease:
         assert photo.split == "train"
         assert crop.largest_without(photo.chart.box, (2808, 1872)) == (0, 0, 1143, 2808)
         mask = sources.reading.pixels.read_mask(photo.masks["a"])
-        fitted, note = enrich.fit_mask(mask, (2808, 1143))
+        fitted, note = foreground_mask.fit_mask(mask, (2808, 1143))
         assert note == "mask of 2286x5616 resized to 1143x2808"
         assert fitted.mean() == pytest.approx(mask.mean(), abs=1e-3)
         assert photo.patches is published.patches[photo.id] or (photo.patches == published.patches[photo.id]).all()

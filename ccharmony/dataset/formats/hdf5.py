@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ccharmony.dataset.formats.pair_files import PARTS, Archive, Member, PairPaths, Split
-from ccharmony.errors import ManifestError, SourceError
+from ccharmony.errors import SourceError
 
 SUFFIXES = (".h5", ".hdf5")
 FORMAT, VERSION = "ccharmony pairs", 1
@@ -71,64 +71,6 @@ def read_plan(root: Path) -> str:
             return str(file.attrs.get("plan", ""))
     except _BROKEN:
         return ""
-
-
-class Writer:
-    """A file that is being written; a context manager.
-
-    Parameters
-    ----------
-    path
-        The file, which is overwritten.
-    names, sizes
-        Of the files to come, in order.
-    """
-
-    def __init__(self, path: Path, names: Sequence[str], sizes: Sequence[int]) -> None:
-        self._file = h5py.File(path, "w", track_order=True)
-        self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-        self._bytes = self._create("bytes", (int(self._starts[-1]),), np.uint8)
-        self._write_texts("files/name", names)
-        self._create("files/offset", data=self._starts[:-1])
-        self._create("files/size", data=np.asarray(sizes, np.int64))
-
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def write_file(self, number: int, data: bytes) -> None:
-        """Write the bytes of a file; raises ManifestError if they are not as many as announced."""
-        first, last = int(self._starts[number]), int(self._starts[number + 1])
-        if len(data) != last - first:
-            raise ManifestError(f"file {number}: {len(data)} bytes, wanted {last - first}")
-        self._bytes[first:last] = np.frombuffer(data, np.uint8)
-
-    def write_pairs(self, rows: Sequence[dict[str, Any]], files: Int64, plan: str) -> None:
-        """Write the tables, which makes the file whole.
-
-        Parameters
-        ----------
-        rows
-            What to keep of each pair; ``set``, ``name`` and ``split`` among it.
-        files
-            Which file is the composite, mask and real picture of each pair, shape (N, 3).
-        plan
-            Digest of what was packed.
-        """
-        for name in ("set", "name", "split"):
-            self._write_texts(f"pairs/{name}", [row[name] for row in rows])
-        for name, column in zip(PARTS, files.T, strict=True):
-            self._create(f"pairs/{name}", data=np.ascontiguousarray(column, np.int64))
-        self._write_texts("pairs/row", [json.dumps(row, ensure_ascii=False) for row in rows])
-        self._file.attrs.update({"format": FORMAT, "version": VERSION, "plan": plan})
-
-    def _create(self, name: str, *args: Any, **kwargs: Any) -> h5py.Dataset:
-        return self._file.create_dataset(name, *args, track_times=False, **kwargs)
-
-    def _write_texts(self, name: str, texts: Sequence[str]) -> None:
-        self._create(name, data=np.array(texts, dtype=object), dtype=h5py.string_dtype())
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ccharmony.dataset.formats import hdf5, shards
+from ccharmony.dataset.formats import shards
 from ccharmony.dataset.formats.pair_files import PairPaths as PairPaths
 from ccharmony.dataset.formats.pair_files import Split as Split
 from ccharmony.errors import SourceError
@@ -24,50 +24,6 @@ from ccharmony.errors import SourceError
 COMPOSITES, MASKS, REALS = "composite_images", "masks", "real_images"
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 _LISTED: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
-
-
-def find_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[PairPaths], list[str]]:
-    """Find the pairs of one dataset, or of a root that holds several.
-
-    Parameters
-    ----------
-    root
-        A folder with `composite_images`, `masks` and `real_images`, a folder of such folders (iHarmony4's root), or
-        what `ccharmony pack` made of them.
-    split
-        Which lists count. ``all`` takes train and test; where there is no list at all, every composite found.
-    strict
-        Whether the first broken pair is an error.
-
-    Returns
-    -------
-    tuple[list[PairPaths], list[str]]
-        Pairs in the order of the lists, and one line for each pair that is broken.
-
-    Raises
-    ------
-    SourceError
-        The folder is missing, holds no dataset, or lists no composite of the split; with `strict`, a pair is broken.
-    """
-    if hdf5.is_packed(root):
-        return hdf5.read_pairs(root, split), []
-    if shards.is_packed(root):
-        return shards.read_pairs(root, split), []
-    if not root.is_dir():
-        raise SourceError(f"{root}: no such folder, wanted a dataset in iHarmony4's layout")
-    pairs: list[PairPaths] = []
-    problems: list[str] = []
-    for entry in _list_entries(root, split):
-        try:
-            pairs.append(entry.folder.resolve(entry.name, entry.split))
-        except SourceError as error:
-            if strict:
-                raise
-            problems.append(str(error))
-    if not pairs:
-        first = f"; the first: {problems[0]}" if problems else ""
-        raise SourceError(f"{root}: no whole pair of split {split!r} ({len(problems)} broken{first})")
-    return pairs, problems
 
 
 @dataclass(frozen=True)

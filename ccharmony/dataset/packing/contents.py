@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccharmony.dataset import manifest, tables
+from ccharmony import records
+from ccharmony.dataset import find_pairs, manifest, tables
 from ccharmony.dataset.formats import iharmony4, shards
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
 from ccharmony.errors import ManifestError, SourceError
@@ -125,7 +126,7 @@ def plan(root: Path, *, strict: bool = False) -> tuple[list[Entry], list[str]]:
     """
     if not root.is_dir() or shards.is_packed(root):
         raise SourceError(f"{root}: not a folder in iHarmony4's layout, wanted one to pack")
-    pairs, problems = iharmony4.find_pairs(root, "all", strict=strict)
+    pairs, problems = find_pairs.find_pairs(root, "all", strict=strict)
     seen: set[tuple[str, str]] = set()
     for pair in pairs:
         key = (pair.set, Path(pair.name).stem.lower())
@@ -150,7 +151,7 @@ def newest(entries: Iterable[Entry]) -> int:
 
 
 def _enter(pairs: Iterable[PairPaths]) -> Iterable[Entry]:
-    manifests: dict[Path, dict[str, manifest.Pair]] = {}
+    manifests: dict[Path, dict[str, records.Pair]] = {}
     files: dict[tuple[Path, str], File] = {}
     for position, pair in enumerate(pairs):
         folder = _dataset_of(pair)
@@ -171,12 +172,12 @@ def _dataset_of(pair: PairPaths) -> Path:
     return next(above.parent for above in Path(str(pair.composite)).parents if above.name == iharmony4.COMPOSITES)
 
 
-def _read_manifest(path: Path) -> dict[str, manifest.Pair]:
+def _read_manifest(path: Path) -> dict[str, records.Pair]:
     rows = manifest.read_pairs(path) if path.is_file() else []
     return {Path(row.composite).name: row for row in rows}
 
 
-def _row_of(pair: PairPaths, folder: Path, rows: Mapping[str, manifest.Pair]) -> dict[str, Any]:
+def _row_of(pair: PairPaths, folder: Path, rows: Mapping[str, records.Pair]) -> dict[str, Any]:
     if not rows:
         return {}
     if pair.name not in rows:

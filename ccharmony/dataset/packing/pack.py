@@ -16,14 +16,13 @@ from typing import Literal
 
 import numpy as np
 
-from ccharmony import lock
 from ccharmony.dataset.formats import hdf5, shards
-from ccharmony.dataset.packing import contents, write_shards
+from ccharmony.dataset.packing import contents, write_hdf5, write_shards
 from ccharmony.dataset.packing.contents import Entry, File
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import OutputError
-from ccharmony.files import write_bytes
-from ccharmony.jobs.stage import Progress
+from ccharmony.files import hold, write_bytes
+from ccharmony.progress import Progress
 
 Kind = Literal["shards", "h5"]
 
@@ -139,7 +138,7 @@ def _pack_h5(entries: Sequence[Entry], path: Path, plan: str, progress: Progress
         numbers.setdefault(file, len(numbers))
     digests: list[str] = []
     try:
-        with hdf5.Writer(path, [file.name for file in numbers], [file.size for file in numbers]) as writer:
+        with write_hdf5.Writer(path, [file.name for file in numbers], [file.size for file in numbers]) as writer:
             for file, number in numbers.items():
                 data, digest = file.read()
                 digests.append(digest)
@@ -159,7 +158,7 @@ def _pack_h5(entries: Sequence[Entry], path: Path, plan: str, progress: Progress
 def _staged(out: Path) -> Iterator[Path]:
     """Give the folder in which the work goes on, to one process at a time; raises OutputError."""
     folder = out.with_name(f".{out.name}.part")
-    with lock.hold(folder / _LOCK, f"{out}: is being packed by another process"):
+    with hold(folder / _LOCK, f"{out}: is being packed by another process"):
         yield folder
 
 

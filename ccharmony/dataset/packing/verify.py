@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ccharmony.dataset.formats import hdf5, iharmony4, shards
+from ccharmony.dataset import find_pairs
+from ccharmony.dataset.formats import hdf5, shards
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
 from ccharmony.dataset.formats.shards import Shard
 from ccharmony.dataset.verify import Verdict
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
 from ccharmony.images.headers import Readable
-from ccharmony.jobs.stage import Progress
+from ccharmony.progress import Progress
 
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 
@@ -42,7 +43,7 @@ def verify(root: Path, *, progress: Progress | None = None) -> Verdict:
     SourceError
         The index or a table is damaged, or a shard is incomplete.
     """
-    pairs, _ = iharmony4.find_pairs(root, "all")
+    pairs, _ = find_pairs.find_pairs(root, "all")
     verdict = Verdict(len(pairs), len({(pair.set, _real_of(pair)) for pair in pairs}))
     rows, problems = _read_rows(root)
     verdict.problems += problems

@@ -25,9 +25,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.dataset.manifest import Chart, Photo
 from ccharmony.files import make_folder, remove_unfinished, write_bytes
 from ccharmony.images import camera, pixels, rendering
+from ccharmony.records import Chart, Photo
 from ccharmony.sources.demo.five_scenes import SCENES
 from ccharmony.sources.demo.scene import Scene
 from ccharmony.sources.demo.trace import Traced, trace

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.dataset.manifest import Box, Split
+from ccharmony.records import Box, Split
 from ccharmony.sources.demo.shapes import Floats, Pose, Shape, Triple
 from ccharmony.sources.demo.textures import CHART_HALF, CHART_OUTLINE, GLOSS, Texture
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from ccharmony.errors import CcharmonyError, SourceError
 from ccharmony.images.pixels import Readable
 from ccharmony.sources.masks.coco import read_coco
+from ccharmony.sources.masks.drawings import Targets
 from ccharmony.sources.masks.labelme import read_labelme
-from ccharmony.sources.targets import Targets
 
 
 def find_drawings(files: Sequence[Path], photos: Mapping[str, Path]) -> tuple[dict[str, list[Readable]], list[str]]:

@@ -8,8 +8,7 @@ from typing import Any
 
 from ccharmony.errors import ImageError, SourceError
 from ccharmony.images.pixels import Readable
-from ccharmony.sources.masks.drawings import Outline, Runs, unpack_counts
-from ccharmony.sources.targets import Shape, Targets
+from ccharmony.sources.masks.drawings import Outline, Runs, Shape, Targets, unpack_counts
 
 Json = Mapping[str, Any]
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import numpy.typing as npt
 
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
+from ccharmony.records import Photo
+from ccharmony.sources import files, reading
 
 Point = tuple[float, float]
 Ring = tuple[Point, ...]
@@ -196,3 +198,42 @@ def unpack_counts(text: str) -> tuple[int, ...]:
     if shift:
         raise ValueError("run lengths that end within a number")
     return tuple(counts)
+
+
+Shape = tuple[int, int]
+
+
+class Targets:
+    """Photos by name.
+
+    Parameters
+    ----------
+    photos
+        Photo files by id.
+    """
+
+    def __init__(self, photos: Mapping[str, Path]) -> None:
+        self._photos = photos
+        self._ids = {name.casefold(): name for name in photos}
+        self._shapes: dict[str, Shape] = {}
+
+    def match(self, file_name: str) -> str | None:
+        """Return the id of the photo that a file name of any system stands for, with or without folders."""
+        stem = PureWindowsPath(file_name).stem
+        return self._ids.get(files.normal(stem).casefold())
+
+    def shape(self, photo: str, height: object, width: object, origin: object) -> Shape:
+        """Return height and width of a photo, and check those that a drawing names, unless it names none.
+
+        Raises
+        ------
+        ImageError
+            The drawing was made for a photo of another size, or the photo's size cannot be read.
+        """
+        if photo not in self._shapes:
+            row = Photo(photo, "folder", "unknown", self._photos[photo])
+            self._shapes[photo] = reading.read_size(row)
+        shape = self._shapes[photo]
+        if (height is not None or width is not None) and (height, width) != shape:
+            raise ImageError(f"{origin}: drawn for a photo of {width}x{height}, {photo} is {shape[1]}x{shape[0]}")
+        return shape

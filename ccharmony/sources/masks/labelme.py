@@ -8,8 +8,7 @@ from typing import Any
 
 from ccharmony.errors import ImageError, SourceError
 from ccharmony.images.pixels import Readable
-from ccharmony.sources.masks.drawings import Outline, Ring, circle, rectangle
-from ccharmony.sources.targets import Targets
+from ccharmony.sources.masks.drawings import Outline, Ring, Targets, circle, rectangle
 
 Json = Mapping[str, Any]
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccharmony.checker import detect
-from ccharmony.dataset.manifest import Box
 from ccharmony.errors import CheckerError
 from ccharmony.images import pixels, raw
 from ccharmony.images.pixels import UInt8
+from ccharmony.records import Box
 from ccharmony.sources.catalog import Camera
 from ccharmony.sources.release.enrich import published_box
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ccharmony.dataset.manifest import Chart, Photo
 from ccharmony.errors import CcharmonyError, ImageError, SourceError
 from ccharmony.images import pixels
 from ccharmony.images.pixels import Readable, UInt8
 from ccharmony.images.raw import Rendering
+from ccharmony.records import Chart, Photo
 from ccharmony.sources import catalog, reading
 from ccharmony.sources.catalog import Camera, Source
 from ccharmony.sources.files import Duplicates, files_below, in_masks, source_folder

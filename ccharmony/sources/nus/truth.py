@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.dataset.manifest import Box
 from ccharmony.errors import CheckerError, SourceError
+from ccharmony.records import Box
 from ccharmony.sources import files
 from ccharmony.sources.catalog import Camera
 from ccharmony.sources.nus.matlab import read_matlab

@@ -12,15 +12,12 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 
-import cv2
-import numpy as np
-
+from ccharmony.build.foreground_mask import fit_mask
 from ccharmony.checker import crop, detect
 from ccharmony.checker.crop import Box, Part
-from ccharmony.dataset.manifest import Chart, Photo
-from ccharmony.errors import CcharmonyError, CheckerError, ImageError
+from ccharmony.errors import CcharmonyError, CheckerError
 from ccharmony.images import pixels
-from ccharmony.images.pixels import Float32
+from ccharmony.records import Chart, Photo
 from ccharmony.sources import catalog, reading
 from ccharmony.sources.found import Found
 from ccharmony.sources.release.files import Release, read_release
@@ -67,39 +64,6 @@ def apply(found: Found, release: Release) -> Found:
         except CcharmonyError as error:
             problems.append(f"{photo.id}: {error}")
     return Found(photos, found.problems + problems, [*found.summary, *_counts(photos)], found.left_out)
-
-
-def fit_mask(mask: Float32, shape: Shape) -> tuple[Float32, str]:
-    """Bring a mask to the size of the crop, if it is a scaled copy of that shape.
-
-    Parameters
-    ----------
-    mask
-        Mask (H, W) in [0, 1].
-    shape
-        Height and width of the crop.
-
-    Returns
-    -------
-    mask
-        Mask of `shape` in [0, 1]; its edge is soft where it was resized.
-    note
-        What was done, for the manifest; empty if nothing was.
-
-    Raises
-    ------
-    ImageError
-        The two shapes differ by more than rounding.
-    """
-    if mask.shape == shape:
-        return mask, ""
-    (height, width), (mask_height, mask_width) = shape, mask.shape
-    texts = f"mask of {mask_width}x{mask_height}", f"{width}x{height}"
-    if not _alike(shape, (mask_height, mask_width)):
-        raise ImageError(f"{texts[0]}, wanted the photo's size or that of its crop, {texts[1]}, or a scaled copy of it")
-    method = cv2.INTER_AREA if mask_width > width else cv2.INTER_LINEAR
-    resized = cv2.resize(mask, (width, height), interpolation=method)
-    return np.clip(resized, 0, 1).astype(np.float32), f"{texts[0]} resized to {texts[1]}"
 
 
 def published_box(box: Box, shape: Shape, mask_shape: Shape, longest: int) -> Box | None:
@@ -156,13 +120,6 @@ def _shift(by_chart: Part, published: Part, shape: Shape) -> float:
     height, width = shape
     sides = (width, height, width, height)
     return max(abs(a - b) / side for a, b, side in zip(by_chart, published, sides, strict=True))
-
-
-def _alike(shape: Shape, other: Shape) -> bool:
-    """Tell whether one shape is a scaled copy of the other, up to rounding on both sides."""
-    scales = [side / other_side for side, other_side in zip(shape, other, strict=True)]
-    slack = ROUNDING * max(1.0, *scales) / min(shape)
-    return abs(scales[0] / scales[1] - 1) <= slack
 
 
 def _enriched(photo: Photo, release: Release) -> Photo:

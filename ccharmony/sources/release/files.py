@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ccharmony.color import polynomial
-from ccharmony.dataset.manifest import SPLITS, Split
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
 from ccharmony.images.pixels import Readable
+from ccharmony.records import SPLITS, Split
 from ccharmony.sources import catalog
 from ccharmony.sources.release.archive import files_and_members
 

@@ -13,9 +13,8 @@ import pytest
 from ccharmony.build import light
 from ccharmony.checker.patches import STANDARD
 from ccharmony.dataset import fits, manifest
-from ccharmony.dataset.fits import FitRecord
-from ccharmony.dataset.manifest import Pair, Photo
 from ccharmony.images import pixels
+from ccharmony.records import FitRecord, Pair, Photo
 
 HOSTILE = '<img src=x onerror="document.title=1">'
 """A photo's name that must stay a name."""

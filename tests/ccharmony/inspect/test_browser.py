@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ccharmony.dataset import fits, manifest
-from ccharmony.dataset.fits import FitRecord
 from ccharmony.inspection import marks, page, report, thumbnails
+from ccharmony.records import FitRecord
 
 NAMES = "return [...document.querySelectorAll('#table tbody tr:not([hidden]) th button')].map(b => b.textContent)"
 

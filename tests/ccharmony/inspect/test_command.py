@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ccharmony import cli
-from ccharmony.dataset.manifest import Photo
 from ccharmony.errors import CcharmonyError, ManifestError, SourceError
 from ccharmony.images import pixels
+from ccharmony.records import Photo
 
 
 def run(*args: object) -> Result:

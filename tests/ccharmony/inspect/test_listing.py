@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from ccharmony.dataset.fits import FitRecord
 from ccharmony.inspection import report, terminal
+from ccharmony.records import FitRecord
 
 
 def no_swatch(_color: tuple[int, int, int]) -> str:

@@ -18,10 +18,10 @@ from skimage import color
 from ccharmony.checker import patches
 from ccharmony.color import polynomial
 from ccharmony.dataset import fits, manifest
-from ccharmony.dataset.fits import FitRecord
 from ccharmony.errors import OutputError
 from ccharmony.inspection import page, report, thumbnails
 from ccharmony.inspection.report import Report
+from ccharmony.records import FitRecord
 
 
 class Parsed(HTMLParser):

@@ -13,10 +13,10 @@ import pytest
 from ccharmony.build import light
 from ccharmony.checker import patches
 from ccharmony.dataset import fits, manifest
-from ccharmony.dataset.manifest import Chart, Photo
 from ccharmony.inspection import report, thumbnails
 from ccharmony.inspection.report import Report
 from ccharmony.inspection.thumbnails import Places, Thumbnail
+from ccharmony.records import Chart, Photo
 
 
 def decoded(picture: Thumbnail) -> np.ndarray:

@@ -10,8 +10,8 @@ import pytest
 
 from ccharmony.checker.patches import STANDARD
 from ccharmony.color import polynomial, residuals
-from ccharmony.dataset.fits import FitRecord
 from ccharmony.inspection import patch_errors, report
+from ccharmony.records import FitRecord
 
 IDENTITY = np.eye(3, 11)
 

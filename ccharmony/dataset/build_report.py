@@ -1,0 +1,70 @@
+"""What a build did, as build.json keeps it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ccharmony.records import Pair
+
+
+@dataclass
+class BuildReport:
+    """How a build went.
+
+    Attributes
+    ----------
+    photos, foregrounds, pairs
+        What was written, by split.
+    problems
+        One line for each photo or foreground that was skipped, with the reason.
+    shortages
+        One line for each foreground that got fewer donors than asked for.
+    found
+        One line a source: what was found and what is missing.
+    resumed
+        Photos whose pairs were finished by an earlier run.
+    passed_clipped, passed_unchanged
+        Donors passed over because the composite would clip, or hardly change.
+    seconds
+        Wall time.
+    plan
+        Digest of settings and input files: a build of the same plan finds its work done.
+    """
+
+    photos: dict[str, int] = field(default_factory=dict)
+    foregrounds: dict[str, int] = field(default_factory=dict)
+    pairs: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    shortages: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+    resumed: int = 0
+    passed_clipped: int = 0
+    passed_unchanged: int = 0
+    seconds: float = 0.0
+    plan: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as build.json keeps it: all but `resumed`, which an unbroken build would not know."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "resumed"}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> BuildReport:
+        """Return a report that build.json kept; raises KeyError where a field is missing."""
+        return cls(**{name: content[name] for name in cls.__dataclass_fields__ if name != "resumed"})
+
+    @property
+    def first_problem(self) -> str:
+        """Return the first problem or shortage, for the message of a build that failed as a whole."""
+        lines = self.problems + self.shortages
+        return f"the first problem: {lines[0]}" if lines else "no problem was met"
+
+    def count(self, rows: Sequence[Pair]) -> None:
+        """Fill in what was written from the rows of the manifest."""
+        foregrounds = {(row.photo, row.foreground): row.split for row in rows}
+        self.pairs = dict(Counter(row.split for row in rows))
+        self.foregrounds = dict(Counter(foregrounds.values()))
+        self.photos = dict(Counter({row.photo: row.split for row in rows}.values()))
