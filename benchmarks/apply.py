@@ -19,18 +19,15 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from benchmarks.timing import medians, peak_megabytes
+from ccharmony.arrays import Float32, UInt8
 from ccharmony.images import pixels
 from harmonize.inference import color_map
 from harmonize.inference.image import Size, harmonize_image, shrink
 from harmonize.models import giftnet
-from harmonize.settings import NetworkSettings
-
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
+from harmonize.models.settings import NetworkSettings
 
 CARRIED, PLAIN = "carried from 256×256", "network at full size"
 SIZES: dict[str, Size] = {CARRIED: 256, PLAIN: "full"}

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks import page
 from harmonize.evaluation import metrics
 from harmonize.training.run_folder import cost
-from harmonize.weights import checkpoint
+from harmonize.weights import bundled, checkpoint
 
 STRATA = ((0, 200), (200, 1_000), (1_000, 3_000), (3_000, np.inf))
 """Ranges of the composite's fMSE by which a card says where its weights help."""
@@ -87,7 +87,7 @@ def curve(path: Path) -> str:
 
 def scores(name: str, scored: Mapping[str, Scored]) -> str:
     """Return what bundled weights say that they score: those of `name` first, beside the composites of these sets."""
-    names = [name, *(other for other in checkpoint.bundled() if other != name)]
+    names = [name, *(other for other in bundled.bundled() if other != name)]
     found = {other: read_scores(other) for other in names}
     lines = []
     for title, entry in scored.items():
@@ -103,7 +103,7 @@ def scores(name: str, scored: Mapping[str, Scored]) -> str:
 
 def read_scores(name: str) -> Mapping[str, Mapping[str, float]]:
     """Return what bundled weights say of their scores: means by set; empty where they say nothing."""
-    found: Mapping[str, Any] = checkpoint.read_notes(checkpoint.find(name))[1].get("scores", {})
+    found: Mapping[str, Any] = checkpoint.read_notes(bundled.find(name))[1].get("scores", {})
     return found
 
 

@@ -14,7 +14,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from harmonize.models import giftnet
-from harmonize.settings import TABLE_3, NetworkSettings
+from harmonize.models.settings import NetworkSettings
+from harmonize.table3 import TABLE_3
 
 
 class Complexity(NamedTuple):

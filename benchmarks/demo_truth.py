@@ -9,17 +9,187 @@ foreground.
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import numpy as np
 
-from ccharmony.color import polynomial
-from ccharmony.sources import demo_truth
+from ccharmony.arrays import Float32, Float64, Indices, UInt8
+from ccharmony.checker.chart import STANDARD
+from ccharmony.checker.patches import read_patches
+from ccharmony.color import polynomial, residuals, transfer
+from ccharmony.color.polynomial import Kind
+from ccharmony.images import pixels, rendering
+from ccharmony.records import Photo
+from ccharmony.sources.demo import render, spectra
 from ccharmony.sources.demo.five_scenes import SCENES
-from ccharmony.sources.demo_truth import Distance
+from ccharmony.sources.demo.scene import Scene
+from ccharmony.sources.demo.trace import chart_light
+
+SAMPLE = 2000
+"""Pixels of a foreground that are compared, evenly drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The objects of a scene, ready to be seen under any light by any camera of the demo.
+
+    Attributes
+    ----------
+    scene
+        The scene.
+    index
+        Letter of a foreground -> flat positions of its pixels in the photos, shape (n,).
+    shares
+        Letter of a foreground -> shares of the scene's materials in these pixels, shape (n, materials).
+    """
+
+    scene: Scene
+    index: dict[str, Indices]
+    shares: dict[str, Float32]
+
+    def relit(self, letter: str, donor: Scene, light: str, gain: float) -> UInt8:
+        """Return a foreground's true colors, shape (n, 3), in another photo's light.
+
+        Parameters
+        ----------
+        letter
+            The foreground.
+        donor, light
+            Scene and light of the other photo.
+        gain
+            Its exposure, see ``render.read_gains``.
+        """
+        colors = spectra.counts(self.scene.materials, light, donor.camera)
+        counts = self.shares[letter] @ colors * (chart_light(donor) / chart_light(self.scene))
+        return rendering.render_linear(counts[:, None], spectra.rendering(donor.camera), gain)[:, 0]
+
+
+def truths(scenes: Sequence[Scene] = SCENES) -> list[Truth]:
+    """Trace scenes and keep what concerns their foregrounds."""
+    return [_truth(scene) for scene in scenes]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far one composite's foreground is from the truth, in mean CIEDE2000.
+
+    Attributes
+    ----------
+    photo, foreground, donor
+        Whose foreground, which one, whose light.
+    same_scene
+        Whether donor and photo show the same scene (and so the same camera).
+    unchanged
+        Distance of the foreground as it is in its photo: what there was to do.
+    carried
+        Fit kind -> distance of the foreground after the transfer.
+    """
+
+    photo: str
+    foreground: str
+    donor: str
+    same_scene: bool
+    unchanged: float
+    carried: dict[Kind, float]
+
+
+def distances(
+    data_dir: Path, kinds: Sequence[Kind] = polynomial.KINDS, scenes: Sequence[Scene] = SCENES
+) -> list[Distance]:
+    """Carry every foreground of the demo into the light of every other photo of its split, and compare with the truth.
+
+    Parameters
+    ----------
+    data_dir
+        Folder that holds (or will hold) the demo.
+    kinds
+        Fit kinds. ``published`` is applied by the published arithmetic, as in a build.
+    scenes
+        Scenes to compare; all by default.
+    """
+    photos = {photo.id: photo for photo in render.find_demo(data_dir, scenes).photos}
+    shots = [_Shot(scene, light, photos[render.photo_id(scene, light)]) for scene in scenes for light in scene.lights]
+    fits = {shot.photo.id: {kind: _fit(shot, kind) for kind in kinds} for shot in shots}
+    gains = render.read_gains(data_dir)
+    found: list[Distance] = []
+    for truth in truths(scenes):
+        for shot in (shot for shot in shots if shot.scene is truth.scene):
+            donors = [donor for donor in shots if donor.photo.split == shot.photo.split and donor is not shot]
+            for letter in truth.scene.foregrounds:
+                found += _compare(truth, shot, letter, donors, fits, gains)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Shot:
+    """A photo, and the scene and light it shows."""
+
+    scene: Scene
+    light: str
+    photo: Photo
+
+
+_Fits = dict[str, dict[Kind, tuple[Float64, Float64]]]
+
+
+def _truth(scene: Scene) -> Truth:
+    width = scene.view.size[1]
+    index: dict[str, list[Indices]] = {letter: [] for letter in scene.foregrounds}
+    shares: dict[str, list[Float32]] = {letter: [] for letter in scene.foregrounds}
+    for rows, traced in render.strips(scene):
+        for letter, coverage in traced.coverage.items():
+            inside = coverage >= render.COVERED
+            index[letter].append(np.flatnonzero(inside) + rows.start * width)
+            shares[letter].append(traced.shares[inside])
+    joined = {letter: np.concatenate(parts) for letter, parts in index.items()}
+    return Truth(scene, joined, {letter: np.concatenate(parts) for letter, parts in shares.items()})
+
+
+def _fit(shot: _Shot, kind: Kind) -> tuple[Float64, Float64]:
+    """Fit T_a and T'_a to the patches of a photo that are not clipped."""
+    patches = read_patches(pixels.read_image(shot.photo.path), shot.scene.chart_corners)
+    measured, standard = patches.colors[patches.usable], STANDARD[patches.usable]
+    return polynomial.fit(measured, standard, kind), polynomial.fit(standard, measured, kind)
+
+
+def _compare(
+    truth: Truth, shot: _Shot, letter: str, donors: Sequence[_Shot], fits: _Fits, gains: dict[str, float]
+) -> Iterator[Distance]:
+    """Compare one foreground in the lights of some donors."""
+    image, mask = pixels.read_image(shot.photo.path), pixels.read_mask(shot.photo.masks[letter])
+    carried = {
+        kind: transfer.take(image, mask, to_standard, _arithmetic(kind)).sample(SAMPLE)
+        for kind, (to_standard, _) in fits[shot.photo.id].items()
+    }
+    step = max(1, -(-len(truth.index[letter]) // SAMPLE))
+    sampled = dataclasses.replace(truth, shares={letter: truth.shares[letter][::step]})
+    original = image.reshape(-1, 3)[truth.index[letter][::step]]
+    for donor in donors:
+        wanted = sampled.relit(letter, donor.scene, donor.light, gains[donor.photo.id])
+        yield Distance(
+            shot.photo.id,
+            letter,
+            donor.photo.id,
+            donor.scene is shot.scene,
+            _mean_delta_e(original, wanted),
+            {
+                kind: _mean_delta_e(transfer.relight(foreground, fits[donor.photo.id][kind][1]).colors, wanted)
+                for kind, foreground in carried.items()
+            },
+        )
+
+
+def _arithmetic(kind: Kind) -> transfer.Arithmetic:
+    return "published" if kind == "published" else "float"
+
+
+def _mean_delta_e(found: UInt8, wanted: UInt8) -> float:
+    return float(residuals.delta_e(found / 255, wanted / 255).mean())
 
 
 @click.command()
@@ -31,7 +201,7 @@ def main(data: Path | None, smoke: bool) -> None:
     """Print the table."""
     scenes = SCENES[1:2] if smoke else SCENES
     with tempfile.TemporaryDirectory() as folder:
-        found = demo_truth.distances(data or Path(folder), scenes=scenes)
+        found = distances(data or Path(folder), scenes=scenes)
     _print("same scene, same camera", [distance for distance in found if distance.same_scene])
     _print("another scene", [distance for distance in found if not distance.same_scene])
     _print("all", found)

@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks import scene
 from benchmarks.timing import medians
+from ccharmony.arrays import UInt8
 from ccharmony.checker import detect
 from ccharmony.images import pixels
-from ccharmony.images.pixels import UInt8
 
 MEGAPIXELS = 12.0
 LIMIT = 1.5  # wanted where the first pass finds the chart

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.timing import MEGABYTE, peak_megabytes
 from ccharmony.build import donors, light
 from ccharmony.build.pairs import PhotoPairs
-from ccharmony.checker.patches import STANDARD
+from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial, residuals
 from ccharmony.dataset import fits, manifest, tables
 from ccharmony.jobs import journal

@@ -16,26 +16,24 @@ from pathlib import Path
 
 import click
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from benchmarks import scene
+from ccharmony.arrays import Float64
 from ccharmony.color import polynomial
 from ccharmony.dataset import find_pairs
 from harmonize.data import lights
 from harmonize.data.batches import Source
-from harmonize.data.lit_photos import HeldPairs
+from harmonize.data.held_out_pairs import HeldPairs
 from harmonize.data.photos import find_photos
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.training import validation
-from harmonize.weights import checkpoint
-
-Float = npt.NDArray[np.float64]
+from harmonize.weights import bundled, checkpoint
 
 SIDE = 256
 FEWEST = 24
 
-PARTS: dict[str, Callable[[Float, Float, Float], Float]] = {
+PARTS: dict[str, Callable[[Float64, Float64, Float64], Float64]] = {
     "composite": lambda composite, _output, _real: composite,
     "output": lambda _composite, output, _real: output,
     "mean color put right": lambda _composite, output, real: output + (real - output).mean(axis=0),
@@ -56,14 +54,14 @@ def main(data: Path | None, weights: tuple[str, ...], threads: int, smoke: bool)
         with tempfile.TemporaryDirectory() as folder:
             root, fits = scene.write_photos(Path(folder), train=1, val=2)
             held = lights.read_lights(fits)
-            _tell(HeldPairs(find_photos(root, "val"), held), weights or tuple(checkpoint.bundled()))
+            _tell(HeldPairs(find_photos(root, "val"), held), weights or tuple(bundled.bundled()))
     elif data is None or not weights:
         raise click.UsageError("wanted --data and --weights, or --smoke")
     else:
         _tell(StoredPairs(find_pairs.find_pairs(data, "all", strict=True)[0], strict=True), weights)
 
 
-def measure(network: torch.nn.Module, source: Source) -> Float:
+def measure(network: torch.nn.Module, source: Source) -> Float64:
     """Return the mean squared error in levels squared of each of `PARTS` for each pair, (pairs, parts)."""
     rows = []
     for index in range(len(source)):
@@ -88,7 +86,7 @@ def _tell(source: Source, weights: tuple[str, ...]) -> None:
             click.echo(f"  {part:22s} {mean:8.1f}  {mean / means[1]:6.1%} of the output's")
 
 
-def _smooth(composite: Float, output: Float) -> Float:
+def _smooth(composite: Float64, output: Float64) -> Float64:
     return polynomial.apply(polynomial.fit(composite, output), composite).clip(0, 1)
 
 

@@ -25,8 +25,9 @@ from benchmarks import complexity
 from benchmarks.timing import medians, peak_megabytes
 from harmonize import memory
 from harmonize.models import giftnet
+from harmonize.models.settings import ISSAM, NetworkSettings
 from harmonize.models.unet import UNet
-from harmonize.settings import ISSAM, TABLE_3, NetworkSettings
+from harmonize.table3 import TABLE_3
 from harmonize.training import losses, reconstruction
 
 ROW_8, RELATION = TABLE_3[8]

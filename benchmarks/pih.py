@@ -20,13 +20,13 @@ import torch
 
 from benchmarks import scene
 from benchmarks.timing import medians
+from ccharmony.arrays import Float32, UInt8
 from harmonize.inference import adjustment
 from harmonize.inference.adjustment import Adjustment
 from harmonize.models import registry
 from harmonize.models.pih import curves
 from harmonize.models.registry import AnySettings
-from harmonize.models.settings import PihSettings
-from harmonize.settings import ISSAM
+from harmonize.models.settings import ISSAM, PihSettings
 from harmonize.training import losses
 
 SHARE = 0.30
@@ -102,7 +102,7 @@ def _processor_seconds(run: Callable[[], object]) -> float:
     return time.process_time() - before
 
 
-def _application(found: Adjustment, image: adjustment.UInt8, mask: adjustment.Float32) -> Callable[[], object]:
+def _application(found: Adjustment, image: UInt8, mask: Float32) -> Callable[[], object]:
     return lambda: adjustment.apply(found, image, mask)
 
 

@@ -17,22 +17,21 @@ from pathlib import Path
 
 import click
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks import scene
+from ccharmony.arrays import Float64
 from harmonize.data import lights, photos
+from harmonize.data.held_out_pairs import HeldPairs
 from harmonize.data.lights import Lights
-from harmonize.data.lit_photos import HeldPairs, LitPhotos
+from harmonize.data.lit_photos import LitPhotos
 from harmonize.data.photos import PhotoMemory
 from harmonize.data.unpaired import LEAST_PHOTOS, Streams
+from harmonize.models.normalization import denormalize, normalize
 from harmonize.models.pih.backbone import LightBackbone
-from harmonize.training.objective import denormalize, normalize
-from harmonize.weights import checkpoint
-
-Float64 = npt.NDArray[np.float64]
+from harmonize.weights import bundled, checkpoint
 
 SIDE = 128
 SEED = 20
@@ -75,7 +74,7 @@ def main(
     if smoke:
         with tempfile.TemporaryDirectory() as folder:
             root, fits = scene.write_photos(Path(folder), train=20, val=LEAST_PHOTOS)
-            _measure(root, fits, weights or tuple(checkpoint.bundled()), steps=4, count=8)
+            _measure(root, fits, weights or tuple(bundled.bundled()), steps=4, count=8)
     elif root is None or fits is None or not weights:
         raise click.UsageError("wanted --photos, --lights and --weights, or --smoke")
     else:

@@ -10,12 +10,11 @@ import cv2
 import numpy as np
 
 from ccharmony import files
-from ccharmony.checker.patches import RELEASE_TO_CHART, STANDARD, patch_quads
+from ccharmony.arrays import Float32, Float64, UInt8
+from ccharmony.checker.chart import RELEASE_TO_CHART, STANDARD, patch_quads
 from ccharmony.color import polynomial
-from ccharmony.color.polynomial import Float
 from ccharmony.dataset.fits import write_fits
 from ccharmony.images import pixels
-from ccharmony.images.pixels import Float32, UInt8
 from ccharmony.records import FitRecord
 
 
@@ -30,7 +29,7 @@ def photo(height: int, width: int, warmth: float = 1.0) -> UInt8:
     return image
 
 
-def corners(height: int, width: int) -> Float:
+def corners(height: int, width: int) -> Float64:
     """Return where the chart is, shape (4, 2): x and y in pixels, dark skin's corner first."""
     left, right, top, bottom = 0.82 * width, 0.99 * width, 0.02 * height, 0.19 * height
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
@@ -69,12 +68,12 @@ def write_photos(folder: Path, train: int, val: int, lights: int = 12) -> tuple[
     return root, fits
 
 
-def tint(warmth: float) -> Float:
+def tint(warmth: float) -> Float64:
     """Return factors on R, G and B; 1 is neutral, less is warmer."""
     return 0.95 * np.array([1, 0.5 + 0.5 * warmth, warmth])
 
 
-def _draw_chart(image: UInt8, place: Float, warmth: float) -> None:
+def _draw_chart(image: UInt8, place: Float64, warmth: float) -> None:
     cv2.fillConvexPoly(image, np.rint(place).astype(np.int32), (25, 25, 25))
     quads = np.rint(patch_quads(place)).astype(np.int32)
     for quad, color in zip(quads, STANDARD[RELEASE_TO_CHART], strict=True):

@@ -22,10 +22,10 @@ import torch
 from benchmarks import card, page, strip
 from benchmarks.card import Scored
 from ccharmony import files
-from ccharmony.dataset.formats.iharmony4 import Split
+from ccharmony.dataset.formats.pair_files import Split
 from harmonize.evaluation import evaluate, protocols
 from harmonize.evaluation.scoring import Rules
-from harmonize.weights import checkpoint
+from harmonize.weights import bundled, checkpoint
 
 LICENCE = "research use only: the training photos and lights carry no other licence"
 
@@ -44,7 +44,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 def main(run: Path, name: str, scores: Path, root: Path, **sets: Path | None) -> None:
     """Write NAME.safetensors, its line of SHA256SUMS, its card, docs/NAME_val.csv and docs/NAME_strip.webp."""
     torch.set_num_threads(1)
-    path = checkpoint.WEIGHTS / f"{name}.safetensors"
+    path = bundled.WEIGHTS / f"{name}.safetensors"
     found = checkpoint.load(run / "best.safetensors")
     trial = files.make_folder(scores) / path.name
     checkpoint.save_weights(trial, found.net, found.settings, metadata=found.metadata, half=True)
@@ -54,7 +54,7 @@ def main(run: Path, name: str, scores: Path, root: Path, **sets: Path | None) ->
         _draw(path, sets["demo"], scores / "demo", root / "docs" / f"{name}_strip.webp")
     shutil.copyfile(scores / "val" / "images.csv", root / "docs" / f"{name}_val.csv")
     _fill_card(path.with_suffix(".md"), card.make(name, path, run, scored))
-    for other in checkpoint.bundled():
+    for other in bundled.bundled():
         if other != name and _covers(scored, card.read_scores(other)):
             _fill_card(path.with_name(f"{other}.md"), {"scores": card.scores(other, scored)})
 

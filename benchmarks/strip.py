@@ -16,7 +16,7 @@ import click
 import torch
 
 from ccharmony.dataset import find_pairs
-from ccharmony.dataset.formats.iharmony4 import PairPaths
+from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.images import pixels
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.training import validation

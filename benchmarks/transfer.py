@@ -19,12 +19,13 @@ import numpy as np
 
 from benchmarks import scene
 from benchmarks.timing import medians, peak_megabytes
+from ccharmony.arrays import Float32, Float64, UInt8
 from ccharmony.build import pairs, settings
 from ccharmony.build.canvas import Canvas
 from ccharmony.color import polynomial, transfer
 from ccharmony.dataset.formats import iharmony4
 from ccharmony.images import pixels
-from ccharmony.images.pixels import Float32, UInt8
+from ccharmony.images.headers import Readable
 from ccharmony.records import Photo
 
 SHARE = 0.10
@@ -88,7 +89,7 @@ def _make(photo: Photo, root: Path, picture: UInt8) -> None:
         raise RuntimeError(f"{len(result.pairs)} composites, wanted {DONORS}: {result.problems}")
 
 
-def codec_floor(photo: pixels.Readable, mask: pixels.Readable, composites: int) -> None:
+def codec_floor(photo: Readable, mask: Readable, composites: int) -> None:
     """Decode a photo and its mask, and encode the mask, the real picture and the composites."""
     picture = Canvas(pixels.read_image(photo))
     pixels.encode_mask(pixels.read_mask_levels(mask)[0] > 0)
@@ -96,7 +97,7 @@ def codec_floor(photo: pixels.Readable, mask: pixels.Readable, composites: int) 
         picture.encode(".jpg")
 
 
-def plain_method(image: UInt8, mask: Float32, first: polynomial.Float, second: polynomial.Float) -> UInt8:
+def plain_method(image: UInt8, mask: Float32, first: Float64, second: Float64) -> UInt8:
     """Relight a foreground as published: the whole frame, in double precision, truncated after each step."""
     picture = image
     for matrix in (polynomial.to_levels(first), polynomial.to_levels(second)):

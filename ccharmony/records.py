@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from ccharmony.dataset.manifest import Float
-from ccharmony.images import pixels
-from ccharmony.images.raw import Rendering
+from ccharmony.arrays import Bool, Float64
+from ccharmony.images.camera import Rendering
+from ccharmony.images.headers import Readable
 
 Split = Literal["train", "test"]
 
@@ -39,8 +38,8 @@ class Chart:
     """
 
     box: Box
-    corners: Float | None = None
-    quads: Float | None = None
+    corners: Float64 | None = None
+    quads: Float64 | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +79,10 @@ class Photo:
     camera: str
     path: Path
     chart: Chart | None = None
-    patches: Float | None = None
-    to_standard: Float | None = None
-    from_standard: Float | None = None
-    masks: Mapping[str, pixels.Readable] = field(default_factory=dict)
+    patches: Float64 | None = None
+    to_standard: Float64 | None = None
+    from_standard: Float64 | None = None
+    masks: Mapping[str, Readable] = field(default_factory=dict)
     split: Split | None = None
     group: str = ""
     rendering: Rendering | None = None
@@ -160,9 +159,9 @@ class FitRecord:
     camera: str
     source: str
     kind: str
-    patches: Float
-    to_standard: Float
-    from_standard: Float
+    patches: Float64
+    to_standard: Float64
+    from_standard: Float64
     split: str = ""
     group: str = ""
     residuals: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -170,7 +169,7 @@ class FitRecord:
     notes: tuple[str, ...] = ()
 
     @property
-    def used(self) -> npt.NDArray[np.bool_]:
+    def used(self) -> Bool:
         """Return which patches the fit used, shape (24,)."""
         kept = np.array([note == "" for note in self.notes or ("",) * 24])
         return np.asarray(kept & np.isfinite(self.patches).all(axis=1))

@@ -11,9 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ccharmony.arrays import UInt8
 from ccharmony.dataset import manifest
 from ccharmony.images import pixels
-from ccharmony.images.pixels import UInt8
 
 FOREGROUNDS = ("kitchen_D65_b", "nursery_D60_a", "garden_D50_b")
 COMPOSITES = 3

@@ -23,10 +23,10 @@ from benchmarks.table3.study import Study
 from harmonize.data.batches import Batch
 from harmonize.models import giftnet
 from harmonize.models.layers import resize_mask
-from harmonize.models.unet import STD, UNet
-from harmonize.settings import TABLE_3
+from harmonize.models.normalization import STD, normalize
+from harmonize.models.unet import UNet
+from harmonize.table3 import TABLE_3
 from harmonize.training import losses, reconstruction
-from harmonize.training.objective import normalize
 from harmonize.weights import checkpoint
 
 Measure = Callable[[Tensor, Tensor, Tensor], Tensor]

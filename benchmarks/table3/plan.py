@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccharmony.errors import SettingsError
-from harmonize.settings import TABLE_3, DistillSettings, NetworkSettings
-from harmonize.training.settings import LOSSES
+from harmonize.models.settings import NetworkSettings
+from harmonize.table3 import TABLE_3
+from harmonize.training.settings import LOSSES, DistillSettings
 
 ORDER = (1, 5, 8, 2, 3, 6, 7, 4, 9, 10)
 """Rows in the order in which they are run: those that answer most come first."""

@@ -17,13 +17,13 @@ from benchmarks.table3.study import Study
 from ccharmony.dataset import find_pairs
 from harmonize.data import lights, photos
 from harmonize.data.batches import Batch, Source
-from harmonize.data.lit_photos import HeldPairs
+from harmonize.data.held_out_pairs import HeldPairs
 from harmonize.data.stored_pairs import StoredPairs
+from harmonize.devices import find_device
 from harmonize.evaluation import protocols, report
 from harmonize.evaluation.scoring import Row
 from harmonize.training import validation
 from harmonize.training.data import Places
-from harmonize.training.distributed import find_device
 from harmonize.training.stop import Stop
 from harmonize.weights import checkpoint
 

@@ -9,18 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from benchmarks.table3.plan import COMPARED
 from benchmarks.table3.results import Result, by_seed
 from benchmarks.table3.study import Study
+from ccharmony.arrays import UInt8
 from ccharmony.dataset import find_pairs
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.training import validation
 from harmonize.weights import checkpoint
-
-UInt8 = npt.NDArray[np.uint8]
 
 PAIRS = 6
 """Pictures of a line, spread evenly over all of the dataset's."""

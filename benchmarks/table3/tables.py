@@ -16,7 +16,7 @@ from benchmarks.table3.published import CCHARMONY, IHARMONY4, Published
 from benchmarks.table3.results import Result, by_seed
 from benchmarks.table3.study import Budget, Study
 from harmonize.evaluation import metrics
-from harmonize.settings import TABLE_3
+from harmonize.table3 import TABLE_3
 
 NOTHING = "No run is finished yet."
 

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ccharmony.arrays import Indices, UInt8
 from ccharmony.color import transfer
 from ccharmony.color.transfer import Foreground, Relit
 from ccharmony.images import pixels
-from ccharmony.images.pixels import UInt8
 
 _SHORT = 64
 """Runs that are shorter than this in the mean are not worth a step of Python each."""
@@ -50,7 +50,7 @@ class Canvas:
         """Return the picture as it is now, the bytes that `pixels.encode` gives of it; raises OutputError."""
         return pixels.encode_swapped(self._swapped, suffix, quality)
 
-    def _read(self, index: npt.NDArray[np.intp]) -> UInt8:
+    def _read(self, index: Indices) -> UInt8:
         return _swap(np.take(self._swapped.reshape(-1, 3), index, axis=0))
 
     def _put(self, foreground: Foreground, colors: UInt8) -> None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ccharmony.arrays import Float64
 from ccharmony.build.settings import TEST_SHARE, Limits
 from ccharmony.color import residuals, transfer
-from ccharmony.color.polynomial import Float
 from ccharmony.errors import SettingsError
 from ccharmony.records import Photo, Split
 
@@ -48,7 +48,7 @@ class Choice:
 def choose(
     name: str,
     foreground: transfer.Foreground,
-    candidates: Mapping[str, Float],
+    candidates: Mapping[str, Float64],
     count: int,
     *,
     seed: int = 0,

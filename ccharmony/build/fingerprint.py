@@ -20,7 +20,7 @@ import numpy as np
 from ccharmony import __version__
 from ccharmony.build.settings import BuildSettings
 from ccharmony.errors import SourceError
-from ccharmony.images.pixels import Readable
+from ccharmony.images.headers import Readable
 from ccharmony.records import FitRecord, Photo
 
 Stamp = tuple[int, int]

@@ -7,21 +7,22 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ccharmony.arrays import Float32, Shape
 from ccharmony.build.settings import PairSettings
 from ccharmony.color import transfer
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
-from ccharmony.images.pixels import Float32
-from ccharmony.sources.release.enrich import ROUNDING, Shape
+from ccharmony.images.headers import MAX_PIXELS, Readable
+from ccharmony.sources.release.enrich import ROUNDING
 
 
 def read_foreground(
-    source: pixels.Readable, shape: tuple[int, ...], window: tuple[int, int, int, int], settings: PairSettings
+    source: Readable, shape: tuple[int, ...], window: tuple[int, int, int, int], settings: PairSettings
 ) -> tuple[transfer.Mask, str]:
     """Read a mask of the photo or of its crop, and return it as the dataset will hold it, with a note."""
     x0, y0, x1, y1 = window
     # A photo of this size was let through, so its mask is.
-    levels, whole = pixels.read_mask_levels(source, max_pixels=max(pixels.MAX_PIXELS, shape[0] * shape[1]))
+    levels, whole = pixels.read_mask_levels(source, max_pixels=max(MAX_PIXELS, shape[0] * shape[1]))
     if levels.shape == tuple(shape):
         levels = levels[y0:y1, x0:x1] if settings.crop else levels
         if not settings.soft and not settings.size:

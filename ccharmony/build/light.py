@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ccharmony.arrays import Bool, Float64, UInt8
 from ccharmony.checker import detect
-from ccharmony.checker.patches import STANDARD, Patches, orientation_ratio, read_quads
+from ccharmony.checker.chart import STANDARD
+from ccharmony.checker.patches import Patches, orientation_ratio, read_quads
 from ccharmony.color import polynomial, residuals
-from ccharmony.color.polynomial import Float, Kind
+from ccharmony.color.polynomial import Kind
 from ccharmony.errors import CheckerError, FitError
-from ccharmony.images.pixels import UInt8
 from ccharmony.records import Box, FitRecord, Photo
 
 _ARRAYS = ("patches", "to_standard", "from_standard")
@@ -106,7 +106,7 @@ def _locate(image: UInt8, photo: Photo) -> tuple[Patches, Box]:
     return found.patches, (float(x0), float(y0), float(x1), float(y1))
 
 
-def _refuse(patches: Patches, used: npt.NDArray[np.bool_], kind: Kind, drop_flagged: bool) -> None:
+def _refuse(patches: Patches, used: Bool, kind: Kind, drop_flagged: bool) -> None:
     count = int(used.sum())
     needed = 24 if kind == "published" and not drop_flagged else polynomial.MINIMUM_PATCHES[kind]
     if count < needed:
@@ -117,14 +117,14 @@ def _refuse(patches: Patches, used: npt.NDArray[np.bool_], kind: Kind, drop_flag
         raise FitError(f"the patches fit better in another orientation (ratio {ratio:.2f}), wanted white first")
 
 
-def _notes(patches: Patches, used: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+def _notes(patches: Patches, used: Bool) -> tuple[str, ...]:
     """Say of each patch why it was left out; nothing at all where every patch was used."""
     if used.all():
         return ()
     return tuple("" if kept else flag for kept, flag in zip(used, patches.flags(), strict=True))
 
 
-def _record(colors: Float, used: npt.NDArray[np.bool_], photo: Photo, kind: Kind) -> FitRecord:
+def _record(colors: Float64, used: Bool, photo: Photo, kind: Kind) -> FitRecord:
     measured, standard = colors[used], STANDARD[used]
     to_standard = polynomial.fit(measured, standard, kind)
     from_standard = polynomial.fit(standard, measured, kind)
@@ -151,7 +151,7 @@ def _record(colors: Float, used: npt.NDArray[np.bool_], photo: Photo, kind: Kind
     )
 
 
-def recognize(source: Float, target: Float, matrix: Float) -> Kind | None:
+def recognize(source: Float64, target: Float64, matrix: Float64) -> Kind | None:
     """Say which fit kind a matrix is.
 
     Parameters
@@ -177,7 +177,7 @@ def recognize(source: Float, target: Float, matrix: Float) -> Kind | None:
     return None
 
 
-def _difference(patches: Float, first: Float, second: Float) -> float:
+def _difference(patches: Float64, first: Float64, second: Float64) -> float:
     """Return the largest difference of two matrices' predictions on the patches, in levels."""
     return float(255 * np.abs(polynomial.apply(first, patches) - polynomial.apply(second, patches)).max())
 

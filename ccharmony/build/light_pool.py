@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ccharmony.arrays import UInt8
 from ccharmony.build.light import record_light
 from ccharmony.color.polynomial import Kind
 from ccharmony.dataset.fits import read_fits
 from ccharmony.errors import CcharmonyError, SourceError
-from ccharmony.images.pixels import UInt8
 from ccharmony.records import FitRecord, Photo
 from ccharmony.sources import catalog
 from ccharmony.sources.release.files import Release, read_release

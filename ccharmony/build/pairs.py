@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony import files
+from ccharmony.arrays import UInt8
 from ccharmony.build import donors
 from ccharmony.build.canvas import Canvas
 from ccharmony.build.foreground_mask import read_foreground, shrink
@@ -22,7 +23,6 @@ from ccharmony.color import transfer
 from ccharmony.dataset.formats.iharmony4 import COMPOSITES, MASKS, REALS
 from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.images import pixels
-from ccharmony.images.pixels import UInt8
 from ccharmony.records import Box, FitRecord, Pair, Photo, Split
 
 

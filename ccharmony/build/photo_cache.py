@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 
-from ccharmony.images.pixels import UInt8
+from ccharmony.arrays import UInt8
 
 MOST_BYTES = 256 * 2**20
 """What is kept at most: three photos of 24 MP, seven of 12, or all of a small build's."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony import sources
+from ccharmony.arrays import UInt8
 from ccharmony.build import donors, fingerprint, light_pool, pairs, resume
 from ccharmony.build.light import Light, from_json, record_light, to_json
 from ccharmony.build.pairs import PhotoLight, PhotoPairs
@@ -21,7 +22,6 @@ from ccharmony.build.settings import BuildSettings
 from ccharmony.dataset import tables
 from ccharmony.dataset.build_report import BuildReport
 from ccharmony.errors import CcharmonyError, SourceError
-from ccharmony.images.pixels import UInt8
 from ccharmony.jobs import journal
 from ccharmony.jobs.engine import Engine
 from ccharmony.jobs.stage import Outcome, Stage

@@ -13,6 +13,7 @@ from ccharmony.color.polynomial import Kind
 from ccharmony.color.transfer import Arithmetic
 from ccharmony.errors import SettingsError
 from ccharmony.images import pixels
+from ccharmony.images.headers import MAX_PIXELS
 
 TEST_SHARE = 100 / 350
 """Share of the published photos that are in test."""
@@ -125,7 +126,7 @@ class BuildSettings:
     exclude: frozenset[str] = frozenset()
     override: Mapping[str, Kind] = field(default_factory=dict)
     pair: PairSettings = field(default_factory=PairSettings)
-    max_pixels: int | None = pixels.MAX_PIXELS
+    max_pixels: int | None = MAX_PIXELS
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.src if name not in sources.NAMES]

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ccharmony.arrays import Float64, Indices
 from ccharmony.errors import CheckerError
-
-Floats = NDArray[np.float64]
 
 _LEVELS = (
     *[(245, 245, 243), (200, 202, 202), (161, 163, 163), (121, 121, 122), (82, 84, 86), (49, 49, 51)],
@@ -27,7 +26,7 @@ _LEVELS = (
     *[(116, 81, 67), (199, 147, 129), (91, 122, 156), (90, 108, 64), (130, 128, 176), (92, 190, 172)],
 )
 
-STANDARD: Floats = np.array(_LEVELS) / 255.0
+STANDARD: Float64 = np.array(_LEVELS) / 255.0
 """The published standard colors (ColorChecker 2005, sRGB-encoded, in [0, 1]), shape (24, 3), release order."""
 STANDARD.setflags(write=False)
 
@@ -39,10 +38,10 @@ NAMES: tuple[str, ...] = (
 )
 """Names of the patches, release order."""
 
-CHART_TO_RELEASE: NDArray[np.intp] = np.arange(24).reshape(4, 6)[::-1].ravel()
+CHART_TO_RELEASE: Indices = np.arange(24).reshape(4, 6)[::-1].ravel()
 """Index array: ``release = chart[CHART_TO_RELEASE]``. The rows change places, each from left to right."""
 
-RELEASE_TO_CHART: NDArray[np.intp] = np.argsort(CHART_TO_RELEASE)
+RELEASE_TO_CHART: Indices = np.argsort(CHART_TO_RELEASE)
 """Index array: ``chart = release[RELEASE_TO_CHART]``; swapping the rows twice leads back, so both are equal."""
 
 PITCH, PATCH, GAP = 2.75, 2.5, 0.25
@@ -51,14 +50,14 @@ PITCH, PATCH, GAP = 2.75, 2.5, 0.25
 SIZE = (5 * PITCH + PATCH + 2 * GAP, 3 * PITCH + PATCH + 2 * GAP)
 """Width and height of the chart, 16.75 by 11.25 units: its corners lie one gap outside the outermost patches."""
 
-MODEL_CORNERS: Floats = np.array([(0.0, 0.0), (SIZE[0], 0.0), SIZE, (0.0, SIZE[1])])
+MODEL_CORNERS: Float64 = np.array([(0.0, 0.0), (SIZE[0], 0.0), SIZE, (0.0, SIZE[1])])
 """The corners beside dark skin, bluish green, black and white, shape (4, 2), in units."""
 
 _FARTHEST = 1_000_000
 """Pixels; the longest sides of photos have some 10,000."""
 
 
-def model_quads(share: float = 1.0) -> Floats:
+def model_quads(share: float = 1.0) -> Float64:
     """Place the patches on the flat chart.
 
     Parameters
@@ -68,7 +67,7 @@ def model_quads(share: float = 1.0) -> Floats:
 
     Returns
     -------
-    Floats
+    Float64
         Shape (24, 4, 2), in units, chart order, each clockwise from the corner that faces dark skin's.
     """
     rows, columns = np.mgrid[:4, :6].reshape(2, 24, 1)
@@ -78,7 +77,7 @@ def model_quads(share: float = 1.0) -> Floats:
     return np.stack([x, y], axis=-1)
 
 
-def patch_quads(corners: ArrayLike, share: float = 1.0) -> Floats:
+def patch_quads(corners: ArrayLike, share: float = 1.0) -> Float64:
     """Place the 24 patches on a chart that is seen in perspective.
 
     Parameters
@@ -90,7 +89,7 @@ def patch_quads(corners: ArrayLike, share: float = 1.0) -> Floats:
 
     Returns
     -------
-    Floats
+    Float64
         Shape (24, 4, 2), in pixels, chart order.
 
     Raises
@@ -101,7 +100,7 @@ def patch_quads(corners: ArrayLike, share: float = 1.0) -> Floats:
     return project(homography(corners), model_quads(share))
 
 
-def homography(corners: ArrayLike) -> Floats:
+def homography(corners: ArrayLike) -> Float64:
     """Map the flat chart, in units, to a photo: a matrix (3, 3). Raises CheckerError as :func:`patch_quads`."""
     points = np.asarray(corners, dtype=np.float64)
     _refuse_impossible(points)
@@ -109,13 +108,13 @@ def homography(corners: ArrayLike) -> Floats:
     return np.asarray(matrix, dtype=np.float64)
 
 
-def project(matrix: Floats, points: Floats) -> Floats:
+def project(matrix: Float64, points: Float64) -> Float64:
     """Apply a homography (3, 3) to points of shape (..., 2)."""
     image = np.concatenate([points, np.ones_like(points[..., :1])], axis=-1) @ matrix.T
     return np.asarray(image[..., :2] / image[..., 2:])
 
 
-def _refuse_impossible(corners: Floats) -> None:
+def _refuse_impossible(corners: Float64) -> None:
     if corners.shape != (4, 2):
         raise CheckerError(f"corners of shape {corners.shape}, a chart has four of x and y: (4, 2)")
     if not (np.abs(corners) <= _FARTHEST).all():

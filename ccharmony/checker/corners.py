@@ -17,14 +17,10 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from ccharmony.arrays import Bool, Float32, Float64, Int64, UInt8
 from ccharmony.checker import chart
 from ccharmony.errors import CheckerError
-
-Floats = NDArray[np.float64]
-Float32 = NDArray[np.float32]
-Image = NDArray[np.uint8]
 
 PIXELS_PER_UNIT = 12
 """Resolution of the flat chart: 33 pixels between neighboring patches, 3 of them gap."""
@@ -39,7 +35,7 @@ _BLUR = 9  # pixels, so that edges attract each other from a distance
 _INNER, _NEARLY_ALL = 0.55, 0.9
 
 
-def flatten(image: Image, corners: Floats) -> tuple[Float32, Floats]:
+def flatten(image: UInt8, corners: Float64) -> tuple[Float32, Float64]:
     """Lay a chart flat, with its surroundings.
 
     Parameters
@@ -68,7 +64,7 @@ def flatten(image: Image, corners: Floats) -> tuple[Float32, Floats]:
     return flat.astype(np.float32) / np.float32(255), to_photo
 
 
-def glance(image: Image, corners: Floats) -> Floats:
+def glance(image: UInt8, corners: Float64) -> Float64:
     """Read the 24 colors quickly from the flat chart: medians, shape (24, 3), release order, in [0, 1].
 
     Patches outside the photo are NaN.
@@ -79,14 +75,14 @@ def glance(image: Image, corners: Floats) -> Floats:
     return colors[chart.CHART_TO_RELEASE]
 
 
-def visible(image: Image, corners: Floats) -> NDArray[np.bool_]:
+def visible(image: UInt8, corners: Float64) -> Bool:
     """Tell which patches lie inside the photo, shape (24,), chart order."""
     quads = chart.patch_quads(corners, _INNER)
     inside = (quads > -0.5) & (quads < np.array(image.shape[1::-1]) - 0.5)
     return np.asarray(inside.all(axis=(1, 2)))
 
 
-def refine(image: Image, corners: Floats) -> Floats:
+def refine(image: UInt8, corners: Float64) -> Float64:
     """Move the corners of a chart to where its patches are.
 
     A round that makes the patches less even is undone, so that the result is never worse by that measure.
@@ -100,7 +96,7 @@ def refine(image: Image, corners: Floats) -> Floats:
 
     Returns
     -------
-    Floats
+    Float64
         Corners in the same order, shape (4, 2).
 
     Raises
@@ -125,7 +121,7 @@ def refine(image: Image, corners: Floats) -> Floats:
     return corners
 
 
-def _align(flat: Float32, to_photo: Floats) -> Floats:
+def _align(flat: Float32, to_photo: Float64) -> Float64:
     """Find the homography that lays a drawing of the chart onto the flat photo; return corners in the photo."""
     inner = _without_margin(flat)
     gap = np.median(inner[_labels(1.0) < 0], axis=0)
@@ -138,7 +134,7 @@ def _align(flat: Float32, to_photo: Floats) -> Floats:
     return chart.project(to_photo @ warp, chart.MODEL_CORNERS * PIXELS_PER_UNIT - 0.5)
 
 
-def _window(image: Image, outline: Floats, corners: Floats) -> tuple[Image, Floats]:
+def _window(image: UInt8, outline: Float64, corners: Float64) -> tuple[UInt8, Float64]:
     """Cut out the part of a photo inside an outline, shrunk if the flat chart needs less; with the map to it."""
     height, width = image.shape[:2]
     low = np.clip(np.floor(outline.min(axis=0)), 0, (width, height)).astype(int)
@@ -163,7 +159,7 @@ def _spread(flat: Float32) -> float:
     return float(np.mean([pixels[labels == patch].std(axis=0).mean() for patch in range(24)]))
 
 
-def _medians(inner: Float32) -> Floats:
+def _medians(inner: Float32) -> Float64:
     labels = _labels(_INNER)
     return np.array([np.median(inner[labels == patch], axis=0) for patch in range(24)], dtype=np.float64)
 
@@ -173,7 +169,7 @@ def _without_margin(flat: Float32) -> Float32:
 
 
 @lru_cache
-def _labels(share: float) -> NDArray[np.int64]:
+def _labels(share: float) -> Int64:
     """Give each pixel of the flat chart without margin the number of its patch (chart order), or -1."""
     width, height = (round(side * PIXELS_PER_UNIT) for side in chart.SIZE)
     labels = np.full((height, width), -1)
@@ -184,7 +180,7 @@ def _labels(share: float) -> NDArray[np.int64]:
     return labels
 
 
-def _frame(size: tuple[int, ...]) -> Floats:
+def _frame(size: tuple[int, ...]) -> Float64:
     """Return the outer corners of a picture's outermost pixels, shape (4, 2)."""
     width, height = size
     return np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float64) - 0.5

@@ -14,15 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ccharmony.arrays import Float64, UInt8
 from ccharmony.checker import corners as refine
 from ccharmony.checker.patches import Patches, affine_residual, orientation_residuals, read_patches, require_image
 from ccharmony.checker.windows import MIN_WIDTH, Box, Window, look, passes, passes_in_box
 from ccharmony.errors import CheckerError
-
-Floats = NDArray[np.float64]
-Image = NDArray[np.uint8]
 
 MAX_RESIDUAL = 25.0
 """Affine residual in 8-bit levels from which a finding is refused. In 328 photos without a chart the lowest was
@@ -61,7 +59,7 @@ class Detection:
         Other charts in the photo: accepted ones first, then those refused, which keep their corners.
     """
 
-    corners: Floats | None
+    corners: Float64 | None
     patches: Patches | None
     cost: float
     residual: float
@@ -77,7 +75,7 @@ class Detection:
         return round(math.degrees(math.atan2(y, x)) / 90) % 4 * 90
 
 
-def find(image: Image, *, box: Box | None = None) -> Detection:
+def find(image: UInt8, *, box: Box | None = None) -> Detection:
     """Find the color checker in a photo.
 
     The search stops at the first window that shows a chart: the whole photo at a moderate size, at full resolution,
@@ -116,7 +114,7 @@ def find(image: Image, *, box: Box | None = None) -> Detection:
     return _best(findings)
 
 
-def from_corners(image: Image, corners: ArrayLike) -> Detection:
+def from_corners(image: UInt8, corners: ArrayLike) -> Detection:
     """Read a chart whose corners a person gave; they are neither moved nor judged.
 
     Parameters
@@ -149,7 +147,7 @@ def _refuse_empty(box: Box, height: int, width: int) -> None:
         raise CheckerError(f"box {found} encloses no part of the photo of {width}x{height}")
 
 
-def _look(image: Image, windows: list[Window], box: Box | None) -> list[Detection]:
+def _look(image: UInt8, windows: list[Window], box: Box | None) -> list[Detection]:
     """Judge what is proposed in windows up to the first with a chart; without one look again at what comes near."""
     findings: list[Detection] = []
     for window in windows:
@@ -175,7 +173,7 @@ def _has_chart(findings: list[Detection]) -> bool:
     return any(finding.residual < MAX_RESIDUAL for finding in findings)
 
 
-def _judge_all(image: Image, proposals: Iterable[tuple[float, Floats]], box: Box | None) -> list[Detection]:
+def _judge_all(image: UInt8, proposals: Iterable[tuple[float, Float64]], box: Box | None) -> list[Detection]:
     """Judge proposals, best first, passing over those that lie on a chart already found."""
     findings: list[Detection] = []
     for cost, corners in proposals:
@@ -191,7 +189,7 @@ def _judge_all(image: Image, proposals: Iterable[tuple[float, Floats]], box: Box
     return findings
 
 
-def _judge(image: Image, cost: float, corners: Floats) -> Detection:
+def _judge(image: UInt8, cost: float, corners: Float64) -> Detection:
     """Refine a proposal, turn it the right way round and decide; the corners stay even where it is refused."""
     corners = _oriented(image, refine.refine(image, corners))
     seen = int(refine.visible(image, corners).sum())
@@ -206,7 +204,7 @@ def _judge(image: Image, cost: float, corners: Floats) -> Detection:
     return Detection(corners, None, cost, residual, _reason(corners, residual, seen))
 
 
-def _reason(corners: Floats, residual: float, seen: int) -> str:
+def _reason(corners: Float64, residual: float, seen: int) -> str:
     """Say why a chart cannot be used; nothing where it can."""
     ahead = np.roll(corners, -1, axis=0)
     width = np.linalg.norm(ahead - corners, axis=1).max()
@@ -224,7 +222,7 @@ def _reason(corners: Floats, residual: float, seen: int) -> str:
     return ""
 
 
-def _oriented(image: Image, corners: Floats) -> Floats:
+def _oriented(image: UInt8, corners: Float64) -> Float64:
     """Reorder corners to the reading, of the eight there are, in which the colors fit best."""
     readings: list[tuple[float, list[int]]] = []
     for quarter in ([0, 1, 2, 3], [1, 2, 3, 0]):
@@ -233,7 +231,7 @@ def _oriented(image: Image, corners: Floats) -> Floats:
     return corners[min(readings)[1]]
 
 
-def _holds(finding: Detection, point: Floats) -> bool:
+def _holds(finding: Detection, point: Float64) -> bool:
     """Tell whether a point lies on a chart."""
     assert finding.corners is not None
     ahead = np.roll(finding.corners, -1, axis=0) - finding.corners

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from ccharmony.arrays import Float64, UInt8
 from ccharmony.checker import chart, patches
+from ccharmony.checker.chart import STANDARD
 from ccharmony.checker.detect import Detection
 
-Floats = NDArray[np.float64]
-Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
 
 _GREEN, _RED, _WHITE, _BLACK, _PAPER = (60, 255, 60), (255, 60, 60), (255, 255, 255), (0, 0, 0), (40, 40, 40)
@@ -21,7 +20,7 @@ _LINE = 40  # pixels a line of text
 _SURROUNDINGS = 0.12  # shown around the chart in the close-up, as a share of its larger side
 
 
-def draw(image: Image, found: Detection, side: int = 1600) -> Image:
+def draw(image: UInt8, found: Detection, side: int = 1600) -> UInt8:
     """Draw a finding on its photo, and below it a close-up of the chart and its colors beside the standard ones.
 
     Green are the chart and the parts of its patches that were read, red are flagged patches and charts that were
@@ -38,7 +37,7 @@ def draw(image: Image, found: Detection, side: int = 1600) -> Image:
 
     Returns
     -------
-    Image
+    UInt8
         uint8 (H', W', 3), RGB.
     """
     parts = [_photo(image, found, side)]
@@ -53,7 +52,7 @@ def draw(image: Image, found: Detection, side: int = 1600) -> Image:
     return field
 
 
-def _photo(image: Image, found: Detection, side: int) -> Image:
+def _photo(image: UInt8, found: Detection, side: int) -> UInt8:
     """Shrink the photo and outline the charts in it."""
     scale = min(1.0, side / max(image.shape[:2]))
     small = _resized(image, scale)
@@ -65,7 +64,7 @@ def _photo(image: Image, found: Detection, side: int) -> Image:
     return small
 
 
-def _close_up(image: Image, found: Detection, size: tuple[int, int]) -> Image:
+def _close_up(image: UInt8, found: Detection, size: tuple[int, int]) -> UInt8:
     """Show the chart with the quads that were read and their numbers, in a field of some width and height."""
     assert found.corners is not None
     assert found.patches is not None
@@ -88,7 +87,7 @@ def _close_up(image: Image, found: Detection, size: tuple[int, int]) -> Image:
     return field
 
 
-def _swatches(found: Detection, size: tuple[int, int]) -> Image:
+def _swatches(found: Detection, size: tuple[int, int]) -> UInt8:
     """Show each patch as it was measured (left half) and as it should be (right half), as on the chart."""
     assert found.patches is not None
     width, height = size
@@ -98,7 +97,7 @@ def _swatches(found: Detection, size: tuple[int, int]) -> Image:
         row, column = divmod(patch, 6)
         x, y = width * column // 6, height * row // 4
         w, h = width * (column + 1) // 6 - 6 - x, height * (row + 1) // 4 - 6 - y
-        for half, color in enumerate((found.patches.colors[place], patches.STANDARD[place])):
+        for half, color in enumerate((found.patches.colors[place], STANDARD[place])):
             field[y : y + h, x + half * w // 2 : x + (half + 1) * w // 2] = np.nan_to_num(np.round(255 * color))
         if flags[place]:
             cv2.rectangle(field, (x, y), (x + w, y + h), _RED, 4)
@@ -106,7 +105,7 @@ def _swatches(found: Detection, size: tuple[int, int]) -> Image:
     return field
 
 
-def _caption(found: Detection, width: int) -> Image:
+def _caption(found: Detection, width: int) -> UInt8:
     lines = [found.reason or f"residual {found.residual:.1f} levels, turned by {found.orientation} degrees"]
     if found.corners is not None and found.patches is not None:
         lines[0] += f", {found.patches.usable.sum()} of 24 patches usable; left as measured, right the standard"
@@ -118,24 +117,24 @@ def _caption(found: Detection, width: int) -> Image:
     return field
 
 
-def _resized(image: Image, scale: float) -> Image:
+def _resized(image: UInt8, scale: float) -> UInt8:
     size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.array(cv2.resize(image, size, interpolation=way), dtype=np.uint8)
 
 
-def _scaled(points: Floats, scale: float) -> Floats:
+def _scaled(points: Float64, scale: float) -> Float64:
     return (points + 0.5) * scale - 0.5
 
 
-def _outline(image: Image, corners: Floats, color: Color) -> None:
+def _outline(image: UInt8, corners: Float64, color: Color) -> None:
     """Draw a closed line with dark edges, so that it is seen on any ground; corners to a sixteenth of a pixel."""
     points = [np.round(corners * 16).astype(np.int32)]
     cv2.polylines(image, points, True, _BLACK, 4, cv2.LINE_AA, shift=4)
     cv2.polylines(image, points, True, color, 2, cv2.LINE_AA, shift=4)
 
 
-def _write(image: Image, text: str, center: Floats, size: float) -> None:
+def _write(image: UInt8, text: str, center: Float64, size: float) -> None:
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
     place = round(center[0] - width / 2), round(center[1] + height / 2)
     cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, _BLACK, 3, cv2.LINE_AA)

@@ -12,28 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ccharmony.arrays import Bool, Float64, Int64, UInt8
 from ccharmony.checker.chart import CHART_TO_RELEASE, NAMES, RELEASE_TO_CHART, STANDARD, patch_quads
 from ccharmony.errors import CheckerError
-
-__all__ = [
-    "CHART_TO_RELEASE",
-    "NAMES",
-    "RELEASE_TO_CHART",
-    "STANDARD",
-    "Patches",
-    "affine_residual",
-    "orientation_ratio",
-    "orientation_residuals",
-    "patch_quads",
-    "read_patches",
-    "read_quads",
-    "require_image",
-]
-
-Floats = NDArray[np.float64]
-Image = NDArray[np.uint8]
 
 INNER_SHARE = 0.55
 """Share of a patch's side that is read, around its center: corners may be off by a fifth of a patch unnoticed."""
@@ -75,10 +58,10 @@ class Patches:
         Share of those pixels with any channel at 0 or 255, shape (24,), in [0, 1].
     """
 
-    colors: Floats
-    spread: Floats
-    count: NDArray[np.int64]
-    clipped: Floats
+    colors: Float64
+    spread: Float64
+    count: Int64
+    clipped: Float64
 
     def flags(self) -> tuple[str, ...]:
         """Say for each patch why it should not be trusted; an empty string where it can be."""
@@ -96,7 +79,7 @@ class Patches:
         return ""
 
     @property
-    def usable(self) -> NDArray[np.bool_]:
+    def usable(self) -> Bool:
         """Patches without a flag, shape (24,)."""
         return np.array([flag == "" for flag in self.flags()])
 
@@ -109,7 +92,7 @@ class Patches:
         return bool((np.diff(self.colors[:6].mean(axis=1)) < 0).all())
 
 
-def read_patches(image: Image, corners: ArrayLike) -> Patches:
+def read_patches(image: UInt8, corners: ArrayLike) -> Patches:
     """Read the 24 patches of a chart from the place of its four corners.
 
     Parameters
@@ -129,7 +112,7 @@ def read_patches(image: Image, corners: ArrayLike) -> Patches:
     return _read(image, patch_quads(corners, INNER_SHARE))
 
 
-def read_quads(image: Image, quads: ArrayLike) -> Patches:
+def read_quads(image: UInt8, quads: ArrayLike) -> Patches:
     """Read the 24 patches from an outline each, as Gehler's coordinates give them.
 
     Parameters
@@ -207,13 +190,13 @@ def orientation_ratio(colors: ArrayLike) -> float:
     return min(residuals.values()) / max(upright, np.finfo(np.float64).eps)
 
 
-def require_image(image: Image) -> None:
+def require_image(image: UInt8) -> None:
     """Raise CheckerError unless the photo is uint8 (H, W, 3) and not empty."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise CheckerError(f"image of {image.dtype} {image.shape}, patches are read from uint8 (H, W, 3)")
 
 
-def _read(image: Image, quads: Floats) -> Patches:
+def _read(image: UInt8, quads: Float64) -> Patches:
     """Read the pixels inside 24 quads, chart order, and put the findings in release order."""
     require_image(image)
     _refuse_quads_outside(quads, image.shape[0], image.shape[1])
@@ -222,7 +205,7 @@ def _read(image: Image, quads: Floats) -> Patches:
     return Patches(np.array(colors), np.array(spread), np.array(count, dtype=np.int64), np.array(clipped))
 
 
-def _refuse_quads_outside(quads: Floats, height: int, width: int) -> None:
+def _refuse_quads_outside(quads: Float64, height: int, width: int) -> None:
     low, high = quads.min(axis=1), quads.max(axis=1)  # (24, 2)
     outside = (low < -0.5).any(axis=1) | (high > np.array([width, height]) - 0.5).any(axis=1)
     if outside.any():
@@ -232,7 +215,7 @@ def _refuse_quads_outside(quads: Floats, height: int, width: int) -> None:
         raise CheckerError(f"{outside.sum()} of 24 patches outside the photo of {width}x{height}: {name} at {where}")
 
 
-def _pixels_inside(image: Image, quad: Floats) -> NDArray[np.uint8]:
+def _pixels_inside(image: UInt8, quad: Float64) -> UInt8:
     """Pixels whose centers lie in a convex quad, shape (n, 3)."""
     center = quad.mean(axis=0)
     around = quad[np.argsort(np.arctan2(*(quad - center).T[::-1]))]
@@ -248,7 +231,7 @@ def _pixels_inside(image: Image, quad: Floats) -> NDArray[np.uint8]:
     return window[inside]
 
 
-def _read_one(pixels: NDArray[np.uint8]) -> tuple[Floats, float, int, float]:
+def _read_one(pixels: UInt8) -> tuple[Float64, float, int, float]:
     """Trimmed mean in [0, 1], spread in levels, count and clipped share of a patch's pixels."""
     count = len(pixels)
     if count == 0:

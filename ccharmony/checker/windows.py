@@ -14,12 +14,10 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from ccharmony.arrays import Float64, UInt8
 from ccharmony.checker import chart
 
-Floats = NDArray[np.float64]
-Image = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 
 MIN_WIDTH = 60
@@ -94,7 +92,7 @@ def passes_in_box(height: int, width: int, box: Box) -> Iterator[list[Window]]:
         yield [Window(left, top, right, bottom, scale)]
 
 
-def look(image: Image, window: Window) -> list[tuple[float, Floats]]:
+def look(image: UInt8, window: Window) -> list[tuple[float, Float64]]:
     """Run cv2.mcc on a window of a photo.
 
     Parameters
@@ -106,7 +104,7 @@ def look(image: Image, window: Window) -> list[tuple[float, Floats]]:
 
     Returns
     -------
-    list of (float, Floats)
+    list of (float, Float64)
         Cost (cv2.mcc's own distance of colors, 0 is perfect) and corners in pixels of the photo, shape (4, 2), best
         first. Many are false: nothing is gated here.
     """
@@ -130,7 +128,7 @@ def look(image: Image, window: Window) -> list[tuple[float, Floats]]:
     return sorted(found, key=lambda item: (item[0], item[1].tolist()))
 
 
-def _brightened(part: Image) -> Image:
+def _brightened(part: UInt8) -> UInt8:
     """Stretch a picture to full brightness and lift its shadows, since cv2.mcc wants edges of seven levels.
 
     Of 12 charts darkened to an eighth, 11 are found so instead of 9; of 12 in a shadow of a sixteenth, all instead of

@@ -17,9 +17,9 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ccharmony.arrays import Float64
 from ccharmony.errors import FitError
 
-Float = npt.NDArray[np.float64]
 Real = TypeVar("Real", bound=np.floating[Any])
 Kind = Literal["published", "affine", "ridge"]
 
@@ -38,7 +38,7 @@ MINIMUM_PATCHES: dict[Kind, int] = {"published": 12, "affine": 5, "ridge": 8}
 """Fewest patches that a fit accepts: one more than its free terms, and for ridge twice its four unpenalized ones."""
 
 
-def expand(colors: npt.ArrayLike) -> Float:
+def expand(colors: npt.ArrayLike) -> Float64:
     """Return the eleven terms of each color.
 
     Parameters
@@ -48,7 +48,7 @@ def expand(colors: npt.ArrayLike) -> Float:
 
     Returns
     -------
-    Float
+    Float64
         Terms, shape (..., 11), in the order of `TERMS`.
 
     Examples
@@ -74,7 +74,7 @@ def expand_planes(planes: npt.NDArray[Real], out: npt.NDArray[Real]) -> npt.NDAr
     return out
 
 
-def apply(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float:
+def apply(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float64:
     """Return `matrix` applied to colors of its unit.
 
     Parameters
@@ -86,13 +86,15 @@ def apply(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float:
 
     Returns
     -------
-    Float
+    Float64
         Colors, shape (..., 3), not clipped.
     """
     return expand(colors) @ np.asarray(matrix, np.float64).T
 
 
-def fit(source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind = "ridge", strength: float = RIDGE_STRENGTH) -> Float:
+def fit(
+    source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind = "ridge", strength: float = RIDGE_STRENGTH
+) -> Float64:
     """Fit the polynomial that carries `source` to `target`.
 
     Parameters
@@ -107,7 +109,7 @@ def fit(source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind = "ridge", stre
 
     Returns
     -------
-    Float
+    Float64
         Coefficients, shape (..., 3, 11); zero where `kind` has no term.
 
     Raises
@@ -132,17 +134,17 @@ def condition(source: npt.ArrayLike, kind: Kind = "published") -> float:
     return float(np.linalg.cond(terms[:, LINEAR] if kind == "affine" else terms))
 
 
-def to_levels(matrix: npt.ArrayLike) -> Float:
+def to_levels(matrix: npt.ArrayLike) -> Float64:
     """Convert a matrix (..., 3, 11) on [0, 1] to one on 8-bit levels, the published unit."""
     return np.asarray(matrix, np.float64) * 255.0 ** (1 - DEGREES)
 
 
-def from_levels(matrix: npt.ArrayLike) -> Float:
+def from_levels(matrix: npt.ArrayLike) -> Float64:
     """Convert a matrix (..., 3, 11) on 8-bit levels to one on [0, 1]."""
     return np.asarray(matrix, np.float64) * 255.0 ** (DEGREES - 1)
 
 
-def jacobian_determinant(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float:
+def jacobian_determinant(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float64:
     """Return how a polynomial scales volume at colors (..., 3), shape (...); negative where it folds color space."""
     r, g, b = np.moveaxis(np.asarray(colors, np.float64), -1, 0)
     zero, one = np.zeros_like(r), np.ones_like(r)
@@ -157,7 +159,7 @@ def jacobian_determinant(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float:
     return np.asarray(np.linalg.det(jacobian))
 
 
-def _check(source: Float, target: Float, kind: Kind) -> None:
+def _check(source: Float64, target: Float64, kind: Kind) -> None:
     if kind not in KINDS:
         raise FitError(f"fit kind {kind!r}, wanted one of {', '.join(KINDS)}")
     if source.shape != target.shape or source.ndim < 2 or source.shape[-1] != 3:
@@ -168,7 +170,7 @@ def _check(source: Float, target: Float, kind: Kind) -> None:
         raise FitError("a patch color is not finite, wanted numbers in [0, 1]")
 
 
-def _fit_ridge(terms: Float, target: Float, strength: float) -> Float:
+def _fit_ridge(terms: Float64, target: Float64, strength: float) -> Float64:
     """Least squares with extra rows that pull the scaled nonlinear coefficients to zero."""
     if not strength >= 0:
         raise FitError(f"ridge strength {strength}, wanted 0 or more")
@@ -183,7 +185,7 @@ def _fit_ridge(terms: Float, target: Float, strength: float) -> Float:
     return _turned(_solve(rows, goals)) / scale
 
 
-def _solve(rows: Float, goals: Float) -> Float:
+def _solve(rows: Float64, goals: Float64) -> Float64:
     """Return least-squares solutions (..., terms, 3) by singular values."""
     left, values, right = np.linalg.svd(rows, full_matrices=False)
     rank = int((values > values[..., :1] * (max(rows.shape[-2:]) * np.finfo(rows.dtype).eps)).sum(axis=-1).min())
@@ -192,6 +194,6 @@ def _solve(rows: Float, goals: Float) -> Float:
     return np.asarray(_turned(right) @ (_turned(left) @ goals / values[..., None]))
 
 
-def _turned(matrices: Float) -> Float:
+def _turned(matrices: Float64) -> Float64:
     """Return matrices (..., m, n) transposed, (..., n, m)."""
     return np.swapaxes(matrices, -1, -2)

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ccharmony.arrays import Bool, Float64
 from ccharmony.checker import patches as checker
+from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial
 from ccharmony.color.polynomial import Kind
-
-Float = npt.NDArray[np.float64]
 
 RMSE_LIMIT = 10.0
 """Levels; the median of the 350 published forward fits is 5.0, their 95th percentile 9.9."""
@@ -103,17 +103,17 @@ class Residuals:
             yield f"published matrix is {self.refit:.1f} levels off its refit"
 
 
-def delta_e(first: npt.ArrayLike, second: npt.ArrayLike) -> Float:
+def delta_e(first: npt.ArrayLike, second: npt.ArrayLike) -> Float64:
     """Return CIEDE2000 between sRGB-encoded colors (..., 3) in [0, 1], shape (...); colors are clipped to the gamut."""
     return delta_e_lab(to_lab(first), to_lab(second))
 
 
-def delta_e_lab(first: Float, second: Float) -> Float:
+def delta_e_lab(first: Float64, second: Float64) -> Float64:
     """Return CIEDE2000 between CIE L*a*b* colors (..., 3), shape (...)."""
     return np.asarray(_colour().delta_E(first, second, method="CIE 2000"), np.float64)
 
 
-def to_lab(colors: npt.ArrayLike) -> Float:
+def to_lab(colors: npt.ArrayLike) -> Float64:
     """Return CIE L*a*b* (..., 3) under D65 of sRGB-encoded colors (..., 3), clipped to [0, 1]."""
     tristimulus = _colour().sRGB_to_XYZ(np.clip(np.asarray(colors, np.float64), 0, 1))
     return np.asarray(_colour().XYZ_to_Lab(tristimulus), np.float64)
@@ -121,7 +121,7 @@ def to_lab(colors: npt.ArrayLike) -> Float:
 
 def measure(
     patches: npt.ArrayLike,
-    used: npt.NDArray[np.bool_],
+    used: Bool,
     to_standard: npt.ArrayLike,
     from_standard: npt.ArrayLike,
     kinds: tuple[Kind | None, Kind | None],
@@ -143,7 +143,7 @@ def measure(
         As in `Residuals`.
     """
     patches = np.asarray(patches, np.float64)
-    measured, standard = patches[used], checker.STANDARD[used]
+    measured, standard = patches[used], STANDARD[used]
     forward = polynomial.apply(to_standard, measured)
     inverse = polynomial.apply(from_standard, standard)
     differences = delta_e(forward, standard)
@@ -165,7 +165,7 @@ def measure(
     )
 
 
-def left_out(source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind) -> Float:
+def left_out(source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind) -> Float64:
     """Return CIEDE2000 of each patch (n,) when it is predicted by the fit of the other patches.
 
     Parameters
@@ -195,9 +195,9 @@ def _colour() -> Any:
     return colour
 
 
-def _mean_left_out(source: Float, target: Float, kind: Kind | None) -> float:
+def _mean_left_out(source: Float64, target: Float64, kind: Kind | None) -> float:
     return float("nan") if kind is None else float(left_out(source, target, kind).mean())
 
 
-def _rmse(found: Float, wanted: Float) -> float:
+def _rmse(found: Float64, wanted: Float64) -> float:
     return float(255 * np.sqrt(np.mean((found - wanted) ** 2)))

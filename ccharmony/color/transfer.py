@@ -20,12 +20,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ccharmony.arrays import Bool, Float32, Float64, Indices, UInt8
 from ccharmony.color import polynomial
 from ccharmony.errors import ImageError
-from ccharmony.images.pixels import Float32, UInt8
 
 Arithmetic = Literal["float", "published"]
-Mask = npt.NDArray[np.bool_] | Float32
+Mask = Bool | Float32
 
 STRIP = 16_384
 """Pixels a strip: its eleven terms in single precision, 0.7 MB, stay in a core's cache."""
@@ -55,11 +55,11 @@ class Foreground:
         Whether a pixel left [0, 1] on the way, shape (n,); all False in the float arithmetic, which clips only once.
     """
 
-    index: npt.NDArray[np.intp]
+    index: Indices
     weight: Float32 | None
     original: UInt8
     standard: npt.NDArray[Any]
-    clipped: npt.NDArray[np.bool_]
+    clipped: Bool
 
     @functools.cached_property
     def runs(self) -> list[tuple[int, int, int]]:
@@ -116,7 +116,7 @@ def take(image: UInt8, mask: Mask, to_standard: npt.ArrayLike, arithmetic: Arith
 
 
 def take_by(
-    read: Callable[[npt.NDArray[np.intp]], UInt8],
+    read: Callable[[Indices], UInt8],
     shape: tuple[int, ...],
     mask: Mask,
     to_standard: npt.ArrayLike,
@@ -182,7 +182,7 @@ def relight_each(foreground: Foreground, matrices: Sequence[npt.ArrayLike]) -> I
             yield _relit(foreground, *donor)
 
 
-def _relit(foreground: Foreground, planes: UInt8, clipped: npt.NDArray[np.bool_]) -> Relit:
+def _relit(foreground: Foreground, planes: UInt8, clipped: Bool) -> Relit:
     return Relit(_interleave(planes), float(np.mean(clipped | foreground.clipped)))
 
 
@@ -201,9 +201,7 @@ def blend(foreground: Foreground, relit: Relit) -> UInt8:
     return np.rint(foreground.original + foreground.weight[:, None] * difference).astype(np.uint8)
 
 
-def _carry(
-    planes: UInt8, matrix: npt.NDArray[np.float64], arithmetic: Arithmetic
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+def _carry(planes: UInt8, matrix: Float64, arithmetic: Arithmetic) -> tuple[npt.NDArray[Any], Bool]:
     """Apply a matrix to 8-bit planes (3, n); return planes, and whether a pixel was clipped."""
     count = planes.shape[1]
     clipped = np.zeros(count, bool)
@@ -222,7 +220,7 @@ def _carry(
     return result, clipped
 
 
-def _carry_to_levels(planes: Float32, matrices: npt.NDArray[np.float64]) -> tuple[UInt8, npt.NDArray[np.bool_]]:
+def _carry_to_levels(planes: Float32, matrices: Float64) -> tuple[UInt8, Bool]:
     """Apply each of k matrices (k, 3, 11) to planes (3, n) on [0, 1].
 
     Returns rounded 8-bit planes (k, 3, n), and whether a pixel was clipped (k, n).

@@ -17,6 +17,7 @@ from ccharmony.console import VariadicCommand, progress_bar
 from ccharmony.dataset import build_report, tables
 from ccharmony.errors import SettingsError
 from ccharmony.images import pixels
+from ccharmony.images.headers import MAX_PIXELS
 from ccharmony.inspection import marks
 from ccharmony.jobs.engine import NAMES, Engine, Name
 from ccharmony.jobs.threads import Threads
@@ -73,7 +74,7 @@ _LINES = 10
 @click.option(
     "--max-pixels",
     type=click.IntRange(min=0),
-    default=pixels.MAX_PIXELS,
+    default=MAX_PIXELS,
     show_default=True,
     help="Refuse photos of more pixels before they are decoded; 0 lifts the limit.",
 )

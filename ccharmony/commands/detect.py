@@ -12,12 +12,12 @@ import click
 import numpy as np
 
 from ccharmony import files
+from ccharmony.arrays import UInt8
 from ccharmony.checker import detect, overlay
+from ccharmony.checker.chart import NAMES
 from ccharmony.checker.detect import Detection
-from ccharmony.checker.patches import NAMES
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError
 from ccharmony.images import pixels
-from ccharmony.images.pixels import UInt8
 from ccharmony.sources import folder, reading
 from ccharmony.sources.files import files_below
 

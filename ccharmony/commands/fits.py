@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ccharmony.build import light_pool
-from ccharmony.checker import patches
+from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial
 from ccharmony.dataset import fits
 from ccharmony.records import SPLITS
@@ -26,7 +26,7 @@ from ccharmony.records import SPLITS
 def command(release: Path, out: Path, fit: polynomial.Kind) -> None:
     """Write the lights of a release, all its photos, to one fits.h5; no pictures are needed."""
     records, problems = light_pool.record_release_lights(release, fit)
-    fits.write_fits(out, records, patches.STANDARD, {"release": release.name, "fit": fit})
+    fits.write_fits(out, records, STANDARD, {"release": release.name, "fit": fit})
     for line in problems:
         click.echo(line, err=True)
     counts = ", ".join(f"{sum(record.split == split for record in records)} {split}" for split in SPLITS)

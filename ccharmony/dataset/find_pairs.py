@@ -6,8 +6,7 @@ from pathlib import Path
 
 from ccharmony.dataset.formats import hdf5, shards
 from ccharmony.dataset.formats.iharmony4 import _list_entries
-from ccharmony.dataset.formats.pair_files import PairPaths as PairPaths
-from ccharmony.dataset.formats.pair_files import Split as Split
+from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import SourceError
 
 

@@ -21,15 +21,13 @@ from typing import Any
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
 from ccharmony import files
+from ccharmony.arrays import Float64
 from ccharmony.dataset import hdf5_texts
 from ccharmony.errors import CcharmonyError, ManifestError
 from ccharmony.files import flaw
 from ccharmony.records import FitRecord
-
-Float = npt.NDArray[np.float64]
 
 VERSION = 1
 UNIT = "sRGB-encoded, [0, 1]"
@@ -57,17 +55,17 @@ class Fits:
         return tuple(record.id for record in self.records)
 
     @property
-    def patches(self) -> Float:
+    def patches(self) -> Float64:
         """Return all patches, shape (N, 24, 3)."""
         return np.array([record.patches for record in self.records]).reshape(-1, 24, 3)
 
     @property
-    def to_standard(self) -> Float:
+    def to_standard(self) -> Float64:
         """Return all T_a, shape (N, 3, 11)."""
         return np.array([record.to_standard for record in self.records]).reshape(-1, 3, 11)
 
     @property
-    def from_standard(self) -> Float:
+    def from_standard(self) -> Float64:
         """Return all T'_a, shape (N, 3, 11)."""
         return np.array([record.from_standard for record in self.records]).reshape(-1, 3, 11)
 
@@ -80,7 +78,7 @@ class Fits:
 
 
 def write_fits(
-    path: Path, records: Sequence[FitRecord], standard: Float, settings: Mapping[str, Any] | None = None
+    path: Path, records: Sequence[FitRecord], standard: Float64, settings: Mapping[str, Any] | None = None
 ) -> None:
     """Write fits.h5 atomically; the same records give the same bytes.
 
@@ -173,7 +171,7 @@ def _read_version(file: h5py.File) -> int | None:
     return int(file.attrs["version"]) if kept.shape == () and kept.dtype.kind in "iu" else None
 
 
-def _read_numbers(stored: Any, shape: tuple[int, ...]) -> Float:
+def _read_numbers(stored: Any, shape: tuple[int, ...]) -> Float64:
     """Read numbers of a known shape."""
     _refuse_larger_than_life(stored, shape)
     if stored.dtype.kind not in "iuf":

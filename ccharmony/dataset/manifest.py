@@ -9,16 +9,10 @@ import operator
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from ccharmony import files
 from ccharmony.errors import ManifestError
 from ccharmony.files import flaw
 from ccharmony.records import SPLITS, Pair
-
-Float = npt.NDArray[np.float64]
-
 
 COLUMNS = tuple(column.name for column in dataclasses.fields(Pair))
 _CELLS = operator.attrgetter(*COLUMNS)

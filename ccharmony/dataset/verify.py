@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ccharmony import records
+from ccharmony.arrays import UInt8
 from ccharmony.dataset import find_pairs, fits, manifest, tables
 from ccharmony.errors import CcharmonyError, ImageError, ManifestError
 from ccharmony.images import pixels
@@ -144,7 +145,7 @@ def _check_foreground(root: Path, group: Sequence[Pair]) -> Iterator[str]:
 
 
 def _check_composite(
-    root: Path, row: Pair, real: pixels.UInt8, background: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    root: Path, row: Pair, real: UInt8, background: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 ) -> Iterator[str]:
     data = _read(root / row.composite)
     if data is None:

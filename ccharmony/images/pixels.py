@@ -16,17 +16,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from ccharmony import files
+from ccharmony.arrays import Float32, Samples, UInt8, UInt16
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.images import headers
-from ccharmony.images.headers import MAX_PIXELS as MAX_PIXELS
-from ccharmony.images.headers import Readable as Readable
-from ccharmony.images.headers import bit_depth as bit_depth
-from ccharmony.images.headers import image_size as image_size
-
-UInt8 = npt.NDArray[np.uint8]
-UInt16 = npt.NDArray[np.uint16]
-Float32 = npt.NDArray[np.float32]
-Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+from ccharmony.images.headers import MAX_PIXELS, Readable
 
 # What a codec says of a damaged file is in our error's one line, or of no use to whoever reads it.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

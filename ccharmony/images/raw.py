@@ -18,16 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ccharmony.arrays import UInt8, UInt16
 from ccharmony.errors import ImageError
 from ccharmony.images.camera import Matrix, Rendering, daylight_constants
 from ccharmony.images.headers import MAX_PIXELS
-from ccharmony.images.rendering import Image, render_linear
-
-__all__ = ["Rendering", "raw_size", "read_raw", "read_raw_linear", "render_linear"]
-
-UInt16 = npt.NDArray[np.uint16]
+from ccharmony.images.rendering import render_linear
 
 _SMALLEST_SUM = 1e-3
 """Of a row of a camera matrix, in which the three colors' weights add up to 1."""
@@ -36,7 +32,7 @@ _FLIPS_THAT_SWAP = (5, 6)
 """LibRaw's codes for a quarter turn."""
 
 
-def read_raw(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> Image:
+def read_raw(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> UInt8:
     """Read a camera's raw file as a photo that keeps the cast of its light.
 
     LibRaw subtracts the black level, balances for daylight and demosaics (AHD); the camera's own white balance and any
@@ -52,7 +48,7 @@ def read_raw(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> Image:
 
     Returns
     -------
-    Image
+    UInt8
         Shape (H, W, 3), uint8, RGB, turned upright by the file's own orientation.
 
     Raises

@@ -34,12 +34,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ccharmony.arrays import Float32, UInt8, UInt16
 from ccharmony.errors import ImageError
 from ccharmony.images.camera import Rendering
 
-Image = npt.NDArray[np.uint8]
-Linear = npt.NDArray[np.uint16] | npt.NDArray[np.uint8] | npt.NDArray[np.floating[Any]]
-Floats = npt.NDArray[np.float32]
+Linear = UInt16 | UInt8 | npt.NDArray[np.floating[Any]]
 
 EXPOSURE_PERCENTILE = 99.0
 EXPOSURE_TARGET = 0.8
@@ -52,7 +51,7 @@ _CLIPPED = 0.999
 _CORE = np.float32(0.95)
 
 
-def render_linear(linear: Linear, rendering: Rendering, gain: float | None = None) -> Image:
+def render_linear(linear: Linear, rendering: Rendering, gain: float | None = None) -> UInt8:
     """Render linear camera counts to sRGB, keeping the cast of the light (the steps are at the top of this file).
 
     Parameters
@@ -66,7 +65,7 @@ def render_linear(linear: Linear, rendering: Rendering, gain: float | None = Non
 
     Returns
     -------
-    Image
+    UInt8
         Shape (H, W, 3), uint8, RGB, sRGB-encoded. Equal input gives equal bytes. Beside input and output it
         needs a few MB: pixels are worked on in strips of rows.
 
@@ -104,20 +103,20 @@ def _check_counts(linear: Linear) -> None:
         raise ImageError("linear photo holds NaN or infinite values, wanted finite counts")
 
 
-def _camera_to_srgb(rendering: Rendering) -> Callable[[Linear], Floats]:
+def _camera_to_srgb(rendering: Rendering) -> Callable[[Linear], Float32]:
     """Return steps 1 to 3 as a function: counts (h, w, 3) → linear sRGB at the camera's own exposure."""
     black = np.float32(rendering.black)
     scale = (np.array(rendering.gains) / (rendering.saturation - rendering.black)).astype(np.float32)
     matrix = None if rendering.camera_matrix is None else np.array(rendering.camera_matrix, dtype=np.float32)
 
-    def convert(counts: Linear) -> Floats:
+    def convert(counts: Linear) -> Float32:
         balanced = np.clip((counts.astype(np.float32) - black) * scale, 0, 1)
         return _into_gamut(balanced if matrix is None else balanced @ matrix.T)
 
     return convert
 
 
-def _into_gamut(linear_srgb: Floats) -> Floats:
+def _into_gamut(linear_srgb: Float32) -> Float32:
     """Draw channels that are near 0 or negative above 0, in place; the brightest channel keeps its value."""
     flat = linear_srgb.reshape(-1, 3)
     red, green, blue = flat.T
@@ -129,17 +128,17 @@ def _into_gamut(linear_srgb: Floats) -> Floats:
     return flat.reshape(linear_srgb.shape)
 
 
-def _encode(linear_srgb: Floats, gain: float) -> Image:
+def _encode(linear_srgb: Float32, gain: float) -> UInt8:
     """Step 5. Light is rounded to 16 bits before the curve: at most 0.05 levels off, and a table does the rest."""
     levels = np.clip(linear_srgb * np.float32(gain * 65535), 0, 65535)
-    encoded: Image = _SRGB_TABLE[np.rint(levels).astype(np.uint16)]
+    encoded: UInt8 = _SRGB_TABLE[np.rint(levels).astype(np.uint16)]
     return encoded
 
 
-def _srgb_table() -> Image:
+def _srgb_table() -> UInt8:
     light = np.arange(65536) / 65535
     curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    table: Image = np.rint(255 * curve).astype(np.uint8)
+    table: UInt8 = np.rint(255 * curve).astype(np.uint8)
     return table
 
 

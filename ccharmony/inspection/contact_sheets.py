@@ -21,8 +21,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ccharmony import files
+from ccharmony.arrays import UInt8
 from ccharmony.images import pixels
-from ccharmony.images.pixels import UInt8
 from ccharmony.inspection import thumbnails
 from ccharmony.inspection.report import PhotoReport, Report
 from ccharmony.progress import Progress

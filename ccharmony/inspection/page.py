@@ -18,11 +18,11 @@ from typing import Any
 
 import jinja2
 import numpy as np
-import numpy.typing as npt
 from markupsafe import Markup
 
 from ccharmony import __version__, files
-from ccharmony.checker import patches
+from ccharmony.arrays import Float64
+from ccharmony.checker.chart import NAMES, RELEASE_TO_CHART, STANDARD
 from ccharmony.color import polynomial, residuals
 from ccharmony.inspection import report
 from ccharmony.inspection.patch_errors import Direction
@@ -32,7 +32,7 @@ from ccharmony.progress import Progress
 
 _TEMPLATE, _STYLE = "report.html.j2", "report.css"
 _SCRIPTS = ("dom.js", "plots.js", "checker.js", "summary.js", "marks.js", "table.js", "panel.js", "main.js")
-_CHART = patches.RELEASE_TO_CHART
+_CHART = RELEASE_TO_CHART
 _CURVE_POINTS = 33
 _LIMITS = {
     "rmse": residuals.RMSE_LIMIT,
@@ -93,9 +93,9 @@ def tabulate(content: Report, progress: Progress | None = None) -> dict[str, Any
     return {
         "title": content.title,
         "problems": list(content.problems),
-        "patches": [patches.NAMES[patch] for patch in _CHART],
-        "standard": _levels(patches.STANDARD),
-        "standardLab": _numbers(residuals.to_lab(patches.STANDARD)[_CHART]),
+        "patches": [NAMES[patch] for patch in _CHART],
+        "standard": _levels(STANDARD),
+        "standardLab": _numbers(residuals.to_lab(STANDARD)[_CHART]),
         "kinds": list(polynomial.KINDS),
         "figures": {name: list(words) for name, words in report.FIGURES.items()},
         "limits": _LIMITS,
@@ -144,7 +144,7 @@ def _forward_curve(photo: PhotoReport) -> list[list[float | None]]:
 
     Between two patches of the ramp, measured colors and standard grays are interpolated alike.
     """
-    grays = patches.STANDARD[5::-1].mean(axis=1)  # black to white, (6,)
+    grays = STANDARD[5::-1].mean(axis=1)  # black to white, (6,)
     measured = photo.record.patches[5::-1]
     levels = np.linspace(grays[0], grays[-1], _CURVE_POINTS)
     path = np.stack([np.interp(levels, grays, channel) for channel in measured.T], axis=1)  # (points, 3)
@@ -157,7 +157,7 @@ def _inverse_curve(photo: PhotoReport) -> list[list[float | None]]:
     return _curve(levels, polynomial.apply(photo.record.from_standard, np.repeat(levels[:, None], 3, axis=1)))
 
 
-def _curve(levels: npt.NDArray[np.float64], colors: npt.NDArray[np.float64]) -> list[list[float | None]]:
+def _curve(levels: Float64, colors: Float64) -> list[list[float | None]]:
     return [[_number(255 * level), *_numbers(255 * color)] for level, color in zip(levels, colors, strict=True)]
 
 
@@ -189,12 +189,12 @@ def _thumbnail(picture: Thumbnail) -> dict[str, Any]:
     return {"uri": picture.uri, "width": picture.size[0], "height": picture.size[1], "outlines": picture.outlines}
 
 
-def _levels(colors: npt.NDArray[np.float64]) -> list[float | None]:
+def _levels(colors: Float64) -> list[float | None]:
     """Return colors (24, 3), release order, in [0, 1], as 72 levels in chart order."""
     return _numbers(255 * colors[_CHART])
 
 
-def _numbers(values: npt.NDArray[np.float64], digits: int = 1) -> list[float | None]:
+def _numbers(values: Float64, digits: int = 1) -> list[float | None]:
     return [_number(value, digits) for value in values.ravel().tolist()]
 
 

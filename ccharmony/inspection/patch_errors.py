@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ccharmony.arrays import Bool, Float64
 from ccharmony.build import light
-from ccharmony.checker import patches
+from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial, residuals
-from ccharmony.color.polynomial import Float, Kind
+from ccharmony.color.polynomial import Kind
 from ccharmony.errors import FitError
 from ccharmony.records import FitRecord
 
@@ -38,22 +38,22 @@ class Direction:
         Hue angle h_ab of carried minus that of wanted, degrees in [-180, 180), shape (24,); NaN for grays.
     """
 
-    source: Float
-    wanted: Float
-    carried: Float
-    delta_e: Float
-    left_out: Float
-    hue_shift: Float
+    source: Float64
+    wanted: Float64
+    carried: Float64
+    delta_e: Float64
+    left_out: Float64
+    hue_shift: Float64
 
 
 def fitted_kinds(record: FitRecord) -> tuple[Kind | None, Kind | None]:
     """Return the kinds by which T_a and T'_a of a record were fitted; None where no kind gives the matrix."""
-    measured, standard = record.patches[record.used], patches.STANDARD[record.used]
+    measured, standard = record.patches[record.used], STANDARD[record.used]
     there = light.recognize(measured, standard, record.to_standard)
     return there, light.recognize(standard, measured, record.from_standard)
 
 
-def examine(source: Float, wanted: Float, matrix: Float, used: npt.NDArray[np.bool_]) -> Direction:
+def examine(source: Float64, wanted: Float64, matrix: Float64, used: Bool) -> Direction:
     """Return what a matrix makes of the patches.
 
     Parameters
@@ -77,7 +77,7 @@ def examine(source: Float, wanted: Float, matrix: Float, used: npt.NDArray[np.bo
 
 def compare_kinds(record: FitRecord) -> dict[Kind, Mapping[str, float]]:
     """Return the figures of every fit kind on a record's patches; a kind that cannot be fitted to them is absent."""
-    measured, standard = record.patches[record.used], patches.STANDARD[record.used]
+    measured, standard = record.patches[record.used], STANDARD[record.used]
     found: dict[Kind, Mapping[str, float]] = {}
     for kind in polynomial.KINDS:
         try:
@@ -88,7 +88,7 @@ def compare_kinds(record: FitRecord) -> dict[Kind, Mapping[str, float]]:
     return found
 
 
-def _hue_shift(wanted: Float, carried: Float) -> Float:
+def _hue_shift(wanted: Float64, carried: Float64) -> Float64:
     """Return the difference of hue angles of two sets of L*a*b* colors (n, 3), degrees; NaN where one is gray."""
     shift = np.degrees(np.arctan2(carried[:, 2], carried[:, 1]) - np.arctan2(wanted[:, 2], wanted[:, 1]))
     chroma = np.minimum(np.hypot(wanted[:, 1], wanted[:, 2]), np.hypot(carried[:, 1], carried[:, 2]))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ccharmony.checker import patches
+from ccharmony.checker.chart import STANDARD
 from ccharmony.color import residuals
 from ccharmony.color.polynomial import Kind
 from ccharmony.color.residuals import Residuals
@@ -92,13 +92,13 @@ class PhotoReport:
     def forward(self) -> Direction:
         """Return what T_a makes of the photo's patches."""
         record = self.record
-        return patch_errors.examine(record.patches, patches.STANDARD, record.to_standard, record.used)
+        return patch_errors.examine(record.patches, STANDARD, record.to_standard, record.used)
 
     @functools.cached_property
     def inverse(self) -> Direction:
         """Return what T'_a makes of the standard colors."""
         record = self.record
-        return patch_errors.examine(patches.STANDARD, record.patches, record.from_standard, record.used)
+        return patch_errors.examine(STANDARD, record.patches, record.from_standard, record.used)
 
     @functools.cached_property
     def kinds(self) -> Mapping[Kind, Mapping[str, float]]:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ccharmony.checker import patches
+from ccharmony.arrays import Float64
+from ccharmony.checker.chart import NAMES, RELEASE_TO_CHART
 from ccharmony.color import polynomial
-from ccharmony.color.polynomial import Float, Kind
+from ccharmony.color.polynomial import Kind
 from ccharmony.inspection.patch_errors import Direction
 from ccharmony.inspection.report import FIGURES, PhotoReport, Report
 
@@ -116,13 +117,13 @@ def _row(photo: PhotoReport) -> Row:
 def _patches(direction: Direction, notes: Sequence[str], swatch: Swatch) -> Iterator[str]:
     header = ("patch", "from", "carried", "wanted", "ΔE", "left out", "hue", "")
     rows = []
-    for patch in patches.RELEASE_TO_CHART:
+    for patch in RELEASE_TO_CHART:
         colors = [direction.source[patch], direction.carried[patch], direction.wanted[patch]]
         numbers = [direction.delta_e[patch], direction.left_out[patch]]
         shift = direction.hue_shift[patch]
         rows.append(
             (
-                patches.NAMES[patch],
+                NAMES[patch],
                 *(_color(color, swatch) for color in colors),
                 *(show_figure(number, "") for number in numbers),
                 f"{shift:+.0f}°" if np.isfinite(shift) else "",
@@ -149,7 +150,7 @@ def _best(photo: PhotoReport) -> Kind | None:
     return min(photo.kinds, key=lambda kind: missed(photo.kinds[kind]), default=None)
 
 
-def _color(color: Float, swatch: Swatch) -> str:
+def _color(color: Float64, swatch: Swatch) -> str:
     """Return an 8-bit color as three columns; values outside [0, 255] are shown as they are."""
     if not np.isfinite(color).all():
         return "not measured"

@@ -20,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ccharmony import sources
+from ccharmony.arrays import Float32, Float64, UInt8
 from ccharmony.checker import detect
-from ccharmony.checker.patches import INNER_SHARE, INNER_SHARE_OF_QUADS, patch_quads
-from ccharmony.color.polynomial import Float
+from ccharmony.checker.chart import patch_quads
+from ccharmony.checker.patches import INNER_SHARE, INNER_SHARE_OF_QUADS
 from ccharmony.errors import CcharmonyError
 from ccharmony.images import pixels
-from ccharmony.images.pixels import Float32, UInt8
 from ccharmony.inspection.report import PhotoReport, Report
 from ccharmony.progress import Progress
 from ccharmony.records import Pair, Photo
@@ -133,7 +133,7 @@ def shrink(image: UInt8, side: int) -> UInt8:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def outline(mask: Float32) -> list[Float]:
+def outline(mask: Float32) -> list[Float64]:
     """Return the outlines of a mask (H, W) in [0, 1], holes included, each (n, 2) in pixels x, y."""
     height, width = mask.shape
     found, _ = cv2.findContours((mask > 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
@@ -185,7 +185,7 @@ def _photo_with_chart(source: Photo, quota: int) -> tuple[Thumbnail, Thumbnail |
     return shown, _within(np.ascontiguousarray(image[y0:y1, x0:x1]), int(_CHART_PART * quota), lines)
 
 
-def _chart_outlines(image: UInt8, photo: Photo) -> tuple[list[Float], list[Float]]:
+def _chart_outlines(image: UInt8, photo: Photo) -> tuple[list[Float64], list[Float64]]:
     """Return the outline of the chart, and those of what is read of its patches, in pixels."""
     chart = photo.chart
     corners = chart.corners if chart else None
@@ -201,12 +201,12 @@ def _chart_outlines(image: UInt8, photo: Photo) -> tuple[list[Float], list[Float
     return ([_rectangle(chart.box)] if chart else []), []
 
 
-def _rectangle(box: Sequence[float]) -> Float:
+def _rectangle(box: Sequence[float]) -> Float64:
     x0, y0, x1, y1 = box
     return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float64)
 
 
-def _around(points: Float, image: UInt8) -> tuple[int, int, int, int]:
+def _around(points: Float64, image: UInt8) -> tuple[int, int, int, int]:
     """Return x0, y0, x1, y1 of a window around points, inside the image, at least one pixel large."""
     height, width = image.shape[:2]
     low, high = points.min(axis=0), points.max(axis=0)

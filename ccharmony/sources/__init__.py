@@ -16,7 +16,7 @@ from ccharmony.sources.found import Found
 from ccharmony.sources.nus.find import find_nus
 from ccharmony.sources.photos import find_photos
 from ccharmony.sources.reading import read
-from ccharmony.sources.release import enrich
+from ccharmony.sources.release import enrich, files
 
 __all__ = ["NAMES", "Found", "find", "read"]
 
@@ -50,7 +50,7 @@ def find(names: Sequence[str], data_dir: Path, release_dir: Path | None = None) 
     SourceError
         A source is unknown, its folder is missing, or it has no photo; the release is not one.
     """
-    published = None if release_dir is None else enrich.read_release(release_dir)
+    published = None if release_dir is None else files.read_release(release_dir)
     parts = [] if published is None else [Found([], published.problems)]
     for name in dict.fromkeys(names):
         part = _find_one(name, data_dir, published if name in RELEASED else None)
@@ -63,7 +63,7 @@ def find(names: Sequence[str], data_dir: Path, release_dir: Path | None = None) 
     return _joined(parts)
 
 
-def _find_one(name: str, data_dir: Path, published: enrich.Release | None) -> Found:
+def _find_one(name: str, data_dir: Path, published: files.Release | None) -> Found:
     if name == "nus":
         found = find_nus(data_dir, published)
     elif name == "gehler":

@@ -44,7 +44,7 @@ class Camera:
     linear_size, rendered_size
         Width and height, lying down, of the linear and of the display-referred picture.
     daylight_balance, camera_matrix
-        As `ccharmony.images.raw.Rendering` takes them.
+        As `ccharmony.images.camera.Rendering` takes them.
     rendered_scale
         Pixels of the rendered picture per pixel of the linear one, in which NUS's coordinates are.
     raw_size

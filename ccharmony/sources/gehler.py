@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from ccharmony.arrays import Float64
 from ccharmony.checker import crop
 from ccharmony.errors import CcharmonyError, CheckerError
-from ccharmony.images import pixels
-from ccharmony.images.pixels import Readable
-from ccharmony.images.raw import Rendering
+from ccharmony.images import headers
+from ccharmony.images.camera import Rendering
+from ccharmony.images.headers import Readable
 from ccharmony.records import Chart, Photo
 from ccharmony.sources import catalog
 from ccharmony.sources.catalog import Camera, Source
@@ -27,8 +27,6 @@ from ccharmony.sources.files import Duplicates, files_below, in_masks, read_rows
 from ccharmony.sources.found import Found, count_cameras, leave_out
 from ccharmony.sources.masks.pictures import find_masks
 from ccharmony.sources.release.files import Release
-
-Float = npt.NDArray[np.float64]
 
 _COORDINATES = re.compile(r"(.+)_macbeth\.txt", re.IGNORECASE)
 _CORNERS = 4
@@ -123,7 +121,7 @@ def _raw_width(shape: tuple[int, int], raw_size: tuple[int, int]) -> int:
     return max(raw_size) if shape[1] >= shape[0] else min(raw_size)
 
 
-def _chart(points: Float, shape: tuple[int, int], path: Path) -> Chart:
+def _chart(points: Float64, shape: tuple[int, int], path: Path) -> Chart:
     """Make a chart of 4 + 96 points in pixels of the photo; the file's last two corners change places."""
     dark_skin, bluish_green, white, black = points[:_CORNERS]
     try:
@@ -161,14 +159,14 @@ def _is_linear(path: Path, camera: Camera, source: Source) -> bool:
     """Tell a linear picture from a rendering: 16 bits, or 8 bits at about half the raw picture's width."""
     if path.suffix.lower() not in source.suffixes["linear"]:
         return False
-    longest = max(pixels.image_size(path))
-    return pixels.bit_depth(path) == 16 or longest > _SMALL * max(camera.raw_size or camera.linear_size)
+    longest = max(headers.image_size(path))
+    return headers.bit_depth(path) == 16 or longest > _SMALL * max(camera.raw_size or camera.linear_size)
 
 
 def _photo(name: str, group: _Group, duplicates: Duplicates, drawn: Mapping[str, Readable]) -> Photo:
     path = duplicates.first(name, group.rendered or group.linear)
     rendering = None if group.rendered else _rendering(path, group.camera)
-    shape = pixels.image_size(path, orient=rendering is None)
+    shape = headers.image_size(path, orient=rendering is None)
     chart = None
     if group.coordinates:
         chart = read_chart(group.coordinates, shape, group.camera.raw_size or group.camera.linear_size)
@@ -177,6 +175,6 @@ def _photo(name: str, group: _Group, duplicates: Duplicates, drawn: Mapping[str,
 
 def _rendering(path: Path, camera: Camera) -> Rendering:
     """Return how Shi's counts are rendered; an 8-bit copy was scaled to its full range, black level taken off."""
-    eight_bits = pixels.bit_depth(path) == 8
+    eight_bits = headers.bit_depth(path) == 8
     black, saturation = (0.0, 255.0) if eight_bits else (camera.black, camera.saturation)
     return Rendering(black, saturation, camera.daylight_balance, camera.camera_matrix)

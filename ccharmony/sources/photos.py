@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ccharmony.errors import SourceError
-from ccharmony.images.pixels import Readable
+from ccharmony.images.headers import Readable
 from ccharmony.records import Photo, Split
 from ccharmony.sources import catalog, files
 from ccharmony.sources.folder import find_all_masks, find_root

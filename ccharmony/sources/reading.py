@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ccharmony.images import pixels, raw
-from ccharmony.images.pixels import UInt8
+from ccharmony.arrays import UInt8
+from ccharmony.images import headers, pixels, raw, rendering
 from ccharmony.records import Photo
 from ccharmony.sources import catalog
 
 
-def read(source: Photo, *, max_pixels: int | None = pixels.MAX_PIXELS) -> UInt8:
+def read(source: Photo, *, max_pixels: int | None = headers.MAX_PIXELS) -> UInt8:
     """Read a photo as its source says it has to be read.
 
     Parameters
@@ -31,11 +31,11 @@ def read(source: Photo, *, max_pixels: int | None = pixels.MAX_PIXELS) -> UInt8:
         The file is missing, damaged, or not a photo.
     """
     if source.rendering is not None:
-        return raw.render_linear(pixels.read_linear(source.path, max_pixels=max_pixels), source.rendering)
+        return rendering.render_linear(pixels.read_linear(source.path, max_pixels=max_pixels), source.rendering)
     return read_file(source.path, orient=source.orient, max_pixels=max_pixels)
 
 
-def read_file(path: Path, *, orient: bool = True, max_pixels: int | None = pixels.MAX_PIXELS) -> UInt8:
+def read_file(path: Path, *, orient: bool = True, max_pixels: int | None = headers.MAX_PIXELS) -> UInt8:
     """Read a photo of which nothing but its file is known: developed if it is raw, else as it is; raises ImageError."""
     if is_raw(path.suffix):
         return raw.read_raw(path, max_pixels=max_pixels)
@@ -46,7 +46,7 @@ def read_size(source: Photo) -> tuple[int, int]:
     """Return (height, width) of a photo as `read` gives it, from the file's header alone; raises ImageError."""
     if is_raw(source.path.suffix):
         return raw.raw_size(source.path)
-    return pixels.image_size(source.path, orient=source.orient and source.rendering is None)
+    return headers.image_size(source.path, orient=source.orient and source.rendering is None)
 
 
 def is_raw(suffix: str) -> bool:

@@ -112,7 +112,7 @@ def _adjust(composite: Path, picture: Any, mask: Any, given: dict[str, Any]) -> 
 
 def _settle_weights(composite: Path, background: Path | None, given: dict[str, Any]) -> None:
     """Choose the weights where none are named (loading says which); refuse options that do not go together."""
-    from harmonize.inference import network
+    from harmonize.weights import cards
 
     asked = [f"--{name.replace('_', '-')}" for name in _PARAMETRIC if given[name]]
     if asked and (background is not None or composite.is_dir()):
@@ -121,7 +121,7 @@ def _settle_weights(composite: Path, background: Path | None, given: dict[str, A
         if given["weights"] or given["model"]:
             raise click.UsageError("--from-params takes the place of a network, --weights and --model have no use")
     elif given["weights"] is None:
-        given["weights"] = network.default_weights(given["model"] or ("pih" if asked else None))
+        given["weights"] = cards.default_weights(given["model"] or ("pih" if asked else None))
     elif given["model"]:
         raise click.UsageError("--weights and --model exclude each other")
 

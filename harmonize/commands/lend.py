@@ -22,8 +22,8 @@ def command(photos: Path, lights: Path, out: Path, held_lights: int, each: int) 
     The pairs are those that `harmonize train` validates on with the same options; `harmonize evaluate --data OUT`
     scores any method on them.
     """
+    from harmonize.data.held_out_pairs import HeldPairs
     from harmonize.data.lights import hold_out, read_lights  # torch takes seconds; --help should not
-    from harmonize.data.lit_photos import HeldPairs
     from harmonize.data.photos import find_photos
 
     _, held = hold_out(read_lights(lights), held_lights)

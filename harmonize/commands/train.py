@@ -9,9 +9,9 @@ import click
 
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import SettingsError
-from harmonize.models.settings import FORMS, PihSettings
-from harmonize.settings import REGIONS, TABLE_3, DistillSettings, NetworkSettings
-from harmonize.training.settings import DECAYS, LOSSES, PRECISIONS, TrainSettings
+from harmonize.models.settings import FORMS, NetworkSettings, PihSettings
+from harmonize.table3 import TABLE_3
+from harmonize.training.settings import DECAYS, LOSSES, PRECISIONS, REGIONS, DistillSettings, TrainSettings
 from harmonize.training.stream_settings import DUAL, StreamSettings
 
 if TYPE_CHECKING:

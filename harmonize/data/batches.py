@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ccharmony.arrays import Int64
 from ccharmony.errors import SettingsError
 
 
@@ -149,7 +149,7 @@ class Joined:
         return join(parts).take(np.argsort(order).tolist())
 
 
-def order(seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
+def order(seed: int, epoch: int, count: int) -> Int64:
     """Return the order in which an epoch visits `count` samples."""
     return np.random.default_rng((seed, epoch)).permutation(count)
 

@@ -20,11 +20,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ccharmony.arrays import Bool, Float32, Int64, UInt8
 from ccharmony.errors import ManifestError, SourceError
 from ccharmony.images import pixels
 from harmonize.data.crops import LEAST_AREA, Crop
-
-UInt8 = npt.NDArray[np.uint8]
 
 _SUFFIXES = (".webp", ".jpg", ".jpeg", ".png")
 
@@ -116,7 +115,7 @@ class PhotoMemory:
         self._pixels = self._pixels.to(device)
         return self
 
-    def mask(self, index: int) -> npt.NDArray[np.bool_]:
+    def mask(self, index: int) -> Bool:
         """Return the foreground of a photo, (H, W)."""
         height, width = self.shapes[index]
         end = self._ends[index]
@@ -200,7 +199,7 @@ def _find_photo(root: Path, images: dict[str, Path], name: str) -> PhotoPaths:
     return PhotoPaths(name, images[name], mask)
 
 
-def _taps(parts: Sequence[tuple[int, int, bool]], size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+def _taps(parts: Sequence[tuple[int, int, bool]], size: int) -> tuple[Int64, Float32]:
     """Return how `size` pixels are drawn from parts of a line, each (start, length, mirrored).
 
     Returns

@@ -11,17 +11,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from ccharmony.dataset.formats.iharmony4 import PairPaths
+from ccharmony.arrays import Float32, UInt8
+from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
 from harmonize.data import batches, crops
 from harmonize.data.batches import Batch
-
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
 
 _logger = logging.getLogger(__name__)
 

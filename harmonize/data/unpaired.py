@@ -13,15 +13,13 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from ccharmony.arrays import UInt8
 from ccharmony.errors import SourceError
 from harmonize.data import batches, crops
 from harmonize.data.batches import Batch, Source
 from harmonize.data.photos import PhotoMemory
-
-UInt8 = npt.NDArray[np.uint8]
 
 LEAST_PHOTOS = 100
 """Fewest photos that unpaired composites are made from: 9,900 of them; below it the critic soon knows each photo."""

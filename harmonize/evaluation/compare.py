@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from ccharmony.arrays import Float64, Indices
 from ccharmony.errors import ManifestError, SettingsError
 from harmonize.evaluation import metrics
 
-Float64 = npt.NDArray[np.float64]
 Key = tuple[str, str]
 
 RESAMPLES = 10_000
@@ -160,9 +159,7 @@ def compare(a: Table, b: Table, *, resamples: int = RESAMPLES, seed: int = 0) ->
     )
 
 
-def _draw_means(
-    differences: Float64, groups: npt.NDArray[np.intp], resamples: int, random: np.random.Generator
-) -> Float64:
+def _draw_means(differences: Float64, groups: Indices, resamples: int, random: np.random.Generator) -> Float64:
     """Return the mean difference of each resample of groups, (resamples, 6)."""
     photos = int(groups.max()) + 1
     sums = np.zeros((photos, differences.shape[1] + 1))

@@ -15,14 +15,13 @@ from torch import nn
 from ccharmony import __version__, files
 from ccharmony.dataset import find_pairs
 from ccharmony.dataset.formats import realhm
-from ccharmony.dataset.formats.iharmony4 import PairPaths, Split
+from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import ImageError, SourceError
+from harmonize.devices import find_device
 from harmonize.evaluation import protocols, report, scoring
 from harmonize.evaluation.predictions import Predictions
 from harmonize.evaluation.scoring import Rules
-from harmonize.inference import network
-from harmonize.training.distributed import find_device
-from harmonize.weights import checkpoint
+from harmonize.weights import bundled, cards, checkpoint
 
 _SHOWN = 20
 """Pairs left out that are told one by one while an evaluation runs."""
@@ -58,8 +57,8 @@ def open_weights(weights: str | Path | None, device: str = "auto") -> Method:
         No such weights, weights that do not fit, no such device.
     """
     place = find_device(device)
-    name = weights if weights is not None else network.default_weights()
-    path = checkpoint.find(name)
+    name = weights if weights is not None else cards.default_weights()
+    path = bundled.find(name)
     loaded = checkpoint.load(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

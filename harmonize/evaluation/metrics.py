@@ -27,9 +27,8 @@ from typing import Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Float64 = npt.NDArray[np.float64]
+from ccharmony.arrays import Float64
 
 EPSILON = 1e-6
 """Added to a mean squared error before the logarithm and to a foreground's area, as iSSAM does."""

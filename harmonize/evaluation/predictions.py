@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from ccharmony.dataset.formats.iharmony4 import PairPaths
+from ccharmony.arrays import UInt8
+from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.errors import ImageError, SourceError
 from ccharmony.images import pixels
 from harmonize.inference.folders import is_picture
-
-UInt8 = npt.NDArray[np.uint8]
 
 
 class Predictions:

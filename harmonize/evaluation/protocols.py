@@ -31,13 +31,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ccharmony.arrays import Bool, Float32, Float64, UInt8
 from ccharmony.errors import SettingsError
 from ccharmony.images import pixels
 from harmonize.evaluation import metrics
-from harmonize.evaluation.metrics import Float64, Scores, Window
-
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
+from harmonize.evaluation.metrics import Scores, Window
 
 CDTNET_WINDOW = Window(7, "zero")
 WANG_WINDOW = Window(11, "mirror")
@@ -196,7 +194,7 @@ def score(protocol: Protocol, prediction: npt.ArrayLike, real: npt.ArrayLike, ma
     )
 
 
-def _nearest(binary: npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def _nearest(binary: Bool, size: tuple[int, int]) -> Bool:
     """Return a binary picture at another size: each pixel takes the one under its center, as Pillow's NEAREST."""
     rows, columns = (
         np.floor((np.arange(new) + 0.5) * old / new).astype(np.intp)

@@ -19,20 +19,19 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
-from ccharmony.dataset.formats.iharmony4 import PairPaths
+from ccharmony.arrays import Float32, UInt8
+from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images import pixels
+from harmonize import devices
 from harmonize.evaluation import protocols
 from harmonize.evaluation.metrics import Scores
 from harmonize.evaluation.predictions import Predictions
 from harmonize.evaluation.protocols import SIDE, Protocol
 from harmonize.inference import image, network
 
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
 Levels = UInt8 | Float32
 
 Item = TypeVar("Item")
@@ -143,7 +142,7 @@ def score_pairs(
     if rules.full or isinstance(method, Predictions):
         batch = 1
     elif batch is None:
-        batch = 1 if network.device_of(method).type == "cpu" else GPU_BATCH
+        batch = 1 if devices.device_of(method).type == "cpu" else GPU_BATCH
     predictions = method if isinstance(method, Predictions) else None
     load = functools.partial(_try_load, rules=rules, predictions=predictions)
     score = functools.partial(_score, rules=rules)

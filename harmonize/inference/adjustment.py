@@ -18,15 +18,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from ccharmony import files
+from ccharmony.arrays import Float32, Float64, UInt8
 from ccharmony.errors import SettingsError
 from harmonize.models.pih import curves
-
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
 
 CHANNELS = ("red", "green", "blue")
 FORMAT = "harmonize adjustment 1"

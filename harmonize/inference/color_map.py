@@ -21,10 +21,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
+from ccharmony.arrays import Float32, Float64
 
 RADIUS = 8
 """Half side of the window around each cell, in cells: 17 of 256 across."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import ImageError, SettingsError
 from harmonize.settings import check_number
-
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
 
 
 def place(

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
+from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import ImageError, SettingsError
 from harmonize.inference import adjustment, parametric
 from harmonize.inference.color_map import fit
@@ -26,8 +27,6 @@ from harmonize.inference.network import infer, load_network
 from harmonize.models.pih.network import Pih
 from harmonize.settings import check_integer, check_number
 
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
 Picture: TypeAlias = Any
 """An array as OpenCV takes it: 8-bit or float, (H, W) or (H, W, 3)."""
 

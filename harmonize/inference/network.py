@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import functools
 import logging
-import math
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
+from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import SettingsError, WeightsError
-from harmonize.training.distributed import find_device
-from harmonize.training.objective import denormalize, normalize
+from harmonize.devices import device_of, find_device
+from harmonize.models.normalization import denormalize, normalize
 from harmonize.weights import checkpoint
-
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
+from harmonize.weights.cards import default_weights
 
 _logger = logging.getLogger(__name__)
 
@@ -51,36 +48,6 @@ def load_network(weights: str | Path | None = None, device: str = "auto") -> nn.
     net = checkpoint.load(name).net
     _logger.info("weights %s on %s", name, place)
     return net.to(place).eval().requires_grad_(False)
-
-
-def default_weights(model: str | None = None) -> str:
-    """Return the name of the bundled weights with the lowest fMSE on the validation photos.
-
-    Parameters
-    ----------
-    model
-        Only weights of this model are looked at.
-
-    Raises
-    ------
-    WeightsError
-        None is bundled.
-    """
-    found = {name: checkpoint.read_notes(checkpoint.find(name)) for name in checkpoint.bundled()}
-    errors = {
-        name: float(metadata.get("val_fmse") or metadata.get("best_fmse") or math.inf)
-        for name, (settings, metadata) in found.items()
-        if model in (None, settings.model)
-    }
-    if not errors:
-        kind = "no weights" if model is None else f"no weights of {model}"
-        raise WeightsError(f"{kind} are bundled with this version, wanted a file of weights (--weights FILE)")
-    return min(errors, key=lambda name: (errors[name], name))
-
-
-def device_of(net: nn.Module) -> torch.device:
-    """Return the device that a network is on; the CPU for one without parameters."""
-    return next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
 
 
 @torch.inference_mode()

@@ -11,18 +11,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import WeightsError
+from harmonize import devices
 from harmonize.inference import network
 from harmonize.inference.adjustment import Adjustment
+from harmonize.models.normalization import normalize
 from harmonize.models.pih import curves
 from harmonize.models.pih.network import Pih
-from harmonize.training.objective import normalize
-
-UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
 
 SIDE = 256
 """Side of the square that pictures are brought to before the network shrinks them to its own: what it trained on."""
@@ -51,7 +49,7 @@ def predict(net: Pih, composite: UInt8, mask: Float32) -> Adjustment:
     WeightsError
         The network made values that are not numbers.
     """
-    device = network.device_of(net)
+    device = devices.device_of(net)
     small = np.asarray(cv2.resize(composite, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32) / 255
     inside = np.asarray(cv2.resize(mask, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
     image = normalize(torch.from_numpy(small).to(device).permute(2, 0, 1)[None])  # (1, 3, SIDE, SIDE)

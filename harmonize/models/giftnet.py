@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonize.models.layers import ModulatedConv, blend, resize_mask
+from harmonize.models.settings import NetworkSettings
 from harmonize.models.unet import UNet
-from harmonize.settings import NetworkSettings
 
 
 class Gift(nn.Module):
@@ -30,7 +30,7 @@ class Gift(nn.Module):
     Parameters
     ----------
     settings
-        Sites, guidance and the rest; see :class:`harmonize.settings.NetworkSettings`.
+        Sites, guidance and the rest; see :class:`harmonize.models.settings.NetworkSettings`.
     """
 
     def __init__(self, settings: NetworkSettings) -> None:

@@ -3,9 +3,8 @@
 from harmonize.models import giftnet
 from harmonize.models.pih import network
 from harmonize.models.pih.network import Pih
-from harmonize.models.settings import PihSettings
+from harmonize.models.settings import NetworkSettings, PihSettings
 from harmonize.models.unet import UNet
-from harmonize.settings import NetworkSettings
 
 Network = UNet | Pih
 """Called as ``network(image, mask)``; ``forward_features`` also gives the maps that distillation compares."""

@@ -17,11 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonize.models.layers import ConvBlock, DoubleConv, SpatialSeparatedAttention
-from harmonize.settings import ISSAM, NetworkSettings
-
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
-"""ImageNet's channel means and deviations: normalized = (RGB in [0, 1] − MEAN) / STD."""
+from harmonize.models.normalization import MEAN, STD
+from harmonize.models.settings import ISSAM, NetworkSettings
 
 MULTIPLE = 32
 """Sides are padded to a multiple of this. Three poolings would need 8; the original pads to 2^(depth + 1)."""

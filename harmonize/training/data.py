@@ -12,12 +12,13 @@ import numpy as np
 import torch
 
 from ccharmony.dataset import find_pairs
-from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.formats.pair_files import Split
 from ccharmony.errors import SettingsError, SourceError
 from harmonize.data import lights, photos
 from harmonize.data.batches import Data, Joined, Source
+from harmonize.data.held_out_pairs import HeldPairs
 from harmonize.data.lights import HELD_OUT
-from harmonize.data.lit_photos import HeldPairs, LitPhotos
+from harmonize.data.lit_photos import LitPhotos
 from harmonize.data.photos import PhotoMemory
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.data.unpaired import Streams
@@ -109,7 +110,7 @@ def describe(places: Places) -> dict[str, Any]:
     return noted
 
 
-def _open_stored(root: Path, split: iharmony4.Split, seed: int | None, strict: bool, threads: int) -> StoredPairs:
+def _open_stored(root: Path, split: Split, seed: int | None, strict: bool, threads: int) -> StoredPairs:
     pairs, problems = find_pairs.find_pairs(root, split, strict=strict)
     for problem in problems:
         _logger.warning("left out: %s", problem)

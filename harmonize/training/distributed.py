@@ -19,7 +19,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ccharmony.errors import SettingsError
+from harmonize.devices import find_device
 
 
 @dataclass(frozen=True)
@@ -91,27 +91,6 @@ def join_world(device: str = "auto") -> Iterator[World]:
     finally:
         gc.collect()  # a wrapped network that is still there would hold gloo's threads beyond the group's end
         dist.destroy_process_group()
-
-
-def find_device(name: str, local_rank: int = 0) -> torch.device:
-    """Return the device of that name, and make it the current one; raises SettingsError where it is not there."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise SettingsError(f"device {name}: not known, wanted auto, cpu, cuda or cuda:<number>") from error
-    if device.type == "cuda":
-        if not torch.cuda.is_available():
-            raise SettingsError(f"device {name}: no CUDA here, wanted --device cpu or a machine with a GPU")
-        device = torch.device("cuda", local_rank if device.index is None else device.index)
-        if device.index >= torch.cuda.device_count():
-            raise SettingsError(f"device {device}: {torch.cuda.device_count()} GPUs here")
-        torch.cuda.set_device(device)
-        torch.backends.cudnn.benchmark = True  # batches keep their shape: trying the algorithms once pays
-    elif device.type != "cpu":
-        raise SettingsError(f"device {name}: wanted auto, cpu, cuda or cuda:<number>")
-    return device
 
 
 def share_norms(module: nn.Module, device: torch.device) -> nn.Module:

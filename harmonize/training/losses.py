@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from harmonize.models.layers import at_least_float32, resize_mask
-from harmonize.settings import DistillSettings
+from harmonize.training.settings import DistillSettings
 
 MIN_SHARE = 1000 / 256**2
 """Smallest foreground that iSSAM's loss divides by: 1,000 pixels of 256×256, here a share, so that it fits any size."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from harmonize.models.normalization import normalize
 from harmonize.models.registry import Network
-from harmonize.models.unet import MEAN, STD, UNet
+from harmonize.models.unet import UNet
 from harmonize.training import losses, reconstruction
 from harmonize.training.settings import TrainSettings
 
@@ -78,13 +79,3 @@ class Objective(nn.Module):
         if self.teacher is None:
             return ()
         return reconstruction.reference(self.teacher, target, mask, self.settings.distill.sites)
-
-
-def normalize(image: Tensor) -> Tensor:
-    """Bring pictures (B, 3, H, W) in [0, 1] to the networks' units."""
-    return (image - image.new_tensor(MEAN)[:, None, None]) / image.new_tensor(STD)[:, None, None]
-
-
-def denormalize(image: Tensor) -> Tensor:
-    """Bring network output (B, 3, H, W) back to [0, 1], clipped."""
-    return (image * image.new_tensor(STD)[:, None, None] + image.new_tensor(MEAN)[:, None, None]).clamp(0, 1)

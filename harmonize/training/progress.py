@@ -20,17 +20,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-import numpy.typing as npt
-
 from ccharmony import files
+from ccharmony.arrays import UInt8
 from ccharmony.errors import OutputError
 from ccharmony.images import pixels
 from harmonize.evaluation import metrics
 from harmonize.training.objective import PARTS
 from harmonize.training.settings import STAGES
-
-UInt8 = npt.NDArray[np.uint8]
 
 LOG = ("stage", "step", "epoch", "pictures", "size", "rate", *PARTS, "seconds")
 SCORES = ("stage", "step", "row", "size", *metrics.NAMES, "n")

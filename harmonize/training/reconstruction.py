@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from ccharmony.errors import WeightsError
+from harmonize.models.settings import NetworkSettings
 from harmonize.models.unet import UNet, pad
-from harmonize.settings import NetworkSettings
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -46,7 +46,7 @@ def reference(branch: UNet, real: Tensor, mask: Tensor, sites: tuple[str, ...]) 
     mask
         Foreground of the composite, shape (B, 1, H, W), in [0, 1].
     sites
-        As in :class:`harmonize.settings.DistillSettings`.
+        As in :class:`harmonize.training.settings.DistillSettings`.
 
     Returns
     -------

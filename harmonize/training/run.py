@@ -12,8 +12,8 @@ from harmonize.data import batches
 from harmonize.data.batches import Data
 from harmonize.models import registry
 from harmonize.models.registry import Network
+from harmonize.models.settings import NetworkSettings
 from harmonize.models.unet import UNet
-from harmonize.settings import NetworkSettings
 from harmonize.training import progress, reconstruction, validation
 from harmonize.training.distributed import World
 from harmonize.training.progress import Reporter

@@ -30,7 +30,7 @@ from harmonize.training import reconstruction
 from harmonize.training.settings import TrainSettings
 from harmonize.training.stage import Stage
 from harmonize.training.state import RunState, read_state
-from harmonize.weights import checkpoint
+from harmonize.weights import bundled, checkpoint
 
 FIXED = ("network", "distill", "streams", "seed", "warm_start")
 """Settings that cannot change in the middle of a run."""
@@ -141,7 +141,7 @@ def trace(folder: Path, begin_from: str | Path | None, state: RunState | None = 
         return {} if kept is None else {"began_from": kept}
     if begin_from is None:
         return {}
-    path = checkpoint.find(begin_from)
+    path = bundled.find(begin_from)
     notes = {} if path.suffix in (".pth", ".pt") else checkpoint.read_notes(path)[1]
     return {"began_from": {"weights": path.name, **{name: cost(notes, name) for name in ("pictures", "seconds")}}}
 

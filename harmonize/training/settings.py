@@ -13,9 +13,59 @@ from typing import Any
 
 from ccharmony.errors import SettingsError
 from harmonize import settings
-from harmonize.models.settings import PihSettings
-from harmonize.settings import DistillSettings, NetworkSettings
+from harmonize.models.settings import NetworkSettings, PihSettings
+from harmonize.settings import check_choice, check_number, from_dict, listed, ordered, to_dict
 from harmonize.training.stream_settings import StreamSettings
+
+DISTILL_SITES = ("E", "D2", "D3")
+REGIONS = ("all", "background")
+
+
+@dataclass(frozen=True)
+class DistillSettings:
+    """What is distilled from the frozen reconstruction branch (section 3.2 of the paper), and how strongly.
+
+    Raises
+    ------
+    SettingsError
+        An unknown kind or site, a γ or λ that is negative or not a number, or a kind without sites.
+    """
+
+    kind: str = "relation"
+    """``relation`` (equation 3), ``feature`` (Table 3 row 10) or ``none``."""
+
+    sites: tuple[str, ...] = ("E",)
+    """Maps that are compared: E (all four encoder maps, after GIFT), D2, D3."""
+
+    gamma: float = 0.01
+    """γ of equation 3, the paper's."""
+
+    weight: float = 0.001
+    """λ of equation 4, the paper's; used for feature distillation too, of which the paper says nothing."""
+
+    region: str = "all"
+    """Pixels at which two similarity maps are compared: ``all``, as ‖R' − R̂‖² is written, or ``background``, since
+    it is "the values in the background region" that "represent the relation between foreground and background"
+    (section 3.2). The softmax runs over all pixels either way. Relation distillation alone."""
+
+    def __post_init__(self) -> None:
+        check_choice("distillation", self.kind, ("relation", "feature", "none"))
+        check_choice("distillation region", self.region, REGIONS)
+        check_number("gamma", self.gamma, 0.0)
+        check_number("distillation weight", self.weight, 0.0)
+        object.__setattr__(self, "sites", ordered("distillation site", self.sites, DISTILL_SITES))
+        if self.kind != "none" and not self.sites:
+            raise SettingsError(f"distillation {self.kind}: no site found, one of {listed(DISTILL_SITES)} wanted")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; :meth:`from_dict` reads them back."""
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> DistillSettings:
+        """Read settings from plain values; a name that is not a field raises :class:`SettingsError`."""
+        return from_dict(cls, values)
+
 
 LOSSES = ("l1", "foreground")
 DECAYS = ("milestones", "linear", "cosine", "none")

@@ -7,16 +7,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ccharmony.arrays import Float32, UInt8
 from harmonize.data.batches import Batch, Source
 from harmonize.evaluation import metrics, protocols
+from harmonize.models.normalization import denormalize, normalize
 from harmonize.training.distributed import World
-from harmonize.training.objective import denormalize, normalize
-
-UInt8 = npt.NDArray[np.uint8]
 
 STRIP = 8
 """Pictures in a strip."""
@@ -103,6 +101,6 @@ def _mean(scores: Iterator[metrics.Scores], world: World) -> dict[str, float]:
     return {**dict(zip(metrics.NAMES, means, strict=True)), "n": counts[0]}
 
 
-def _levels(pictures: Tensor) -> Sequence[npt.NDArray[np.float32]]:
+def _levels(pictures: Tensor) -> Sequence[Float32]:
     """Return pictures (B, 3, H, W) in [0, 1] as (H, W, 3) arrays in levels."""
     return list((pictures * 255).permute(0, 2, 3, 1).numpy())

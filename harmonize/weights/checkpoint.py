@@ -9,7 +9,6 @@
 A checkpoint that does not fit is refused with the names missing and unexpected; nothing is ever loaded in part.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,15 +23,12 @@ from ccharmony import __version__, files
 from ccharmony.errors import SettingsError, WeightsError
 from harmonize.models import giftnet
 from harmonize.models.pih import network
-from harmonize.models.settings import PihSettings
+from harmonize.models.settings import ISSAM, NetworkSettings, PihSettings
 from harmonize.models.unet import UNet
-from harmonize.settings import ISSAM, NetworkSettings
+from harmonize.weights.bundled import WEIGHTS, check_digest, find
 
 FORMAT = 1
 """Version of the layout of the metadata; a file with a higher one is refused."""
-
-WEIGHTS = Path(__file__).parent
-"""Bundled weights: ``NAME.safetensors``, its card ``NAME.md``, and ``SHA256SUMS`` as ``sha256sum`` writes it."""
 
 
 class Settings(Protocol):
@@ -112,7 +108,7 @@ def load_weights(path: Path) -> Loaded:
     """
     path = Path(path)
     if path.parent.resolve() == WEIGHTS.resolve():
-        _check_digest(path)
+        check_digest(path)
     tensors, notes = _read(path)
     settings, metadata = _parse(path, notes)
     net = KINDS[settings.model].build(settings)
@@ -173,28 +169,6 @@ def load(name_or_path: str | Path) -> Loaded:
     return load_weights(path)
 
 
-def bundled() -> list[str]:
-    """Names of the weights that come with the package, sorted."""
-    return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
-
-
-def find(name_or_path: str | Path) -> Path:
-    """Path of bundled weights by name, or the path itself.
-
-    Raises
-    ------
-    WeightsError
-        Neither a bundled name nor a file.
-    """
-    if str(name_or_path) in bundled():
-        return WEIGHTS / f"{name_or_path}.safetensors"
-    path = Path(name_or_path)
-    if not path.is_file():
-        names = ", ".join(bundled()) or "(none is bundled)"
-        raise WeightsError(f"{name_or_path}: no such weights; a file or one of {names} wanted")
-    return path
-
-
 def _stored(value: Tensor, half: bool) -> Tensor:
     value = value.detach().cpu().contiguous()
     return value.half() if half and value.is_floating_point() and value.dim() > 1 else value
@@ -244,20 +218,6 @@ def _fill(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
             raise WeightsError(f"{path}: {name}: NaN or infinity found, finite numbers wanted")
     net.load_state_dict(dict(tensors))
     net.eval()
-
-
-def _check_digest(path: Path) -> None:
-    """Compare bundled weights with the line of ``SHA256SUMS`` that names them."""
-    sums = path.parent / "SHA256SUMS"
-    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
-    pairs = [line.split() for line in lines]
-    recorded = {pair[1].removeprefix("*"): pair[0] for pair in pairs if len(pair) == 2}
-    if path.name not in recorded:
-        raise WeightsError(f"{path}: no checksum in {sums.name}, one wanted for every bundled file")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != recorded[path.name]:
-        raise WeightsError(f"{path}: SHA-256 {found[:9]}… found, {recorded[path.name][:9]}… wanted; altered or cut off")
 
 
 def _some(names: list[str]) -> str:

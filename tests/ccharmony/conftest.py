@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ccharmony.checker import patches
+from ccharmony.arrays import Float32, UInt8
+from ccharmony.checker.chart import RELEASE_TO_CHART, STANDARD, patch_quads
 from ccharmony.images import pixels
 from ccharmony.records import Chart, Photo
 
@@ -23,7 +24,7 @@ def light(warmth: float, gain: float) -> np.ndarray:
     return gain * np.array([min(1.0, 1.6 - 0.6 * warmth), 0.95, min(1.0, warmth)])
 
 
-def render(tint: np.ndarray) -> pixels.UInt8:
+def render(tint: np.ndarray) -> UInt8:
     """A scene in a light: a wall, a shaded ball as foreground, a chart at the right."""
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float64)
     wall = np.stack([0.35 + 0.2 * x / WIDTH, 0.45 + 0.1 * y / HEIGHT, 0.4 + 0.1 * np.sin(x / 9)], axis=-1)
@@ -31,8 +32,8 @@ def render(tint: np.ndarray) -> pixels.UInt8:
     scene = np.where(ball_mask()[..., None] > 0, ball, wall)
     image = np.rint(in_light(scene, tint)).astype(np.uint8)
     cv2.fillConvexPoly(image, CORNERS.astype(np.int32), (25, 25, 25))
-    quads = np.rint(patches.patch_quads(CORNERS)).astype(np.int32)
-    for quad, color in zip(quads, patches.STANDARD[patches.RELEASE_TO_CHART], strict=True):
+    quads = np.rint(patch_quads(CORNERS)).astype(np.int32)
+    for quad, color in zip(quads, STANDARD[RELEASE_TO_CHART], strict=True):
         level = np.rint(in_light(color, tint)).tolist()
         cv2.fillConvexPoly(image, quad, level)
     return image
@@ -43,7 +44,7 @@ def in_light(colors: np.ndarray, tint: np.ndarray) -> np.ndarray:
     return 255 * np.clip(0.02 + 0.96 * colors * tint, 0, 1)
 
 
-def ball_mask() -> pixels.Float32:
+def ball_mask() -> Float32:
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     return ((x - 60) ** 2 + (y - 65) ** 2 < 30**2).astype(np.float32)
 
@@ -72,12 +73,12 @@ def photos(make_photo: Callable[..., Photo]) -> list[Photo]:
 
 
 @pytest.fixture
-def paste_charts() -> Callable[..., pixels.UInt8]:
+def paste_charts() -> Callable[..., UInt8]:
     """Return a function that renders a textured photo with charts at given corners, in a light."""
 
     def paste(
         *places: object, size: tuple[int, int] = (480, 720), tint: object = (1.0, 1.0, 1.0), seed: int = 3
-    ) -> pixels.UInt8:
+    ) -> UInt8:
         height, width = size
         noise = np.random.default_rng(seed).normal(0, 1, (height, width, 3))
         ground = 90 + 160 * cv2.GaussianBlur(noise, (0, 0), 4)
@@ -93,7 +94,7 @@ def _lay(ground: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """Lay a flat chart with its frame onto a photo; drawn at four times the size, so that its edges are smooth."""
     unit, frame, fine = 12, 9, 4
     card = np.full((135 + 2 * frame, 201 + 2 * frame, 3), 28.0)
-    for patch, color in enumerate(255 * patches.STANDARD[patches.RELEASE_TO_CHART]):
+    for patch, color in enumerate(255 * STANDARD[RELEASE_TO_CHART]):
         row, column = divmod(patch, 6)
         x, y = frame + 3 + 33 * column, frame + 3 + 33 * row
         card[y : y + 30, x : x + 30] = color

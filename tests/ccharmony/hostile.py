@@ -16,13 +16,15 @@ import scipy.io
 from PIL import Image
 
 from ccharmony import sources
+from ccharmony.arrays import UInt8
 from ccharmony.build.light import record_light
 from ccharmony.checker import patches
+from ccharmony.checker.chart import STANDARD, patch_quads
 from ccharmony.dataset import manifest, tables, verify
 from ccharmony.dataset.fits import read_fits, write_fits
 from ccharmony.dataset.formats import iharmony4
 from ccharmony.files import make_folder
-from ccharmony.images import pixels
+from ccharmony.images import headers, pixels
 from ccharmony.images.raw import raw_size, read_raw
 from ccharmony.inspection import marks
 from ccharmony.records import FitRecord, Pair
@@ -122,7 +124,7 @@ def _tables(root: Path) -> Iterator[Target]:
     def fits() -> None:
         read_fits(root / "fits.h5")
 
-    points = np.concatenate([CORNERS[[0, 1, 3, 2]], patches.patch_quads(CORNERS).reshape(-1, 2)]) * 5
+    points = np.concatenate([CORNERS[[0, 1, 3, 2]], patch_quads(CORNERS).reshape(-1, 2)]) * 5
     rows = [f"{x:.2f} {y:.2f}" for x, y in points]
     coordinates = tuple("\n".join(lines).encode() for lines in (rows, ["1000 600", *rows]))
     yield Target("Gehler's coordinates", root / "x_macbeth.txt", coordinates, chart)
@@ -134,7 +136,7 @@ def _tables(root: Path) -> Iterator[Target]:
     table = root / "marks.csv"
     yield Target("marks", table, (b"photo,mark,fit\na,bad,\nb,good,ridge\n",), lambda: marks.read_overrides(table))
     records = [FitRecord(f"p{n}", "c", "s", "ridge", np.full((24, 3), n / 9), *np.ones((2, 3, 11))) for n in (1, 2)]
-    write_fits(root / "fits.h5", records, patches.STANDARD, {"fit": "ridge"})
+    write_fits(root / "fits.h5", records, STANDARD, {"fit": "ridge"})
     yield Target("fits.h5", root / "fits.h5", ((root / "fits.h5").read_bytes(),), fits)
 
 
@@ -264,7 +266,7 @@ def _pictures(root: Path) -> Iterator[Target]:
     yield Target("DNG", root / "x.dng", (dng(),), lambda: (raw_size(root / "x.dng"), read_raw(root / "x.dng")))
 
 
-def _deep(image: pixels.UInt8, suffix: str) -> bytes:
+def _deep(image: UInt8, suffix: str) -> bytes:
     """Return a picture of 16 bits where the format has them."""
     import cv2
 
@@ -277,8 +279,8 @@ def _read_all_ways(path: Path) -> None:
 
     failed = None
     for read in (
-        pixels.image_size,
-        pixels.bit_depth,
+        headers.image_size,
+        headers.bit_depth,
         pixels.read_image,
         pixels.read_linear,
         pixels.read_mask,

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from ccharmony import cli, records, sources
 from ccharmony.build import pipeline
-from ccharmony.checker import patches
+from ccharmony.checker.chart import STANDARD
 from ccharmony.dataset import fits, manifest, merge, verify
 from ccharmony.errors import ImageError, ManifestError, SourceError
 from ccharmony.images import pixels, raw
@@ -154,7 +154,7 @@ def record(name: str) -> records.FitRecord:
 
 
 def test_fits_with_a_name_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
-    fits.write_fits(tmp_path / "fits.h5", [record("../../evil")], patches.STANDARD)
+    fits.write_fits(tmp_path / "fits.h5", [record("../../evil")], STANDARD)
     with pytest.raises(
         ManifestError, match=r"the id '\.\./\.\./evil' leads out of its folder, wanted a name for files"
     ):
@@ -163,7 +163,7 @@ def test_fits_with_a_name_that_leads_elsewhere_is_refused(tmp_path: Path) -> Non
 
 def test_fits_that_tells_more_numbers_than_it_holds_takes_no_memory(tmp_path: Path) -> None:
     path, count = tmp_path / "fits.h5", 50_000_000
-    fits.write_fits(path, [record("a")], patches.STANDARD)
+    fits.write_fits(path, [record("a")], STANDARD)
     with h5py.File(path, "r+") as file:
         for name, shape in {"patches": (24, 3), "to_standard": (3, 11), "from_standard": (3, 11)}.items():
             del file[name]
@@ -178,7 +178,7 @@ def test_fits_that_tells_more_numbers_than_it_holds_takes_no_memory(tmp_path: Pa
 def test_fits_whose_text_tells_gigabytes_takes_no_memory(tmp_path: Path) -> None:
     # HDF5 takes them before it looks at the text itself: found by `fuzz`, inputs 3389 and 15845 of seed 3.
     path = tmp_path / "fits.h5"
-    fits.write_fits(path, [record("a")], patches.STANDARD)
+    fits.write_fits(path, [record("a")], STANDARD)
     with h5py.File(path) as file:
         place = file["kind"].id.get_offset()
     data = bytearray(path.read_bytes())

@@ -5,18 +5,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor, nn
 
+from ccharmony.arrays import Bool, UInt8
 from ccharmony.color import polynomial
 from ccharmony.dataset import fits
 from ccharmony.images import pixels
 from ccharmony.records import FitRecord
-
-UInt8 = npt.NDArray[np.uint8]
-
 
 # Pictures here are small: threads would wait for each other longer than they work, on a busy machine four times.
 torch.set_num_threads(1)
@@ -44,7 +41,7 @@ def draw_photo(seed: int, height: int = 40, width: int = 48) -> UInt8:
     return np.rint(np.clip(low + (high - low) * ramp[..., None] + noise, 0, 1) * 255).astype(np.uint8)
 
 
-def draw_mask(seed: int, height: int = 40, width: int = 48) -> npt.NDArray[np.bool_]:
+def draw_mask(seed: int, height: int = 40, width: int = 48) -> Bool:
     """An ellipse of a fifth of the picture or so."""
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:height, 0:width]

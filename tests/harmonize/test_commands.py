@@ -16,7 +16,7 @@ from harmonize.commands import evaluate
 from harmonize.evaluation import protocols
 from harmonize.inference import network
 from harmonize.models import giftnet
-from harmonize.settings import NetworkSettings
+from harmonize.models.settings import NetworkSettings
 from harmonize.weights import checkpoint
 
 Run = Callable[..., tuple[int, str, str]]

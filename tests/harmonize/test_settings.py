@@ -4,7 +4,9 @@ import math
 import pytest
 
 from ccharmony.errors import SettingsError
-from harmonize.settings import ISSAM, TABLE_3, DistillSettings, NetworkSettings
+from harmonize.models.settings import ISSAM, NetworkSettings
+from harmonize.table3 import TABLE_3
+from harmonize.training.settings import DistillSettings
 
 
 def test_default_network_is_row_eight_of_table_three():

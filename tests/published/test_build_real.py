@@ -8,7 +8,7 @@ from ccharmony.build import pipeline
 from ccharmony.build.settings import BuildSettings, Limits, PairSettings
 from ccharmony.dataset import manifest, verify
 from ccharmony.dataset.fits import read_fits
-from ccharmony.images import pixels
+from ccharmony.images import headers
 
 
 def test_release_photo_is_built_with_its_published_mask_and_fits(shared_data: Path, tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_release_photo_is_built_with_its_published_mask_and_fits(shared_data: Pa
     assert {row.photo for row in rows} == {"Canon1DsMkIII_0005"}
     assert {row.fit_kind for row in rows} == {"published"}
     assert rows[0].note == "mask of 2286x5616 resized to 1143x2808"
-    assert pixels.image_size(out / rows[0].real) == (2808, 1143)
+    assert headers.image_size(out / rows[0].real) == (2808, 1143)
     fits = read_fits(out / "fits.h5")
     assert len(fits.ids) == 350
     splits = [record.split for record in fits.records]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ccharmony.checker import corners
+from ccharmony.checker.chart import RELEASE_TO_CHART
 from ccharmony.checker.patches import (
-    RELEASE_TO_CHART,
     affine_residual,
     orientation_ratio,
     orientation_residuals,

@@ -3,8 +3,10 @@
 import pytest
 
 from ccharmony import sources
+from ccharmony.build import foreground_mask
 from ccharmony.checker import crop
 from ccharmony.images import pixels
+from ccharmony.sources.reading import read_size
 
 
 def test_each_of_the_six_photos_has_a_foreground(drawn_data):
@@ -24,7 +26,7 @@ def test_each_foreground_lies_in_the_crop_and_fills_a_usual_share_of_it(drawn_da
     """Published foregrounds take 1 to 51 % of the crop; the shrub of 0008 takes more."""
     shares = {}
     for photo in sources.find(["nus", "gehler"], drawn_data).photos:
-        shape = sources.reading.read_size(photo)
+        shape = read_size(photo)
         mask = pixels.read_mask(photo.masks["a"], shape=shape)
         x0, y0, x1, y1 = crop.largest_without(photo.chart.box, shape)
         assert mask[y0:y1, x0:x1].sum() == mask.sum(), photo.id
@@ -38,7 +40,7 @@ def test_the_drawn_sculpture_is_the_published_one(drawn_data, shared_data):
     (released,) = sources.find(["nus"], shared_data, shared_data / "ccharmony_release").photos
     (drawn,) = [photo for photo in sources.find(["nus"], drawn_data).photos if photo.id == released.id]
     own = pixels.read_mask(drawn.masks["a"])[:, :1143] > 0.5
-    published, _ = sources.release.fit_mask(pixels.read_mask(released.masks["a"]), (2808, 1143))
+    published, _ = foreground_mask.fit_mask(pixels.read_mask(released.masks["a"]), (2808, 1143))
     published = published > 0.5
     overlap = (own & published).sum() / (own | published).sum()
     assert (own & published).sum() / own.sum() == pytest.approx(1, abs=0.02)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ccharmony.build import light
-from ccharmony.checker.patches import STANDARD
+from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial, residuals, transfer
 
 EIGHT_AFFINE = {

@@ -14,8 +14,9 @@ import rawpy
 from ccharmony.checker.patches import affine_residual, orientation_ratio, read_patches
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
-from ccharmony.images.raw import Rendering, read_raw, read_raw_linear, render_linear
-from ccharmony.images.rendering import meter
+from ccharmony.images.camera import Rendering
+from ccharmony.images.raw import read_raw, read_raw_linear
+from ccharmony.images.rendering import meter, render_linear
 
 # Corners of the large chart in colorchart.dng: dark skin, bluish green, black, white; read off the picture.
 CHART = [(668, 579), (1288, 567), (1302, 975), (652, 978)]

@@ -16,7 +16,7 @@ from PIL import Image
 from ccharmony import sources
 from ccharmony.checker import crop
 from ccharmony.sources import catalog
-from ccharmony.sources.release import enrich
+from ccharmony.sources.release import files
 
 SMALLER = 18
 
@@ -40,7 +40,7 @@ def stands(mask_shape: tuple[int, int], size: tuple[int, int]) -> bool:
 @pytest.fixture(scope="module")
 def shapes(shared_data):
     """Height and width of the published mask ``a`` by photo."""
-    published = enrich.read_release(shared_data / "ccharmony_release")
+    published = files.read_release(shared_data / "ccharmony_release")
     headers = {photo: masks["a"].read_bytes()[16:24] for photo, masks in published.masks.items()}
     return {photo: struct.unpack(">II", header)[::-1] for photo, header in headers.items()}
 

@@ -11,16 +11,18 @@ import scipy.io
 from ccharmony import sources
 from ccharmony.build import foreground_mask
 from ccharmony.checker import crop, detect
-from ccharmony.checker.patches import CHART_TO_RELEASE, affine_residual, orientation_ratio, read_quads
+from ccharmony.checker.chart import CHART_TO_RELEASE
+from ccharmony.checker.patches import affine_residual, orientation_ratio, read_quads
 from ccharmony.sources import catalog, files, gehler
 from ccharmony.sources.nus import chart as nus_chart
 from ccharmony.sources.nus.truth import read_colors, read_truth
 from ccharmony.sources.release import enrich
+from ccharmony.sources.release.files import read_release
 
 
 @pytest.fixture(scope="module")
 def published(shared_data):
-    return enrich.read_release(shared_data / "ccharmony_release")
+    return read_release(shared_data / "ccharmony_release")
 
 
 @pytest.fixture(scope="module")

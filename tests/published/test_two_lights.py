@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ccharmony.arrays import UInt8
 from ccharmony.checker import detect, patches
+from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial, residuals, transfer
 from ccharmony.color.polynomial import Kind
 from ccharmony.images import pixels
@@ -16,7 +18,7 @@ FOLDER = Path("fixtures") / "multi_illum_chart"
 
 
 @pytest.fixture(scope="module")
-def photos(shared_data: Path) -> dict[str, tuple[pixels.UInt8, detect.Detection]]:
+def photos(shared_data: Path) -> dict[str, tuple[UInt8, detect.Detection]]:
     """The photo of the chart under each light, and where the chart is."""
     found = {}
     for light, name in (("D65", "d65_colorchecker.jpg"), ("TL84", "TL84_colorchecker.jpg")):
@@ -27,14 +29,14 @@ def photos(shared_data: Path) -> dict[str, tuple[pixels.UInt8, detect.Detection]
 
 @pytest.mark.parametrize(("kind", "limit"), [("published", 1.5), ("affine", 1.8), ("ridge", 1.3)])
 def test_chart_carried_from_d65_to_tl84_is_close_to_its_photo(
-    photos: dict[str, tuple[pixels.UInt8, detect.Detection]], kind: Kind, limit: float
+    photos: dict[str, tuple[UInt8, detect.Detection]], kind: Kind, limit: float
 ) -> None:
     image, here = photos["D65"]
     _, there = photos["TL84"]
     assert here.patches is not None
     assert there.patches is not None
-    to_standard = polynomial.fit(here.patches.colors, patches.STANDARD, kind)
-    from_standard = polynomial.fit(patches.STANDARD, there.patches.colors, kind)
+    to_standard = polynomial.fit(here.patches.colors, STANDARD, kind)
+    from_standard = polynomial.fit(STANDARD, there.patches.colors, kind)
     foreground = transfer.take(image, np.ones(image.shape[:2], bool), to_standard)
     carried = patches.read_patches(
         transfer.paste(image, foreground, transfer.relight(foreground, from_standard)), here.corners
@@ -46,7 +48,7 @@ def test_chart_carried_from_d65_to_tl84_is_close_to_its_photo(
 
 @pytest.mark.parametrize(("kind", "limit"), [("published", 4.5), ("affine", 2.0), ("ridge", 2.4)])
 def test_patch_that_neither_fit_saw_is_carried_too(
-    photos: dict[str, tuple[pixels.UInt8, detect.Detection]], kind: Kind, limit: float
+    photos: dict[str, tuple[UInt8, detect.Detection]], kind: Kind, limit: float
 ) -> None:
     here, there = (photos[light][1].patches for light in ("D65", "TL84"))
     assert here is not None
@@ -54,8 +56,8 @@ def test_patch_that_neither_fit_saw_is_carried_too(
     missed = []
     for patch in range(24):
         others = np.arange(24) != patch
-        forward = polynomial.fit(here.colors[others], patches.STANDARD[others], kind)
-        inverse = polynomial.fit(patches.STANDARD[others], there.colors[others], kind)
+        forward = polynomial.fit(here.colors[others], STANDARD[others], kind)
+        inverse = polynomial.fit(STANDARD[others], there.colors[others], kind)
         carried = polynomial.apply(inverse, polynomial.apply(forward, here.colors[patch]))
         missed.append(float(residuals.delta_e(carried, there.colors[patch])))
     assert np.mean(missed) < limit

@@ -23,7 +23,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
 from ccharmony.dataset.formats.pair_files import PARTS, Archive, Member, PairPaths, Split
 from ccharmony.errors import SourceError
@@ -32,8 +31,6 @@ SUFFIXES = (".h5", ".hdf5")
 FORMAT, VERSION = "ccharmony pairs", 1
 
 _BROKEN = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, IndexError, MemoryError)
-
-Int64 = npt.NDArray[np.int64]
 
 
 def is_packed(root: Path) -> bool:

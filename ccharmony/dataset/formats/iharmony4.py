@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ccharmony.dataset.formats import shards
-from ccharmony.dataset.formats.pair_files import PairPaths as PairPaths
-from ccharmony.dataset.formats.pair_files import Split as Split
+from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import SourceError
 
 COMPOSITES, MASKS, REALS = "composite_images", "masks", "real_images"

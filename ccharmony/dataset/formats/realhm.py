@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ccharmony.dataset.formats.iharmony4 import PairPaths
+from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.errors import SourceError
 
 FOLDERS = "vendor_testing_*"

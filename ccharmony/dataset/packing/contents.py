@@ -69,7 +69,7 @@ class Entry:
     position
         Its place among all pairs, in the order of the lists; readers give that order back.
     set, name, split
-        As in `ccharmony.dataset.formats.iharmony4.PairPaths`.
+        As in `ccharmony.dataset.formats.pair_files.PairPaths`.
     composite, mask, real
         Its files; several pairs may share a mask and a real picture.
     row

@@ -10,7 +10,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ccharmony.dataset.formats.hdf5 import FORMAT, VERSION, Int64
+from ccharmony.arrays import Int64
+from ccharmony.dataset.formats.hdf5 import FORMAT, VERSION
 from ccharmony.dataset.formats.pair_files import PARTS
 from ccharmony.errors import ManifestError
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ccharmony.arrays import Float32
 from ccharmony.sources.demo.scene import Thing
-from ccharmony.sources.demo.shapes import Ball, Box, Floats, Plane, Pose, Shape, Triple
+from ccharmony.sources.demo.shapes import Ball, Box, Plane, Pose, Shape, Triple
 from ccharmony.sources.demo.solids import cushion, folds, ring, turned
 from ccharmony.sources.demo.textures import (
     CHART_HALF,
@@ -52,8 +53,8 @@ def fruit_bowl(place: Triple, letter: str) -> Things:
     bowl = turned(((0, 0.7), (0.1, 0.74), (0.2, 0.7), (0.5, 1.3), (0.95, 1.68), (1.0, 1.7)))
     pear = turned(((-0.9, 0.02), (-0.86, 0.3), (-0.4, 0.78), (0.1, 0.66), (0.7, 0.34), (1.1, 0.24), (1.2, 0.02)))
 
-    def ripeness(points: Floats) -> Floats:
-        green: Floats = 0.35 * noise(points * np.float32(1.6), 2) + 0.8 * points[1] + 0.1 * points[0]
+    def ripeness(points: Float32) -> Float32:
+        green: Float32 = 0.35 * noise(points * np.float32(1.6), 2) + 0.8 * points[1] + 0.1 * points[0]
         return green
 
     apple = blend(mottled("cherry", "raspberry", 0.5, (0.4, 2, 0.4)), plain("apple"), ripeness)
@@ -164,12 +165,12 @@ def globe(place: Triple, letter: str) -> Things:
     middle = _beside(place, 0, 2.1)
     foot = turned(((0, 0.85), (0.1, 0.87), (0.2, 0.6), (0.32, 0.2), (0.75, 0.14)))
 
-    def is_land(points: Floats) -> Floats:
-        land: Floats = (noise(points * np.float32(1.3) + np.float32(4.2), 4) - 0.12) * 14
+    def is_land(points: Float32) -> Float32:
+        land: Float32 = (noise(points * np.float32(1.3) + np.float32(4.2), 4) - 0.12) * 14
         return land
 
-    def is_ice(points: Floats) -> Floats:
-        ice: Floats = (np.abs(points[1]) - 1.1 + 0.12 * noise(points * np.float32(3), 2)) * 20
+    def is_ice(points: Float32) -> Float32:
+        ice: Float32 = (np.abs(points[1]) - 1.1 + 0.12 * noise(points * np.float32(3), 2)) * 20
         return ice
 
     earth = blend(plain("ocean"), mottled("apple", "hay", 0.35, contrast=1.4), is_land)

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from ccharmony.arrays import Float32, UInt8
 from ccharmony.files import make_folder, remove_unfinished, write_bytes
 from ccharmony.images import camera, pixels, rendering
 from ccharmony.records import Chart, Photo
@@ -156,7 +156,7 @@ def _render(folder: Path, scene: Scene, index: Index) -> None:
         index.sha256.update(_write(folder, photo_id(scene, light), image, masks))
 
 
-def _write(folder: Path, name: str, image: pixels.UInt8, masks: dict[str, npt.NDArray[np.float32]]) -> dict[str, str]:
+def _write(folder: Path, name: str, image: UInt8, masks: dict[str, Float32]) -> dict[str, str]:
     files = {_photo_file(name): pixels.encode(image, ".png")}
     files |= {_mask_file(name, letter): pixels.encode_mask(mask) for letter, mask in masks.items()}
     for file, data in files.items():

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ccharmony.arrays import Float32, Float64
 from ccharmony.records import Box, Split
-from ccharmony.sources.demo.shapes import Floats, Pose, Shape, Triple
+from ccharmony.sources.demo.shapes import Pose, Shape, Triple
 from ccharmony.sources.demo.textures import CHART_HALF, CHART_OUTLINE, GLOSS, Texture
 
 
@@ -26,13 +27,13 @@ class View:
     size: tuple[int, int]
 
     @property
-    def axes(self) -> npt.NDArray[np.float64]:
+    def axes(self) -> Float64:
         """Right, up and backward as rows, shape (3, 3)."""
         backward = np.subtract(self.eye, self.target)
         backward /= np.linalg.norm(backward)
         right = np.cross((0.0, 1.0, 0.0), backward)
         right /= np.linalg.norm(right)
-        axes: npt.NDArray[np.float64] = np.stack([right, np.cross(backward, right), backward])
+        axes: Float64 = np.stack([right, np.cross(backward, right), backward])
         return axes
 
     @property
@@ -41,7 +42,7 @@ class View:
         return float(self.size[0] / 2 / np.tan(np.radians(self.angle) / 2))
 
 
-def project(view: View, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def project(view: View, points: npt.ArrayLike) -> Float64:
     """Return where points (n, 3) are seen, shape (n, 2): x, y in pixels; (0, 0) is the first pixel's center."""
     right, up, backward = view.axes @ (np.asarray(points, np.float64) - view.eye).T
     height, width = view.size
@@ -59,12 +60,12 @@ class Lamp:
     ambient: float = 0.25
 
     @property
-    def middle(self) -> npt.NDArray[np.float64]:
+    def middle(self) -> Float64:
         """Unit direction toward the middle of the lamp, shape (3,)."""
         toward = np.array(self.toward)
         return np.asarray(toward / np.linalg.norm(toward), np.float64)
 
-    def samples(self, count: int) -> Floats:
+    def samples(self, count: int) -> Float32:
         """Directions toward points of the lamp's disc, shape (count, 3): a sunflower's pattern."""
         middle = self.middle
         side = np.cross(middle, (0.0, 1.0, 0.0))
@@ -107,7 +108,7 @@ class Thing:
         return not self.casts or np.isinf(self.shape.radius)
 
     @property
-    def middle(self) -> Floats:
+    def middle(self) -> Float32:
         """Middle of the shape in the scene, shape (3, 1)."""
         return self.pose.leave(np.array(self.shape.middle, np.float32)[:, None])
 
@@ -160,7 +161,7 @@ class Scene:
         return tuple(sorted({thing.foreground for thing in self.things} - {""}))
 
     @property
-    def chart_corners(self) -> npt.NDArray[np.float64]:
+    def chart_corners(self) -> Float64:
         """Corners of the chart's field of patches in the picture, shape (4, 2): dark skin first, then clockwise."""
         width, height = CHART_OUTLINE
         return self._seen_on_chart([(-width, height), (width, height), (width, -height), (-width, -height)])
@@ -173,7 +174,7 @@ class Scene:
         (x0, y0), (x1, y1) = board.min(axis=0) - 1.5, board.max(axis=0) + 1.5
         return float(x0), float(y0), float(x1), float(y1)
 
-    def _seen_on_chart(self, points: list[tuple[float, float]]) -> npt.NDArray[np.float64]:
+    def _seen_on_chart(self, points: list[tuple[float, float]]) -> Float64:
         """Where points (x, y) of the chart's front are seen."""
         front = np.array([(x, y, CHART_HALF[2]) for x, y in points], np.float32)
         return project(self.view, self.chart.pose.leave(front.T).T)

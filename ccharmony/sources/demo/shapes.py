@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from ccharmony.arrays import Bool, Float32
+
 Triple = tuple[float, float, float]
 
 FAR = np.float32(1e6)
@@ -38,7 +39,7 @@ class Pose:
     roll: float = 0.0
 
     @property
-    def axes(self) -> Floats:
+    def axes(self) -> Float32:
         """The shape's own axes as columns, shape (3, 3), in the scene."""
         (sy, cy), (sp, cp), (sr, cr) = ((np.sin(a), np.cos(a)) for a in np.radians([self.yaw, self.pitch, self.roll]))
         yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
@@ -46,11 +47,11 @@ class Pose:
         roll = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
         return np.asarray(yaw @ pitch @ roll, np.float32)
 
-    def enter(self, points: Floats) -> Floats:
+    def enter(self, points: Float32) -> Float32:
         """Bring points (3, n) of the scene into the shape's frame."""
         return self.axes.T @ (points - np.array(self.place, np.float32)[:, None])
 
-    def leave(self, points: Floats) -> Floats:
+    def leave(self, points: Float32) -> Float32:
         """Bring points (3, n) of the shape's frame into the scene."""
         return self.axes @ points + np.array(self.place, np.float32)[:, None]
 
@@ -70,15 +71,15 @@ class Shape(ABC):
         return (0.0, 0.0, 0.0)
 
     @abstractmethod
-    def meet(self, origins: Floats, directions: Floats) -> Floats:
+    def meet(self, origins: Float32, directions: Float32) -> Float32:
         """Distances (n,) at which rays from `origins` (3, n) or (3, 1) first enter, :data:`FAR` where they pass."""
 
-    def block(self, origins: Floats, directions: Floats) -> npt.NDArray[np.bool_]:
+    def block(self, origins: Float32, directions: Float32) -> Bool:
         """Whether rays (n,) meet the shape at all; may be coarser than :meth:`meet`, since shadows are soft."""
         return self.meet(origins, directions) < FAR
 
     @abstractmethod
-    def normals(self, points: Floats) -> Floats:
+    def normals(self, points: Float32) -> Float32:
         """Outward unit normals (3, n) at points of the surface."""
 
 
@@ -91,12 +92,12 @@ class Plane(Shape):
         """Radius of a ball around the middle that holds the shape."""
         return float("inf")
 
-    def meet(self, origins: Floats, directions: Floats) -> Floats:
+    def meet(self, origins: Float32, directions: Float32) -> Float32:
         """Return distances (n,); see :meth:`Shape.meet`."""
         distance = -origins[1] / np.minimum(directions[1], -TINY)
         return np.where((directions[1] < 0) & (distance > NEAR), distance, FAR)
 
-    def normals(self, points: Floats) -> Floats:
+    def normals(self, points: Float32) -> Float32:
         """Return outward unit normals (3, n)."""
         up = np.zeros_like(points)
         up[1] = 1
@@ -114,7 +115,7 @@ class Ball(Shape):
         """Radius of a ball around the middle that holds the shape."""
         return max(self.half)
 
-    def meet(self, origins: Floats, directions: Floats) -> Floats:
+    def meet(self, origins: Float32, directions: Float32) -> Float32:
         """Return distances (n,); see :meth:`Shape.meet`."""
         half = np.array(self.half, np.float32)[:, None]
         o, d = origins / half, directions / half
@@ -123,7 +124,7 @@ class Ball(Shape):
         distance = (-b - np.sqrt(np.maximum(root, 0))) / a
         return np.where((root > 0) & (distance > NEAR), distance, FAR)
 
-    def normals(self, points: Floats) -> Floats:
+    def normals(self, points: Float32) -> Float32:
         """Return outward unit normals (3, n)."""
         return unit(points / np.array(self.half, np.float32)[:, None] ** 2)
 
@@ -139,12 +140,12 @@ class Box(Shape):
         """Radius of a ball around the middle that holds the shape."""
         return float(np.linalg.norm(self.half))
 
-    def meet(self, origins: Floats, directions: Floats) -> Floats:
+    def meet(self, origins: Float32, directions: Float32) -> Float32:
         """Return distances (n,); see :meth:`Shape.meet`."""
         enter, leave = slabs(origins, directions, (-np.array(self.half), np.array(self.half)))
         return np.where((enter < leave) & (enter > NEAR), enter, FAR)
 
-    def normals(self, points: Floats) -> Floats:
+    def normals(self, points: Float32) -> Float32:
         """Return outward unit normals (3, n)."""
         relative = points / np.array(self.half, np.float32)[:, None]
         outermost = np.abs(relative).argmax(0)
@@ -153,7 +154,9 @@ class Box(Shape):
         return normals
 
 
-def slabs(origins: Floats, directions: Floats, corners: tuple[npt.ArrayLike, npt.ArrayLike]) -> tuple[Floats, Floats]:
+def slabs(
+    origins: Float32, directions: Float32, corners: tuple[npt.ArrayLike, npt.ArrayLike]
+) -> tuple[Float32, Float32]:
     """Return the distances (n,) at which rays enter and leave a box between two corners."""
     low, high = (np.asarray(corner, np.float32)[:, None] for corner in corners)
     inverse = np.float32(1) / np.where(np.abs(directions) < TINY, TINY, directions)
@@ -161,11 +164,11 @@ def slabs(origins: Floats, directions: Floats, corners: tuple[npt.ArrayLike, npt
     return np.minimum(one, other).max(0), np.maximum(one, other).min(0)
 
 
-def unit(vectors: Floats) -> Floats:
+def unit(vectors: Float32) -> Float32:
     """Return vectors (3, …) at length 1."""
     return np.asarray(vectors / np.maximum(np.sqrt(dot(vectors, vectors)), TINY))
 
 
-def dot(one: Floats, other: Floats) -> Floats:
+def dot(one: Float32, other: Float32) -> Float32:
     """Return the scalar products of vectors (3, …), which is faster written out than summed over an axis."""
     return np.asarray(one[0] * other[0] + one[1] * other[1] + one[2] * other[2])

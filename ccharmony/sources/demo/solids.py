@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
-from ccharmony.sources.demo.shapes import FAR, NEAR, TINY, Floats, Shape, Triple, slabs, unit
+from ccharmony.arrays import Bool, Float32, Indices
+from ccharmony.sources.demo.shapes import FAR, NEAR, TINY, Shape, Triple, slabs, unit
 
-Field = Callable[[Floats], Floats]
+Field = Callable[[Float32], Float32]
 
 _RAYS_AT_ONCE = 1024
 """Times the steps of a solid: what fits into a core's cache."""
@@ -55,7 +55,7 @@ class Solid(Shape):
         x, y, z = (np.add(self.low, self.high) / 2).tolist()
         return x, y, z
 
-    def meet(self, origins: Floats, directions: Floats) -> Floats:
+    def meet(self, origins: Float32, directions: Float32) -> Float32:
         """Return distances (n,); see :meth:`Shape.meet`."""
         origins = np.broadcast_to(origins, directions.shape)
         distances = np.full(directions.shape[1], FAR)
@@ -63,7 +63,7 @@ class Solid(Shape):
             distances[rays] = self._march(origins[:, rays], directions[:, rays], enter, leave)
         return distances
 
-    def block(self, origins: Floats, directions: Floats) -> npt.NDArray[np.bool_]:
+    def block(self, origins: Float32, directions: Float32) -> Bool:
         """Return whether rays meet the solid (n,), in half the steps."""
         blocked = np.zeros(directions.shape[1], bool)
         for rays, enter, leave in self._crossing(origins, directions):
@@ -71,7 +71,7 @@ class Solid(Shape):
             blocked[rays] = values.min(0) < 0
         return blocked
 
-    def _crossing(self, origins: Floats, directions: Floats) -> Iterator[tuple[npt.NDArray[np.intp], Floats, Floats]]:
+    def _crossing(self, origins: Float32, directions: Float32) -> Iterator[tuple[Indices, Float32, Float32]]:
         """Rays that cross the box, some at a time, and where they enter and leave it."""
         enter, leave = slabs(origins, directions, (np.array(self.low), np.array(self.high)))
         enter = np.maximum(enter, NEAR)
@@ -81,13 +81,13 @@ class Solid(Shape):
             yield rays, enter[rays], leave[rays]
 
     def _walk(
-        self, origins: Floats, directions: Floats, enter: Floats, leave: Floats, steps: int
-    ) -> tuple[Floats, Floats]:
+        self, origins: Float32, directions: Float32, enter: Float32, leave: Float32, steps: int
+    ) -> tuple[Float32, Float32]:
         """Distances and values of the field at equal steps, each (steps + 1, n)."""
         along = enter + np.linspace(0, 1, steps + 1, dtype=np.float32)[:, None] * (leave - enter)
         return along, self.field(origins[:, None] + along * directions[:, None])
 
-    def _march(self, origins: Floats, directions: Floats, enter: Floats, leave: Floats) -> Floats:
+    def _march(self, origins: Float32, directions: Float32, enter: Float32, leave: Float32) -> Float32:
         """Look for the first step at which the field turns negative, then close in between it and the one before."""
         along, values = self._walk(origins, directions, enter, leave, self.steps)
         turns = (values[1:] < 0) & (values[:-1] >= 0)
@@ -99,8 +99,8 @@ class Solid(Shape):
         return distances
 
     def _close_in(
-        self, origins: Floats, directions: Floats, near: Floats, far: Floats, above: Floats, below: Floats
-    ) -> Floats:
+        self, origins: Float32, directions: Float32, near: Float32, far: Float32, above: Float32, below: Float32
+    ) -> Float32:
         """Four steps of false position (Illinois rule) between a point outside and one inside."""
         for _ in range(4):
             middle = near + (far - near) * above / np.maximum(above - below, TINY)
@@ -110,7 +110,7 @@ class Solid(Shape):
             above, below = np.where(inside, above / 2, value), np.where(inside, value, below / 2)
         return np.asarray(near + (far - near) * above / np.maximum(above - below, TINY), np.float32)
 
-    def normals(self, points: Floats) -> Floats:
+    def normals(self, points: Float32) -> Float32:
         """Return outward unit normals (3, n)."""
         nudge = np.float32(2e-3)
         slopes = [self.field(points + nudge * axis) - self.field(points - nudge * axis) for axis in _UNIT_VECTORS]
@@ -135,7 +135,7 @@ def turned(profile: tuple[tuple[float, float], ...], ribs: int = 0, depth: float
     table = PchipInterpolator(heights, radii)(fine).astype(np.float32)
     low, scale = np.float32(heights[0]), np.float32(256 / (heights[-1] - heights[0]))
 
-    def field(points: Floats) -> Floats:
+    def field(points: Float32) -> Float32:
         x, y, z = points
         place = np.clip((y - low) * scale, 0, np.float32(255.999))
         knot = place.astype(np.int32)
@@ -152,7 +152,7 @@ def turned(profile: tuple[tuple[float, float], ...], ribs: int = 0, depth: float
 def ring(radius: float, thickness: float) -> Solid:
     """Return a torus that lies flat; `thickness` is the radius of its tube."""
 
-    def field(points: Floats) -> Floats:
+    def field(points: Float32) -> Float32:
         x, y, z = points
         around = np.sqrt(x * x + z * z) - np.float32(radius)
         return np.asarray(np.sqrt(around * around + y * y) - np.float32(thickness))
@@ -165,7 +165,7 @@ def cushion(half: Triple) -> Solid:
     """Return a cushion that lies flat: thick in the middle, drawn out to four corners."""
     width, thickness, length = (np.float32(edge) for edge in half)
 
-    def field(points: Floats) -> Floats:
+    def field(points: Float32) -> Float32:
         x, z = points[0] / width, points[2] / length
         xx, zz = x * x, z * z
         pinch = 1 + np.float32(0.12) * (xx * zz - np.float32(0.35) * (xx + zz))  # sides drawn in, corners out
@@ -185,7 +185,7 @@ def folds(size: tuple[float, float], depth: float, count: float, sway: float = 0
     """
     width, height = size
 
-    def field(points: Floats) -> Floats:
+    def field(points: Float32) -> Float32:
         x, y, z = points
         high = y / np.float32(height)
         along = np.float32(count * 2 * np.pi / width) * (x + np.float32(sway) * np.sin(np.float32(1.3) * x + 2 * high))

@@ -26,14 +26,12 @@ from typing import Any
 
 import colour
 import numpy as np
-import numpy.typing as npt
 from colour.quality.cfi2017 import load_TCS_CIE2017
 
+from ccharmony.arrays import Float64
 from ccharmony.errors import SettingsError
 from ccharmony.images.camera import Matrix, Rendering
 from ccharmony.sources.demo.textures import GLOSS, PATCHES
-
-Floats = npt.NDArray[np.float64]
 
 WAVELENGTHS = np.arange(380.0, 781.0, 5.0)
 """Nanometers; the CIE lists line spectra of lamps at this step."""
@@ -61,7 +59,7 @@ _CHART = "BabelColor Average"
 
 
 @functools.cache
-def counts(materials: tuple[str, ...], light: str, camera: str) -> Floats:
+def counts(materials: tuple[str, ...], light: str, camera: str) -> Float64:
     """Return what a camera counts for materials that face a light.
 
     Parameters
@@ -75,7 +73,7 @@ def counts(materials: tuple[str, ...], light: str, camera: str) -> Floats:
 
     Returns
     -------
-    Floats
+    Float64
         Shape (n, 3), red, green and blue; a perfect white counts 1 in green, whatever the light.
 
     Raises
@@ -103,7 +101,7 @@ def rendering(camera: str) -> Rendering:
     return Rendering(black=0.0, saturation=4.0, balance=(red, green, blue), camera_matrix=matrix)
 
 
-def _matrix_keeping_gray(balanced: Floats, wanted: Floats) -> Matrix:
+def _matrix_keeping_gray(balanced: Float64, wanted: Float64) -> Matrix:
     """Least squares for matrices whose rows sum to 1: blue's column follows from the other two."""
     free = balanced[:, :2] - balanced[:, 2:]
     columns = np.linalg.lstsq(free, wanted - balanced[:, 2:])[0]  # (2, 3)
@@ -111,7 +109,7 @@ def _matrix_keeping_gray(balanced: Floats, wanted: Floats) -> Matrix:
     return red, green, blue
 
 
-def _linear_srgb(materials: tuple[str, ...]) -> Floats:
+def _linear_srgb(materials: tuple[str, ...]) -> Float64:
     """Linear sRGB of materials under D65 for the CIE 1931 observer, white being 1."""
     observer = _resampled(colour.MSDS_CMFS["CIE 1931 2 Degree Standard Observer"]) * _light("D65")[:, None]
     reflectances = np.stack([_reflectance(material) for material in materials])
@@ -119,7 +117,7 @@ def _linear_srgb(materials: tuple[str, ...]) -> Floats:
     return np.asarray(xyz @ colour.RGB_COLOURSPACES["sRGB"].matrix_XYZ_to_RGB.T)
 
 
-def _reflectance(material: str) -> Floats:
+def _reflectance(material: str) -> Float64:
     """Share of the light that a material sends back, shape (wavelengths,)."""
     if material == GLOSS:
         return np.ones_like(WAVELENGTHS)
@@ -131,11 +129,11 @@ def _reflectance(material: str) -> Floats:
 
 
 @functools.cache
-def _test_colors() -> Floats:
+def _test_colors() -> Float64:
     return _resampled(load_TCS_CIE2017(colour.SpectralShape(380, 780, 5)))
 
 
-def _light(name: str) -> Floats:
+def _light(name: str) -> Float64:
     if name == "D100":
         return _resampled(
             colour.sd_CIE_illuminant_D_series(colour.temperature.CCT_to_xy_CIE_D(10_000 * 1.4388 / 1.438))
@@ -144,12 +142,12 @@ def _light(name: str) -> Floats:
     return _resampled(colour.SDS_ILLUMINANTS[name])
 
 
-def _sensitivities(camera: str) -> Floats:
+def _sensitivities(camera: str) -> Float64:
     _check(camera, CAMERAS, "camera")
     return _resampled(colour.MSDS_CAMERA_SENSITIVITIES[CAMERAS[camera]], outside=0.0)
 
 
-def _resampled(spectra: Any, outside: float | None = None) -> Floats:
+def _resampled(spectra: Any, outside: float | None = None) -> Float64:
     """Return spectra at WAVELENGTHS, shape (w,) or (w, n); beyond their ends `outside`, or else the last value."""
     columns = np.atleast_2d(spectra.values.T)
     ends = {"left": outside, "right": outside}

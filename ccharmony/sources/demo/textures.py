@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from ccharmony.arrays import Float32, UInt8
+
 Triple = tuple[float, float, float]
 
 GLOSS = "gloss"
@@ -38,14 +38,14 @@ class Texture:
     """
 
     materials: tuple[str, ...]
-    shares: Callable[[Floats], Floats]
+    shares: Callable[[Float32], Float32]
 
 
 _HASH = np.random.Generator(np.random.PCG64(24)).permutation(256).astype(np.uint8)
 _VALUES = np.random.Generator(np.random.PCG64(2005)).uniform(-1, 1, 256).astype(np.float32)
 
 
-def noise(points: Floats, octaves: int = 3) -> Floats:
+def noise(points: Float32, octaves: int = 3) -> Float32:
     """Return smooth random values (n,), about in [-1, 1], that vary over one unit and, more weakly, over less."""
     total = np.zeros(points.shape[1], np.float32)
     for octave in range(octaves):
@@ -53,7 +53,7 @@ def noise(points: Floats, octaves: int = 3) -> Floats:
     return total
 
 
-def _value_noise(points: Floats) -> Floats:
+def _value_noise(points: Float32) -> Float32:
     """Random values at the points of a grid, blended in between."""
     cell = np.floor(points)
     place = points - cell
@@ -68,11 +68,11 @@ def _value_noise(points: Floats) -> Floats:
 _BYTES = (np.uint8(0), np.uint8(1))
 
 
-def _at(corners: list[list[npt.NDArray[np.uint8]]], a: int, b: int, k: npt.NDArray[np.uint8]) -> Floats:
+def _at(corners: list[list[UInt8]], a: int, b: int, k: UInt8) -> Float32:
     return np.asarray(_VALUES[corners[a][b] + k])
 
 
-def _mix(one: Floats, other: Floats, share: Floats) -> Floats:
+def _mix(one: Float32, other: Float32, share: Float32) -> Float32:
     return np.asarray(one + share * (other - one))
 
 
@@ -81,10 +81,10 @@ def plain(material: str) -> Texture:
     return Texture((material,), lambda points: np.ones((1, points.shape[1]), np.float32))
 
 
-def blend(one: Texture, other: Texture, share: Callable[[Floats], Floats]) -> Texture:
+def blend(one: Texture, other: Texture, share: Callable[[Float32], Float32]) -> Texture:
     """Return two textures in one: `share` says how much of the `other` lies at points (3, n)."""
 
-    def shares(points: Floats) -> Floats:
+    def shares(points: Float32) -> Float32:
         part = np.clip(share(points), 0, 1)
         return np.concatenate([one.shares(points) * (1 - part), other.shares(points) * part])
 
@@ -101,7 +101,7 @@ def stripes(textures: tuple[Texture, ...], width: float, axis: int = 0, shift: f
     """Return textures that take turns along an axis (0, 1, 2), each `width` wide."""
     materials = tuple(material for texture in textures for material in texture.materials)
 
-    def shares(points: Floats) -> Floats:
+    def shares(points: Float32) -> Float32:
         turn = np.floor(points[axis] / np.float32(width) + np.float32(shift)).astype(np.int32) % len(textures)
         return np.concatenate([texture.shares(points) * (turn == number) for number, texture in enumerate(textures)])
 
@@ -114,7 +114,7 @@ def tiles(
     """Return tiles of `size` with joints `gap` wide; with `bond` every other row is shifted by half, as in brick."""
     across, along = ("xyz".index(axis) for axis in axes)
 
-    def is_joint(points: Floats) -> Floats:
+    def is_joint(points: Float32) -> Float32:
         row = np.floor(points[along] / np.float32(size[1]))
         u = points[across] / np.float32(size[0]) + (row % 2) * np.float32(0.5 if bond else 0.0)
         v = points[along] / np.float32(size[1])
@@ -128,7 +128,7 @@ def checks(one: Texture, other: Texture, size: float, axes: str = "xz") -> Textu
     """Return a checkerboard on two axes."""
     across, along = ("xyz".index(axis) for axis in axes)
 
-    def odd(points: Floats) -> Floats:
+    def odd(points: Float32) -> Float32:
         squares = np.floor(points[across] / np.float32(size)) + np.floor(points[along] / np.float32(size))
         return np.asarray(squares % 2, np.float32)
 
@@ -139,7 +139,7 @@ def plaid(ground: str, broad: str, narrow: str, size: float, axes: str = "xz") -
     """Return a woven tartan: warp and weft show in turn where they cross."""
     across, along = ("xyz".index(axis) for axis in axes)
 
-    def thread(place: Floats) -> Floats:
+    def thread(place: Float32) -> Float32:
         """Return half the share of ground, broad and narrow along one direction, shape (3, n)."""
         phase = place / np.float32(size) - np.floor(place / np.float32(size))
         wide, thin = (phase > 0.15) & (phase < 0.55), (np.abs(phase - np.float32(0.8)) < 0.035)
@@ -153,7 +153,7 @@ def wood(light: str, dark: str, ring: float = 0.16, axis: str = "x", plank: floa
     along = "xyz".index(axis)
     across = [number for number in range(3) if number != along]
 
-    def darkness(points: Floats) -> Floats:
+    def darkness(points: Float32) -> Float32:
         board = np.floor(points[across[1]] / np.float32(plank)) if plank else np.zeros_like(points[0])
         u, v = points[across[0]] + board * np.float32(0.7), points[across[1]] + board * np.float32(0.37)
         length = points[along] + board * np.float32(3.1)
@@ -161,7 +161,7 @@ def wood(light: str, dark: str, ring: float = 0.16, axis: str = "x", plank: floa
         rings = np.sqrt((u + np.float32(1.3)) ** 2 + v * v) / np.float32(ring) + np.float32(1.4) * sway
         saw = rings - np.floor(rings)
         pores = noise(np.stack([length * np.float32(1.5), u * 22, v * 22]), 2)
-        dark: Floats = np.float32(0.1) + np.float32(0.55) * saw * saw + np.float32(0.2) * pores
+        dark: Float32 = np.float32(0.1) + np.float32(0.55) * saw * saw + np.float32(0.2) * pores
         if plank:
             seam = np.abs(points[across[1]] / np.float32(plank) - np.round(points[across[1]] / np.float32(plank)))
             dark = dark + np.float32(0.12) * np.sin(board * np.float32(4.7)) + (seam * plank < 0.012)
@@ -180,7 +180,7 @@ def bands(edges: tuple[float, ...], textures: tuple[Texture, ...], axis: int = 1
     """Return textures one above the other, the first up to ``edges[0]``, the last from ``edges[-1]`` on."""
     materials = tuple(material for texture in textures for material in texture.materials)
 
-    def shares(points: Floats) -> Floats:
+    def shares(points: Float32) -> Float32:
         band = np.searchsorted(np.array(edges, np.float32), points[axis])
         return np.concatenate([texture.shares(points) * (band == number) for number, texture in enumerate(textures)])
 
@@ -199,7 +199,7 @@ _PATCH, _GAP = 0.40, 0.04
 def chart(frame: str) -> Texture:
     """Return the front of a color checker: 24 patches in chart order on a frame, as seen from z."""
 
-    def shares(points: Floats) -> Floats:
+    def shares(points: Float32) -> Float32:
         pitch = np.float32(_PATCH + _GAP)
         u = (points[0] + np.float32(CHART_OUTLINE[0] - _GAP)) / pitch
         v = (np.float32(CHART_OUTLINE[1] - _GAP) - points[1]) / pitch

@@ -16,10 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ccharmony.arrays import Bool, Float32, Float64, Int64
 from ccharmony.sources.demo.scene import Scene, Thing, View
-from ccharmony.sources.demo.shapes import FAR, Floats, dot
+from ccharmony.sources.demo.shapes import FAR, dot
 from ccharmony.sources.demo.textures import CHART_HALF, CHART_OUTLINE, GLOSS
 
 _SHINE = 60.0
@@ -38,8 +38,8 @@ class Traced:
         Letter of a foreground -> shape (h, W), float32: the share of the pixel that it covers.
     """
 
-    shares: Floats
-    coverage: dict[str, Floats]
+    shares: Float32
+    coverage: dict[str, Float32]
 
 
 _LAMP_SAMPLES = 16
@@ -82,7 +82,7 @@ def chart_light(scene: Scene) -> float:
     return float(diffuse.mean())
 
 
-def _differs(seen: Floats) -> npt.NDArray[np.bool_]:
+def _differs(seen: Float32) -> Bool:
     """Whether pixels (h + 2, w, n) differ visibly from one of their four neighbors, shape (h, w).
 
     The n shares are compared after a projection on four directions, of which one at least sees any difference.
@@ -91,13 +91,13 @@ def _differs(seen: Floats) -> npt.NDArray[np.bool_]:
     looks = seen @ directions
     down = np.abs(np.diff(looks, axis=0)).max(-1) > _VISIBLE
     right = np.abs(np.diff(looks, axis=1)).max(-1) > _VISIBLE
-    differs: npt.NDArray[np.bool_] = down[1:] | down[:-1]
+    differs: Bool = down[1:] | down[:-1]
     differs[:, 1:] |= right[1:-1]
     differs[:, :-1] |= right[1:-1]
     return differs
 
 
-def _rays(view: View, y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]) -> Floats:
+def _rays(view: View, y: Float64, x: Float64) -> Float32:
     """Return unit directions (3, n) through places on the picture in pixels."""
     height, width = view.size
     local = np.stack([x + 0.5 - width / 2, height / 2 - y - 0.5, np.full(x.shape, -view.focal)])
@@ -105,7 +105,7 @@ def _rays(view: View, y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]) ->
     return np.asarray(directions / np.linalg.norm(directions, axis=0), np.float32)
 
 
-def _see(scene: Scene, directions: Floats, lamp: Floats) -> Floats:
+def _see(scene: Scene, directions: Float32, lamp: Float32) -> Float32:
     """Return what rays (3, n) from the camera see, shape (n, materials and foregrounds): the share of each."""
     columns = {name: number for number, name in enumerate((*scene.materials, *scene.foregrounds))}
     seen = np.zeros((directions.shape[1], len(columns)), np.float32)
@@ -127,7 +127,7 @@ def _see(scene: Scene, directions: Floats, lamp: Floats) -> Floats:
     return seen
 
 
-def _first_met(scene: Scene, eye: Floats, directions: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
+def _first_met(scene: Scene, eye: Float32, directions: Float32) -> tuple[Float32, Int64]:
     """Distance (n,) to the first thing that each ray meets, and the thing's number, -1 for none."""
     nearest = np.full(directions.shape[1], -1)
     distances = np.full(directions.shape[1], FAR)
@@ -139,7 +139,7 @@ def _first_met(scene: Scene, eye: Floats, directions: Floats) -> tuple[Floats, n
     return distances, nearest
 
 
-def _near(thing: Thing, origins: Floats, directions: Floats, spread: float = 0.0) -> npt.NDArray[np.int64]:
+def _near(thing: Thing, origins: Float32, directions: Float32, spread: float = 0.0) -> Int64:
     """Rays that come near enough to a thing to meet it, even if turned by `spread` radians; all of them for a plane."""
     if np.isinf(thing.shape.radius):
         return np.arange(np.broadcast_shapes(origins.shape, directions.shape)[1])
@@ -150,8 +150,8 @@ def _near(thing: Thing, origins: Floats, directions: Floats, spread: float = 0.0
 
 
 def _light(
-    scene: Scene, number: int, points: Floats, normals: Floats, directions: Floats, lamp: Floats
-) -> tuple[Floats, Floats]:
+    scene: Scene, number: int, points: Float32, normals: Float32, directions: Float32, lamp: Float32
+) -> tuple[Float32, Float32]:
     """Light that a matt surface sends back and that a varnish mirrors, each (n,); 1 and more face the lamp."""
     facing = lamp @ normals > 0  # (looks, n)
     seen = (facing & ~_shadowed(scene, points + _LIFT * normals, lamp, facing)).mean(0, dtype=np.float32)
@@ -163,7 +163,7 @@ def _light(
     return ambient + key * seen, seen * cosine ** np.float32(_SHINE)
 
 
-def _shadowed(scene: Scene, points: Floats, lamp: Floats, wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _shadowed(scene: Scene, points: Float32, lamp: Float32, wanted: Bool) -> Bool:
     """Whether something stands between points (3, n) and directions (looks, 3) of the lamp, where wanted (looks, n)."""
     shadowed = np.zeros_like(wanted)
     for thing in scene.everything:
@@ -178,9 +178,9 @@ def _shadowed(scene: Scene, points: Floats, lamp: Floats, wanted: npt.NDArray[np
     return shadowed
 
 
-def _openness(scene: Scene, number: int, points: Floats, normals: Floats) -> Floats:
+def _openness(scene: Scene, number: int, points: Float32, normals: Float32) -> Float32:
     """Share of the scattered light that reaches points (n,): less below, and less beside other things."""
-    openness: Floats = np.float32(0.75) + np.float32(0.25) * normals[1]
+    openness: Float32 = np.float32(0.75) + np.float32(0.25) * normals[1]
     for other, thing in enumerate(scene.everything):
         if other == number or thing.is_backdrop:
             continue

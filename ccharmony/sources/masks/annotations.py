@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ccharmony.errors import CcharmonyError, SourceError
-from ccharmony.images.pixels import Readable
+from ccharmony.images.headers import Readable
 from ccharmony.sources.masks.coco import read_coco
 from ccharmony.sources.masks.drawings import Targets
 from ccharmony.sources.masks.labelme import read_labelme

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ccharmony.arrays import Shape
 from ccharmony.errors import ImageError, SourceError
-from ccharmony.images.pixels import Readable
-from ccharmony.sources.masks.drawings import Outline, Runs, Shape, Targets, unpack_counts
+from ccharmony.images.headers import Readable
+from ccharmony.sources.masks.drawings import Outline, Runs, Targets, unpack_counts
 
 Json = Mapping[str, Any]
 

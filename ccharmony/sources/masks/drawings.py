@@ -1,6 +1,6 @@
 """Masks that are kept as numbers and drawn when they are read: outlines, run lengths.
 
-Both read like a file (:class:`ccharmony.images.pixels.Readable`), pickle, and are small however large the photo is.
+Both read like a file (:class:`ccharmony.images.headers.Readable`), pickle, and are small however large the photo is.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
-import numpy.typing as npt
 
+from ccharmony.arrays import Bool, Shape
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
 from ccharmony.records import Photo
@@ -21,8 +21,6 @@ from ccharmony.sources import files, reading
 
 Point = tuple[float, float]
 Ring = tuple[Point, ...]
-Shape = tuple[int, int]
-Bits = npt.NDArray[np.bool_]
 
 _CIRCLE_CORNERS = 128
 _FARTHEST = 1_000_000  # pixels; sides of photos have some 10,000
@@ -64,7 +62,7 @@ class Drawing(ABC):
         return pixels.encode_mask(mask)
 
     @abstractmethod
-    def draw(self) -> Bits:
+    def draw(self) -> Bool:
         """Return the mask, shape (H, W); raises ImageError where its numbers are impossible."""
 
 
@@ -82,7 +80,7 @@ class Outline(Drawing):
 
     rings: tuple[Ring, ...]
 
-    def draw(self) -> Bits:
+    def draw(self) -> Bool:
         """Return the mask, shape (H, W): pixels whose centers lie in an outline.
 
         Raises
@@ -114,7 +112,7 @@ class Runs(Drawing):
 
     counts: tuple[int, ...]
 
-    def draw(self) -> Bits:
+    def draw(self) -> Bool:
         """Return the mask, shape (H, W); raises ImageError where the runs do not fill the photo."""
         height, width = self.shape
         if sum(self.counts) != height * width or min(self.counts, default=0) < 0:
@@ -123,7 +121,7 @@ class Runs(Drawing):
         return np.repeat(on, self.counts).reshape(width, height).T
 
 
-def fill(ring: Ring, shape: Shape) -> Bits:
+def fill(ring: Ring, shape: Shape) -> Bool:
     """Return the pixels whose centers lie inside a closed outline (even-odd rule), shape (H, W).
 
     OpenCV's ``fillPoly`` counts the boundary in, which makes a foreground half a pixel wider on every side and its
@@ -198,9 +196,6 @@ def unpack_counts(text: str) -> tuple[int, ...]:
     if shift:
         raise ValueError("run lengths that end within a number")
     return tuple(counts)
-
-
-Shape = tuple[int, int]
 
 
 class Targets:

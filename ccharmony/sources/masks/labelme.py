@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony.errors import ImageError, SourceError
-from ccharmony.images.pixels import Readable
+from ccharmony.images.headers import Readable
 from ccharmony.sources.masks.drawings import Outline, Ring, Targets, circle, rectangle
 
 Json = Mapping[str, Any]

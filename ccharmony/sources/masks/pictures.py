@@ -7,7 +7,7 @@ import string
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from ccharmony.images.pixels import Readable
+from ccharmony.images.headers import Readable
 from ccharmony.sources.files import in_masks, normal
 
 Masks = dict[str, dict[str, Readable]]

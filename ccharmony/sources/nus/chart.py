@@ -12,15 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ccharmony.arrays import Shape, UInt8
 from ccharmony.checker import detect
 from ccharmony.errors import CheckerError
-from ccharmony.images import pixels, raw
-from ccharmony.images.pixels import UInt8
+from ccharmony.images import headers, raw
 from ccharmony.records import Box
 from ccharmony.sources.catalog import Camera
 from ccharmony.sources.release.enrich import published_box
-
-Shape = tuple[int, int]
 
 _SLACK = 0.01
 """Share of the picture's longer side by which a box may stand out: PNG and JPG show slightly different margins."""
@@ -115,8 +113,8 @@ def _shapes(picture: Picture) -> tuple[Shape, Shape]:
     if picture.kind == "raw":
         upright = raw.raw_size(picture.path)
         return upright, upright
-    stored = pixels.image_size(picture.path, orient=False)
-    return (stored if picture.kind == "linear" else pixels.image_size(picture.path)), stored
+    stored = headers.image_size(picture.path, orient=False)
+    return (stored if picture.kind == "linear" else headers.image_size(picture.path)), stored
 
 
 def _scaled(box: Box, shape: Shape, picture: Picture, lying: bool) -> list[Box]:

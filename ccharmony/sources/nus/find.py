@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ccharmony.arrays import UInt8
 from ccharmony.errors import CcharmonyError, ImageError, SourceError
-from ccharmony.images import pixels
-from ccharmony.images.pixels import Readable, UInt8
-from ccharmony.images.raw import Rendering
+from ccharmony.images import headers
+from ccharmony.images.camera import Rendering
+from ccharmony.images.headers import Readable
 from ccharmony.records import Chart, Photo
 from ccharmony.sources import catalog, reading
 from ccharmony.sources.catalog import Camera, Source
@@ -133,7 +134,7 @@ def _photo(name: str, group: _Group, truth: Truth, duplicates: Duplicates, drawn
 
 
 def _rendering(path: Path, camera: Camera, truth: Truth) -> Rendering:
-    if (bits := pixels.bit_depth(path)) != 16:
+    if (bits := headers.bit_depth(path)) != 16:
         raise ImageError(f"{path}: {bits} bits, wanted NUS's linear picture of 16 bits")
     return Rendering(truth.black, truth.saturation, camera.daylight_balance, camera.camera_matrix)
 
@@ -144,7 +145,7 @@ def _with_chart(row: Photo, group: _Group, truth: Truth, published: Release | No
     def read(orient: bool) -> UInt8:
         return reading.read(dataclasses.replace(row, orient=orient))
 
-    mask = None if published is None else pixels.image_size(next(iter(published.masks[row.id].values())))
+    mask = None if published is None else headers.image_size(next(iter(published.masks[row.id].values())))
     picture = Picture(row.path, group.kind, group.camera, read, mask)
     if "mask" in group.beside:
         place = place_chart(picture, read_box(group.beside["mask"]))

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from ccharmony.arrays import Float64
 from ccharmony.errors import CheckerError, SourceError
 from ccharmony.records import Box
 from ccharmony.sources import files
@@ -84,12 +84,12 @@ def read_box(path: Path) -> Box:
     return x, y, x + width, y + height
 
 
-def read_colors(path: Path, truth: Truth) -> npt.NDArray[np.float64]:
+def read_colors(path: Path, truth: Truth) -> Float64:
     """Read ``<id>_color.txt``.
 
     Returns
     -------
-    npt.NDArray[np.float64]
+    Float64
         Linear camera color of the patches, shape (24, 3), release order: 0 is black, 1 a full sensor.
 
     Raises

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ccharmony.errors import SourceError
-from ccharmony.images.pixels import Readable
+from ccharmony.images.headers import Readable
 from ccharmony.sources.files import files_below, is_litter
 
 MAX_BYTES = 64 * 2**20

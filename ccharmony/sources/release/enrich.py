@@ -12,19 +12,15 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 
-from ccharmony.build.foreground_mask import fit_mask
+from ccharmony.arrays import Shape
 from ccharmony.checker import crop, detect
 from ccharmony.checker.crop import Box, Part
 from ccharmony.errors import CcharmonyError, CheckerError
-from ccharmony.images import pixels
+from ccharmony.images import headers
 from ccharmony.records import Chart, Photo
 from ccharmony.sources import catalog, reading
 from ccharmony.sources.found import Found
-from ccharmony.sources.release.files import Release, read_release
-
-__all__ = ["Release", "apply", "fit_mask", "published_box", "read_release"]
-
-Shape = tuple[int, int]
+from ccharmony.sources.release.files import Release
 
 MAX_SHIFT = 0.035
 """Share of a photo's side by which a published crop may end beside the chart's coordinates.
@@ -126,7 +122,7 @@ def _enriched(photo: Photo, release: Release) -> Photo:
     masks = release.masks[photo.id]
     return dataclasses.replace(
         photo,
-        chart=_published_chart(photo, pixels.image_size(next(iter(masks.values())))),
+        chart=_published_chart(photo, headers.image_size(next(iter(masks.values())))),
         patches=release.patches[photo.id],
         to_standard=release.to_standard[photo.id],
         from_standard=release.from_standard[photo.id],

@@ -17,16 +17,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from ccharmony.arrays import Float64
 from ccharmony.color import polynomial
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
-from ccharmony.images.pixels import Readable
+from ccharmony.images.headers import Readable
 from ccharmony.records import SPLITS, Split
 from ccharmony.sources import catalog
 from ccharmony.sources.release.archive import files_and_members
 
-Float = npt.NDArray[np.float64]
 Item = TypeVar("Item")
 
 _MASKS = "foreground_mask"
@@ -56,9 +55,9 @@ class Release:
     """
 
     root: Path
-    patches: dict[str, Float] = field(default_factory=dict)
-    to_standard: dict[str, Float] = field(default_factory=dict)
-    from_standard: dict[str, Float] = field(default_factory=dict)
+    patches: dict[str, Float64] = field(default_factory=dict)
+    to_standard: dict[str, Float64] = field(default_factory=dict)
+    from_standard: dict[str, Float64] = field(default_factory=dict)
     masks: dict[str, dict[str, Readable]] = field(default_factory=dict)
     split: dict[str, Split] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -132,7 +131,7 @@ def _photo_id(stem: str) -> str | None:
     return None
 
 
-def _read_patches(entry: Readable) -> Float:
+def _read_patches(entry: Readable) -> Float64:
     try:
         text = entry.read_bytes().decode("ascii")
         levels = np.array([[float(cell) for cell in line.split(",")] for line in text.splitlines() if line.strip()])
@@ -143,7 +142,7 @@ def _read_patches(entry: Readable) -> Float:
     return levels / 255
 
 
-def _read_matrix(entry: Readable) -> Float:
+def _read_matrix(entry: Readable) -> Float64:
     try:
         content = entry.read_bytes()
         if len(content) > _MATRIX_BYTES or not content.startswith(b"\x93NUMPY"):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Float64 = npt.NDArray[np.float64]
+from ccharmony.arrays import Float64
 
 
 def centers(knots: int) -> Tensor:

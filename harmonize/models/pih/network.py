@@ -17,11 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harmonize.models.normalization import MEAN, STD
 from harmonize.models.pih import curves, shading
 from harmonize.models.pih.backbone import LightBackbone, ResNet50
 from harmonize.models.pih.shading import FaithfulShading, LightShading
 from harmonize.models.settings import PihSettings
-from harmonize.models.unet import MEAN, STD, Features
+from harmonize.models.unet import Features
 
 BINS = 16
 """Bins of the histograms that the curve head sees."""

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from harmonize.data.batches import Batch, Source
+from harmonize.models.normalization import normalize
 from harmonize.models.registry import Network
 from harmonize.models.unet import UNet
 from harmonize.training.distributed import World
-from harmonize.training.objective import Objective, normalize
+from harmonize.training.objective import Objective
 from harmonize.training.semi_supervised.critic import Critic, adversarial_loss, critic_loss
 from harmonize.training.semi_supervised.jitter import jitter
 from harmonize.training.settings import TrainSettings

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ccharmony import sources
 from ccharmony.errors import ImageError
-from ccharmony.images import pixels
+from ccharmony.images import headers, pixels
 from ccharmony.sources.folder import find_folder
 
 pillow_heif = pytest.importorskip("pillow_heif", reason="the extra ccharmony[heif] is not installed")
@@ -46,4 +46,4 @@ def test_without_the_package_the_error_says_what_to_install(photo, monkeypatch):
     with pytest.raises(ImageError, match=r"needs pillow-heif \(pip install ccharmony\[heif\]\)"):
         pixels.read_image(photo[0])
     with pytest.raises(ImageError, match="needs pillow-heif"):
-        pixels.image_size(photo[0])
+        headers.image_size(photo[0])

@@ -1,0 +1,23 @@
+"""The array types of both packages, each named once.
+
+Shapes, units and ranges stand in the docstrings of those who take or return an array; a type says the numbers alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Bool = npt.NDArray[np.bool_]
+UInt8 = npt.NDArray[np.uint8]
+UInt16 = npt.NDArray[np.uint16]
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.intp]
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Samples = UInt8 | UInt16
+"""Pixels as a file holds them, 8 or 16 bits a sample."""
+
+Shape = tuple[int, int]
+"""Height and width in pixels."""

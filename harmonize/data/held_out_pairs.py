@@ -1,0 +1,99 @@
+"""Pairs that only validation sees: photos held out of training, under lights held out of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ccharmony import files
+from ccharmony.arrays import Float32, UInt8
+from ccharmony.images import pixels
+from harmonize.data import batches, crops, lights, relight
+from harmonize.data.batches import Batch
+from harmonize.data.lights import Lights
+from harmonize.data.photos import PhotoPaths, read_photo
+
+
+@dataclass(frozen=True)
+class HeldPair:
+    """One composite that never changes: photo (H, W, 3), its mask (H, W), the composite (H, W, 3), all uint8."""
+
+    name: str
+    composite: UInt8
+    mask: UInt8
+    real: UInt8
+
+
+class HeldPairs:
+    """Validation pairs: photos under lights that training never sees, always the same ones.
+
+    Attributes
+    ----------
+    pairs
+        The composites at the photos' own resolution.
+    without
+        Photos that no held light suits; they are left out.
+    """
+
+    def __init__(self, photos: Sequence[PhotoPaths], held: Lights, *, each: int = 1, threads: int = 2) -> None:
+        with ThreadPoolExecutor(max(threads, 1)) as pool:
+            found = list(pool.map(lambda paths: list(_hold(paths, held, each)), photos))
+        self.pairs = [pair for pairs in found for pair in pairs]
+        self.without = [paths.id for paths, pairs in zip(photos, found, strict=True) if not pairs]
+        if self.without:
+            logging.getLogger(__name__).info(
+                "%d of %d photos find no suitable held light and are left out", len(self.without), len(photos)
+            )
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:  # noqa: ARG002 - the same every epoch
+        """Return whole pairs, size x size pixels."""
+        cut = [_cut_whole(self.pairs[index], size) for index in indices]
+        composite, mask, real = (torch.from_numpy(np.stack(part)) for part in zip(*cut, strict=True))
+        names = tuple(self.pairs[index].name for index in indices)
+        return Batch(batches.to_unit(composite), mask[:, None], batches.to_unit(real), names)
+
+    def write(self, root: Path, split: str = "test") -> None:
+        """Write the pairs as PNG in iHarmony4's layout, with their list; raises OutputError."""
+        for name in ("composite_images", "masks", "real_images"):
+            files.make_folder(root / name)
+        for pair in self.pairs:
+            foreground, _, _ = pair.name.rpartition("_")
+            pixels.write_image(root / "composite_images" / f"{pair.name}.png", pair.composite)
+            pixels.write_mask(root / "masks" / f"{foreground}.png", pair.mask / np.float32(255))
+            pixels.write_image(root / "real_images" / f"{foreground.rpartition('_')[0]}.png", pair.real)
+        lines = "".join(f"{pair.name}.png\n" for pair in self.pairs)
+        files.write_bytes(root / f"{root.name}_{split}.txt", lines.encode())
+
+
+def _hold(paths: PhotoPaths, held: Lights, each: int) -> Iterator[HeldPair]:
+    """Give the first `each` suitable composites of a photo, its lights ordered by a hash of both ids."""
+    image, mask = read_photo(paths)
+    photo, inside = batches.to_unit(torch.from_numpy(image)[None]), torch.from_numpy(mask)[None, None].float() / 255
+    near = lights.nearest(held, photo.mean(dim=(2, 3)))[0]
+    own = int(near[lights.hash_of(paths.id) % len(near)])
+    order = sorted(range(len(held)), key=lambda row: lights.hash_of(f"{paths.id} {held.ids[row]}"))
+    given = 0
+    for row in order:
+        if row == own or given == each:
+            continue
+        lit = relight.relight(photo, held.to_standard[[own]], held.from_standard[[row]])
+        if relight.acceptable(*relight.judge(photo, lit, inside)).item():
+            given += 1
+            levels = (relight.paste(photo, lit, inside)[0] * 255).round().to(torch.uint8)
+            yield HeldPair(f"{paths.id}_a_{given}", levels.permute(1, 2, 0).contiguous().numpy(), mask, image)
+
+
+def _cut_whole(pair: HeldPair, size: int) -> tuple[UInt8, Float32, UInt8]:
+    """Resize a pair as a stored one is: pictures in 8 bits, the mask in floats."""
+    whole = crops.whole(*pair.mask.shape)
+    mask = crops.cut(pair.mask.astype(np.float32) / np.float32(255), whole, size)
+    return crops.cut(pair.composite, whole, size), mask, crops.cut(pair.real, whole, size)

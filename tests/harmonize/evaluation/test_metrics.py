@@ -1,0 +1,141 @@
+import math
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from skimage import metrics as reference
+
+from ccharmony.arrays import Float64
+from harmonize.evaluation import metrics
+from harmonize.evaluation.metrics import Means, Scores, Window
+
+WANG = Window(11, "mirror")
+CDTNET = Window(7, "zero")
+
+
+@pytest.fixture
+def pictures() -> tuple[Float64, Float64, Float64]:
+    """A smooth picture, a noisy version with another contrast, and a soft elliptical mask."""
+    random = np.random.default_rng(5)
+    rows, columns = np.mgrid[0:61, 0:83] / 83.0
+    real = 255 * np.stack([rows, columns, np.sin(9 * rows * columns) ** 2], axis=2)
+    prediction = np.clip(0.8 * real + 11 + random.normal(0, 9, real.shape), 0, 255)
+    mask = np.clip(1.6 - 5 * np.hypot(rows - 0.35, columns - 0.5), 0, 1)
+    return prediction, real, mask
+
+
+def conv_ssim(prediction: Float64, real: Float64, size: int, peak: float) -> Float64:
+    """Restate SSIM with one full 2-D convolution over a zero border, as GPU libraries compute it; the map (H, W, 3)."""
+    x, y = (torch.from_numpy(picture).permute(2, 0, 1)[:, None] for picture in (prediction, real))
+    steps = torch.arange(size, dtype=torch.float64) - size // 2
+    bell = torch.exp(-(steps[:, None] ** 2 + steps[None, :] ** 2) / (2 * 1.5**2))
+
+    def mean(values: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.conv2d(values, (bell / bell.sum())[None, None], padding=size // 2)
+
+    luminance = (2 * mean(x) * mean(y) + (0.01 * peak) ** 2) / (mean(x) ** 2 + mean(y) ** 2 + (0.01 * peak) ** 2)
+    spread = mean(x * x) - mean(x) ** 2 + mean(y * y) - mean(y) ** 2
+    structure = (2 * (mean(x * y) - mean(x) * mean(y)) + (0.03 * peak) ** 2) / (spread + (0.03 * peak) ** 2)
+    return (luminance * structure)[:, 0].permute(1, 2, 0).numpy()
+
+
+def test_mse_and_psnr_agree_with_scikit_image(pictures):
+    prediction, real, _ = pictures
+    error = metrics.mse(prediction, real)
+    assert error == pytest.approx(reference.mean_squared_error(real, prediction), rel=1e-12)
+    expected = reference.peak_signal_noise_ratio(real, prediction, data_range=255)
+    assert metrics.psnr(error, 255) == pytest.approx(expected, abs=1e-6)
+
+
+def test_fmse_of_a_binary_mask_is_the_mse_of_the_pixels_it_selects(pictures):
+    prediction, real, mask = pictures
+    inside = mask > 0.5
+    expected = reference.mean_squared_error(real[inside], prediction[inside])
+    assert metrics.fmse(prediction, real, inside.astype(float)) == pytest.approx(expected, rel=1e-8)
+
+
+def test_fmse_weighs_soft_pixels_by_their_mask():
+    real = np.zeros((1, 2, 3))
+    prediction = real + np.array([[[10.0], [4.0]]])
+    assert metrics.fmse(prediction, real, np.array([[1.0, 0.5]])) == pytest.approx(72.0, abs=1e-4)  # (100 + 8) / 1.5
+
+
+def test_weighted_mse_divides_by_all_pixels():
+    real = np.zeros((1, 2, 3))
+    prediction = real + np.array([[[10.0], [4.0]]])
+    assert metrics.mse(prediction, real, np.array([[1.0, 0.5]])) == 54.0  # (100 + 8) / 2
+
+
+def test_ssim_agrees_with_scikit_image(pictures):
+    prediction, real, mask = pictures
+    expected, full = reference.structural_similarity(
+        real,
+        prediction,
+        channel_axis=2,
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+    similarity = metrics.ssim_map(prediction, real, WANG, 255)
+    np.testing.assert_allclose(similarity, full, atol=1e-10)
+    assert metrics.ssim(similarity, WANG) == pytest.approx(expected, abs=1e-10)
+    inside = mask > 0.5
+    assert metrics.fssim(similarity, inside.astype(float)) == pytest.approx(full[inside].mean(), abs=1e-10)
+
+
+def test_ssim_over_a_black_border_agrees_with_a_full_convolution(pictures):
+    prediction, real, mask = pictures
+    span = prediction.max() - prediction.min()
+    expected = conv_ssim(prediction, real, 7, span)
+    similarity = metrics.ssim_map(prediction, real, CDTNET, span)
+    np.testing.assert_allclose(similarity, expected, atol=1e-10)
+    assert metrics.ssim(similarity, CDTNET) == pytest.approx(expected.mean(), abs=1e-12)
+    weighted = (expected * mask[..., None]).sum() / mask.sum() / 3
+    assert metrics.fssim(similarity, mask) == pytest.approx(weighted, abs=1e-12)
+
+
+def test_a_picture_smaller_than_the_window_still_has_an_ssim():
+    picture = np.full((4, 5, 3), 7.0)
+    assert metrics.ssim(metrics.ssim_map(picture, picture, WANG, 255), WANG) == pytest.approx(1.0)
+
+
+def test_an_exact_picture_scores_finite_numbers(pictures):
+    _, real, _ = pictures
+    assert metrics.psnr(metrics.mse(real, real), 255) == pytest.approx(108.1308, abs=1e-4)  # 255² over 1e-6
+    assert metrics.ssim_map(real, real, CDTNET, 255).min() == pytest.approx(1.0)
+
+
+def test_a_flat_prediction_has_a_finite_psnr_and_ssim():
+    flat, real = np.zeros((9, 9, 3)), np.full((9, 9, 3), 50.0)
+    assert metrics.psnr(metrics.mse(flat, real), 0.0) == pytest.approx(-33.9794, abs=1e-4)  # a peak of 1 over 2500
+    assert np.isfinite(metrics.ssim_map(flat, real, CDTNET, 0.0)).all()
+
+
+def test_an_empty_mask_has_no_foreground_ssim():
+    assert math.isnan(metrics.fssim(np.ones((4, 4, 3)), np.zeros((4, 4))))
+
+
+def test_means_weigh_every_picture_alike():
+    means = Means()
+    for value in (1.0, 2.0, 6.0):
+        means.add(Scores(value, 2 * value, 30, 20, 0.9, 0.8))
+    assert means.row() == pytest.approx(
+        {"mse": 3.0, "fmse": 6.0, "psnr": 30, "fpsnr": 20, "ssim": 0.9, "fssim": 0.8, "n": 3}
+    )
+
+
+def test_means_of_nothing_say_only_that_there_is_nothing():
+    assert Means().row() == {"n": 0}
+
+
+def test_memory_of_means_does_not_grow_with_the_set():
+    def size_after(pictures: int) -> int:
+        means = Means()
+        for number in range(pictures):
+            means.add(Scores(number + 0.5, 2.5, 30.5, 20.5, 0.9, 0.8))
+        return len(pickle.dumps(vars(means)))
+
+    assert size_after(300) == size_after(30_000)  # two bytes hold either count

@@ -1,0 +1,188 @@
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from ccharmony.errors import SettingsError, WeightsError
+from harmonize.data.batches import Batch
+from harmonize.data.lit_photos import LitPhotos
+from harmonize.models.settings import NetworkSettings
+from harmonize.training import progress, state, train
+from harmonize.training.data import Places
+from harmonize.training.run import Pace
+from harmonize.training.run_folder import RunFolder
+from harmonize.training.settings import DistillSettings, TrainSettings
+from harmonize.weights import checkpoint
+
+PACE = Pace(log_every=2, validate_every=3)
+
+SETTINGS = TrainSettings(
+    network=NetworkSettings(width=4, mlp_width=8),
+    size=32,
+    batch=4,
+    steps=7,
+    reconstruct_steps=4,
+    ema=0.9,
+    clip=1.0,
+    decay="cosine",
+)
+
+
+@pytest.fixture(scope="module")
+def places(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Places:
+    root = tmp_path_factory.mktemp("data")
+    photos, lights = tiny.write_photos(root / "photos"), tiny.write_lights(root / "fits.h5")
+    return Places(photos=photos, lights=lights, held_lights=3)
+
+
+def go(places: Places, folder: Path, settings: TrainSettings = SETTINGS, **more: Any) -> train.Outcome:
+    return train.train(settings, places, folder, pace=PACE, device="cpu", tensorboard=False, **more)[0]
+
+
+@pytest.fixture(scope="module")
+def unbroken(places: Places, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unbroken")
+    assert go(places, folder).complete
+    return folder
+
+
+def curve(folder: Path, name: str = "log.csv") -> list[dict[str, str]]:
+    """The rows of a table but for the seconds, the one thing that may differ."""
+    with (folder / name).open(newline="") as file:
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+
+
+def break_off(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Let the process die, as if killed, when the batch of that step of the run is asked for."""
+    whole, count = LitPhotos.batch, 0
+
+    def batch(self: LitPhotos, epoch: int, indices: Sequence[int], size: int) -> Batch:
+        nonlocal count
+        count += 1
+        if count == step:
+            raise SystemExit
+        return whole(self, epoch, indices, size)
+
+    monkeypatch.setattr(LitPhotos, "batch", batch)
+
+
+def assert_same_weights(one: Path, other: Path, names: Sequence[str] = ("reconstruct", "last", "best")) -> None:
+    for name in names:
+        weights = [checkpoint.load(folder / f"{name}.safetensors").net.state_dict() for folder in (one, other)]
+        assert weights[0].keys() == weights[1].keys()
+        assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+@pytest.mark.parametrize("step", [3, 6, 9])
+def test_a_killed_run_ends_as_one_that_was_not(
+    places: Places, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    # Steps 1-4 are the reconstruct stage; states are on disk from steps 0 and 3 of each stage (and 6 of harmonize).
+    break_off(monkeypatch, step)
+    with pytest.raises(SystemExit):
+        go(places, tmp_path)
+    monkeypatch.undo()
+    settings, kept = RunFolder(tmp_path).take_up({})
+    assert settings == SETTINGS
+    assert go(places, tmp_path, settings, resume=kept).complete
+    assert curve(tmp_path) == curve(unbroken)
+    assert curve(tmp_path, "scores.csv") == curve(unbroken, "scores.csv")
+    assert_same_weights(tmp_path, unbroken)
+
+
+def test_a_run_in_pieces_of_one_step_ends_as_one_in_a_whole(places: Places, unbroken: Path, tmp_path: Path) -> None:
+    kept = None
+    for _ in range(20):
+        if go(places, tmp_path, minutes=0.0, resume=kept).complete:
+            break
+        _, kept = RunFolder(tmp_path).take_up({})
+    else:
+        pytest.fail("the run does not end")
+    assert curve(tmp_path) == curve(unbroken)
+    assert_same_weights(tmp_path, unbroken)
+
+
+def test_a_finished_run_stays_as_it_is(places: Places, unbroken: Path) -> None:
+    before = (unbroken / "last.safetensors").read_bytes(), curve(unbroken)
+    settings, kept = RunFolder(unbroken).take_up({})
+    assert go(places, unbroken, settings, resume=kept).complete
+    assert ((unbroken / "last.safetensors").read_bytes(), curve(unbroken)) == before
+
+
+def test_a_run_goes_on_with_more_steps_and_larger_pictures(places: Places, tmp_path: Path) -> None:
+    go(places, tmp_path)
+    settings, kept = RunFolder(tmp_path).take_up({"steps": 9, "size": 64})
+    assert go(places, tmp_path, settings, resume=kept).complete
+    assert [row["size"] for row in curve(tmp_path)][-2:] == ["64", "64"]
+    scores = [(row["step"], row["row"], row["size"]) for row in curve(tmp_path, "scores.csv")]
+    assert scores[-2:] == [("7", "composite", "64"), ("9", "harmonized", "64")]
+    assert checkpoint.load(tmp_path / "best.safetensors").metadata["step"] == 9
+    assert curve(tmp_path)[-1]["step"] == "9"
+
+
+def test_a_batch_of_another_size_begins_the_next_epoch(places: Places, tmp_path: Path) -> None:
+    go(places, tmp_path)
+    settings, kept = RunFolder(tmp_path).take_up({"batch": 3, "steps": 8})
+    assert go(places, tmp_path, settings, resume=kept).complete
+    assert curve(tmp_path)[-1]["epoch"] == str(kept.epoch + 1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"network": NetworkSettings(width=8)}, {"distill": DistillSettings(kind="feature")}, {"seed": 1}],
+)
+def test_what_makes_it_another_run_cannot_change_midway(unbroken: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="cannot change midway"):
+        RunFolder(unbroken).take_up(changes)
+
+
+def test_there_is_nothing_to_take_up_in_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"state\.pt: no such file"):
+        RunFolder(tmp_path).take_up({})
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_state_that_is_cut_off_is_refused(unbroken: Path, tmp_path: Path, share: float) -> None:
+    whole = (unbroken / "state.pt").read_bytes()
+    (tmp_path / "state.pt").write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(WeightsError, match=r"state\.pt: damaged, or not the state of a run"):
+        state.read_state(tmp_path / "state.pt")
+
+
+class Trap:
+    """What a malicious file would hold: code that runs when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return exec, ("import pathlib; pathlib.Path('sprung').touch()",)
+
+
+def test_a_state_with_code_in_it_is_refused_unexecuted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"version": 1, "step": Trap()}, tmp_path / "state.pt")
+    with pytest.raises(WeightsError, match="damaged, or not the state of a run"):
+        state.read_state(tmp_path / "state.pt")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_another_file_of_tensors_is_not_a_state(tmp_path: Path) -> None:
+    torch.save({"version": 1, "weight": torch.zeros(3)}, tmp_path / "state.pt")
+    with pytest.raises(WeightsError, match="not the state of a run of version 1"):
+        state.read_state(tmp_path / "state.pt")
+
+
+def test_rows_beyond_the_state_are_forgotten(tmp_path: Path) -> None:
+    reporter = progress.Reporter(tmp_path, tensorboard=False)
+    for stage, step in (("reconstruct", 9), ("harmonize", 2), ("harmonize", 4), ("harmonize", 6)):
+        reporter.log(dict.fromkeys(progress.LOG, 0.0) | {"stage": stage, "step": step})
+    with (tmp_path / "log.csv").open("a") as file:
+        file.write("harmonize,8,0,")  # the process died here
+    reporter.begin("harmonize", 4)
+    assert [(row["stage"], row["step"]) for row in progress.read_rows(tmp_path / "log.csv")] == [
+        ("reconstruct", "9"),
+        ("harmonize", "2"),
+        ("harmonize", "4"),
+    ]

@@ -1,0 +1,263 @@
+import hashlib
+import json
+import os
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ccharmony.errors import OutputError, WeightsError
+from harmonize.models import giftnet
+from harmonize.models.settings import ISSAM, NetworkSettings
+from harmonize.models.unet import UNet
+from harmonize.weights import bundled, checkpoint
+
+SMALL = NetworkSettings(width=4, mlp_width=8, guidance="self", epsilon=1e-6)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def net():
+    return giftnet.build(SMALL)
+
+
+@pytest.fixture
+def saved(tmp_path, net):
+    path = tmp_path / "net.safetensors"
+    checkpoint.save_weights(path, net, SMALL, metadata={"steps": 300, "data": ["HCOCO"]})
+    return path
+
+
+@pytest.fixture(scope="module")
+def issam_weights():
+    torch.manual_seed(1)
+    return UNet(ISSAM).state_dict()
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch, saved):
+    """A folder of bundled weights with one network and its checksum."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    saved.rename(folder / "small.safetensors")
+    digest = hashlib.sha256((folder / "small.safetensors").read_bytes()).hexdigest()
+    (folder / "SHA256SUMS").write_text(f"{digest}  small.safetensors\n")
+    monkeypatch.setattr(checkpoint, "WEIGHTS", folder)
+    return folder
+
+
+def rewrite(path, change, metadata=None):
+    """Save the tensors of `path` again after `change`, with its metadata updated by `metadata`."""
+    with checkpoint.safe_open(path, framework="pt") as file:
+        notes = file.metadata()
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, {**notes, **(metadata or {})})
+
+
+def test_weights_settings_and_metadata_come_back(saved, net):
+    loaded = checkpoint.load_weights(saved)
+    assert loaded.settings == SMALL
+    assert loaded.metadata == {"steps": 300, "data": ["HCOCO"]}
+    assert not loaded.net.training
+    theirs = loaded.net.state_dict()
+    assert all(torch.equal(value, theirs[name]) for name, value in net.state_dict().items())
+
+
+def test_channels_last_weights_are_saved_like_any_other(tmp_path, net):
+    path = tmp_path / "net.safetensors"
+    checkpoint.save_weights(path, net.to(memory_format=torch.channels_last), SMALL)
+    image, mask = torch.randn(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
+    with torch.no_grad():
+        assert torch.allclose(checkpoint.load_weights(path).net(image, mask), net.eval()(image, mask), atol=1e-5)
+
+
+def test_wrappers_of_compile_and_distributed_training_leave_no_trace(tmp_path, net):
+    class Wrapper(nn.Module):
+        def __init__(self, module):
+            super().__init__()
+            self.module = module
+
+    path = tmp_path / "net.safetensors"
+    checkpoint.save_weights(path, Wrapper(torch.compile(net, backend="eager")), SMALL)
+    assert checkpoint.load_weights(path).settings == SMALL
+
+
+def test_half_precision_weights_load_into_float32(tmp_path, net):
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    checkpoint.save_weights(whole, net, SMALL)
+    checkpoint.save_weights(half, net, SMALL, half=True)
+    assert half.stat().st_size < 0.75 * whole.stat().st_size
+    state = checkpoint.load_weights(half).net.state_dict()
+    for name, value in net.state_dict().items():
+        assert state[name].dtype == value.dtype
+        assert torch.allclose(state[name].double(), value.double(), rtol=1e-3, atol=1e-6)
+
+
+def test_saving_leaves_no_temporary_file(saved):
+    assert [path.name for path in saved.parent.iterdir()] == ["net.safetensors"]
+
+
+def test_saving_into_a_missing_folder_says_so(tmp_path, net):
+    with pytest.raises(OutputError, match="cannot be written"):
+        checkpoint.save_weights(tmp_path / "nowhere" / "net.safetensors", net, SMALL)
+
+
+def test_a_partial_checkpoint_is_refused_with_the_missing_names(saved):
+    rewrite(saved, lambda tensors: tensors.pop("decoder.to_rgb.bias"))
+    with pytest.raises(WeightsError, match=r"net\.safetensors: another network; missing decoder\.to_rgb\.bias; unexp"):
+        checkpoint.load_weights(saved)
+
+
+def test_unexpected_tensors_are_refused_by_name(saved):
+    rewrite(saved, lambda tensors: tensors.update({"decoder.extra": torch.zeros(1)}))
+    with pytest.raises(WeightsError, match=r"missing nothing; unexpected decoder\.extra$"):
+        checkpoint.load_weights(saved)
+
+
+def test_a_tensor_of_another_shape_is_refused(saved):
+    rewrite(saved, lambda tensors: tensors.update({"decoder.to_rgb.bias": torch.zeros(4)}))
+    with pytest.raises(WeightsError, match=r"decoder\.to_rgb\.bias: shape \(4,\) found, \(3,\) wanted"):
+        checkpoint.load_weights(saved)
+
+
+def test_weights_that_are_not_numbers_are_refused(saved):
+    rewrite(saved, lambda tensors: tensors["decoder.to_rgb.bias"].fill_(float("nan")))
+    with pytest.raises(WeightsError, match=r"decoder\.to_rgb\.bias: NaN or infinity found"):
+        checkpoint.load_weights(saved)
+
+
+@pytest.mark.parametrize(
+    ("notes", "message"),
+    [
+        ({"format": "2"}, "format 2 found, at most 1 can be read"),
+        ({"format": "one"}, "no settings inside"),
+        ({"settings": "{"}, "settings cannot be read"),
+        ({"settings": "[]"}, "settings cannot be read"),
+        ({"settings": json.dumps({"model": "dovenet"})}, "model 'dovenet' found, one of giftnet, issam"),
+        ({"settings": json.dumps({"model": "giftnet", "depth": 4})}, "unknown depth"),
+        ({"settings": json.dumps({"model": "giftnet", "width": -1})}, "width: -1 found"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_refused(saved, notes, message):
+    rewrite(saved, lambda _: None, notes)
+    with pytest.raises(WeightsError, match=message):
+        checkpoint.load_weights(saved)
+
+
+def test_a_safetensors_file_of_somebody_else_is_refused(tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_file({"weight": torch.zeros(2)}, path)
+    with pytest.raises(WeightsError, match="no settings inside, weights saved by harmonize wanted"):
+        checkpoint.load_weights(path)
+
+
+@pytest.mark.parametrize("kept", [0, 4, 100, -10])
+def test_a_file_cut_off_anywhere_is_refused(saved, kept):
+    saved.write_bytes(saved.read_bytes()[:kept])
+    with pytest.raises(WeightsError, match="damaged or not a safetensors file"):
+        checkpoint.load_weights(saved)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"gone\.safetensors: no such file"):
+        checkpoint.load_weights(tmp_path / "gone.safetensors")
+    with pytest.raises(WeightsError, match=r"gone\.pth: no such file"):
+        checkpoint.load_issam(tmp_path / "gone.pth")
+
+
+def test_a_released_issam_checkpoint_loads_by_name(tmp_path, issam_weights):
+    path = tmp_path / "issam256.pth"
+    blur = "decoder.up_blocks.2.attention.mask_blurring.weight"
+    torch.save({**issam_weights, blur: torch.randn(1, 1, 7, 7)}, path)
+    net = checkpoint.load_issam(path)
+    assert type(net) is UNet
+    assert not net.training
+    state = net.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in torch.load(path).items())
+
+
+def test_an_incomplete_issam_checkpoint_is_refused_with_the_missing_names(tmp_path, issam_weights):
+    path = tmp_path / "issam256.pth"
+    torch.save({name: value for name, value in issam_weights.items() if "mask_blurring" not in name}, path)
+    message = r"missing decoder\.up_blocks\.2\.attention\.mask_blurring\.weight; unexpected nothing"
+    with pytest.raises(WeightsError, match=message):
+        checkpoint.load_issam(path)
+
+
+def test_a_checkpoint_of_another_network_is_refused_with_both_lists(tmp_path):
+    path = tmp_path / "other.pth"
+    torch.save(nn.Linear(2, 2).state_dict(), path)
+    with pytest.raises(WeightsError, match=r"missing 113 names \(encoder\.block0.*unexpected weight, bias$"):
+        checkpoint.load_issam(path)
+
+
+def test_code_in_a_pickle_is_refused_and_does_not_run(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    zipped, bare = tmp_path / "zipped.pth", tmp_path / "bare.pth"
+    torch.save({"weight": Trap()}, zipped)
+    bare.write_bytes(pickle.dumps(Trap()))
+    for path in (zipped, bare):
+        with pytest.raises(WeightsError, match="not a checkpoint of plain tensors"):
+            checkpoint.load_issam(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off", bytes(1000)])
+def test_any_other_file_is_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "broken.pth"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"broken\.pth: ") as refusal:
+        checkpoint.load_issam(path)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_checkpoint_that_is_no_table_of_tensors_is_refused(tmp_path):
+    path = tmp_path / "list.pth"
+    torch.save([torch.zeros(2)], path)
+    with pytest.raises(WeightsError, match="list found, tensors by name wanted"):
+        checkpoint.load_issam(path)
+
+
+def test_load_takes_a_name_a_path_or_a_released_checkpoint(shelf, tmp_path, issam_weights):
+    torch.save(issam_weights, tmp_path / "issam256.pth")
+    assert bundled.bundled() == ["small"]
+    assert checkpoint.load("small").settings == SMALL
+    assert checkpoint.load(shelf / "small.safetensors").settings == SMALL
+    assert checkpoint.load(tmp_path / "issam256.pth").settings == ISSAM
+
+
+@pytest.mark.usefixtures("shelf")
+def test_an_unknown_name_is_refused_with_the_bundled_ones():
+    with pytest.raises(WeightsError, match="large: no such weights; a file or one of small wanted"):
+        checkpoint.load("large")
+
+
+def test_altered_bundled_weights_are_refused(shelf):
+    path = shelf / "small.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(WeightsError, match=r"small\.safetensors: SHA-256 .* altered or cut off"):
+        checkpoint.load("small")
+
+
+def test_bundled_weights_without_a_checksum_are_refused(shelf):
+    (shelf / "SHA256SUMS").unlink()
+    with pytest.raises(WeightsError, match="no checksum in SHA256SUMS"):
+        checkpoint.load("small")
+
+
+def test_every_bundled_file_has_its_card_and_loads():
+    for name in bundled.bundled():
+        assert (bundled.WEIGHTS / f"{name}.md").is_file()
+        assert checkpoint.load(name).settings.model in checkpoint.KINDS
