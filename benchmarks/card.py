@@ -87,7 +87,7 @@ def curve(path: Path) -> str:
 
 def scores(name: str, scored: Mapping[str, Scored]) -> str:
     """Return what bundled weights say that they score: those of `name` first, beside the composites of these sets."""
-    names = [name, *(other for other in bundled.bundled() if other != name)]
+    names = [name, *(other for other in bundled.list_weights() if other != name)]
     found = {other: read_scores(other) for other in names}
     lines = []
     for title, entry in scored.items():

@@ -54,7 +54,7 @@ def main(data: Path | None, weights: tuple[str, ...], threads: int, smoke: bool)
         with tempfile.TemporaryDirectory() as folder:
             root, fits = scene.write_photos(Path(folder), train=1, val=2)
             held = lights.read_lights(fits)
-            _tell(HeldPairs(find_photos(root, "val"), held), weights or tuple(bundled.bundled()))
+            _tell(HeldPairs(find_photos(root, "val"), held), weights or tuple(bundled.list_weights()))
     elif data is None or not weights:
         raise click.UsageError("wanted --data and --weights, or --smoke")
     else:

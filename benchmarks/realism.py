@@ -74,7 +74,7 @@ def main(
     if smoke:
         with tempfile.TemporaryDirectory() as folder:
             root, fits = scene.write_photos(Path(folder), train=20, val=LEAST_PHOTOS)
-            _measure(root, fits, weights or tuple(bundled.bundled()), steps=4, count=8)
+            _measure(root, fits, weights or tuple(bundled.list_weights()), steps=4, count=8)
     elif root is None or fits is None or not weights:
         raise click.UsageError("wanted --photos, --lights and --weights, or --smoke")
     else:

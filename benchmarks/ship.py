@@ -54,7 +54,7 @@ def main(run: Path, name: str, scores: Path, root: Path, **sets: Path | None) ->
         _draw(path, sets["demo"], scores / "demo", root / "docs" / f"{name}_strip.webp")
     shutil.copyfile(scores / "val" / "images.csv", root / "docs" / f"{name}_val.csv")
     _fill_card(path.with_suffix(".md"), card.make(name, path, run, scored))
-    for other in bundled.bundled():
+    for other in bundled.list_weights():
         if other != name and _covers(scored, card.read_scores(other)):
             _fill_card(path.with_name(f"{other}.md"), {"scores": card.scores(other, scored)})
 

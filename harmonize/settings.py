@@ -35,6 +35,7 @@ def from_dict(cls: type[S], values: Mapping[str, Any]) -> S:
 
     Examples
     --------
+    >>> from harmonize.training.settings import DistillSettings
     >>> from_dict(DistillSettings, {"kind": "none", "sites": []}).kind
     'none'
     """

@@ -122,7 +122,7 @@ def build(settings: NetworkSettings) -> UNet:
 
     Examples
     --------
-    >>> from harmonize.settings import ISSAM
+    >>> from harmonize.models.settings import ISSAM
     >>> sum(p.numel() for p in build(ISSAM).parameters())
     2185340
     """

@@ -9,7 +9,7 @@ WEIGHTS = Path(__file__).parent
 """Bundled weights: ``NAME.safetensors``, its card ``NAME.md``, and ``SHA256SUMS`` as ``sha256sum`` writes it."""
 
 
-def bundled() -> list[str]:
+def list_weights() -> list[str]:
     """Names of the weights that come with the package, sorted."""
     return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
 
@@ -22,11 +22,11 @@ def find(name_or_path: str | Path) -> Path:
     WeightsError
         Neither a bundled name nor a file.
     """
-    if str(name_or_path) in bundled():
+    if str(name_or_path) in list_weights():
         return WEIGHTS / f"{name_or_path}.safetensors"
     path = Path(name_or_path)
     if not path.is_file():
-        names = ", ".join(bundled()) or "(none is bundled)"
+        names = ", ".join(list_weights()) or "(none is bundled)"
         raise WeightsError(f"{name_or_path}: no such weights; a file or one of {names} wanted")
     return path
 

@@ -16,7 +16,7 @@ def to_table() -> str:
     WeightsError
         A file is damaged or does not have the checksum recorded for it.
     """
-    names = bundled.bundled()
+    names = bundled.list_weights()
     if not names:
         return "no weights are bundled with this version"
     default = default_weights()
@@ -33,7 +33,7 @@ def to_table() -> str:
 
 def read(name: str) -> str:
     """Return the card of bundled weights; raises WeightsError where there are no such weights or no card."""
-    names = bundled.bundled()
+    names = bundled.list_weights()
     if name not in names:
         raise WeightsError(f"{name}: no such weights, bundled are {', '.join(names) or 'none'}")
     card = bundled.WEIGHTS / f"{name}.md"
@@ -55,7 +55,7 @@ def default_weights(model: str | None = None) -> str:
     WeightsError
         None is bundled.
     """
-    found = {name: checkpoint.read_notes(bundled.find(name)) for name in bundled.bundled()}
+    found = {name: checkpoint.read_notes(bundled.find(name)) for name in bundled.list_weights()}
     errors = {
         name: float(metadata.get("val_fmse") or metadata.get("best_fmse") or math.inf)
         for name, (settings, metadata) in found.items()

@@ -25,7 +25,7 @@ from harmonize.models import giftnet
 from harmonize.models.pih import network
 from harmonize.models.settings import ISSAM, NetworkSettings, PihSettings
 from harmonize.models.unet import UNet
-from harmonize.weights.bundled import WEIGHTS, check_digest, find
+from harmonize.weights import bundled
 
 FORMAT = 1
 """Version of the layout of the metadata; a file with a higher one is refused."""
@@ -107,8 +107,8 @@ def load_weights(path: Path) -> Loaded:
         No such file, not one of ours, damaged, of a newer format, or parts missing.
     """
     path = Path(path)
-    if path.parent.resolve() == WEIGHTS.resolve():
-        check_digest(path)
+    if path.parent.resolve() == bundled.WEIGHTS.resolve():
+        bundled.check_digest(path)
     tensors, notes = _read(path)
     settings, metadata = _parse(path, notes)
     net = KINDS[settings.model].build(settings)
@@ -163,7 +163,7 @@ def load(name_or_path: str | Path) -> Loaded:
     WeightsError
         As :func:`find`, :func:`load_weights` and :func:`load_issam`.
     """
-    path = find(name_or_path)
+    path = bundled.find(name_or_path)
     if path.suffix in (".pth", ".pt"):
         return Loaded(load_issam(path), ISSAM, {"source": path.name})
     return load_weights(path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ccharmony import files, lock
+from ccharmony import files
 from ccharmony.errors import OutputError
 
 
@@ -25,7 +25,7 @@ def test_a_lock_whose_owner_removed_it_meanwhile_is_looked_for_again(
         if len(calls) == 1:
             path.unlink()  # the owner is done between our opening and our locking
 
-    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    monkeypatch.setattr(files.fcntl, "flock", flock)
     with files.hold(path, "busy"):
         assert path.exists()
     assert len(calls) == 2

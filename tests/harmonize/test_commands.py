@@ -17,7 +17,7 @@ from harmonize.evaluation import protocols
 from harmonize.inference import network
 from harmonize.models import giftnet
 from harmonize.models.settings import NetworkSettings
-from harmonize.weights import checkpoint
+from harmonize.weights import bundled, checkpoint
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -189,7 +189,7 @@ def test_no_cuda_where_it_is_asked_for_is_one_line(run, place, pairs, weights, t
 
 
 def test_apply_without_any_weights_is_one_line(run, place, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "bundled", list)
+    monkeypatch.setattr(bundled, "list_weights", list)
     network.load_network.cache_clear()
     code, _, err = run("apply", place.composite, place.mask, "-o", tmp_path / "o.png")
     assert code == 1
@@ -288,7 +288,7 @@ def test_compare_says_which_is_better_and_what_does_not_match(run, pairs, weight
 
 
 def test_weights_lists_what_is_bundled_and_shows_a_card(run, weights, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(bundled, "WEIGHTS", tmp_path)
     assert run("weights") == (0, "no weights are bundled with this version\n", "")
     data = weights.read_bytes()
     (tmp_path / "giftnet.safetensors").write_bytes(data)
@@ -303,7 +303,7 @@ def test_weights_lists_what_is_bundled_and_shows_a_card(run, weights, tmp_path, 
 
 
 def test_weights_that_were_altered_are_refused(run, weights, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(bundled, "WEIGHTS", tmp_path)
     (tmp_path / "giftnet.safetensors").write_bytes(weights.read_bytes())
     (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  giftnet.safetensors\n")
     code, _, err = run("weights")

@@ -13,7 +13,8 @@ from ccharmony.build import foreground_mask
 from ccharmony.checker import crop, detect
 from ccharmony.checker.chart import CHART_TO_RELEASE
 from ccharmony.checker.patches import affine_residual, orientation_ratio, read_quads
-from ccharmony.sources import catalog, files, gehler
+from ccharmony.sources import catalog, gehler
+from ccharmony.sources.files import read_rows
 from ccharmony.sources.nus import chart as nus_chart
 from ccharmony.sources.nus.truth import read_colors, read_truth
 from ccharmony.sources.release import enrich
@@ -60,7 +61,7 @@ class TestGehler:
             if known is None:
                 continue
             width, height = known[1].rendered_size
-            rows = files.read_rows(shared_data / "gehler" / "coordinates" / f"{photo}_macbeth.txt")
+            rows = read_rows(shared_data / "gehler" / "coordinates" / f"{photo}_macbeth.txt")
             shape = (width, height) if rows[0][0] < rows[0][1] else (height, width)
             x0, y0, x1, y1 = crop.largest_without(chart_of(shared_data, photo, shape).box, shape)
             assert (y1 - y0, x1 - x0) == mask_shape, f"{photo}_{letter}"
@@ -78,7 +79,7 @@ class TestGehler:
             if known is None:
                 continue
             fractions = np.array(entry["polygon"])
-            rows = files.read_rows(shared_data / "gehler" / "coordinates" / f"{photo}_macbeth.txt")
+            rows = read_rows(shared_data / "gehler" / "coordinates" / f"{photo}_macbeth.txt")
             shape = tuple(int(side) for side in rows[0][::-1])
             chart = chart_of(shared_data, photo, shape)
             expected = fractions * np.array(shape[::-1])
@@ -88,13 +89,13 @@ class TestGehler:
 
     def test_22_files_without_a_header_can_be_read(self, shared_data):
         folder = shared_data / "gehler" / "coordinates"
-        headerless = [path for path in folder.iterdir() if len(files.read_rows(path)) == 100]
+        headerless = [path for path in folder.iterdir() if len(read_rows(path)) == 100]
         assert len(headerless) == 22
         for path in headerless:
             photo = path.name.removesuffix("_macbeth.txt")
             _, camera = catalog.read_source("gehler").identify(photo)
             width, height = camera.raw_size
-            stands = max(y for _, y in files.read_rows(path)) > height
+            stands = max(y for _, y in read_rows(path)) > height
             chart = gehler.read_chart(path, (width, height) if stands else (height, width), camera.raw_size)
             assert chart.quads.shape == (24, 4, 2)
 

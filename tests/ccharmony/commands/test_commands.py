@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from ccharmony import cli, console
 from ccharmony.images import pixels
 
-from .conftest import CORNERS, ball_mask, light, render
+from ..conftest import CORNERS, ball_mask, light, render
 
 
 def run(*args: object) -> Result:

@@ -260,10 +260,11 @@ def test_absent_library_is_named_with_its_extra(tmp_path: Path) -> None:
 
 def test_address_without_a_cluster_is_refused() -> None:
     code = (
-        "from ccharmony.jobs import engine as engines\n"
+        "from ccharmony.commands import build\n"
+        "from ccharmony.errors import SettingsError\n"
         "try:\n"
         "    with build.opened('ray', address='127.0.0.1:1'): pass\n"
-        "except engines.SettingsError as error: print(error)"
+        "except SettingsError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.startswith("Ray at 127.0.0.1:1: [Errno 111] Connection refused"), done.stderr

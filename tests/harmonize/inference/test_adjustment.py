@@ -18,7 +18,7 @@ from harmonize.models.pih import curves
 from harmonize.models.pih.network import Parameters, apply_parameters, build
 from harmonize.models.settings import ISSAM, PihSettings
 from harmonize.models.unet import UNet
-from harmonize.weights import cards, checkpoint
+from harmonize.weights import bundled, cards, checkpoint
 
 IDENTITY = (np.arange(32) + 0.5) / 32
 
@@ -174,7 +174,7 @@ def test_the_best_on_validation_is_the_default(tmp_path, monkeypatch, weights):
         checkpoint.save_weights(tmp_path / f"{name}.safetensors", net, settings, metadata={"val_fmse": error})
     checkpoint.save_weights(tmp_path / "unknown.safetensors", net, settings)
     weights.unlink()
-    monkeypatch.setattr(checkpoint, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(bundled, "WEIGHTS", tmp_path)
     assert cards.default_weights() == "two"
     assert cards.default_weights("pih") == "two"
     with pytest.raises(WeightsError, match="no weights of giftnet are bundled"):

@@ -9,7 +9,7 @@ from harmonize.inference import network
 from harmonize.inference.image import harmonize_image, harmonize_levels, shrink
 from harmonize.models import giftnet
 from harmonize.models.settings import NetworkSettings
-from harmonize.weights import checkpoint
+from harmonize.weights import bundled, checkpoint
 
 GAIN = (1.25, 0.9, 0.7)
 
@@ -206,7 +206,7 @@ def test_cuda_asked_for_where_there_is_none_is_refused(photo, mask):
 
 
 def test_no_bundled_weights_is_one_clear_line(photo, mask, monkeypatch):
-    monkeypatch.setattr(checkpoint, "bundled", list)
+    monkeypatch.setattr(bundled, "list_weights", list)
     network.load_network.cache_clear()
     with pytest.raises(WeightsError, match="no weights are bundled with this version, wanted a file"):
         harmonize_image(photo, mask, device="cpu")

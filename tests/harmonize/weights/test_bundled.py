@@ -14,7 +14,7 @@ from harmonize.models.normalization import denormalize, normalize
 from harmonize.models.pih.network import Pih
 from harmonize.weights import bundled, cards, checkpoint
 
-NAMES = bundled.bundled()
+NAMES = bundled.list_weights()
 
 ERRORS = {
     "giftnet_w16": (273.5, 216.8, 132.4),
@@ -65,7 +65,7 @@ def test_half_precision_weights_give_what_their_full_precision_copies_give(tiny,
 def test_weights_that_are_altered_or_cut_off_are_refused(name, tmp_path, monkeypatch):
     for file in (f"{name}.safetensors", "SHA256SUMS"):
         shutil.copy(bundled.WEIGHTS / file, tmp_path / file)
-    monkeypatch.setattr(checkpoint, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(bundled, "WEIGHTS", tmp_path)
     path = tmp_path / f"{name}.safetensors"
     whole = path.read_bytes()
     checkpoint.load(name)

@@ -48,7 +48,7 @@ def shelf(tmp_path, monkeypatch, saved):
     saved.rename(folder / "small.safetensors")
     digest = hashlib.sha256((folder / "small.safetensors").read_bytes()).hexdigest()
     (folder / "SHA256SUMS").write_text(f"{digest}  small.safetensors\n")
-    monkeypatch.setattr(checkpoint, "WEIGHTS", folder)
+    monkeypatch.setattr(bundled, "WEIGHTS", folder)
     return folder
 
 
@@ -230,7 +230,7 @@ def test_a_checkpoint_that_is_no_table_of_tensors_is_refused(tmp_path):
 
 def test_load_takes_a_name_a_path_or_a_released_checkpoint(shelf, tmp_path, issam_weights):
     torch.save(issam_weights, tmp_path / "issam256.pth")
-    assert bundled.bundled() == ["small"]
+    assert bundled.list_weights() == ["small"]
     assert checkpoint.load("small").settings == SMALL
     assert checkpoint.load(shelf / "small.safetensors").settings == SMALL
     assert checkpoint.load(tmp_path / "issam256.pth").settings == ISSAM
@@ -258,6 +258,6 @@ def test_bundled_weights_without_a_checksum_are_refused(shelf):
 
 
 def test_every_bundled_file_has_its_card_and_loads():
-    for name in bundled.bundled():
+    for name in bundled.list_weights():
         assert (bundled.WEIGHTS / f"{name}.md").is_file()
         assert checkpoint.load(name).settings.model in checkpoint.KINDS

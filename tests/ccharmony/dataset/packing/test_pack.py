@@ -273,9 +273,10 @@ def test_packing_that_was_broken_off_goes_on_after_the_last_whole_shard(
 def test_packing_that_was_killed_leaves_no_result_and_is_done_again(kind: pack.Kind, name: str, tmp_path: Path) -> None:
     root, out = write_set(tmp_path / "set"), tmp_path / name
     code = (
-        "import os, sys; from pathlib import Path; from ccharmony.dataset.packing.contents import File, plan, pack\n"
+        "import os, sys; from pathlib import Path; from ccharmony.dataset.packing import pack\n"
+        "from ccharmony.dataset.packing.contents import File\n"
         "read, count = File.read, iter(range(100))\n"
-        "pack_plan.File.read = lambda file: os._exit(9) if next(count) == 10 else read(file)\n"
+        "File.read = lambda file: os._exit(9) if next(count) == 10 else read(file)\n"
         "pack.pack(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), limit=pack.Limit(pairs=2))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(root), kind, str(out)], check=False)

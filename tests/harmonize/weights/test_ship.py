@@ -11,7 +11,7 @@ import torch
 from benchmarks import card, ship
 from harmonize.models.pih.network import build
 from harmonize.models.settings import PihSettings
-from harmonize.weights import cards, checkpoint
+from harmonize.weights import bundled, cards, checkpoint
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty place for bundled weights."""
     (tmp_path / "weights").mkdir()
     (tmp_path / "docs").mkdir()
-    monkeypatch.setattr(checkpoint, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(bundled, "WEIGHTS", tmp_path / "weights")
     return tmp_path / "weights"
 
 
