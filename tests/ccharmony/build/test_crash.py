@@ -31,7 +31,7 @@ from ccharmony.images import pixels
 
 from .. import kill_loop
 from ..conftest import CORNERS, ball_mask, light, render
-from .kill_loop import contents, leftovers
+from ..kill_loop import contents, leftovers
 
 COMMAND = (sys.executable, "-m", "ccharmony", "build", "--src", "folder", "--test-share", "0.5", "--format", "png")
 
