@@ -20,7 +20,7 @@ import cv2
 
 from benchmarks import scene, transfer
 from benchmarks.timing import medians, peak_megabytes
-from ccharmony.build import pipeline
+from ccharmony.build.pipeline import build_dataset
 from ccharmony.build.settings import BuildSettings
 from ccharmony.images import pixels
 
@@ -70,7 +70,7 @@ def _measure_memory(root: Path, megapixels: float) -> None:
 def _build(root: Path, jobs: int) -> int:
     """Build into a new folder and return the number of pairs; the folder is removed with the benchmark's."""
     out = Path(tempfile.mkdtemp(dir=root)) / "out"
-    report = pipeline.build(BuildSettings(("folder",), root, test_share=0), out, jobs=jobs)
+    report = build_dataset(BuildSettings(("folder",), root, test_share=0), out, jobs=jobs)
     if report.problems:
         raise RuntimeError(report.first_problem)
     return sum(report.pairs.values())

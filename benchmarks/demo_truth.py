@@ -22,7 +22,7 @@ from ccharmony.arrays import Float32, Float64, Indices, UInt8
 from ccharmony.checker.chart import STANDARD
 from ccharmony.checker.patches import read_patches
 from ccharmony.color import polynomial, residuals, transfer
-from ccharmony.color.polynomial import Kind
+from ccharmony.color.polynomial import Kind, fit_polynomial
 from ccharmony.images import pixels, rendering
 from ccharmony.records import Photo
 from ccharmony.sources.demo import render, spectra
@@ -154,7 +154,7 @@ def _fit(shot: _Shot, kind: Kind) -> tuple[Float64, Float64]:
     """Fit T_a and T'_a to the patches of a photo that are not clipped."""
     patches = read_patches(pixels.read_image(shot.photo.path), shot.scene.chart_corners)
     measured, standard = patches.colors[patches.usable], STANDARD[patches.usable]
-    return polynomial.fit(measured, standard, kind), polynomial.fit(standard, measured, kind)
+    return fit_polynomial(measured, standard, kind), fit_polynomial(standard, measured, kind)
 
 
 def _compare(
@@ -163,7 +163,7 @@ def _compare(
     """Compare one foreground in the lights of some donors."""
     image, mask = pixels.read_image(shot.photo.path), pixels.read_mask(shot.photo.masks[letter])
     carried = {
-        kind: transfer.take(image, mask, to_standard, _arithmetic(kind)).sample(SAMPLE)
+        kind: transfer.standardize(image, mask, to_standard, _arithmetic(kind)).sample(SAMPLE)
         for kind, (to_standard, _) in fits[shot.photo.id].items()
     }
     step = max(1, -(-len(truth.index[letter]) // SAMPLE))
@@ -178,7 +178,9 @@ def _compare(
             donor.scene is shot.scene,
             _mean_delta_e(original, wanted),
             {
-                kind: _mean_delta_e(transfer.relight(foreground, fits[donor.photo.id][kind][1]).colors, wanted)
+                kind: _mean_delta_e(
+                    transfer.relight_foreground(foreground, fits[donor.photo.id][kind][1]).colors, wanted
+                )
                 for kind, foreground in carried.items()
             },
         )

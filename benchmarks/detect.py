@@ -17,8 +17,9 @@ import numpy as np
 from benchmarks import scene
 from benchmarks.timing import medians
 from ccharmony.arrays import UInt8
-from ccharmony.checker import detect
+from ccharmony.checker.detect import find_checker
 from ccharmony.images import pixels
+from ccharmony.images.headers import READABLE_SUFFIXES
 
 MEGAPIXELS = 12.0
 LIMIT = 1.5  # wanted where the first pass finds the chart
@@ -36,7 +37,7 @@ def main(smoke: bool, photos: Path | None) -> None:
 
 
 def _read(folder: Path) -> dict[str, UInt8]:
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in pixels.WRITABLE_SUFFIXES]
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in READABLE_SUFFIXES]
     return {path.name: pixels.read_image(path) for path in paths}
 
 
@@ -48,9 +49,9 @@ def _scaled(image: UInt8, megapixels: float) -> UInt8:
 
 
 def _compare(name: str, image: UInt8, repeats: int) -> float:
-    seconds = medians({"plain": lambda: _plain(image), "find": lambda: detect.find(image)}, repeats)
+    seconds = medians({"plain": lambda: _plain(image), "find": lambda: find_checker(image)}, repeats)
     ratio = seconds["find"] / seconds["plain"]
-    found = detect.find(image)
+    found = find_checker(image)
     said = found.reason or f"residual {found.residual:.1f}"
     click.echo(f"{name:32s} plain {seconds['plain']:6.2f} s, find {seconds['find']:6.2f} s, ratio {ratio:5.2f}  {said}")
     return ratio

@@ -23,8 +23,10 @@ from benchmarks.timing import MEGABYTE, peak_megabytes
 from ccharmony.build import donors, light
 from ccharmony.build.pairs import PhotoPairs
 from ccharmony.checker.chart import STANDARD
-from ccharmony.color import polynomial, residuals
-from ccharmony.dataset import fits, manifest, tables
+from ccharmony.color import residuals
+from ccharmony.color.polynomial import fit_polynomial
+from ccharmony.dataset import fits, tables
+from ccharmony.dataset.manifest import read_manifest
 from ccharmony.jobs import journal
 from ccharmony.records import FitRecord, Pair, Photo
 
@@ -76,14 +78,14 @@ def _tables(root: Path, book: Mapping[str, FitRecord], rows: Sequence[Pair]) -> 
     click.echo(f"  {'tables, memory while written':32s}  {peak:9.1f} MB")
     for name in (tables.MANIFEST, tables.FITS, "ccHarmony_train.txt"):
         click.echo(f"  {name:32s}  {(root / name).stat().st_size / MEGABYTE:9.1f} MB")
-    _timed("manifest.csv read again", lambda: manifest.read_pairs(root / tables.MANIFEST))
+    _timed("manifest.csv read again", lambda: read_manifest(root / tables.MANIFEST))
     _timed("fits.h5 read again", lambda: fits.read_fits(root / tables.FITS))
 
 
 def _lights(count: int) -> dict[str, FitRecord]:
     """Return lights that differ from each other, as a folder of photos would give them."""
     random = np.random.default_rng(0)
-    kinds = polynomial.fit(STANDARD, STANDARD, "ridge")
+    kinds = fit_polynomial(STANDARD, STANDARD, "ridge")
     figures = [field.name for field in dataclasses.fields(residuals.Residuals)]
     records = {}
     for number in range(count):

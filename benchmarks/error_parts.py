@@ -20,8 +20,8 @@ import torch
 
 from benchmarks import scene
 from ccharmony.arrays import Float64
-from ccharmony.color import polynomial
-from ccharmony.dataset import find_pairs
+from ccharmony.color.polynomial import apply_polynomial, fit_polynomial
+from ccharmony.dataset.find_pairs import find_pairs
 from harmonize.data import lights
 from harmonize.data.batches import Source
 from harmonize.data.held_out_pairs import HeldPairs
@@ -58,7 +58,7 @@ def main(data: Path | None, weights: tuple[str, ...], threads: int, smoke: bool)
     elif data is None or not weights:
         raise click.UsageError("wanted --data and --weights, or --smoke")
     else:
-        _tell(StoredPairs(find_pairs.find_pairs(data, "all", strict=True)[0], strict=True), weights)
+        _tell(StoredPairs(find_pairs(data, "all", strict=True)[0], strict=True), weights)
 
 
 def measure(network: torch.nn.Module, source: Source) -> Float64:
@@ -87,7 +87,7 @@ def _tell(source: Source, weights: tuple[str, ...]) -> None:
 
 
 def _smooth(composite: Float64, output: Float64) -> Float64:
-    return polynomial.apply(polynomial.fit(composite, output), composite).clip(0, 1)
+    return apply_polynomial(fit_polynomial(composite, output), composite).clip(0, 1)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,10 @@ import torch
 
 from benchmarks import network, scene
 from benchmarks.timing import medians
-from ccharmony.dataset import find_pairs
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
-from ccharmony.dataset.packing import pack
+from ccharmony.dataset.packing.pack import pack_dataset
 from ccharmony.images import pixels
 from harmonize.data.batches import Source, plan
 from harmonize.data.lights import Lights
@@ -78,10 +78,10 @@ def _open_stored(
     for name, (height, width) in STORED.items():
         folder = root / f"{width}"
         _store(folder, height, width, count)
-        pack.pack(folder, "shards", root / f"{width} shards")
-        pack.pack(folder, "h5", root / f"{width}.h5")
+        pack_dataset(folder, "shards", root / f"{width} shards")
+        pack_dataset(folder, "h5", root / f"{width}.h5")
         for form, place in (("folder", folder), ("shards", root / f"{width} shards"), ("h5", root / f"{width}.h5")):
-            pairs, _ = find_pairs.find_pairs(place, "all")
+            pairs, _ = find_pairs(place, "all")
             source = StoredPairs(pairs, seed=0, strict=True, threads=threads)
             loaders[f"{name}, {form}"] = _load(source, batch, size)
             raw[f"bytes alone, {width}×{height}, {form}"] = _read_bytes(pairs, batch)

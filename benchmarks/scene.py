@@ -12,7 +12,7 @@ import numpy as np
 from ccharmony import files
 from ccharmony.arrays import Float32, Float64, UInt8
 from ccharmony.checker.chart import RELEASE_TO_CHART, STANDARD, patch_quads
-from ccharmony.color import polynomial
+from ccharmony.color.polynomial import fit_polynomial
 from ccharmony.dataset.fits import write_fits
 from ccharmony.images import pixels
 from ccharmony.records import FitRecord
@@ -46,7 +46,7 @@ def mask(height: int, width: int, share: float) -> Float32:
 def light(name: str, warmth: float) -> FitRecord:
     """Return the fitted light of a chart of the warmth given."""
     patches = STANDARD * tint(warmth) + 0.02
-    forward, inverse = polynomial.fit(patches, STANDARD), polynomial.fit(STANDARD, patches)
+    forward, inverse = fit_polynomial(patches, STANDARD), fit_polynomial(STANDARD, patches)
     return FitRecord(name, "none", "benchmark", "ridge", patches, forward, inverse)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import click
 import torch
 
-from ccharmony.dataset import find_pairs
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.images import pixels
 from harmonize.data.stored_pairs import StoredPairs
@@ -71,7 +71,7 @@ def choose(found: list[Scored]) -> list[Scored]:
 
 
 def _read(data: Path, scores: Path) -> list[Scored]:
-    pairs = {pair.name: pair for pair in find_pairs.find_pairs(data, "all")[0]}
+    pairs = {pair.name: pair for pair in find_pairs(data, "all")[0]}
     with scores.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["name"] in pairs]
     return [Scored(pairs[row["name"]], float(row["composite_fmse"]), float(row["fmse"])) for row in rows]

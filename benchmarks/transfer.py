@@ -50,8 +50,8 @@ def _compare_with_plain(image: UInt8, mask: Float32, repeats: int) -> None:
     own, donor = scene.light("a", 0.9).to_standard, scene.light("b", 0.7).from_standard
 
     def masked(arithmetic: transfer.Arithmetic) -> None:
-        foreground = transfer.take(image, mask, own, arithmetic)
-        transfer.paste(image, foreground, transfer.relight(foreground, donor))
+        foreground = transfer.standardize(image, mask, own, arithmetic)
+        transfer.paste(image, foreground, transfer.relight_foreground(foreground, donor))
 
     methods = {
         "plain published method": lambda: plain_method(image, mask, own, donor),

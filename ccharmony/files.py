@@ -1,6 +1,7 @@
 """Files written whole or not at all, one process a folder, and which texts can name a file.
 
-Contents: :func:`write_bytes`, :func:`remove_unfinished`, :func:`make_folder`; :func:`hold`; :func:`flaw`.
+Contents: :data:`StrPath`; :func:`write_bytes`, :func:`remove_unfinished`, :func:`make_folder`; :func:`hold`;
+:func:`flaw`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from typing import TextIO
 
 from ccharmony.errors import OutputError
 
-_UNFINISHED, _TOKEN = ".part", "[0-9a-f]" * 8
+StrPath = str | os.PathLike[str]
+"""What every exported function takes where it takes a path."""
+
+UNFINISHED = ".part"
+"""Suffix of files and folders that are still being written."""
+
+_TOKEN = "[0-9a-f]" * 8
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -27,7 +34,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     OutputError
         The folder is missing or read-only, or the disk is full; the temporary file is removed, as it is at Ctrl-C.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
         temporary.write_bytes(data)
         temporary.replace(path)
@@ -42,7 +49,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 def remove_unfinished(folder: Path) -> None:
     """Remove what writers that were killed left in a folder; nobody may be writing there. Raises OutputError."""
     try:
-        for path in folder.glob(f".*.{_TOKEN}{_UNFINISHED}"):
+        for path in folder.glob(f".*.{_TOKEN}{UNFINISHED}"):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be tidied up ({error.strerror})") from error

@@ -6,21 +6,21 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from ccharmony.arrays import Bool, Float64
+from ccharmony.checker.chart import Box
 from ccharmony.images.camera import Rendering
 from ccharmony.images.headers import Readable
 
 Split = Literal["train", "test"]
 
+SPLITS: tuple[Split, ...] = get_args(Split)
 
-Box = tuple[float, float, float, float]
-
-
-SPLITS: tuple[Split, ...] = ("train", "test")
+FIT_ARRAYS = ("patches", "to_standard", "from_standard")
+"""The fields of a `FitRecord` that are arrays."""
 
 
 @dataclass(frozen=True, eq=False)

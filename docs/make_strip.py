@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from ccharmony.arrays import UInt8
-from ccharmony.dataset import manifest
+from ccharmony.dataset.manifest import read_manifest
 from ccharmony.images import pixels
 
 FOREGROUNDS = ("kitchen_D65_b", "nursery_D60_a", "garden_D50_b")
@@ -22,7 +22,7 @@ HEIGHT, GAP = 200, 4
 
 def main(dataset: Path) -> None:
     """Write the strip: a row a foreground, its real picture, its mask, and its first composites."""
-    rows = manifest.read_pairs(dataset / "manifest.csv")
+    rows = read_manifest(dataset / "manifest.csv")
     lines = []
     for name in FOREGROUNDS:
         pairs = [row for row in rows if f"{row.photo}_{row.foreground}" == name][:COMPOSITES]

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from benchmarks.table3.study import Study
-from ccharmony.dataset import find_pairs
+from ccharmony.dataset.find_pairs import find_pairs
 from harmonize.data import lights, photos
 from harmonize.data.batches import Batch, Source
 from harmonize.data.held_out_pairs import HeldPairs
@@ -64,7 +64,7 @@ def open_pairs(places: Places) -> dict[str, Source]:
     threads = min(os.cpu_count() or 1, 16)
     found: dict[str, Source] = {}
     for root in places.data:
-        pairs, _ = find_pairs.find_pairs(root, "test", strict=True)
+        pairs, _ = find_pairs(root, "test", strict=True)
         found[root.name] = StoredPairs(pairs, strict=True, threads=threads)
     if places.photos is not None and places.lights is not None:
         _, held = lights.hold_out(lights.read_lights(places.lights), places.held_lights)

@@ -15,7 +15,7 @@ from benchmarks.table3.plan import COMPARED
 from benchmarks.table3.results import Result, by_seed
 from benchmarks.table3.study import Study
 from ccharmony.arrays import UInt8
-from ccharmony.dataset import find_pairs
+from ccharmony.dataset.find_pairs import find_pairs
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.training import validation
 from harmonize.weights import checkpoint
@@ -56,7 +56,7 @@ def draw(study: Study, found: Sequence[Result], data: Path, side: int = 160) -> 
     runs = [by_seed(found, row) for row in COMPARED]
     if not all(runs):
         return None
-    source = StoredPairs(find_pairs.find_pairs(data, "all", strict=True)[0], strict=True)
+    source = StoredPairs(find_pairs(data, "all", strict=True)[0], strict=True)
     batch = validation.pick(source, study.budget.scored_at, PAIRS)
     outputs = []
     for entries in runs:

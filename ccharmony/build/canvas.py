@@ -32,11 +32,11 @@ class Canvas:
     def __init__(self, image: UInt8) -> None:
         self._swapped = _swap(image)
 
-    def take(
+    def standardize(
         self, mask: transfer.Mask, to_standard: npt.ArrayLike, arithmetic: transfer.Arithmetic = "float"
     ) -> Foreground:
-        """Take a foreground of the picture to standard colors; see `transfer.take`."""
-        return transfer.take_by(self._read, self._swapped.shape[:2], mask, to_standard, arithmetic)
+        """Bring a foreground of the picture to standard colors; see `transfer.standardize`."""
+        return transfer.standardize_pixels(self._read, self._swapped.shape[:2], mask, to_standard, arithmetic)
 
     def paste(self, foreground: Foreground, relit: Relit) -> None:
         """Replace a foreground that was taken from the same picture; `restore` undoes it."""

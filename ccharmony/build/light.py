@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from ccharmony.arrays import Bool, Float64, UInt8
-from ccharmony.checker import detect
-from ccharmony.checker.chart import STANDARD
+from ccharmony.checker.chart import STANDARD, Box
+from ccharmony.checker.detect import find_checker, from_corners
 from ccharmony.checker.patches import Patches, orientation_ratio, read_quads
 from ccharmony.color import polynomial, residuals
-from ccharmony.color.polynomial import Kind
+from ccharmony.color.polynomial import Kind, apply_polynomial, fit_polynomial
 from ccharmony.errors import CheckerError, FitError
-from ccharmony.records import Box, FitRecord, Photo
+from ccharmony.records import FIT_ARRAYS, FitRecord, Photo
 
-_ARRAYS = ("patches", "to_standard", "from_standard")
 _SAME = 1e-6
 """Levels on the patches: a published matrix within this of a fit is that fit."""
 
@@ -69,11 +68,6 @@ def record_light(image: UInt8 | None, photo: Photo, kind: Kind, *, drop_flagged:
     return Light(dataclasses.replace(record, notes=_notes(patches, used)), box)
 
 
-def find_box(image: UInt8, photo: Photo) -> Box | None:
-    """Return where the chart of a photo is that needs no fit of its own; None if it shows none."""
-    return _locate(image, photo)[1]
-
-
 def _patches_of(image: UInt8 | None, photo: Photo) -> tuple[Patches, Box | None]:
     if photo.patches is not None:
         unknown = np.zeros(24)
@@ -95,9 +89,9 @@ def _locate(image: UInt8, photo: Photo) -> tuple[Patches, Box]:
     if chart is not None and chart.quads is not None:
         return read_quads(image, chart.quads), chart.box
     if chart is not None and chart.corners is not None:
-        found = detect.from_corners(image, chart.corners)
+        found = from_corners(image, chart.corners)
     else:
-        found = detect.find(image, box=chart.box if chart else None)
+        found = find_checker(image, box=chart.box if chart else None)
     if found.patches is None or found.corners is None:
         raise CheckerError(found.reason)
     if chart is not None:
@@ -126,8 +120,8 @@ def _notes(patches: Patches, used: Bool) -> tuple[str, ...]:
 
 def _record(colors: Float64, used: Bool, photo: Photo, kind: Kind) -> FitRecord:
     measured, standard = colors[used], STANDARD[used]
-    to_standard = polynomial.fit(measured, standard, kind)
-    from_standard = polynomial.fit(standard, measured, kind)
+    to_standard = fit_polynomial(measured, standard, kind)
+    from_standard = fit_polynomial(standard, measured, kind)
     kinds: tuple[Kind | None, Kind | None] = kind, kind
     refit = float("nan")
     if kind == "published" and photo.to_standard is not None and photo.from_standard is not None:
@@ -170,7 +164,7 @@ def recognize(source: Float64, target: Float64, matrix: Float64) -> Kind | None:
     """
     for kind in polynomial.KINDS:
         try:
-            if _difference(source, matrix, polynomial.fit(source, target, kind)) < _SAME:
+            if _difference(source, matrix, fit_polynomial(source, target, kind)) < _SAME:
                 return kind
         except FitError:
             continue
@@ -179,19 +173,19 @@ def recognize(source: Float64, target: Float64, matrix: Float64) -> Kind | None:
 
 def _difference(patches: Float64, first: Float64, second: Float64) -> float:
     """Return the largest difference of two matrices' predictions on the patches, in levels."""
-    return float(255 * np.abs(polynomial.apply(first, patches) - polynomial.apply(second, patches)).max())
+    return float(255 * np.abs(apply_polynomial(first, patches) - apply_polynomial(second, patches)).max())
 
 
 def to_json(light: Light) -> Any:
     """Return a light as the journal keeps it; every number comes back to the bit."""
     record = dataclasses.asdict(light.record)
-    arrays = {name: np.asarray(record[name]).tolist() for name in _ARRAYS}
+    arrays = {name: np.asarray(record[name]).tolist() for name in FIT_ARRAYS}
     return {"record": {**record, **arrays}, "box": light.box}
 
 
 def from_json(data: Any) -> Light:
     """Return a light that the journal kept."""
-    arrays = {name: np.array(data["record"][name], np.float64) for name in _ARRAYS}
+    arrays = {name: np.array(data["record"][name], np.float64) for name in FIT_ARRAYS}
     lists = {name: tuple(data["record"][name]) for name in ("flags", "notes")}
     record = {**data["record"], **arrays, **lists}
     return Light(FitRecord(**record), data["box"] and tuple(data["box"]))

@@ -13,12 +13,13 @@ from ccharmony.build.light import record_light
 from ccharmony.color.polynomial import Kind
 from ccharmony.dataset.fits import read_fits
 from ccharmony.errors import CcharmonyError, SourceError
+from ccharmony.files import StrPath
 from ccharmony.records import FitRecord, Photo
 from ccharmony.sources import catalog
 from ccharmony.sources.release.files import Release, read_release
 
 
-def read(release: Path | None, fits: Path | None, kind: Kind) -> dict[str, FitRecord]:
+def read(release: StrPath | None, fits: StrPath | None, kind: Kind) -> dict[str, FitRecord]:
     """Read the lights that may be lent, by photo id; the file's win over the release's.
 
     Parameters
@@ -74,7 +75,7 @@ def nearest(image: UInt8, lights: Mapping[str, FitRecord]) -> FitRecord:
 _RELEASE_SOURCES = ("nus", "gehler")
 
 
-def record_release_lights(root: Path, kind: Kind = "published") -> tuple[list[FitRecord], list[str]]:
+def record_release_lights(root: StrPath, kind: Kind = "published") -> tuple[list[FitRecord], list[str]]:
     """Return the light of every photo of a release.
 
     Parameters
@@ -96,7 +97,7 @@ def record_release_lights(root: Path, kind: Kind = "published") -> tuple[list[Fi
     SourceError
         The folder is not a release.
     """
-    release = read_release(root)
+    release = read_release(Path(root))
     records, problems = [], list(release.problems)
     for photo in (_photo(name, release) for name in sorted(release.ids)):
         try:

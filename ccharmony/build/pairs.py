@@ -19,11 +19,12 @@ from ccharmony.build.canvas import Canvas
 from ccharmony.build.foreground_mask import read_foreground, shrink
 from ccharmony.build.settings import PairSettings
 from ccharmony.checker import crop
+from ccharmony.checker.chart import Box
 from ccharmony.color import transfer
 from ccharmony.dataset.formats.iharmony4 import COMPOSITES, MASKS, REALS
 from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.images import pixels
-from ccharmony.records import Box, FitRecord, Pair, Photo, Split
+from ccharmony.records import FitRecord, Pair, Photo, Split
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +170,7 @@ def _prepare(image: UInt8, window: tuple[int, int, int, int], settings: PairSett
 def _make_composites(job: _Job, result: PhotoPairs) -> None:
     own, settings = job.light.own, job.settings
     try:
-        foreground = job.scene.canvas.take(job.mask, own.to_standard, job.light.arithmetic)
+        foreground = job.scene.canvas.standardize(job.mask, own.to_standard, job.light.arithmetic)
     except ImageError as error:
         raise ImageError(f"{error} (after the crop)" if settings.crop else str(error)) from error
     candidates = {donor: record.from_standard for donor, record in job.light.donors.items()}

@@ -22,12 +22,12 @@ from ccharmony.build.settings import BuildSettings
 from ccharmony.dataset import tables
 from ccharmony.dataset.build_report import BuildReport
 from ccharmony.errors import CcharmonyError, SourceError
+from ccharmony.files import StrPath
 from ccharmony.jobs import journal
 from ccharmony.jobs.engine import Engine
-from ccharmony.jobs.stage import Outcome, Stage
-from ccharmony.jobs.stage import run as run_stage
+from ccharmony.jobs.stage import Outcome, Stage, run_stage
 from ccharmony.jobs.threads import Threads
-from ccharmony.progress import Progress
+from ccharmony.progress import Progress, no_progress
 from ccharmony.records import FitRecord, Pair, Photo, Split
 
 log = logging.getLogger(__name__)
@@ -43,9 +43,9 @@ class _Job:
     decoded: Recent
 
 
-def build(
+def build_dataset(
     settings: BuildSettings,
-    out: Path,
+    out: StrPath,
     *,
     jobs: int = 1,
     engine: Engine | None = None,
@@ -83,7 +83,7 @@ def build(
     CcharmonyError
         With `strict`, whatever is wrong with the first bad photo.
     """
-    started = time.monotonic()
+    started, out = time.monotonic(), Path(out)
     report = BuildReport()
     skip = _stop if strict else _skipper(report)
     with journal.locked(out) as kept:
@@ -104,7 +104,7 @@ def build(
             engine=engine,
             skip=skip,
             complaint=planned.complaint,
-            progress=progress or _no_progress,
+            progress=progress or no_progress,
         )
         job = _Job(settings, out, splits, Recent())
         found = follow(_lights_stage(job), [photo for photo in photos if photo.charted]).results
@@ -132,7 +132,7 @@ def record_lights(
     settings
         Sources and fit.
     strict, progress
-        As in `build`.
+        As in `build_dataset`.
     """
     report = BuildReport()
     skip = _stop if strict else _skipper(report)
@@ -145,7 +145,7 @@ def record_lights(
             records.append(dataclasses.replace(record, split=splits[photo.id]))
         except CcharmonyError as error:
             skip(error)
-        (progress or _no_progress)("lights", count, len(photos))
+        (progress or no_progress)("lights", count, len(photos))
     return records, report
 
 
@@ -243,7 +243,3 @@ def _skipper(report: BuildReport) -> Callable[[CcharmonyError], None]:
 
 def _stop(error: CcharmonyError) -> None:
     raise error
-
-
-def _no_progress(_stage: str, _done: int, _total: int) -> None:
-    """Show nothing."""

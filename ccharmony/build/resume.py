@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ccharmony.build.settings import BuildSettings
-from ccharmony.dataset import manifest, tables
+from ccharmony.dataset import tables
 from ccharmony.dataset.build_report import BuildReport
+from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import ManifestError, OutputError
 from ccharmony.files import remove_unfinished
 from ccharmony.jobs.journal import Journal
@@ -70,7 +71,7 @@ def read_finished(out: Path, digest: str) -> BuildReport | None:
     if content.get("plan") != digest:
         return None
     try:
-        rows = manifest.read_pairs(out / tables.MANIFEST)
+        rows = read_manifest(out / tables.MANIFEST)
         report = BuildReport.from_dict(content)
     except (KeyError, ManifestError):
         return None

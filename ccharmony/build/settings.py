@@ -12,6 +12,7 @@ from ccharmony import sources
 from ccharmony.color.polynomial import Kind
 from ccharmony.color.transfer import Arithmetic
 from ccharmony.errors import SettingsError
+from ccharmony.files import StrPath
 from ccharmony.images import pixels
 from ccharmony.images.headers import MAX_PIXELS
 
@@ -117,9 +118,9 @@ class BuildSettings:
     """
 
     src: tuple[str, ...]
-    data: Path
-    release: Path | None = None
-    lights: Path | None = None
+    data: StrPath
+    release: StrPath | None = None
+    lights: StrPath | None = None
     fit: Kind | None = None
     drop_flagged: bool = False
     test_share: float = TEST_SHARE
@@ -149,9 +150,9 @@ class BuildSettings:
         del plain["max_pixels"]
         plain.update(
             src=list(self.src),
-            data=self.data.name,
-            release=None if self.release is None else self.release.name,
-            lights=None if self.lights is None else self.lights.name,
+            data=Path(self.data).name,
+            release=None if self.release is None else Path(self.release).name,
+            lights=None if self.lights is None else Path(self.lights).name,
             fit=self.kind,
             exclude=sorted(self.exclude),
             override=dict(sorted(self.override.items())),

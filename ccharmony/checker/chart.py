@@ -53,8 +53,11 @@ SIZE = (5 * PITCH + PATCH + 2 * GAP, 3 * PITCH + PATCH + 2 * GAP)
 MODEL_CORNERS: Float64 = np.array([(0.0, 0.0), (SIZE[0], 0.0), SIZE, (0.0, SIZE[1])])
 """The corners beside dark skin, bluish green, black and white, shape (4, 2), in units."""
 
-_FARTHEST = 1_000_000
-"""Pixels; the longest sides of photos have some 10,000."""
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 around a chart, in pixels of the upright photo."""
+
+FARTHEST = 1_000_000
+"""Pixels; a coordinate beyond this is refused, since the longest sides of photos have some 10,000."""
 
 
 def model_quads(share: float = 1.0) -> Float64:
@@ -117,8 +120,8 @@ def project(matrix: Float64, points: Float64) -> Float64:
 def _refuse_impossible(corners: Float64) -> None:
     if corners.shape != (4, 2):
         raise CheckerError(f"corners of shape {corners.shape}, a chart has four of x and y: (4, 2)")
-    if not (np.abs(corners) <= _FARTHEST).all():
-        raise CheckerError(f"corners with coordinates that are not finite or beyond {_FARTHEST}")
+    if not (np.abs(corners) <= FARTHEST).all():
+        raise CheckerError(f"corners with coordinates that are not finite or beyond {FARTHEST}")
     ahead = np.roll(corners, -1, axis=0) - corners
     behind = np.roll(ahead, 1, axis=0)
     turns = behind[:, 0] * ahead[:, 1] - behind[:, 1] * ahead[:, 0]

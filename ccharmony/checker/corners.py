@@ -4,7 +4,7 @@ A detector joins the patches that it saw and extrapolates the rest, so that its 
 off. Aligning a drawing of all 24 patches brings the mean spread over nine tenths of a patch from 6.0 to 1.1 levels
 (NUS 0087), and costs some thirty milliseconds.
 
-Contents: :func:`flatten`, :func:`glance`, :func:`refine`.
+Contents: :func:`flatten`, :func:`median_colors`, :func:`visible_patches`, :func:`refine_corners`.
 
 References
 ----------
@@ -64,25 +64,25 @@ def flatten(image: UInt8, corners: Float64) -> tuple[Float32, Float64]:
     return flat.astype(np.float32) / np.float32(255), to_photo
 
 
-def glance(image: UInt8, corners: Float64) -> Float64:
+def median_colors(image: UInt8, corners: Float64) -> Float64:
     """Read the 24 colors quickly from the flat chart: medians, shape (24, 3), release order, in [0, 1].
 
     Patches outside the photo are NaN.
     """
     flat, _ = flatten(image, corners)
     colors = _medians(_without_margin(flat))
-    colors[~visible(image, corners)] = np.nan
+    colors[~visible_patches(image, corners)] = np.nan
     return colors[chart.CHART_TO_RELEASE]
 
 
-def visible(image: UInt8, corners: Float64) -> Bool:
+def visible_patches(image: UInt8, corners: Float64) -> Bool:
     """Tell which patches lie inside the photo, shape (24,), chart order."""
     quads = chart.patch_quads(corners, _INNER)
     inside = (quads > -0.5) & (quads < np.array(image.shape[1::-1]) - 0.5)
     return np.asarray(inside.all(axis=(1, 2)))
 
 
-def refine(image: UInt8, corners: Float64) -> Float64:
+def refine_corners(image: UInt8, corners: Float64) -> Float64:
     """Move the corners of a chart to where its patches are.
 
     A round that makes the patches less even is undone, so that the result is never worse by that measure.

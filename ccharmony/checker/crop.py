@@ -14,9 +14,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from ccharmony.checker.chart import Box
 from ccharmony.errors import CheckerError
 
-Box = tuple[float, float, float, float]
 Part = tuple[int, int, int, int]
 
 

@@ -4,7 +4,7 @@ cv2.mcc proposes (:mod:`ccharmony.checker.windows`), the corners are refined (:m
 24 colors decide: an affine map must carry them to the standard colors, in one of the eight ways of reading a chart.
 That also tells how the chart is turned, and whether it is mirrored.
 
-Contents: :class:`Detection`, :func:`find`, :func:`from_corners`.
+Contents: :class:`Detection`, :func:`find_checker`, :func:`from_corners`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ccharmony.arrays import Float64, UInt8
-from ccharmony.checker import corners as refine
+from ccharmony.checker.chart import Box
+from ccharmony.checker.corners import median_colors, refine_corners, visible_patches
 from ccharmony.checker.patches import Patches, affine_residual, orientation_residuals, read_patches, require_image
-from ccharmony.checker.windows import MIN_WIDTH, Box, Window, look, passes, passes_in_box
+from ccharmony.checker.windows import MIN_WIDTH, Window, look, passes, passes_in_box
 from ccharmony.errors import CheckerError
 
 MAX_RESIDUAL = 25.0
@@ -75,7 +76,7 @@ class Detection:
         return round(math.degrees(math.atan2(y, x)) / 90) % 4 * 90
 
 
-def find(image: UInt8, *, box: Box | None = None) -> Detection:
+def find_checker(image: UInt8, *, box: Box | None = None) -> Detection:
     """Find the color checker in a photo.
 
     The search stops at the first window that shows a chart: the whole photo at a moderate size, at full resolution,
@@ -191,8 +192,8 @@ def _judge_all(image: UInt8, proposals: Iterable[tuple[float, Float64]], box: Bo
 
 def _judge(image: UInt8, cost: float, corners: Float64) -> Detection:
     """Refine a proposal, turn it the right way round and decide; the corners stay even where it is refused."""
-    corners = _oriented(image, refine.refine(image, corners))
-    seen = int(refine.visible(image, corners).sum())
+    corners = _oriented(image, refine_corners(image, corners))
+    seen = int(visible_patches(image, corners).sum())
     if seen == 24:
         patches = read_patches(image, corners)
         residual = affine_residual(patches.colors)
@@ -200,7 +201,7 @@ def _judge(image: UInt8, cost: float, corners: Float64) -> Detection:
     residual = math.inf
     if seen >= _LEAST_SEEN:
         # An affine map has four parameters a channel: with few patches it fits anything, hence the correction.
-        residual = affine_residual(refine.glance(image, corners)) * math.sqrt(seen / (seen - 4))
+        residual = affine_residual(median_colors(image, corners)) * math.sqrt(seen / (seen - 4))
     return Detection(corners, None, cost, residual, _reason(corners, residual, seen))
 
 
@@ -226,7 +227,7 @@ def _oriented(image: UInt8, corners: Float64) -> Float64:
     """Reorder corners to the reading, of the eight there are, in which the colors fit best."""
     readings: list[tuple[float, list[int]]] = []
     for quarter in ([0, 1, 2, 3], [1, 2, 3, 0]):
-        residuals = orientation_residuals(refine.glance(image, corners[quarter]))
+        residuals = orientation_residuals(median_colors(image, corners[quarter]))
         readings += [(residuals[name], [quarter[index] for index in order]) for name, order in _TURNS.items()]
     return corners[min(readings)[1]]
 

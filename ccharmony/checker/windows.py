@@ -17,8 +17,7 @@ import numpy as np
 
 from ccharmony.arrays import Float64, UInt8
 from ccharmony.checker import chart
-
-Box = tuple[float, float, float, float]
+from ccharmony.checker.chart import Box
 
 MIN_WIDTH = 60
 """Smallest chart that can be read, in pixels along its longer side: ten pixels between neighboring patches."""

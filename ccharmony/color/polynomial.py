@@ -74,7 +74,7 @@ def expand_planes(planes: npt.NDArray[Real], out: npt.NDArray[Real]) -> npt.NDAr
     return out
 
 
-def apply(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float64:
+def apply_polynomial(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float64:
     """Return `matrix` applied to colors of its unit.
 
     Parameters
@@ -92,7 +92,7 @@ def apply(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float64:
     return expand(colors) @ np.asarray(matrix, np.float64).T
 
 
-def fit(
+def fit_polynomial(
     source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind = "ridge", strength: float = RIDGE_STRENGTH
 ) -> Float64:
     """Fit the polynomial that carries `source` to `target`.

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ccharmony.arrays import Bool, Float64
-from ccharmony.checker import patches as checker
 from ccharmony.checker.chart import STANDARD
+from ccharmony.checker.patches import orientation_ratio
 from ccharmony.color import polynomial
-from ccharmony.color.polynomial import Kind
+from ccharmony.color.polynomial import Kind, apply_polynomial, fit_polynomial
 
 RMSE_LIMIT = 10.0
 """Levels; the median of the 350 published forward fits is 5.0, their 95th percentile 9.9."""
@@ -52,7 +52,7 @@ class Residuals:
     unused_patches
         Patches that the fit left out.
     orientation_ratio
-        See `checker.orientation_ratio`.
+        See `ccharmony.checker.patches.orientation_ratio`.
     condition
         Condition number of the forward fit's design matrix.
     cube_clipped, cube_folded
@@ -144,8 +144,8 @@ def measure(
     """
     patches = np.asarray(patches, np.float64)
     measured, standard = patches[used], STANDARD[used]
-    forward = polynomial.apply(to_standard, measured)
-    inverse = polynomial.apply(from_standard, standard)
+    forward = apply_polynomial(to_standard, measured)
+    inverse = apply_polynomial(from_standard, standard)
     differences = delta_e(forward, standard)
     return Residuals(
         rmse=_rmse(forward, standard),
@@ -157,9 +157,9 @@ def measure(
         left_out_inverse=_mean_left_out(standard, measured, kinds[1]),
         clipped_patches=float(((patches <= 0) | (patches >= 1)).any(axis=1).sum()),
         unused_patches=float((~used).sum()),
-        orientation_ratio=checker.orientation_ratio(patches),
+        orientation_ratio=orientation_ratio(patches),
         condition=polynomial.condition(measured, kinds[0] or "published"),
-        cube_clipped=clipped_share(polynomial.apply(to_standard, _CUBE)),
+        cube_clipped=clipped_share(apply_polynomial(to_standard, _CUBE)),
         cube_folded=float((polynomial.jacobian_determinant(to_standard, _CUBE) < 0).mean()),
         refit=refit,
     )
@@ -173,12 +173,12 @@ def left_out(source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind) -> Float6
     source, target
         Patch colors, shape (n, 3), in [0, 1].
     kind
-        Fit kind, see `polynomial.fit`.
+        Fit kind, see `fit_polynomial`.
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     count = len(source)
     others = np.nonzero(~np.eye(count, dtype=bool))[1].reshape(count, count - 1)
-    matrices = polynomial.fit(source[others], target[others], kind)
+    matrices = fit_polynomial(source[others], target[others], kind)
     predicted = (matrices @ polynomial.expand(source)[..., None])[..., 0]
     return delta_e(predicted, target)
 

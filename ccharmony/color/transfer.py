@@ -92,8 +92,8 @@ class Relit:
     clipped_share: float
 
 
-def take(image: UInt8, mask: Mask, to_standard: npt.ArrayLike, arithmetic: Arithmetic = "float") -> Foreground:
-    """Take the masked pixels of a photo to standard colors.
+def standardize(image: UInt8, mask: Mask, to_standard: npt.ArrayLike, arithmetic: Arithmetic = "float") -> Foreground:
+    """Bring the masked pixels of a photo to standard colors.
 
     Parameters
     ----------
@@ -112,24 +112,26 @@ def take(image: UInt8, mask: Mask, to_standard: npt.ArrayLike, arithmetic: Arith
         The mask has another size than the photo, or is empty.
     """
     flat = np.ascontiguousarray(image).reshape(-1, 3)
-    return take_by(lambda index: np.take(flat, index, axis=0), image.shape[:2], mask, to_standard, arithmetic)
+    return standardize_pixels(
+        lambda index: np.take(flat, index, axis=0), image.shape[:2], mask, to_standard, arithmetic
+    )
 
 
-def take_by(
+def standardize_pixels(
     read: Callable[[Indices], UInt8],
     shape: tuple[int, ...],
     mask: Mask,
     to_standard: npt.ArrayLike,
     arithmetic: Arithmetic,
 ) -> Foreground:
-    """Take pixels to standard colors as `take` does, of a photo (H, W) = `shape` whose colors `read` gives.
+    """Bring pixels to standard colors as `standardize` does, of a photo (H, W) = `shape` whose colors `read` gives.
 
     Parameters
     ----------
     read
         Flat positions (n,) to RGB colors (n, 3).
     shape, mask, to_standard, arithmetic
-        As in `take`.
+        As in `standardize`.
     """
     if mask.shape != shape:
         raise ImageError(f"mask of shape {mask.shape}, its photo has {shape}")
@@ -145,13 +147,13 @@ def take_by(
     return Foreground(index, weight, original, standard, clipped)
 
 
-def relight(foreground: Foreground, from_standard: npt.ArrayLike) -> Relit:
+def relight_foreground(foreground: Foreground, from_standard: npt.ArrayLike) -> Relit:
     """Carry a foreground from standard colors into a donor's light.
 
     Parameters
     ----------
     foreground
-        From `take`; its arithmetic goes on.
+        From `standardize`, whose arithmetic is used here as well.
     from_standard
         T'_b on [0, 1], shape (3, 11).
     """
@@ -159,14 +161,14 @@ def relight(foreground: Foreground, from_standard: npt.ArrayLike) -> Relit:
 
 
 def relight_each(foreground: Foreground, matrices: Sequence[npt.ArrayLike]) -> Iterator[Relit]:
-    """Give a foreground in the light of one donor after the other, as `relight` does.
+    """Give a foreground in the light of one donor after the other, as `relight_foreground` does.
 
     A few donors are worked on at a time, so that the eleven terms of a pixel are made once for them.
 
     Parameters
     ----------
     foreground
-        As in `relight`.
+        As in `relight_foreground`.
     matrices
         T'_b of each donor, shape (3, 11).
     """

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from ccharmony import sources
-from ccharmony.build import pipeline, settings
+from ccharmony.build import settings
+from ccharmony.build.pipeline import build_dataset
 from ccharmony.build.settings import PairSettings
 from ccharmony.color import polynomial
 from ccharmony.console import VariadicCommand, progress_bar
@@ -129,7 +130,7 @@ def command(
     )
     with opened(engine, jobs, ray_address) as workers, progress_bar() as progress:
         try:
-            report = pipeline.build(wanted, out, engine=workers, strict=strict, fresh=not resume, progress=progress)
+            report = build_dataset(wanted, out, engine=workers, strict=strict, fresh=not resume, progress=progress)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"{out}: stopped; the same command goes on from there") from None
     _print(report, out)

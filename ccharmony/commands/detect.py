@@ -13,9 +13,9 @@ import numpy as np
 
 from ccharmony import files
 from ccharmony.arrays import UInt8
-from ccharmony.checker import detect, overlay
+from ccharmony.checker import overlay
 from ccharmony.checker.chart import NAMES
-from ccharmony.checker.detect import Detection
+from ccharmony.checker.detect import Detection, find_checker, from_corners
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError
 from ccharmony.images import pixels
 from ccharmony.sources import folder, reading
@@ -61,14 +61,10 @@ def _files(photos: Iterable[Path]) -> list[Path]:
     """Put the photos of a folder in its place; name each file once."""
     paths: list[Path] = []
     for path in photos:
-        paths += [file for file in files_below(path) if _is_photo(file)] if path.is_dir() else [path]
+        paths += [file for file in files_below(path) if reading.is_photo(file)] if path.is_dir() else [path]
     if not paths:
         raise SourceError(f"no photo in {', '.join(map(str, photos))}")
     return list(dict.fromkeys(paths))
-
-
-def _is_photo(path: Path) -> bool:
-    return reading.is_raw(path.suffix) or path.suffix.lower() in pixels.WRITABLE_SUFFIXES
 
 
 def _read_corners(table: Path, paths: list[Path]) -> dict[Path, list[float]]:
@@ -84,8 +80,8 @@ def _read_corners(table: Path, paths: list[Path]) -> dict[Path, list[float]]:
 def _detect(path: Path, corners: list[float] | None) -> tuple[UInt8, Detection]:
     image = reading.read_file(path)
     if corners is None:
-        return image, detect.find(image)
-    return image, detect.from_corners(image, np.array(corners).reshape(4, 2))
+        return image, find_checker(image)
+    return image, from_corners(image, np.array(corners).reshape(4, 2))
 
 
 def _named(path: Path, error: CcharmonyError) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ccharmony import records
-from ccharmony.dataset import merge
+from ccharmony.dataset.merge import merge_datasets
 
 
 @click.command("merge")
@@ -15,7 +15,7 @@ from ccharmony.dataset import merge
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the new dataset.")
 def command(datasets: tuple[Path, ...], out: Path) -> None:
     """Join built datasets into one: ids that clash get a number, splits stay."""
-    report = merge.merge(datasets, out)
+    report = merge_datasets(datasets, out)
     for line in (*report.found, *report.problems):
         click.echo(line)
     counts = ", ".join(f"{report.pairs.get(split, 0)} {split}" for split in records.SPLITS)

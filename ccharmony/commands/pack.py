@@ -9,7 +9,7 @@ from typing import cast
 import click
 
 from ccharmony.console import progress_bar
-from ccharmony.dataset.packing import pack
+from ccharmony.dataset.packing.pack import PackedFormat, pack_dataset
 from ccharmony.dataset.packing.write_shards import Limit
 
 
@@ -29,9 +29,9 @@ def command(dataset: Path, to: str, out: Path, shard_size: float, shard_pairs: i
     The pictures' bytes stay as they are. The same command given again goes on where it was broken off.
     """
     with progress_bar() as progress:
-        report = pack.pack(
+        report = pack_dataset(
             dataset,
-            cast("pack.Kind", to),
+            cast(PackedFormat, to),
             out,
             limit=Limit(shard_size, shard_pairs),
             jobs=jobs,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ccharmony.color import transfer
+from ccharmony.color.relight import make_composite
 from ccharmony.dataset.fits import read_fits
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
@@ -24,12 +24,12 @@ from ccharmony.sources import reading
 def command(photo: Path, mask: Path, fits: Path, own: str, donor: str, out: Path, quality: int) -> None:
     """Carry the masked foreground of one photo into another photo's light."""
     lights = read_fits(fits)
-    to_standard, from_standard = lights[own].to_standard, lights[donor].from_standard
+    own_light, donor_light = lights[own], lights[donor]
     image = reading.read_file(photo)
     try:
-        foreground = transfer.take(image, pixels.read_mask(mask, shape=image.shape[:2]), to_standard)
+        levels = pixels.read_mask(mask, shape=image.shape[:2])
+        composite = make_composite(image, levels, own_light, donor_light)
     except ImageError as error:
         raise ImageError(f"{mask}: {error}") from error
-    relit = transfer.relight(foreground, from_standard)
-    pixels.write_image(out, transfer.paste(image, foreground, relit), quality)
-    click.echo(f"{out}: {len(foreground.index)} pixels from {own} to {donor}, {relit.clipped_share:.1%} clipped")
+    pixels.write_image(out, composite.image, quality)
+    click.echo(f"{out}: {composite.pixels} pixels from {own} to {donor}, {composite.clipped_share:.1%} clipped")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ccharmony.dataset.formats import hdf5, shards
-from ccharmony.dataset.formats.iharmony4 import _list_entries
+from ccharmony.dataset.formats import hdf5, iharmony4, shards
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
-from ccharmony.errors import SourceError
+from ccharmony.files import StrPath
 
 
-def find_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[PairPaths], list[str]]:
+def find_pairs(root: StrPath, split: Split, *, strict: bool = False) -> tuple[list[PairPaths], list[str]]:
     """Find the pairs of one dataset, or of a root that holds several.
 
     Parameters
@@ -33,22 +32,9 @@ def find_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[
     SourceError
         The folder is missing, holds no dataset, or lists no composite of the split; with `strict`, a pair is broken.
     """
-    if hdf5.is_packed(root):
-        return hdf5.read_pairs(root, split), []
-    if shards.is_packed(root):
-        return shards.read_pairs(root, split), []
-    if not root.is_dir():
-        raise SourceError(f"{root}: no such folder, wanted a dataset in iHarmony4's layout")
-    pairs: list[PairPaths] = []
-    problems: list[str] = []
-    for entry in _list_entries(root, split):
-        try:
-            pairs.append(entry.folder.resolve(entry.name, entry.split))
-        except SourceError as error:
-            if strict:
-                raise
-            problems.append(str(error))
-    if not pairs:
-        first = f"; the first: {problems[0]}" if problems else ""
-        raise SourceError(f"{root}: no whole pair of split {split!r} ({len(problems)} broken{first})")
-    return pairs, problems
+    path = Path(root)
+    if hdf5.is_packed(path):
+        return hdf5.read_pairs(path, split), []
+    if shards.is_packed(path):
+        return shards.read_pairs(path, split), []
+    return iharmony4.read_pairs(path, split, strict=strict)

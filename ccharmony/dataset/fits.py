@@ -26,7 +26,7 @@ from ccharmony import files
 from ccharmony.arrays import Float64
 from ccharmony.dataset import hdf5_texts
 from ccharmony.errors import CcharmonyError, ManifestError
-from ccharmony.files import flaw
+from ccharmony.files import StrPath, flaw
 from ccharmony.records import FitRecord
 
 VERSION = 1
@@ -108,7 +108,7 @@ def write_fits(
     files.write_bytes(path, buffer.getvalue())
 
 
-def read_fits(path: Path) -> Fits:
+def read_fits(path: StrPath) -> Fits:
     """Read fits.h5.
 
     Raises
@@ -116,6 +116,7 @@ def read_fits(path: Path) -> Fits:
     ManifestError
         The file is absent, not HDF5, of another version, lacks a dataset, or holds one of another shape.
     """
+    path = Path(path)
     if not path.is_file():
         raise ManifestError(f"{path}: no such file, wanted a fits.h5")
     try:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from ccharmony import files
 from ccharmony.errors import ManifestError
-from ccharmony.files import flaw
+from ccharmony.files import StrPath, flaw
 from ccharmony.records import SPLITS, Pair
 
 COLUMNS = tuple(column.name for column in dataclasses.fields(Pair))
 _CELLS = operator.attrgetter(*COLUMNS)
 
 
-def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
+def write_manifest(path: Path, pairs: Iterable[Pair]) -> None:
     """Write manifest.csv atomically, in the order given; raises OutputError."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -27,7 +27,7 @@ def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
     files.write_bytes(path, text.getvalue().encode())
 
 
-def read_pairs(path: Path) -> list[Pair]:
+def read_manifest(path: StrPath) -> list[Pair]:
     """Read manifest.csv.
 
     Raises
@@ -36,6 +36,7 @@ def read_pairs(path: Path) -> list[Pair]:
         The file is absent or not UTF-8, a column is missing or unknown, a number or a split is not one, or a path leads
         out of the dataset.
     """
+    path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))

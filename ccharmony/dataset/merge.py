@@ -12,14 +12,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ccharmony import files
-from ccharmony.dataset import manifest, tables
+from ccharmony.dataset import tables
 from ccharmony.dataset.build_report import BuildReport
 from ccharmony.dataset.fits import read_fits
 from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import ManifestError, OutputError, SettingsError
-from ccharmony.records import FitRecord, Pair
-
-_ARRAYS = ("patches", "to_standard", "from_standard")
+from ccharmony.files import StrPath
+from ccharmony.records import FIT_ARRAYS, FitRecord, Pair
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class _Part:
     after: tuple[Pair, ...]
 
 
-def merge(roots: Sequence[Path], out: Path) -> BuildReport:
+def merge_datasets(roots: Sequence[StrPath], out: StrPath) -> BuildReport:
     """Join datasets into a new one.
 
     Parameters
@@ -55,12 +55,13 @@ def merge(roots: Sequence[Path], out: Path) -> BuildReport:
     SettingsError
         Fewer than two datasets are named.
     """
-    if len(roots) < 2:
-        raise SettingsError(f"{len(roots)} datasets to merge, wanted two or more")
+    folders, out = [Path(root) for root in roots], Path(out)
+    if len(folders) < 2:
+        raise SettingsError(f"{len(folders)} datasets to merge, wanted two or more")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"{out}: not an empty folder, wanted a new one")
     report, fits = BuildReport(), dict[str, FitRecord]()
-    parts = [_rename(root, fits, report) for root in roots]
+    parts = [_rename(root, fits, report) for root in folders]
     rows = sorted((row for part in parts for row in part.after), key=tables.place)
     _refuse_leaks(rows)
     for folder in tables.FOLDERS:
@@ -68,13 +69,13 @@ def merge(roots: Sequence[Path], out: Path) -> BuildReport:
     for part in parts:
         _link_pictures(part, out)
     report.count(rows)
-    tables.write_tables(out, rows, fits, _settings(roots), report.as_dict())
+    tables.write_tables(out, rows, fits, _settings(folders), report.as_dict())
     return report
 
 
 def _rename(root: Path, fits: dict[str, FitRecord], report: BuildReport) -> _Part:
     """Give a dataset's ids names that are free, and add its lights to those taken."""
-    rows = tuple(manifest.read_pairs(root / tables.MANIFEST))
+    rows = tuple(read_manifest(root / tables.MANIFEST))
     lights = {record.id: record for record in read_fits(root / tables.FITS).records}
     photos = {row.photo for row in rows}
     names = {name: _free(name, lights.get(name), fits, name in photos) for name in sorted(photos | set(lights))}
@@ -101,7 +102,7 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _same_light(first: FitRecord, second: FitRecord) -> bool:
-    return all(np.array_equal(getattr(first, name), getattr(second, name), equal_nan=True) for name in _ARRAYS)
+    return all(np.array_equal(getattr(first, name), getattr(second, name), equal_nan=True) for name in FIT_ARRAYS)
 
 
 def _renamed(row: Pair, names: Mapping[str, str]) -> Pair:

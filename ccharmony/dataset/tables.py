@@ -13,9 +13,9 @@ import numpy as np
 
 from ccharmony import __version__, files, records
 from ccharmony.checker.chart import STANDARD
-from ccharmony.dataset import manifest
 from ccharmony.dataset.fits import write_fits
 from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.manifest import write_manifest
 from ccharmony.errors import OutputError
 from ccharmony.records import FitRecord, Pair
 
@@ -52,7 +52,7 @@ def write_tables(
         names = [Path(row.composite).name for row in rows if row.split == split]
         files.write_bytes(root / f"{NAME}_{split}.txt", "".join(f"{name}\n" for name in names).encode())
     write_fits(root / FITS, [fits[name] for name in sorted(fits)], STANDARD, settings)
-    manifest.write_pairs(root / MANIFEST, rows)
+    write_manifest(root / MANIFEST, rows)
     content = {"settings": settings, "versions": versions(), **report}
     files.write_bytes(root / REPORT, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
 

@@ -1,4 +1,4 @@
-"""A built dataset checked file by file, against its own manifest."""
+"""A built dataset, one folder, checked file by file against its own manifest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import numpy as np
 
 from ccharmony import records
 from ccharmony.arrays import UInt8
-from ccharmony.dataset import find_pairs, fits, manifest, tables
+from ccharmony.dataset import fits, tables
+from ccharmony.dataset.find_pairs import find_pairs
+from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import CcharmonyError, ImageError, ManifestError
 from ccharmony.images import pixels
 from ccharmony.progress import Progress
@@ -39,8 +41,8 @@ class Verdict:
     problems: list[str] = field(default_factory=list)
 
 
-def verify(root: Path, *, progress: Progress | None = None) -> Verdict:
-    """Check a dataset: counts, names, sizes, hashes, backgrounds, masks, splits, and that every pair can be read.
+def verify_folder(root: Path, *, progress: Progress | None = None) -> Verdict:
+    """Check a folder: counts, names, sizes, hashes, backgrounds, masks, splits, and that every pair can be read.
 
     Parameters
     ----------
@@ -49,12 +51,17 @@ def verify(root: Path, *, progress: Progress | None = None) -> Verdict:
     progress
         Called with "verify", the foregrounds checked and their number.
 
+    Returns
+    -------
+    Verdict
+        Counts, and one line for each problem.
+
     Raises
     ------
     ManifestError
         The folder holds no manifest that can be read.
     """
-    rows = manifest.read_pairs(root / tables.MANIFEST)
+    rows = read_manifest(root / tables.MANIFEST)
     if not rows:
         raise ManifestError(f"{root / tables.MANIFEST}: no pair, wanted at least one")
     verdict = Verdict(len(rows), len({row.photo for row in rows}))
@@ -101,7 +108,7 @@ def _check_lists(root: Path, rows: Sequence[Pair]) -> Iterator[str]:
     for split in records.SPLITS:
         wanted = {Path(row.composite).name for row in rows if row.split == split}
         try:
-            pairs, problems = find_pairs.find_pairs(root, split) if wanted else ([], [])
+            pairs, problems = find_pairs(root, split) if wanted else ([], [])
         except CcharmonyError as error:
             yield str(error)
             continue

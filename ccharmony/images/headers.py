@@ -1,12 +1,13 @@
 """What a picture's file says of itself before it is decoded: format, size, mode, orientation, and whether it is whole.
 
-Pillow reads the headers. `pixels` decodes and offers what a reader outside needs.
+Pillow reads the headers; `pixels` decodes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 from PIL import Image
 
 from ccharmony.errors import CcharmonyError, ImageError
+from ccharmony.files import StrPath
 
 MAX_PIXELS = 400_000_000
 """Pictures above this many pixels are refused before they are decoded; the largest camera back has 151 million."""
@@ -23,6 +25,9 @@ MAX_PIXELS = 400_000_000
 Image.MAX_IMAGE_PIXELS = None
 # What it warns of, damaged metadata mostly, is no concern of whoever builds a dataset.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+
+READABLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+"""File suffixes, in lower case, of the pictures that datasets are read from; HEIC and camera raw come from sources."""
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _EXIF_ORIENTATION = 0x0112
@@ -44,6 +49,11 @@ class Readable(Protocol):
     def read_bytes(self) -> bytes:
         """Return the whole content."""
         ...
+
+
+def as_readable(path: StrPath | Readable) -> Readable:
+    """Return a text or a path-like object as a path; whatever else a picture can be read from stays as it is."""
+    return Path(path) if isinstance(path, str | os.PathLike) else path
 
 
 def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:

@@ -1,8 +1,7 @@
 """Pictures and masks: how they are read, checked and written; the only door to the codecs.
 
 An *image* is a uint8 array (H, W, 3), RGB, sRGB-encoded, upright. A *mask* is a float32 array (H, W) in [0, 1].
-OpenCV decodes and encodes; `headers` looks at a file before it is decoded, and its `image_size` and `bit_depth` are
-offered here too.
+OpenCV decodes and encodes; `headers` looks at a file before it is decoded.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from PIL import Image
 from ccharmony import files
 from ccharmony.arrays import Float32, Samples, UInt8, UInt16
 from ccharmony.errors import ImageError, OutputError
+from ccharmony.files import StrPath
 from ccharmony.images import headers
 from ccharmony.images.headers import MAX_PIXELS, Readable
 
@@ -35,7 +35,7 @@ _REDUCED = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2
 _GRAY_TOLERANCE = 16
 
 
-def read_image(path: Readable, *, orient: bool = True, max_pixels: int | None = MAX_PIXELS) -> UInt8:
+def read_image(path: StrPath | Readable, *, orient: bool = True, max_pixels: int | None = MAX_PIXELS) -> UInt8:
     """Read a display-referred photo.
 
     Parameters
@@ -57,6 +57,7 @@ def read_image(path: Readable, *, orient: bool = True, max_pixels: int | None = 
     ImageError
         The file is absent, empty, truncated, not a picture, too large, gray, CMYK, or has a transparent pixel.
     """
+    path = headers.as_readable(path)
     data = headers.read_bytes(path)
     header = headers.read_header(data, path, max_pixels)
     if header.format == "HEIF":
@@ -124,7 +125,9 @@ def read_preview(path: Readable, side: int) -> UInt8:
     return np.ascontiguousarray(_to_8_bits(_decode(data, flags, path))[..., ::-1])
 
 
-def read_mask(path: Readable, *, shape: tuple[int, int] | None = None, max_pixels: int | None = MAX_PIXELS) -> Float32:
+def read_mask(
+    path: StrPath | Readable, *, shape: tuple[int, int] | None = None, max_pixels: int | None = MAX_PIXELS
+) -> Float32:
     """Read a foreground mask.
 
     Parameters
@@ -146,6 +149,7 @@ def read_mask(path: Readable, *, shape: tuple[int, int] | None = None, max_pixel
     ImageError
         The file cannot be read, is a color picture, or has another size.
     """
+    path = headers.as_readable(path)
     levels, whole = read_mask_levels(path, max_pixels=max_pixels)
     if shape is not None and levels.shape != shape:
         raise ImageError(f"{path}: mask of {_size_text(levels.shape)}, its photo is {_size_text(shape)}")
@@ -260,8 +264,9 @@ def encode_mask(mask: npt.NDArray[np.generic]) -> bytes:
     return _encode(levels, ".png", [cv2.IMWRITE_PNG_BILEVEL, 1] if hard else [])
 
 
-def write_image(path: Path, image: UInt8, quality: int = JPEG_QUALITY) -> None:
+def write_image(path: StrPath, image: UInt8, quality: int = JPEG_QUALITY) -> None:
     """Write an image (H, W, 3) atomically, in the format of the file's suffix; raises OutputError."""
+    path = Path(path)
     files.write_bytes(path, encode(image, path.suffix, quality))
 
 

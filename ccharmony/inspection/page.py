@@ -24,6 +24,7 @@ from ccharmony import __version__, files
 from ccharmony.arrays import Float64
 from ccharmony.checker.chart import NAMES, RELEASE_TO_CHART, STANDARD
 from ccharmony.color import polynomial, residuals
+from ccharmony.color.polynomial import apply_polynomial
 from ccharmony.inspection import report
 from ccharmony.inspection.patch_errors import Direction
 from ccharmony.inspection.report import PhotoReport, Report
@@ -148,13 +149,13 @@ def _forward_curve(photo: PhotoReport) -> list[list[float | None]]:
     measured = photo.record.patches[5::-1]
     levels = np.linspace(grays[0], grays[-1], _CURVE_POINTS)
     path = np.stack([np.interp(levels, grays, channel) for channel in measured.T], axis=1)  # (points, 3)
-    return _curve(levels, polynomial.apply(photo.record.to_standard, path))
+    return _curve(levels, apply_polynomial(photo.record.to_standard, path))
 
 
 def _inverse_curve(photo: PhotoReport) -> list[list[float | None]]:
     """Return gray levels from 0 to 255 and what T'_a makes of them."""
     levels = np.linspace(0, 1, _CURVE_POINTS)
-    return _curve(levels, polynomial.apply(photo.record.from_standard, np.repeat(levels[:, None], 3, axis=1)))
+    return _curve(levels, apply_polynomial(photo.record.from_standard, np.repeat(levels[:, None], 3, axis=1)))
 
 
 def _curve(levels: Float64, colors: Float64) -> list[list[float | None]]:

@@ -14,7 +14,7 @@ from ccharmony.arrays import Bool, Float64
 from ccharmony.build import light
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial, residuals
-from ccharmony.color.polynomial import Kind
+from ccharmony.color.polynomial import Kind, apply_polynomial, fit_polynomial
 from ccharmony.errors import FitError
 from ccharmony.records import FitRecord
 
@@ -65,7 +65,7 @@ def examine(source: Float64, wanted: Float64, matrix: Float64, used: Bool) -> Di
     used
         Which patches the fit used, shape (24,).
     """
-    carried = polynomial.apply(matrix, source)
+    carried = apply_polynomial(matrix, source)
     known = np.isfinite(source).all(axis=1) & np.isfinite(wanted).all(axis=1)
     difference, hue_shift, left_out = (np.full(24, np.nan) for _ in range(3))
     difference[known] = residuals.delta_e(carried[known], wanted[known])
@@ -81,7 +81,10 @@ def compare_kinds(record: FitRecord) -> dict[Kind, Mapping[str, float]]:
     found: dict[Kind, Mapping[str, float]] = {}
     for kind in polynomial.KINDS:
         try:
-            there, back = polynomial.fit(measured, standard, kind), polynomial.fit(standard, measured, kind)
+            there, back = (
+                fit_polynomial(measured, standard, kind),
+                fit_polynomial(standard, measured, kind),
+            )
             found[kind] = residuals.measure(record.patches, record.used, there, back, (kind, kind)).as_dict()
         except FitError:
             continue

@@ -13,7 +13,8 @@ from ccharmony import sources
 from ccharmony.build import light_pool, pipeline
 from ccharmony.build.settings import BuildSettings
 from ccharmony.color.polynomial import Kind
-from ccharmony.dataset import fits, manifest, tables
+from ccharmony.dataset import fits, tables
+from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import SourceError
 from ccharmony.inspection import report
 from ccharmony.inspection.report import Report
@@ -63,7 +64,7 @@ def read_target(target: Path) -> Subject:
         return Subject(target.name, fits.read_fits(target).records)
     records = fits.read_fits(target / tables.FITS).records
     listed = (target / tables.MANIFEST).is_file()
-    pairs = manifest.read_pairs(target / tables.MANIFEST) if listed else ()
+    pairs = read_manifest(target / tables.MANIFEST) if listed else ()
     problems = tables.read_report(target).get("problems", [])  # none where the report is lost: the fits are here
     return Subject(target.resolve().name, records, pairs, [str(line) for line in problems], target)
 

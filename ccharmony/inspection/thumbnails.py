@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from ccharmony import sources
 from ccharmony.arrays import Float32, Float64, UInt8
-from ccharmony.checker import detect
 from ccharmony.checker.chart import patch_quads
+from ccharmony.checker.detect import find_checker
 from ccharmony.checker.patches import INNER_SHARE, INNER_SHARE_OF_QUADS
 from ccharmony.errors import CcharmonyError
 from ccharmony.images import pixels
@@ -195,7 +195,7 @@ def _chart_outlines(image: UInt8, photo: Photo) -> tuple[list[Float64], list[Flo
         frame = _rectangle(chart.box) if corners is None else corners
         return [frame], [cv2.convexHull(quad.astype(np.float32)).reshape(-1, 2) for quad in inner]
     if corners is None and photo.patches is None:
-        corners = detect.find(image, box=chart.box if chart else None).corners
+        corners = find_checker(image, box=chart.box if chart else None).corners
     if corners is not None:
         return [corners], list(patch_quads(corners, INNER_SHARE))
     return ([_rectangle(chart.box)] if chart else []), []

@@ -40,7 +40,7 @@ _SECONDS_TO_STOP = 2.0
 
 @contextlib.contextmanager
 def connected(jobs: int = 1, address: str | None = None) -> Iterator[RayEngine]:
-    """Connect to a Ray cluster, or start one of `jobs` cores on this machine; see `engines.opened`."""
+    """Connect to a Ray cluster, or start one of `jobs` cores on this machine; see `engine.opened`."""
     ray = _import_ray()
     if ray.is_initialized():
         yield RayEngine(ray)
@@ -62,7 +62,7 @@ def connected(jobs: int = 1, address: str | None = None) -> Iterator[RayEngine]:
 
 
 class RayEngine:
-    """Tasks of a cluster, one core each; see `engines.Engine`.
+    """Tasks of a cluster, one core each; see `engine.Engine`.
 
     Parameters
     ----------

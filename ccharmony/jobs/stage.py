@@ -53,7 +53,7 @@ class Outcome(Generic[Result]):
     resumed: int
 
 
-def run(
+def run_stage(
     stage: Stage[Result],
     photos: Sequence[Photo],
     journal: Journal,

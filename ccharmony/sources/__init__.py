@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ccharmony.errors import SourceError
-from ccharmony.files import flaw
+from ccharmony.files import StrPath, flaw
 from ccharmony.records import Photo
 from ccharmony.sources import folder, gehler
 from ccharmony.sources.found import Found
@@ -27,7 +27,7 @@ RELEASED = ("nus", "gehler")
 """Sources whose photos the published release is made of."""
 
 
-def find(names: Sequence[str], data_dir: Path, release_dir: Path | None = None) -> Found:
+def find(names: Sequence[str], data_dir: StrPath, release_dir: StrPath | None = None) -> Found:
     """Find the photos of several sources.
 
     Parameters
@@ -50,7 +50,8 @@ def find(names: Sequence[str], data_dir: Path, release_dir: Path | None = None) 
     SourceError
         A source is unknown, its folder is missing, or it has no photo; the release is not one.
     """
-    published = None if release_dir is None else files.read_release(release_dir)
+    data_dir = Path(data_dir)
+    published = None if release_dir is None else files.read_release(Path(release_dir))
     parts = [] if published is None else [Found([], published.problems)]
     for name in dict.fromkeys(names):
         part = _find_one(name, data_dir, published if name in RELEASED else None)

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony.errors import SourceError
+from ccharmony.images.camera import Matrix, Triple
 
 FOLDER = Path(__file__).resolve().parents[2] / "data_manifests"
 """In a checkout and in an installation alike, the folder lies beside the package."""
 
 Size = tuple[int, int]
-Triple = tuple[float, float, float]
-Matrix = tuple[Triple, Triple, Triple]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import numpy as np
 from ccharmony.checker import crop
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
 from ccharmony.records import Chart, Photo
-from ccharmony.sources import catalog, reading
+from ccharmony.sources import reading
 from ccharmony.sources.files import MASKS, Duplicates, files_below, normal
 from ccharmony.sources.found import Found
 from ccharmony.sources.masks.annotations import find_drawings
@@ -99,11 +99,10 @@ def find_all_masks(root: Path, photos: dict[str, Path]) -> tuple[Masks, list[str
 
 def _find_pictures(root: Path) -> tuple[dict[str, Path], list[str], list[str]]:
     """Return photos by id, problems, and how many came both as picture and as raw file (the picture is used)."""
-    suffixes = catalog.read_source("folder").suffixes
     found: dict[str, list[Path]] = {}
     names: dict[str, str] = {}
     for path in files_below(root / PHOTOS):
-        if path.suffix.lower() in suffixes["rendered"] or reading.is_raw(path.suffix):
+        if reading.is_photo(path):
             name = normal(path.stem)
             found.setdefault(names.setdefault(name.casefold(), name), []).append(path)
     duplicates = Duplicates()

@@ -49,6 +49,11 @@ def read_size(source: Photo) -> tuple[int, int]:
     return headers.image_size(source.path, orient=source.orient and source.rendering is None)
 
 
+def is_photo(path: Path) -> bool:
+    """Return whether a file is a photo by its suffix: a picture (HEIC among them) or a camera's raw file."""
+    return path.suffix.lower() in catalog.read_source("folder").suffixes["rendered"] or is_raw(path.suffix)
+
+
 def is_raw(suffix: str) -> bool:
     """Tell whether a file suffix is that of a camera's raw file."""
     return suffix.lower() in catalog.read_source("folder").suffixes["raw"]

@@ -23,9 +23,8 @@ from torch import Tensor
 from ccharmony.arrays import Bool, Float32, Int64, UInt8
 from ccharmony.errors import ManifestError, SourceError
 from ccharmony.images import pixels
+from ccharmony.images.headers import READABLE_SUFFIXES
 from harmonize.data.crops import LEAST_AREA, Crop
-
-_SUFFIXES = (".webp", ".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,9 @@ def find_photos(root: Path, split: str) -> list[PhotoPaths]:
         ) from error
     if rows and not {"id", "split"} <= rows[0].keys():
         raise ManifestError(f"{root / 'index.csv'}: columns {', '.join(rows[0])}, wanted id and split among them")
-    images = {path.stem: path for path in sorted((root / "images").glob("*")) if path.suffix.lower() in _SUFFIXES}
+    images = {
+        path.stem: path for path in sorted((root / "images").glob("*")) if path.suffix.lower() in READABLE_SUFFIXES
+    }
     found = [_find_photo(root, images, row["id"]) for row in rows if row["split"] == split]
     if not found:
         raise SourceError(f"{root}: no photo of the split {split!r} among {len(rows)}")

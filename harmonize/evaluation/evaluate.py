@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from ccharmony import __version__, files
-from ccharmony.dataset import find_pairs
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import realhm
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import ImageError, SourceError
@@ -154,7 +154,7 @@ def _find_pairs(data: Sequence[Path], split: Split, strict: bool) -> tuple[list[
         if realhm.is_realhm(root):
             found, problems = realhm.find_pairs(root, strict=strict)
         else:
-            found, problems = find_pairs.find_pairs(root, split, strict=strict)
+            found, problems = find_pairs(root, split, strict=strict)
         for name in dict.fromkeys(pair.set for pair in found):
             if owners.setdefault(name, root) != root:
                 raise SourceError(f"{root}: a set {name} is in {owners[name]} too, wanted sets of different names")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccharmony.errors import CcharmonyError, SourceError
-from ccharmony.images import pixels
+from ccharmony.images.headers import READABLE_SUFFIXES
 
 _logger = logging.getLogger(__name__)
 
@@ -115,4 +115,4 @@ def _pictures(folder: Path) -> list[Path]:
 
 def is_picture(path: Path) -> bool:
     """Tell by its name whether a path is a picture; hidden files are not."""
-    return path.suffix.lower() in (*pixels.WRITABLE_SUFFIXES, ".bmp") and not path.name.startswith(".")
+    return path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith(".")

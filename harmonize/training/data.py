@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ccharmony.dataset import find_pairs
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats.pair_files import Split
 from ccharmony.errors import SettingsError, SourceError
 from harmonize.data import lights, photos
@@ -111,7 +111,7 @@ def describe(places: Places) -> dict[str, Any]:
 
 
 def _open_stored(root: Path, split: Split, seed: int | None, strict: bool, threads: int) -> StoredPairs:
-    pairs, problems = find_pairs.find_pairs(root, split, strict=strict)
+    pairs, problems = find_pairs(root, split, strict=strict)
     for problem in problems:
         _logger.warning("left out: %s", problem)
     if problems:

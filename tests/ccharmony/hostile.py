@@ -20,9 +20,11 @@ from ccharmony.arrays import UInt8
 from ccharmony.build.light import record_light
 from ccharmony.checker import patches
 from ccharmony.checker.chart import STANDARD, patch_quads
-from ccharmony.dataset import manifest, tables, verify
+from ccharmony.dataset import tables
 from ccharmony.dataset.fits import read_fits, write_fits
 from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.manifest import write_manifest
+from ccharmony.dataset.verify import verify_folder
 from ccharmony.files import make_folder
 from ccharmony.images import headers, pixels
 from ccharmony.images.raw import raw_size, read_raw
@@ -180,12 +182,12 @@ def _dataset(root: Path) -> Iterator[Target]:
         pixels.write_image(make_folder(root / folder) / f"{name}.png", np.full((9, 9, 3), 255, np.uint8))
     files = (f"{iharmony4.COMPOSITES}/p_a_1.png", f"{iharmony4.MASKS}/p_a.png", f"{iharmony4.REALS}/p.png")
     row = Pair(*files, "p", "a", "q", "s", "c", "train", "ridge", "ridge", 0.1, 3.2, "", "0" * 64, "1" * 64, "2" * 64)
-    manifest.write_pairs(root / tables.MANIFEST, [row])
+    write_manifest(root / tables.MANIFEST, [row])
     settings = b'{"settings": {"pair": {"soft": true}, "fit": "ridge"}, "plan": "x", "photos": {"train": 1}}'
     (root / tables.REPORT).write_bytes(settings)
     (root / "ccHarmony_train.txt").write_bytes(b"p_a_1.png\n")
     for name in (tables.MANIFEST, tables.REPORT, "ccHarmony_train.txt"):
-        yield Target(name, root / name, ((root / name).read_bytes(),), lambda: verify.verify(root))
+        yield Target(name, root / name, ((root / name).read_bytes(),), lambda: verify_folder(root))
 
 
 def _labelme() -> tuple[bytes, ...]:

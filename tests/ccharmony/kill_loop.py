@@ -21,9 +21,10 @@ from typing import Any
 
 import click
 
-from ccharmony.build import pipeline
+from ccharmony.build.pipeline import build_dataset
 from ccharmony.build.settings import BuildSettings, PairSettings
-from ccharmony.dataset import tables, verify
+from ccharmony.dataset import tables
+from ccharmony.dataset.verify import verify_folder
 from ccharmony.images import pixels
 from ccharmony.jobs import journal
 
@@ -99,8 +100,8 @@ def attempt(settings: BuildSettings, out: Path, whole: dict[str, str], kills: Se
         phases.append(_phase(out))
     before = {path: _stamp(path) for path in _finished_files(out)}
     finished = len(_finished_photos(out))
-    report = pipeline.build(settings, out, jobs=2)
-    problems = [*_compare(out, whole, before), *verify.verify(out).problems]
+    report = build_dataset(settings, out, jobs=2)
+    problems = [*_compare(out, whole, before), *verify_folder(out).problems]
     if phases[-1] in ("lights", "pairs", "tables") and report.resumed != finished:
         problems.append(f"{report.resumed} photos gone on from, {finished} were finished")
     return Trial(tuple(phases), finished, tuple(problems))
@@ -117,7 +118,7 @@ def leftovers(out: Path) -> list[str]:
 
 
 def start(settings: BuildSettings, out: Path) -> multiprocessing.process.BaseProcess:
-    process = _PROCESSES.Process(target=pipeline.build, args=(settings, out), kwargs={"jobs": 2})
+    process = _PROCESSES.Process(target=build_dataset, args=(settings, out), kwargs={"jobs": 2})
     process.start()
     return process
 

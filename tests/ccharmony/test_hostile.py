@@ -19,9 +19,12 @@ import pytest
 from click.testing import CliRunner
 
 from ccharmony import cli, records, sources
-from ccharmony.build import pipeline
+from ccharmony.build.pipeline import build_dataset
 from ccharmony.checker.chart import STANDARD
-from ccharmony.dataset import fits, manifest, merge, verify
+from ccharmony.dataset import fits
+from ccharmony.dataset.manifest import read_manifest, write_manifest
+from ccharmony.dataset.merge import merge_datasets
+from ccharmony.dataset.verify import verify_folder
 from ccharmony.errors import ImageError, ManifestError, SourceError
 from ccharmony.images import pixels, raw
 from ccharmony.sources.masks import drawings
@@ -123,7 +126,7 @@ def test_photos_whose_names_cannot_name_files_are_refused_and_the_rest_is_built(
         (os.fsencode(folder) + b"/" + name).decode("utf-8", "surrogateescape")
         Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(data)
     before = sorted(tmp_path.iterdir())
-    report = pipeline.build(settings, tmp_path / "out")
+    report = build_dataset(settings, tmp_path / "out")
     assert sorted(tmp_path.iterdir()) == [*before, tmp_path / "out"]
     assert len(report.problems) == 4
     for reason in (
@@ -134,18 +137,18 @@ def test_photos_whose_names_cannot_name_files_are_refused_and_the_rest_is_built(
     ):
         assert any(reason in problem for problem in report.problems)
     assert sum(report.photos.values()) == 4
-    assert verify.verify(tmp_path / "out").problems == []
+    assert verify_folder(tmp_path / "out").problems == []
 
 
 def test_manifest_that_names_places_outside_cannot_make_merge_write_there(tmp_path: Path) -> None:
-    pipeline.build(kill_loop.write_source(tmp_path / "data", 4), tmp_path / "out")
-    rows = manifest.read_pairs(tmp_path / "out" / "manifest.csv")
+    build_dataset(kill_loop.write_source(tmp_path / "data", 4), tmp_path / "out")
+    rows = read_manifest(tmp_path / "out" / "manifest.csv")
     for column in ("photo", "foreground", "donor", "composite", "mask", "real"):
         (tmp_path / column).mkdir()
         evil = [dataclasses.replace(row, **{column: "../../../evil"}) for row in rows]  # type: ignore[arg-type]
-        manifest.write_pairs(tmp_path / column / "manifest.csv", evil)
+        write_manifest(tmp_path / column / "manifest.csv", evil)
         with pytest.raises(ManifestError, match=f"{column}.*leads out of"):
-            merge.merge([tmp_path / "out", tmp_path / column], tmp_path / "both")
+            merge_datasets([tmp_path / "out", tmp_path / column], tmp_path / "both")
     assert not list(tmp_path.rglob("*evil*"))
 
 

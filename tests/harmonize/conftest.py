@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ccharmony.arrays import Bool, UInt8
-from ccharmony.color import polynomial
+from ccharmony.color.polynomial import fit_polynomial
 from ccharmony.dataset import fits
 from ccharmony.images import pixels
 from ccharmony.records import FitRecord
@@ -94,8 +94,8 @@ def write_lights(path: Path, count: int = 12) -> Path:
                 source="tiny",
                 kind="ridge",
                 patches=patches,
-                to_standard=polynomial.fit(patches, standard),
-                from_standard=polynomial.fit(standard, patches),
+                to_standard=fit_polynomial(patches, standard),
+                from_standard=fit_polynomial(standard, patches),
                 split="test" if number >= count * 3 // 4 else "train",
             )
         )

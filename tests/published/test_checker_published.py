@@ -64,7 +64,7 @@ def test_quads_of_gehler_are_read_as_others_read_them(shared_data: Path) -> None
     left_top, right_top, left_bottom, right_bottom = scale * points[1:5]
     # Gehler's four corners are those of the card, a gap to half a patch outside; refined, they give the same colors.
     card = np.array([left_top, right_top, right_bottom, left_bottom])
-    refined = read_patches(image, corners.refine(image, card))
+    refined = read_patches(image, corners.refine_corners(image, card))
     np.testing.assert_allclose(255 * refined.colors, 255 * patches.colors, atol=1.0)
 
 

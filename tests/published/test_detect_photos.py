@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ccharmony.checker import detect
+from ccharmony.checker.detect import find_checker
 from ccharmony.images import pixels, raw
 
 NUS = Path("nus") / "Canon1DsMkIII"
@@ -39,7 +40,7 @@ def test_a_chart_in_the_wild_is_found_the_right_way_round(shared_data: Path, nam
     part, orientation, corners = WILD[name]
     image = pixels.read_image(shared_data / "checker_photos" / name)
     y0, y1, x0, x1 = part or (0, image.shape[0], 0, image.shape[1])
-    found = detect.find(np.ascontiguousarray(image[y0:y1, x0:x1]))
+    found = find_checker(np.ascontiguousarray(image[y0:y1, x0:x1]))
     assert_near(found, corners)
     assert found.orientation == orientation
     assert found.residual < 15.5
@@ -53,7 +54,7 @@ def test_the_charts_of_nus_are_found_in_their_boxes(shared_data: Path, number: s
     image = pixels.read_image(shared_data / NUS / "JPG" / f"Canon1DsMkIII_{number}.JPG")
     box = shared_data / NUS / "CHECKER" / f"Canon1DsMkIII_{number}_mask.txt"
     x, y, width, height = map(float, box.read_text().split(","))
-    found = detect.find(image, box=(x, y, x + width, y + height))
+    found = find_checker(image, box=(x, y, x + width, y + height))
     assert found.reason == ""
     assert found.orientation == 0
     assert found.residual < most
@@ -65,26 +66,26 @@ def test_the_charts_of_nus_are_found_in_their_boxes(shared_data: Path, number: s
 
 def test_the_smallest_chart_of_nus_is_found_without_its_box(shared_data: Path) -> None:
     image = pixels.read_image(shared_data / NUS / "JPG" / "Canon1DsMkIII_0002.JPG")
-    found = detect.find(np.ascontiguousarray(image[1100:, 500:1500]))  # 85 of 1000 pixels
+    found = find_checker(np.ascontiguousarray(image[1100:, 500:1500]))  # 85 of 1000 pixels
     assert_near(found, [(466, 453), (549, 460), (549, 516), (469, 509)])
 
 
 def test_a_photo_turned_or_mirrored_says_so(shared_data: Path) -> None:
     whole = pixels.read_image(shared_data / NUS / "JPG" / "Canon1DsMkIII_0005.JPG")
     image = np.asarray(cv2.resize(whole, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    upright = detect.find(image)
+    upright = find_checker(image)
     assert upright.orientation == 0
     assert upright.patches is not None
     for quarters in (1, 2, 3):
-        found = detect.find(np.ascontiguousarray(np.rot90(image, -quarters)))
+        found = find_checker(np.ascontiguousarray(np.rot90(image, -quarters)))
         assert found.orientation == 90 * quarters
         assert found.patches is not None
         np.testing.assert_allclose(found.patches.colors, upright.patches.colors, atol=4 / 255)
-    assert detect.find(np.ascontiguousarray(image[:, ::-1])).reason == "the chart is mirrored"
+    assert find_checker(np.ascontiguousarray(image[:, ::-1])).reason == "the chart is mirrored"
 
 
 def test_the_dark_linear_photo_of_gehler_gives_the_patches_of_its_quads(shared_data: Path) -> None:
-    found = detect.find(pixels.read_image(shared_data / "gehler" / "photos" / "8D5U5524.png"))
+    found = find_checker(pixels.read_image(shared_data / "gehler" / "photos" / "8D5U5524.png"))
     assert found.patches is not None
     white, black = 255 * found.patches.colors[0], 255 * found.patches.colors[5]
     np.testing.assert_allclose(white, [57.13, 77.35, 48.43], atol=1.0)  # 8D5U5524_patches.csv
@@ -93,7 +94,7 @@ def test_the_dark_linear_photo_of_gehler_gives_the_patches_of_its_quads(shared_d
 
 @pytest.mark.parametrize("name", ["d65_colorchecker.jpg", "TL84_colorchecker.jpg"])
 def test_a_chart_is_found_under_a_green_light(shared_data: Path, name: str) -> None:
-    found = detect.find(pixels.read_image(shared_data / "fixtures" / "multi_illum_chart" / name))
+    found = find_checker(pixels.read_image(shared_data / "fixtures" / "multi_illum_chart" / name))
     assert found.reason == ""
     assert found.orientation == 0
     assert found.patches is not None
@@ -101,7 +102,7 @@ def test_a_chart_is_found_under_a_green_light(shared_data: Path, name: str) -> N
 
 
 def test_the_passport_in_a_raw_photo_is_found(shared_data: Path) -> None:
-    found = detect.find(raw.read_raw(shared_data / "fixtures" / "raw" / "colorchart.dng"))
+    found = find_checker(raw.read_raw(shared_data / "fixtures" / "raw" / "colorchart.dng"))
     assert_near(found, [(658, 578), (1311, 560), (1315, 975), (640, 987)])
     assert found.orientation == 0
 
@@ -109,5 +110,5 @@ def test_the_passport_in_a_raw_photo_is_found(shared_data: Path) -> None:
 def test_photos_without_a_chart_show_none(shared_data: Path) -> None:
     paths = sorted((shared_data / "photos" / "images").glob("*.webp"))[::200]
     assert len(paths) >= 14
-    found = [path.name for path in paths if detect.find(pixels.read_image(path)).reason == ""]
+    found = [path.name for path in paths if find_checker(pixels.read_image(path)).reason == ""]
     assert found == []

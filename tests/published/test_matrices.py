@@ -50,13 +50,13 @@ Published = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 def largest_difference(first: np.ndarray, second: np.ndarray, colors: np.ndarray) -> float:
     """In levels, of two matrices on 8-bit levels."""
-    return float(np.abs(polynomial.apply(first, colors) - polynomial.apply(second, colors)).max())
+    return float(np.abs(polynomial.apply_polynomial(first, colors) - polynomial.apply_polynomial(second, colors)).max())
 
 
 def test_340_of_350_forward_matrices_are_refitted(published: Published) -> None:
     close = 0
     for patches, forward, _ in published.values():
-        refit = polynomial.to_levels(polynomial.fit(patches / 255, STANDARD, "published"))
+        refit = polynomial.to_levels(polynomial.fit_polynomial(patches / 255, STANDARD, "published"))
         close += largest_difference(refit, forward, patches) < 1e-6
     assert close == 340
 
@@ -64,7 +64,7 @@ def test_340_of_350_forward_matrices_are_refitted(published: Published) -> None:
 def test_all_350_reverse_matrices_are_refitted(published: Published) -> None:
     standard = 255 * STANDARD
     for photo, (patches, _, reverse) in published.items():
-        refit = polynomial.to_levels(polynomial.fit(STANDARD, patches / 255, "published"))
+        refit = polynomial.to_levels(polynomial.fit_polynomial(STANDARD, patches / 255, "published"))
         assert largest_difference(refit, reverse, standard) < 1e-6, photo
 
 
@@ -94,8 +94,8 @@ def test_published_transfer_is_the_plain_method_bit_for_bit(published: Published
     forward, reverse = published[photo][1], published["IMG_0444"][2]
     image = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
     mask = np.ones((200, 300), np.float32)
-    foreground = transfer.take(image, mask, polynomial.from_levels(forward), "published")
-    relit = transfer.relight(foreground, polynomial.from_levels(reverse))
+    foreground = transfer.standardize(image, mask, polynomial.from_levels(forward), "published")
+    relit = transfer.relight_foreground(foreground, polynomial.from_levels(reverse))
     np.testing.assert_array_equal(transfer.paste(image, foreground, relit), plain(plain(image, forward), reverse))
 
 

@@ -10,12 +10,13 @@ import scipy.io
 
 from ccharmony import sources
 from ccharmony.build import foreground_mask
-from ccharmony.checker import crop, detect
+from ccharmony.checker import crop
 from ccharmony.checker.chart import CHART_TO_RELEASE
+from ccharmony.checker.detect import find_checker
 from ccharmony.checker.patches import affine_residual, orientation_ratio, read_quads
 from ccharmony.sources import catalog, gehler
 from ccharmony.sources.files import read_rows
-from ccharmony.sources.nus import chart as nus_chart
+from ccharmony.sources.nus.chart import quarter_turns
 from ccharmony.sources.nus.truth import read_colors, read_truth
 from ccharmony.sources.release import enrich
 from ccharmony.sources.release.files import read_release
@@ -156,7 +157,7 @@ class TestNus:
         assert [photo.id[-4:] for photo in found.photos] == ["0002", "0004", "0005", "0006", "0008"]
         assert found.problems == []
         for photo in found.photos:
-            detection = detect.find(sources.read(photo), box=photo.chart.box)
+            detection = find_checker(sources.read(photo), box=photo.chart.box)
             assert detection.reason == "", photo.id
             assert crop.bounding_box(detection.corners) == pytest.approx(photo.chart.box, abs=30), photo.id
 
@@ -208,8 +209,8 @@ class TestRelease:
             size, mask_shape = known[1].rendered_size, mask_shapes[photo, "a"]
             shapes = [size[::-1], size]
             if not any(_fits(_box(facts[photo]["polygon"], shape), shape, mask_shape) for shape in shapes):
-                quarter_turns = nus_chart.quarter_turns(_box(facts[photo]["polygon"], shapes[0]), shapes[0])
-                placed = any(_fits(box, shapes[1], mask_shape) for box in quarter_turns)
+                turns = quarter_turns(_box(facts[photo]["polygon"], shapes[0]), shapes[0])
+                placed = any(_fits(box, shapes[1], mask_shape) for box in turns)
                 (turned if placed else unplaced).append(f"{photo}_a")
         assert turned == ["Canon1DsMkIII_0151_a"]
         assert unplaced == list(catalog.read_exceptions()) == ["FujifilmXM1_0025_a"]
@@ -248,7 +249,7 @@ class TestRelease:
         """The rendering here is not the camera's, so only an affine map of the published colors can agree."""
         (photo,) = sources.find(["nus"], shared_data, shared_data / "ccharmony_release").photos
         (plain,) = [row for row in sources.find(["nus"], shared_data).photos if row.id == photo.id]
-        read = detect.find(sources.read(plain), box=plain.chart.box).patches
+        read = find_checker(sources.read(plain), box=plain.chart.box).patches
         assert affine_residual(read.colors, photo.patches) < 8
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from ccharmony.dataset import find_pairs
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.images import pixels
 from harmonize.evaluation import evaluate, protocols
 from harmonize.evaluation.scoring import Rules
@@ -46,7 +46,7 @@ def test_composites_score_what_other_libraries_say(root):
     result = evaluate.evaluate([root], method, Rules(protocols.find("standard"), full=True))
     assert (len(result["skipped"]), result["overall"]["composite"]["n"]) == (3, 4)  # RainNet's have no prediction
     rows = []
-    for pair in find_pairs.find_pairs(root, "test")[0]:
+    for pair in find_pairs(root, "test")[0]:
         if pair.set == "HCOCO":
             composite, real = (cv2.imread(str(path))[..., ::-1] for path in (pair.composite, pair.real))
             inside = cv2.imread(str(pair.mask), cv2.IMREAD_GRAYSCALE) > 127
@@ -63,7 +63,7 @@ def test_composites_score_what_other_libraries_say(root):
 
 
 def test_the_real_photo_as_prediction_is_perfect(root, tmp_path):
-    for pair in find_pairs.find_pairs(root, "test")[0]:
+    for pair in find_pairs(root, "test")[0]:
         (tmp_path / f"{Path(pair.name).stem}{pair.real.suffix}").symlink_to(pair.real.resolve())
     for name in ("issam", "dovenet"):
         result = evaluate.evaluate([root], evaluate.open_predictions(tmp_path), Rules(protocols.find(name)))
@@ -88,7 +88,7 @@ def test_an_exact_answer_at_256_is_carried_to_the_photo(root):
             mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 1, 3, 1, 1)
             return (self.answer - mean) / std
 
-    for pair in (pair for pair in find_pairs.find_pairs(root, "test")[0] if pair.set == "HCOCO"):
+    for pair in (pair for pair in find_pairs(root, "test")[0] if pair.set == "HCOCO"):
         real, composite = pixels.read_image(pair.real), pixels.read_image(pair.composite)
         mask = pixels.read_mask(pair.mask)
         result = harmonize_image(composite, mask, Oracle(real))

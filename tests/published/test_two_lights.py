@@ -10,8 +10,9 @@ import pytest
 from ccharmony.arrays import UInt8
 from ccharmony.checker import detect, patches
 from ccharmony.checker.chart import STANDARD
-from ccharmony.color import polynomial, residuals, transfer
-from ccharmony.color.polynomial import Kind
+from ccharmony.checker.detect import find_checker
+from ccharmony.color import residuals, transfer
+from ccharmony.color.polynomial import Kind, apply_polynomial, fit_polynomial
 from ccharmony.images import pixels
 
 FOLDER = Path("fixtures") / "multi_illum_chart"
@@ -23,7 +24,7 @@ def photos(shared_data: Path) -> dict[str, tuple[UInt8, detect.Detection]]:
     found = {}
     for light, name in (("D65", "d65_colorchecker.jpg"), ("TL84", "TL84_colorchecker.jpg")):
         image = pixels.read_image(shared_data / FOLDER / name)
-        found[light] = (image, detect.find(image))
+        found[light] = (image, find_checker(image))
     return found
 
 
@@ -35,11 +36,11 @@ def test_chart_carried_from_d65_to_tl84_is_close_to_its_photo(
     _, there = photos["TL84"]
     assert here.patches is not None
     assert there.patches is not None
-    to_standard = polynomial.fit(here.patches.colors, STANDARD, kind)
-    from_standard = polynomial.fit(STANDARD, there.patches.colors, kind)
-    foreground = transfer.take(image, np.ones(image.shape[:2], bool), to_standard)
+    to_standard = fit_polynomial(here.patches.colors, STANDARD, kind)
+    from_standard = fit_polynomial(STANDARD, there.patches.colors, kind)
+    foreground = transfer.standardize(image, np.ones(image.shape[:2], bool), to_standard)
     carried = patches.read_patches(
-        transfer.paste(image, foreground, transfer.relight(foreground, from_standard)), here.corners
+        transfer.paste(image, foreground, transfer.relight_foreground(foreground, from_standard)), here.corners
     )
     before = residuals.delta_e(here.patches.colors, there.patches.colors)
     after = residuals.delta_e(carried.colors, there.patches.colors)
@@ -56,8 +57,8 @@ def test_patch_that_neither_fit_saw_is_carried_too(
     missed = []
     for patch in range(24):
         others = np.arange(24) != patch
-        forward = polynomial.fit(here.colors[others], STANDARD[others], kind)
-        inverse = polynomial.fit(STANDARD[others], there.colors[others], kind)
-        carried = polynomial.apply(inverse, polynomial.apply(forward, here.colors[patch]))
+        forward = fit_polynomial(here.colors[others], STANDARD[others], kind)
+        inverse = fit_polynomial(STANDARD[others], there.colors[others], kind)
+        carried = apply_polynomial(inverse, apply_polynomial(forward, here.colors[patch]))
         missed.append(float(residuals.delta_e(carried, there.colors[patch])))
     assert np.mean(missed) < limit

@@ -6,8 +6,6 @@
 
 Names are joined from the right, since ids may hold underscores. Case and extension of masks and real pictures vary
 between mirrors, and some mirrors keep each foreground's composites in a folder of its own: all are resolved.
-
-A dataset that `ccharmony pack` wrote, one HDF5 file or a folder of shards, gives the same pairs in the same order.
 """
 
 from __future__ import annotations
@@ -19,10 +17,49 @@ from pathlib import Path, PurePosixPath
 from ccharmony.dataset.formats import shards
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import SourceError
+from ccharmony.images.headers import READABLE_SUFFIXES
 
 COMPOSITES, MASKS, REALS = "composite_images", "masks", "real_images"
-_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 _LISTED: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
+
+
+def read_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[PairPaths], list[str]]:
+    """Find the pairs of one dataset, or of a root that holds several.
+
+    Parameters
+    ----------
+    root
+        A folder with `composite_images`, `masks` and `real_images`, or a folder of such folders.
+    split
+        Which lists count. ``all`` reads train and test; where there is no list at all, it reads every composite found.
+    strict
+        Whether the first broken pair is an error.
+
+    Returns
+    -------
+    tuple[list[PairPaths], list[str]]
+        Pairs in the order of the lists, and one line for each pair that is broken.
+
+    Raises
+    ------
+    SourceError
+        The folder is missing, holds no dataset, or lists no composite of the split; with `strict`, a pair is broken.
+    """
+    if not root.is_dir():
+        raise SourceError(f"{root}: no such folder, wanted a dataset in iHarmony4's layout")
+    pairs: list[PairPaths] = []
+    problems: list[str] = []
+    for entry in _list_entries(root, split):
+        try:
+            pairs.append(entry.folder.resolve(entry.name, entry.split))
+        except SourceError as error:
+            if strict:
+                raise
+            problems.append(str(error))
+    if not pairs:
+        first = f"; the first: {problems[0]}" if problems else ""
+        raise SourceError(f"{root}: no complete pair of split {split!r} ({len(problems)} broken{first})")
+    return pairs, problems
 
 
 @dataclass(frozen=True)
@@ -66,7 +103,7 @@ def _index(folder: Path) -> dict[str, Path]:
         folders.sort()
         for name in sorted(files):
             path = Path(base, name)
-            if path.suffix.lower() in _PICTURES and not name.startswith("."):
+            if path.suffix.lower() in READABLE_SUFFIXES and not name.startswith("."):
                 found.setdefault(path.stem.lower(), path)
     return found
 

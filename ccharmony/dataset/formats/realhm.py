@@ -22,12 +22,12 @@ from pathlib import Path
 
 from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.errors import SourceError
+from ccharmony.images.headers import READABLE_SUFFIXES
 
 FOLDERS = "vendor_testing_*"
 PAIRS = 216
 """Pairs of the whole set."""
 
-_SUFFIXES = (".jpg", ".jpeg", ".png")
 _ANSWER = "_gt"
 
 
@@ -54,12 +54,12 @@ def find_pairs(root: Path, *, strict: bool = False) -> tuple[list[PairPaths], li
     Raises
     ------
     SourceError
-        No whole pair is there; with `strict`, a pair is broken.
+        There is no complete pair; with `strict`, a pair is broken.
     """
     pairs: list[PairPaths] = []
     problems: list[str] = []
     for folder in sorted(path for path in root.glob(FOLDERS) if path.is_dir()):
-        files = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES}
+        files = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in READABLE_SUFFIXES}
         for stem in sorted(files):
             if stem.endswith(_ANSWER):
                 found = _find_pair(folder, files, stem.removesuffix(_ANSWER))
@@ -70,7 +70,7 @@ def find_pairs(root: Path, *, strict: bool = False) -> tuple[list[PairPaths], li
                 else:
                     problems.append(found)
     if not pairs:
-        raise SourceError(f"{root}: no whole pair in {FOLDERS} ({len(problems)} broken), RealHM's layout wanted")
+        raise SourceError(f"{root}: no complete pair in {FOLDERS} ({len(problems)} broken), RealHM's layout wanted")
     return pairs, problems
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony import records
-from ccharmony.dataset import find_pairs, manifest, tables
+from ccharmony.dataset import tables
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import iharmony4, shards
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
+from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import ManifestError, SourceError
 
 
@@ -126,7 +128,7 @@ def plan(root: Path, *, strict: bool = False) -> tuple[list[Entry], list[str]]:
     """
     if not root.is_dir() or shards.is_packed(root):
         raise SourceError(f"{root}: not a folder in iHarmony4's layout, wanted one to pack")
-    pairs, problems = find_pairs.find_pairs(root, "all", strict=strict)
+    pairs, problems = find_pairs(root, "all", strict=strict)
     seen: set[tuple[str, str]] = set()
     for pair in pairs:
         key = (pair.set, Path(pair.name).stem.lower())
@@ -173,7 +175,7 @@ def _dataset_of(pair: PairPaths) -> Path:
 
 
 def _read_manifest(path: Path) -> dict[str, records.Pair]:
-    rows = manifest.read_pairs(path) if path.is_file() else []
+    rows = read_manifest(path) if path.is_file() else []
     return {Path(row.composite).name: row for row in rows}
 
 

@@ -21,16 +21,16 @@ from ccharmony.dataset.packing import contents, write_hdf5, write_shards
 from ccharmony.dataset.packing.contents import Entry, File
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import OutputError
-from ccharmony.files import hold, write_bytes
-from ccharmony.progress import Progress
+from ccharmony.files import UNFINISHED, StrPath, hold, write_bytes
+from ccharmony.progress import Progress, no_progress
 
-Kind = Literal["shards", "h5"]
+PackedFormat = Literal["shards", "h5"]
 
 _PLAN, _LOCK = "plan.txt", "lock"
 
 
 @dataclass
-class Report:
+class PackReport:
     """What was packed.
 
     Attributes
@@ -54,16 +54,16 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
 
-def pack(
-    root: Path,
-    to: Kind,
-    out: Path,
+def pack_dataset(
+    root: StrPath,
+    to: PackedFormat,
+    out: StrPath,
     *,
     limit: Limit | None = None,
     jobs: int = 1,
     strict: bool = False,
-    progress: Progress = lambda _stage, _done, _total: None,
-) -> Report:
+    progress: Progress | None = None,
+) -> PackReport:
     """Pack a dataset.
 
     Parameters
@@ -90,10 +90,11 @@ def pack(
     OutputError
         The place is taken, in use, or cannot be written.
     """
-    limit, out = limit or Limit(), out if out.name else out.absolute()
+    root, out = Path(root), Path(out)
+    limit, progress, out = limit or Limit(), progress or no_progress, out if out.name else out.absolute()
     entries, problems = contents.plan(root, strict=strict)
     counts = Counter(entry.split or shards.UNLISTED for entry in entries)
-    report = Report(dict(sorted(counts.items(), reverse=True)), problems=problems)
+    report = PackReport(dict(sorted(counts.items(), reverse=True)), problems=problems)
     plan = contents.digest(entries, f"{to} {limit if to == 'shards' else ''} {shards.VERSION} {hdf5.VERSION}")
     if _is_finished(out, to, plan, contents.newest(entries)):
         report.resumed = len(entries)
@@ -118,7 +119,7 @@ def _pack_shards(
     limit: Limit,
     jobs: int,
     progress: Progress,
-    report: Report,
+    report: PackReport,
 ) -> None:
     done = 0
 
@@ -157,7 +158,7 @@ def _pack_h5(entries: Sequence[Entry], path: Path, plan: str, progress: Progress
 @contextlib.contextmanager
 def _staged(out: Path) -> Iterator[Path]:
     """Give the folder in which the work goes on, to one process at a time; raises OutputError."""
-    folder = out.with_name(f".{out.name}.part")
+    folder = out.with_name(f".{out.name}{UNFINISHED}")
     with hold(folder / _LOCK, f"{out}: is being packed by another process"):
         yield folder
 
@@ -172,7 +173,7 @@ def _forget_other(folder: Path, plan: str) -> None:
     write_bytes(path, plan.encode())
 
 
-def _settle(folder: Path, out: Path, to: Kind) -> None:
+def _settle(folder: Path, out: Path, to: PackedFormat) -> None:
     """Give the finished work its name."""
     try:
         if to == "h5":
@@ -186,7 +187,7 @@ def _settle(folder: Path, out: Path, to: Kind) -> None:
         raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
 
 
-def _is_finished(out: Path, to: Kind, plan: str, newest: int) -> bool:
+def _is_finished(out: Path, to: PackedFormat, plan: str, newest: int) -> bool:
     """Tell whether that plan was packed there, all of it, after the last change of a file."""
     place = out if to == "h5" else out / shards.INDEX
     if not place.is_file() or place.stat().st_mtime_ns < newest:
@@ -196,7 +197,7 @@ def _is_finished(out: Path, to: Kind, plan: str, newest: int) -> bool:
     return shards.read_plan(out) == plan and bool(shards.read_index(out))
 
 
-def _refuse_taken(out: Path, to: Kind) -> None:
+def _refuse_taken(out: Path, to: PackedFormat) -> None:
     if to == "h5":
         if out.suffix.lower() not in hdf5.SUFFIXES:
             raise OutputError(f"{out}: wanted a name that ends in {' or '.join(hdf5.SUFFIXES)}")

@@ -1,4 +1,4 @@
-"""A packed dataset checked: shards and pictures against their hashes, and every pair against itself."""
+"""Datasets verified: packed ones here, folders by `ccharmony.dataset.verify`; :func:`verify_dataset` takes either."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ccharmony.dataset import find_pairs
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import hdf5, shards
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
 from ccharmony.dataset.formats.shards import Shard
-from ccharmony.dataset.verify import Verdict
+from ccharmony.dataset.verify import Verdict, verify_folder
 from ccharmony.errors import ImageError
+from ccharmony.files import StrPath
 from ccharmony.images import pixels
 from ccharmony.images.headers import Readable
 from ccharmony.progress import Progress
@@ -28,7 +29,33 @@ def is_packed(root: Path) -> bool:
     return shards.is_packed(root) or hdf5.is_packed(root)
 
 
-def verify(root: Path, *, progress: Progress | None = None) -> Verdict:
+def verify_dataset(root: StrPath, *, progress: Progress | None = None) -> Verdict:
+    """Check a dataset: a built folder, or what `ccharmony pack` made of one.
+
+    Parameters
+    ----------
+    root
+        The folder of the dataset, the folder of its shards, or its HDF5 file.
+    progress
+        Called with "verify", the foregrounds (of a packed dataset: the pairs) checked and their number.
+
+    Returns
+    -------
+    Verdict
+        Counts, and one line for each problem.
+
+    Raises
+    ------
+    ManifestError
+        The folder holds no manifest that can be read.
+    SourceError
+        The index or a table of a packed dataset is damaged, or a shard is incomplete.
+    """
+    path = Path(root)
+    return (verify_packed if is_packed(path) else verify_folder)(path, progress=progress)
+
+
+def verify_packed(root: Path, *, progress: Progress | None = None) -> Verdict:
     """Check shards or an HDF5 file: hashes, the rows packed with the pairs, sizes, and that every picture can be read.
 
     Parameters
@@ -38,12 +65,17 @@ def verify(root: Path, *, progress: Progress | None = None) -> Verdict:
     progress
         Called with "verify", the pairs checked and their number.
 
+    Returns
+    -------
+    Verdict
+        Counts, and one line for each problem.
+
     Raises
     ------
     SourceError
         The index or a table is damaged, or a shard is incomplete.
     """
-    pairs, _ = find_pairs.find_pairs(root, "all")
+    pairs, _ = find_pairs(root, "all")
     verdict = Verdict(len(pairs), len({(pair.set, _real_of(pair)) for pair in pairs}))
     rows, problems = _read_rows(root)
     verdict.problems += problems

@@ -178,7 +178,7 @@ def _find_whole(root: Path, batch: Batch) -> Shard | None:
 def _write_shard(batch: Batch, root: Path, stop: threading.Event) -> Shard:
     tar = root / batch.file
     files.make_folder(tar.parent)
-    temporary = tar.with_name(f".{tar.name}.part")
+    temporary = tar.with_name(f".{tar.name}{files.UNFINISHED}")
     try:
         try:
             with temporary.open("wb") as stream:

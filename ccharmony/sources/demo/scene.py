@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ccharmony.arrays import Float32, Float64
-from ccharmony.records import Box, Split
+from ccharmony.checker.chart import Box
+from ccharmony.records import Split
 from ccharmony.sources.demo.shapes import Pose, Shape, Triple
 from ccharmony.sources.demo.textures import CHART_HALF, CHART_OUTLINE, GLOSS, Texture
 

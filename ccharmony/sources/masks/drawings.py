@@ -14,6 +14,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 
 from ccharmony.arrays import Bool, Shape
+from ccharmony.checker.chart import FARTHEST
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
 from ccharmony.records import Photo
@@ -23,7 +24,6 @@ Point = tuple[float, float]
 Ring = tuple[Point, ...]
 
 _CIRCLE_CORNERS = 128
-_FARTHEST = 1_000_000  # pixels; sides of photos have some 10,000
 _MOST_CORNERS = 100_000  # drawn in three seconds; by hand one sets a hundred
 _LARGEST_SHIFT = 60  # bits of a run length: enough for any photo, and no number that grows with the file
 
@@ -88,8 +88,8 @@ class Outline(Drawing):
         ImageError
             A coordinate is not finite, or far from any photo; an outline has too many corners.
         """
-        if not all((np.abs(ring) <= _FARTHEST).all() for ring in self.rings):
-            raise ImageError(f"{self}: a coordinate that is not finite or beyond {_FARTHEST}")
+        if not all((np.abs(ring) <= FARTHEST).all() for ring in self.rings):
+            raise ImageError(f"{self}: a coordinate that is not finite or beyond {FARTHEST}")
         if (corners := max(map(len, self.rings), default=0)) > _MOST_CORNERS:
             raise ImageError(f"{self}: an outline of {corners} corners, the limit is {_MOST_CORNERS}")
         mask = np.zeros(self.shape, bool)

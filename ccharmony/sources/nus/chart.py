@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccharmony.arrays import Shape, UInt8
-from ccharmony.checker import detect
+from ccharmony.checker.chart import Box
+from ccharmony.checker.detect import find_checker
 from ccharmony.errors import CheckerError
 from ccharmony.images import headers, raw
-from ccharmony.records import Box
 from ccharmony.sources.catalog import Camera
 from ccharmony.sources.release.enrich import published_box
 
@@ -146,7 +146,7 @@ def _detected(picture: Picture, places: Sequence[Place]) -> Place:
     images = {orient: picture.read(orient) for orient in {place.orient for place in places}}
     turned = []
     for place in places:
-        found = detect.find(images[place.orient], box=place.box)
+        found = find_checker(images[place.orient], box=place.box)
         if found.orientation == 0:
             return place
         turned += [place] if found.corners is not None else []

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from ccharmony.arrays import Float64
+from ccharmony.checker.chart import Box
 from ccharmony.errors import CheckerError, SourceError
-from ccharmony.records import Box
 from ccharmony.sources import files
 from ccharmony.sources.catalog import Camera
 from ccharmony.sources.nus.matlab import read_matlab

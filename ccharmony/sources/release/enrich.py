@@ -13,8 +13,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ccharmony.arrays import Shape
-from ccharmony.checker import crop, detect
-from ccharmony.checker.crop import Box, Part
+from ccharmony.checker import crop
+from ccharmony.checker.chart import Box
+from ccharmony.checker.crop import Part
+from ccharmony.checker.detect import find_checker
 from ccharmony.errors import CcharmonyError, CheckerError
 from ccharmony.images import headers
 from ccharmony.records import Chart, Photo
@@ -149,7 +151,7 @@ def _longest(photo: str) -> int:
 
 def _detected(photo: Photo) -> Chart:
     """Find the chart of a photo that came without coordinates; the crop must know its side."""
-    found = detect.find(reading.read(photo))
+    found = find_checker(reading.read(photo))
     if found.corners is None:
         raise CheckerError(f"no coordinates of the chart, and it is not found ({found.reason})")
     return Chart(crop.bounding_box(found.corners), found.corners)

@@ -26,8 +26,8 @@ def mask(soft: bool, speckled: bool = False) -> Float32:
 @pytest.mark.parametrize(("soft", "speckled"), [(False, False), (True, False), (False, True), (True, True)])
 def test_a_canvas_encodes_what_pasting_gives(suffix: str, soft: bool, speckled: bool, image: UInt8) -> None:
     canvas = Canvas(image)
-    foreground = transfer.take(image, mask(soft, speckled), TO_STANDARD)
-    relit = transfer.relight(foreground, TO_STANDARD)
+    foreground = transfer.standardize(image, mask(soft, speckled), TO_STANDARD)
+    relit = transfer.relight_foreground(foreground, TO_STANDARD)
     canvas.paste(foreground, relit)
     assert canvas.encode(suffix, 90) == pixels.encode(transfer.paste(image, foreground, relit), suffix, 90)
 
@@ -35,10 +35,10 @@ def test_a_canvas_encodes_what_pasting_gives(suffix: str, soft: bool, speckled: 
 def test_foregrounds_follow_each_other_and_nothing_stays(image: UInt8) -> None:
     before = image.copy()
     canvas = Canvas(image)
-    foreground = transfer.take(image, mask(False), TO_STANDARD)
+    foreground = transfer.standardize(image, mask(False), TO_STANDARD)
     for scale in (0.5, 0.7):
-        canvas.paste(foreground, transfer.relight(foreground, scale * TO_STANDARD))
-    last = transfer.relight(foreground, 0.7 * TO_STANDARD)
+        canvas.paste(foreground, transfer.relight_foreground(foreground, scale * TO_STANDARD))
+    last = transfer.relight_foreground(foreground, 0.7 * TO_STANDARD)
     assert canvas.encode(".png") == pixels.encode(transfer.paste(image, foreground, last), ".png")
     canvas.restore(foreground)
     assert canvas.encode(".png") == pixels.encode(before, ".png")
@@ -46,7 +46,7 @@ def test_foregrounds_follow_each_other_and_nothing_stays(image: UInt8) -> None:
 
 
 def test_neighbors_in_a_row_are_one_run(image: UInt8) -> None:
-    foreground = transfer.take(image, mask(False), TO_STANDARD)
+    foreground = transfer.standardize(image, mask(False), TO_STANDARD)
     assert len(foreground.runs) == 21
     assert foreground.runs[-1] == (36 * 500, 20 * 406, 20 * 406 + 2 * 500)
-    assert len(transfer.take(image, mask(False, speckled=True), TO_STANDARD).runs) > 4000
+    assert len(transfer.standardize(image, mask(False, speckled=True), TO_STANDARD).runs) > 4000

@@ -25,7 +25,8 @@ from ccharmony import cli
 from ccharmony.build import pipeline
 from ccharmony.build.photo_cache import Recent
 from ccharmony.build.settings import BuildSettings, PairSettings
-from ccharmony.dataset import tables, verify
+from ccharmony.dataset import tables
+from ccharmony.dataset.verify import verify_folder
 from ccharmony.errors import OutputError
 from ccharmony.images import pixels
 
@@ -78,8 +79,8 @@ def test_full_disk_is_one_line_and_the_build_goes_on_later(settings: BuildSettin
     assert failed.stderr.count("\n") == 1
     assert "cannot be written (File too large)" in failed.stderr
     assert not list(out.rglob("*.part"))
-    pipeline.build(replace(settings, pair=PairSettings(suffix=".png")), out)  # what the command asked for
-    assert verify.verify(out).problems == []
+    pipeline.build_dataset(replace(settings, pair=PairSettings(suffix=".png")), out)  # what the command asked for
+    assert verify_folder(out).problems == []
     assert leftovers(out) == []
 
 
@@ -101,7 +102,7 @@ def test_disk_without_room_is_one_line_and_nothing_half_written_stays(
     settings: BuildSettings, small_disk: Path
 ) -> None:
     with pytest.raises(OutputError, match="No space left on device"):
-        pipeline.build(settings, small_disk / "out", jobs=2)
+        pipeline.build_dataset(settings, small_disk / "out", jobs=2)
     assert not list(small_disk.rglob("*.part"))
     assert not (small_disk / "out" / tables.REPORT).exists()
 
@@ -130,16 +131,16 @@ def test_photo_that_changes_meanwhile_is_left_out_and_taken_in_next_time(
         if (name, done) == (stage, 1):
             change(photo)
 
-    report = pipeline.build(settings, out, progress=progress)
+    report = pipeline.build_dataset(settings, out, progress=progress)
     assert [problem for problem in report.problems if "changed while the build ran" in problem] == [
         f"{photo}: changed while the build ran and is left out, wanted it as it was"
     ]
     assert not (out / "real_images" / "p3.png").exists()
     # The light of p3 was recorded before its pairs were made, and is lent to the other photo of its split.
     assert sum(report.photos.values()) == {"lights": 2, "pairs": 3}[stage]
-    assert verify.verify(out).problems == []
-    assert pipeline.build(settings, out).problems == []
-    pipeline.build(settings, tmp_path / "fresh")
+    assert verify_folder(out).problems == []
+    assert pipeline.build_dataset(settings, out).problems == []
+    pipeline.build_dataset(settings, tmp_path / "fresh")
     assert contents(out) == contents(tmp_path / "fresh")
 
 
@@ -160,10 +161,10 @@ def test_photo_that_vanishes_meanwhile_is_named_and_the_rest_is_built(
         if (name, done) == ("pairs", 1):
             photo.unlink()
 
-    report = pipeline.build(settings, out, progress=progress)
+    report = pipeline.build_dataset(settings, out, progress=progress)
     assert report.problems == [f"{photo}: {reason}"]
     assert sum(report.photos.values()) == 3
-    assert verify.verify(out).problems == []
+    assert verify_folder(out).problems == []
 
 
 def test_unfinished_build_begins_anew_when_a_photo_has_changed(
@@ -171,31 +172,31 @@ def test_unfinished_build_begins_anew_when_a_photo_has_changed(
 ) -> None:
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        pipeline.build(settings, out, progress=stop_after("pairs", 2))
+        pipeline.build_dataset(settings, out, progress=stop_after("pairs", 2))
     change(settings.data / "folder" / "photos" / "p1.png")
     with caplog.at_level(logging.INFO, "ccharmony"):
-        assert pipeline.build(settings, out).resumed == 0
+        assert pipeline.build_dataset(settings, out).resumed == 0
     assert caplog.messages == [f"{out}: inputs have changed since the unfinished build; begun anew"]
-    pipeline.build(settings, tmp_path / "fresh")
+    pipeline.build_dataset(settings, tmp_path / "fresh")
     assert contents(out) == contents(tmp_path / "fresh")
 
 
 def test_corrected_corners_are_not_found_done(settings: BuildSettings, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings, out)
+    pipeline.build_dataset(settings, out)
     table = settings.data / "folder" / "checkers.csv"
     table.write_text(table.read_text().replace("p1,128.0", "p1,120.0"))
-    assert pipeline.build(settings, out).resumed == 0
-    pipeline.build(settings, tmp_path / "fresh")
+    assert pipeline.build_dataset(settings, out).resumed == 0
+    pipeline.build_dataset(settings, tmp_path / "fresh")
     assert contents(out) == contents(tmp_path / "fresh")
 
 
 def test_source_that_was_moved_is_found_done(settings: BuildSettings, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings, out)
+    pipeline.build_dataset(settings, out)
     (tmp_path / "elsewhere").mkdir()
     moved = settings.data.rename(tmp_path / "elsewhere" / "data")
-    assert pipeline.build(replace(settings, data=moved), out).resumed == 4
+    assert pipeline.build_dataset(replace(settings, data=moved), out).resumed == 4
 
 
 def test_second_build_into_a_folder_is_refused_while_the_first_goes_on(settings: BuildSettings, tmp_path: Path) -> None:
@@ -203,15 +204,15 @@ def test_second_build_into_a_folder_is_refused_while_the_first_goes_on(settings:
     first = kill_loop.start(settings, out)
     kill_loop.wait_for(first, out, ".build/lights.jsonl")
     with pytest.raises(OutputError, match="another build is writing here"):
-        pipeline.build(settings, out)
+        pipeline.build_dataset(settings, out)
     first.join()
     assert first.exitcode == 0
-    assert verify.verify(out).problems == []
+    assert verify_folder(out).problems == []
 
 
 def test_refused_build_leaves_no_folder_behind(settings: BuildSettings, tmp_path: Path) -> None:
     with contextlib.suppress(Exception):
-        pipeline.build(replace(settings, data=tmp_path / "nowhere"), tmp_path / "out")
+        pipeline.build_dataset(replace(settings, data=tmp_path / "nowhere"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -220,13 +221,13 @@ def test_what_is_done_and_what_is_left_is_said_for_every_stage(
 ) -> None:
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        pipeline.build(settings, out, progress=stop_after("lights", 2))
+        pipeline.build_dataset(settings, out, progress=stop_after("lights", 2))
     with caplog.at_level(logging.INFO, "ccharmony"), pytest.raises(KeyboardInterrupt):
-        pipeline.build(settings, out, progress=stop_after("pairs", 3))
+        pipeline.build_dataset(settings, out, progress=stop_after("pairs", 3))
     assert caplog.messages == ["lights: 2 of 4 photos finished before, 2 left"]
     caplog.clear()
     with caplog.at_level(logging.INFO, "ccharmony"):
-        assert pipeline.build(settings, out).resumed == 3
+        assert pipeline.build_dataset(settings, out).resumed == 3
     assert caplog.messages == [
         "lights: 4 of 4 photos finished before, 0 left",
         "pairs: 3 of 4 photos finished before, 1 left",
@@ -237,7 +238,7 @@ def test_command_says_how_many_photos_it_found_done_and_made(settings: BuildSett
     out = tmp_path / "out"
     wanted = replace(settings, pair=PairSettings(suffix=".png"))
     with pytest.raises(KeyboardInterrupt):
-        pipeline.build(wanted, out, progress=stop_after("pairs", 3))
+        pipeline.build_dataset(wanted, out, progress=stop_after("pairs", 3))
     command = [*COMMAND[3:], "--data", str(settings.data), "--out", str(out), "--resume"]
     assert "\n3 photos were finished before, 1 made now\n" in CliRunner().invoke(cli.group, command).output
     assert "\n4 photos were finished before, nothing was left to do\n" in CliRunner().invoke(cli.group, command).output
@@ -245,45 +246,45 @@ def test_command_says_how_many_photos_it_found_done_and_made(settings: BuildSett
 
 def test_picture_lost_from_an_unfinished_build_is_made_again(settings: BuildSettings, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings, tmp_path / "whole")
+    pipeline.build_dataset(settings, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        pipeline.build(settings, out, progress=stop_after("pairs", 2))
+        pipeline.build_dataset(settings, out, progress=stop_after("pairs", 2))
     next((out / "real_images").glob("[!.]*")).unlink()
-    assert pipeline.build(settings, out).resumed == 1
+    assert pipeline.build_dataset(settings, out).resumed == 1
     assert contents(out) == contents(tmp_path / "whole")
 
 
 def test_dataset_that_is_being_replaced_does_not_look_whole(settings: BuildSettings, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings, out)
+    pipeline.build_dataset(settings, out)
     change(settings.data / "folder" / "photos" / "p0.png")
     with pytest.raises(KeyboardInterrupt):
-        pipeline.build(settings, out, progress=stop_after("lights", 4))
-    assert verify.verify(out).problems == []  # nothing of it has been touched yet
+        pipeline.build_dataset(settings, out, progress=stop_after("lights", 4))
+    assert verify_folder(out).problems == []  # nothing of it has been touched yet
     with pytest.raises(KeyboardInterrupt):
-        pipeline.build(settings, out, progress=stop_after("pairs", 1))
+        pipeline.build_dataset(settings, out, progress=stop_after("pairs", 1))
     assert not {tables.REPORT, tables.MANIFEST, "ccHarmony_train.txt"} & {path.name for path in out.iterdir()}
 
 
 def test_journal_beside_a_whole_dataset_is_tidied_up(settings: BuildSettings, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings, out)
+    pipeline.build_dataset(settings, out)
     (out / ".build").mkdir()
     (out / ".build" / "pairs.jsonl").write_text("[")
     (out / ".build" / "plan.json").write_text("{}")
-    assert pipeline.build(settings, out).resumed == 4
+    assert pipeline.build_dataset(settings, out).resumed == 4
     assert leftovers(out) == []
 
 
 def test_damaged_journal_is_done_again(settings: BuildSettings, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings, tmp_path / "whole")
+    pipeline.build_dataset(settings, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        pipeline.build(settings, out, progress=stop_after("pairs", 3))
+        pipeline.build_dataset(settings, out, progress=stop_after("pairs", 3))
     damages = ("[]", "{", '["p2", {"pairs": [1]}]', "[" * 100_000, "[[], 1]", '"p0"', "\0")
     (out / ".build" / "pairs.jsonl").write_text("\n".join(damages) + "\n")
     (out / ".build" / "lights.jsonl").write_bytes(b"\xff\n")
-    assert pipeline.build(settings, out).resumed == 0
+    assert pipeline.build_dataset(settings, out).resumed == 0
     assert contents(out) == contents(tmp_path / "whole")
 
 
@@ -291,16 +292,16 @@ def test_line_of_the_journal_that_was_cut_short_is_cut_off_and_the_photo_done_ag
     settings: BuildSettings, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings, tmp_path / "whole")
+    pipeline.build_dataset(settings, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        pipeline.build(settings, out, progress=stop_after("pairs", 2))
+        pipeline.build_dataset(settings, out, progress=stop_after("pairs", 2))
     path = out / ".build" / "pairs.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole[:-9])
     with pytest.raises(KeyboardInterrupt):
-        pipeline.build(settings, out, progress=stop_after("pairs", 2))
+        pipeline.build_dataset(settings, out, progress=stop_after("pairs", 2))
     assert path.read_bytes() == whole
-    assert pipeline.build(settings, out).resumed == 2
+    assert pipeline.build_dataset(settings, out).resumed == 2
     assert contents(out) == contents(tmp_path / "whole")
 
 
@@ -309,16 +310,16 @@ def test_unfinished_build_of_other_settings_is_refused_and_dropped_if_asked(
 ) -> None:
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        pipeline.build(settings, out, progress=stop_after("pairs", 2))
+        pipeline.build_dataset(settings, out, progress=stop_after("pairs", 2))
     other = replace(settings, fit="affine")
     with pytest.raises(
         OutputError, match=r"an unfinished build of other settings \(fit\), wanted a new folder, or --f"
     ):
-        pipeline.build(other, out)
-    assert pipeline.build(settings, out, fresh=True).resumed == 0
+        pipeline.build_dataset(other, out)
+    assert pipeline.build_dataset(settings, out, fresh=True).resumed == 0
     with pytest.raises(OutputError, match="holds a finished dataset, which --fresh leaves alone"):
-        pipeline.build(settings, out, fresh=True)
-    assert verify.verify(out).problems == []
+        pipeline.build_dataset(settings, out, fresh=True)
+    assert verify_folder(out).problems == []
 
 
 @pytest.mark.parametrize("sign", ["lights", "pairs"])

@@ -16,7 +16,7 @@ IDENTITY = np.eye(3, 11)
 
 def foreground() -> transfer.Foreground:
     image = np.random.default_rng(0).integers(60, 120, (20, 20, 3), np.uint8)
-    return transfer.take(image, np.ones((20, 20), np.float32), IDENTITY)
+    return transfer.standardize(image, np.ones((20, 20), np.float32), IDENTITY)
 
 
 def lights(count: int) -> dict[str, Float64]:

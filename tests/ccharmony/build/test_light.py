@@ -7,7 +7,7 @@ import pytest
 from ccharmony import sources
 from ccharmony.build.light import from_json, record_light, to_json
 from ccharmony.checker.chart import STANDARD
-from ccharmony.color import polynomial
+from ccharmony.color.polynomial import apply_polynomial, fit_polynomial
 from ccharmony.errors import CheckerError, FitError
 from ccharmony.records import Photo
 
@@ -32,25 +32,25 @@ def test_patches_are_read_where_the_chart_is(make_photo: Callable[..., Photo]) -
 
 def test_known_patches_need_no_picture(make_photo: Callable[..., Photo]) -> None:
     record = record_light(None, known(make_photo, PHOTO), "affine").record
-    np.testing.assert_allclose(polynomial.apply(record.to_standard, PHOTO), STANDARD, atol=1e-12)
+    np.testing.assert_allclose(apply_polynomial(record.to_standard, PHOTO), STANDARD, atol=1e-12)
 
 
 def test_published_matrices_are_used_as_they_are_and_compared(make_photo: Callable[..., Photo]) -> None:
-    forward = polynomial.fit(BENT, STANDARD, "affine")
-    inverse = polynomial.fit(STANDARD, BENT, "published")
+    forward = fit_polynomial(BENT, STANDARD, "affine")
+    inverse = fit_polynomial(STANDARD, BENT, "published")
     photo = known(make_photo, BENT, to_standard=forward, from_standard=inverse)
     record = record_light(None, photo, "published").record
     assert record.kind == "affine"
     np.testing.assert_array_equal(record.to_standard, forward)
-    refit = polynomial.apply(polynomial.fit(BENT, STANDARD, "published"), BENT)
-    expected = 255 * np.abs(refit - polynomial.apply(forward, BENT)).max()
+    refit = apply_polynomial(fit_polynomial(BENT, STANDARD, "published"), BENT)
+    expected = 255 * np.abs(refit - apply_polynomial(forward, BENT)).max()
     assert record.residuals["refit"] == pytest.approx(expected)
 
 
 def test_published_matrix_that_no_fit_explains_is_called_so(make_photo: Callable[..., Photo]) -> None:
-    forward = polynomial.fit(PHOTO, STANDARD, "published")
+    forward = fit_polynomial(PHOTO, STANDARD, "published")
     forward[0, 10] += 0.02
-    photo = known(make_photo, PHOTO, to_standard=forward, from_standard=polynomial.fit(STANDARD, PHOTO))
+    photo = known(make_photo, PHOTO, to_standard=forward, from_standard=fit_polynomial(STANDARD, PHOTO))
     record = record_light(None, photo, "published").record
     assert record.kind == "unexplained"
     assert record.residuals["refit"] == pytest.approx(0.02 * 255, rel=1e-6)
@@ -58,7 +58,7 @@ def test_published_matrix_that_no_fit_explains_is_called_so(make_photo: Callable
 
 
 def test_other_kinds_are_fitted_even_where_matrices_are_given(make_photo: Callable[..., Photo]) -> None:
-    forward = polynomial.fit(PHOTO, STANDARD, "affine")
+    forward = fit_polynomial(PHOTO, STANDARD, "affine")
     photo = known(make_photo, PHOTO, to_standard=forward, from_standard=forward)
     assert record_light(None, photo, "ridge").record.kind == "ridge"
 

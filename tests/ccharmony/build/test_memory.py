@@ -32,7 +32,9 @@ def peak(run: Callable[[], object]) -> float:
 def record(name: str, gain: float) -> FitRecord:
     patches = np.random.default_rng(0).uniform(0.1, 0.9, (24, 3))
     lit = patches * (gain, 0.9, 1.0)
-    return FitRecord(name, "", "", "affine", lit, polynomial.fit(lit, patches), polynomial.fit(patches, lit))
+    return FitRecord(
+        name, "", "", "affine", lit, polynomial.fit_polynomial(lit, patches), polynomial.fit_polynomial(patches, lit)
+    )
 
 
 @pytest.fixture

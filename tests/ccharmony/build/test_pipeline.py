@@ -12,17 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony import files as disk
-from ccharmony import sources
+from ccharmony import files, sources
 from ccharmony.arrays import UInt8
 from ccharmony.build import pipeline
 from ccharmony.build.photo_cache import Recent
 from ccharmony.build.settings import BuildSettings, PairSettings
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import transfer
-from ccharmony.dataset import find_pairs, manifest, tables, verify
+from ccharmony.dataset import tables
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.fits import read_fits, write_fits
 from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.manifest import read_manifest, write_manifest
+from ccharmony.dataset.verify import verify_folder
 from ccharmony.errors import OutputError, SourceError
 from ccharmony.images import headers, pixels
 from ccharmony.jobs import journal
@@ -51,29 +53,29 @@ def digest(root: Path) -> dict[str, str]:
 @pytest.mark.usefixtures("found")
 def test_dataset_has_the_layout_and_passes_verify(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    report = pipeline.build(settings(tmp_path), out)
+    report = pipeline.build_dataset(settings(tmp_path), out)
     assert report.pairs == {"train": 12, "test": 12}
     assert report.photos == {"train": 4, "test": 4}
     assert report.problems == []
     files = "build.json ccHarmony_test.txt ccHarmony_train.txt composite_images fits.h5 manifest.csv masks real_images"
     assert sorted(path.name for path in out.iterdir()) == files.split()
     assert (out / "composite_images" / "photo 0_a_1.png").is_file()
-    verdict = verify.verify(out)
+    verdict = verify_folder(out)
     assert (verdict.pairs, verdict.photos, verdict.problems) == (24, 8, [])
-    assert len(find_pairs.find_pairs(out, "train")[0]) == 12
+    assert len(find_pairs(out, "train")[0]) == 12
 
 
 @pytest.mark.usefixtures("found")
 def test_composite_is_the_real_picture_in_the_donors_light(tmp_path: Path, photos: list[Photo]) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings(tmp_path), out)
-    row = manifest.read_pairs(out / "manifest.csv")[0]
+    pipeline.build_dataset(settings(tmp_path), out)
+    row = read_manifest(out / "manifest.csv")[0]
     real, mask = pixels.read_image(out / row.real), pixels.read_mask(out / row.mask)
     composite = pixels.read_image(out / row.composite)
     np.testing.assert_array_equal(composite[mask == 0], real[mask == 0])
     fits = read_fits(out / "fits.h5")
-    foreground = transfer.take(real, mask, fits[row.photo].to_standard)
-    relit = transfer.relight(foreground, fits[row.donor].from_standard)
+    foreground = transfer.standardize(real, mask, fits[row.photo].to_standard)
+    relit = transfer.relight_foreground(foreground, fits[row.donor].from_standard)
     np.testing.assert_array_equal(composite, transfer.paste(real, foreground, relit))
     # The same scene exists in the donor's light: the transfer must come close to it.
     donor = next(photo for photo in photos if photo.id == row.donor)
@@ -86,25 +88,25 @@ def test_composite_is_the_real_picture_in_the_donors_light(tmp_path: Path, photo
 @pytest.mark.usefixtures("found")
 def test_donors_are_of_the_same_split_and_never_the_photo_itself(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings(tmp_path), out)
-    rows = manifest.read_pairs(out / "manifest.csv")
+    pipeline.build_dataset(settings(tmp_path), out)
+    rows = read_manifest(out / "manifest.csv")
     splits = {row.photo: row.split for row in rows}
     assert all(row.donor != row.photo and splits[row.donor] == row.split for row in rows)
 
 
 def test_same_bytes_for_any_number_of_jobs_and_any_order(tmp_path: Path, found: list[Photo]) -> None:
-    pipeline.build(settings(tmp_path), tmp_path / "1")
+    pipeline.build_dataset(settings(tmp_path), tmp_path / "1")
     for jobs in (2, 8):
         random.Random(jobs).shuffle(found)
-        pipeline.build(settings(tmp_path), tmp_path / str(jobs), jobs=jobs)
+        pipeline.build_dataset(settings(tmp_path), tmp_path / str(jobs), jobs=jobs)
         assert digest(tmp_path / str(jobs)) == digest(tmp_path / "1")
 
 
 @pytest.mark.usefixtures("found")
 def test_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pipeline.build(settings(tmp_path), tmp_path / "whole")
+    pipeline.build_dataset(settings(tmp_path), tmp_path / "whole")
     written: list[Path] = []
-    write = disk.write_bytes
+    write = files.write_bytes
 
     def die(path: Path, data: bytes) -> None:
         if path.parent.name == iharmony4.COMPOSITES:
@@ -114,13 +116,13 @@ def test_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
                 raise KeyboardInterrupt
         write(path, data)
 
-    monkeypatch.setattr(disk, "write_bytes", die)
+    monkeypatch.setattr(files, "write_bytes", die)
     out = tmp_path / "killed"
     with pytest.raises(KeyboardInterrupt):
-        pipeline.build(settings(tmp_path), out)
+        pipeline.build_dataset(settings(tmp_path), out)
     assert not (out / "manifest.csv").exists()
-    monkeypatch.setattr(disk, "write_bytes", write)
-    report = pipeline.build(settings(tmp_path), out)
+    monkeypatch.setattr(files, "write_bytes", write)
+    report = pipeline.build_dataset(settings(tmp_path), out)
     assert report.resumed == 2
     assert digest(out) == digest(tmp_path / "whole")
 
@@ -128,39 +130,39 @@ def test_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
 @pytest.mark.usefixtures("found")
 def test_finished_build_is_found_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
-    first = pipeline.build(settings(tmp_path), out)
-    monkeypatch.setattr(disk, "write_bytes", None)  # nothing may be written
-    again = pipeline.build(settings(tmp_path), out)
+    first = pipeline.build_dataset(settings(tmp_path), out)
+    monkeypatch.setattr(files, "write_bytes", None)  # nothing may be written
+    again = pipeline.build_dataset(settings(tmp_path), out)
     assert (again.pairs, again.resumed) == (first.pairs, 8)
     assert not (out / ".build").exists()
 
 
 def test_finished_build_is_made_anew_when_an_input_or_a_file_changes(tmp_path: Path, found: list[Photo]) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings(tmp_path), out)
+    pipeline.build_dataset(settings(tmp_path), out)
     before = digest(out)
     (out / "real_images" / "photo 3.png").unlink()
-    assert pipeline.build(settings(tmp_path), out).resumed == 0
+    assert pipeline.build_dataset(settings(tmp_path), out).resumed == 0
     assert digest(out) == before
     pixels.write_image(found[0].path, pixels.read_image(found[0].path) // 2 + 60)
-    assert pipeline.build(settings(tmp_path), out).resumed == 0
+    assert pipeline.build_dataset(settings(tmp_path), out).resumed == 0
     assert digest(out) != before
 
 
 @pytest.mark.usefixtures("found")
 def test_crop_removes_the_chart_and_no_crop_keeps_the_photo(tmp_path: Path) -> None:
-    pipeline.build(settings(tmp_path), tmp_path / "crop")
-    pipeline.build(settings(tmp_path, pair=PairSettings(2, ".png", crop=False)), tmp_path / "whole")
+    pipeline.build_dataset(settings(tmp_path), tmp_path / "crop")
+    pipeline.build_dataset(settings(tmp_path, pair=PairSettings(2, ".png", crop=False)), tmp_path / "whole")
     assert headers.image_size(tmp_path / "crop" / "real_images" / "photo 1.png") == (120, 128)
     assert headers.image_size(tmp_path / "whole" / "real_images" / "photo 1.png") == (120, 200)
-    assert verify.verify(tmp_path / "whole").problems == []
+    assert verify_folder(tmp_path / "whole").problems == []
 
 
 @pytest.mark.usefixtures("found")
 def test_size_limits_the_longest_side(tmp_path: Path) -> None:
-    pipeline.build(settings(tmp_path, pair=PairSettings(2, ".jpg", size=64)), tmp_path / "out")
+    pipeline.build_dataset(settings(tmp_path, pair=PairSettings(2, ".jpg", size=64)), tmp_path / "out")
     assert headers.image_size(tmp_path / "out" / "real_images" / "photo 1.jpg") == (60, 64)
-    assert verify.verify(tmp_path / "out").problems == []
+    assert verify_folder(tmp_path / "out").problems == []
 
 
 def test_bad_photos_are_reported_and_the_rest_goes_on(
@@ -177,7 +179,7 @@ def test_bad_photos_are_reported_and_the_rest_goes_on(
     other = make_photo("other size")
     pixels.write_mask(next(iter(other.masks.values())), np.ones((50, 31)))  # type: ignore[arg-type]
     found += [truncated, gone, empty, other, replace(make_photo("nan"), patches=nan, chart=None)]
-    report = pipeline.build(settings(tmp_path, fit="published"), tmp_path / "out")
+    report = pipeline.build_dataset(settings(tmp_path, fit="published"), tmp_path / "out")
     text = "\n".join(report.problems)
     for part in (
         "truncated.png: truncated PNG",
@@ -188,7 +190,7 @@ def test_bad_photos_are_reported_and_the_rest_goes_on(
     ):
         assert part in text
     assert sum(report.pairs.values()) == 24
-    assert verify.verify(tmp_path / "out").problems == []
+    assert verify_folder(tmp_path / "out").problems == []
 
 
 def test_strict_stops_at_the_first_bad_photo(
@@ -198,12 +200,12 @@ def test_strict_stops_at_the_first_bad_photo(
     bad.path.write_bytes(b"")
     found.insert(0, bad)
     with pytest.raises(Exception, match=r"bad\.png: 0 bytes"):
-        pipeline.build(settings(tmp_path), tmp_path / "out", strict=True)
+        pipeline.build_dataset(settings(tmp_path), tmp_path / "out", strict=True)
 
 
 def test_excluded_photos_are_left_out_and_fits_overridden(tmp_path: Path, found: list[Photo]) -> None:
     wanted = settings(tmp_path, exclude=frozenset([found[0].id]), override={found[1].id: "affine"})
-    pipeline.build(wanted, tmp_path / "out")
+    pipeline.build_dataset(wanted, tmp_path / "out")
     kinds = {record.id: record.kind for record in read_fits(tmp_path / "out" / "fits.h5").records}
     assert found[0].id not in kinds
     assert kinds[found[1].id] == "affine"
@@ -213,10 +215,10 @@ def test_excluded_photos_are_left_out_and_fits_overridden(tmp_path: Path, found:
 @pytest.mark.usefixtures("found")
 def test_folder_with_a_dataset_of_other_settings_is_refused_untouched(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings(tmp_path), out)
+    pipeline.build_dataset(settings(tmp_path), out)
     before = digest(out)
     with pytest.raises(OutputError, match=r"holds a dataset of other settings \(fit\)"):
-        pipeline.build(settings(tmp_path, fit="affine"), out)
+        pipeline.build_dataset(settings(tmp_path, fit="affine"), out)
     assert digest(out) == before
 
 
@@ -224,33 +226,33 @@ def test_folder_with_a_dataset_of_other_settings_is_refused_untouched(tmp_path: 
 def test_second_build_into_a_folder_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with journal.locked(out), pytest.raises(OutputError, match="another build is writing here"):
-        pipeline.build(settings(tmp_path), out)
+        pipeline.build_dataset(settings(tmp_path), out)
 
 
 @pytest.mark.usefixtures("found")
 def test_output_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be made"):
-        pipeline.build(settings(tmp_path), tmp_path / "file" / "out")
+        pipeline.build_dataset(settings(tmp_path), tmp_path / "file" / "out")
 
 
 def test_pictures_that_no_row_names_are_removed(tmp_path: Path, found: list[Photo]) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings(tmp_path), out)
+    pipeline.build_dataset(settings(tmp_path), out)
     del found[-2:]
-    pipeline.build(settings(tmp_path), out)
-    assert verify.verify(out).problems == []
+    pipeline.build_dataset(settings(tmp_path), out)
+    assert verify_folder(out).problems == []
     assert not (out / "real_images" / "photo 7.png").exists()
 
 
 def test_photos_without_masks_give_one_clear_error(tmp_path: Path, found: list[Photo]) -> None:
     found[:] = [replace(photo, masks={}) for photo in found]
     with pytest.raises(SourceError, match="no pair was made of 0 photos with masks"):
-        pipeline.build(settings(tmp_path), tmp_path / "out")
+        pipeline.build_dataset(settings(tmp_path), tmp_path / "out")
 
 
 def test_report_tells_settings_versions_and_counts(tmp_path: Path, found: list[Photo]) -> None:
-    pipeline.build(settings(tmp_path), tmp_path / "out")
+    pipeline.build_dataset(settings(tmp_path), tmp_path / "out")
     report = json.loads((tmp_path / "out" / "build.json").read_text())
     assert report["settings"]["fit"] == "ridge"
     assert report["settings"]["pair"]["composites"] == 3
@@ -275,23 +277,23 @@ def test_report_tells_settings_versions_and_counts(tmp_path: Path, found: list[P
 @pytest.mark.usefixtures("found")
 def test_verify_finds_damage(tmp_path: Path, damage: Callable[[Path], object], message: str) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings(tmp_path), out)
+    pipeline.build_dataset(settings(tmp_path), out)
     damage(out)
-    assert any(message in problem for problem in verify.verify(out).problems)
+    assert any(message in problem for problem in verify_folder(out).problems)
 
 
 @pytest.mark.usefixtures("found")
 def test_verify_finds_a_changed_background_whatever_the_hash(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    pipeline.build(settings(tmp_path), out)
-    rows = manifest.read_pairs(out / "manifest.csv")
+    pipeline.build_dataset(settings(tmp_path), out)
+    rows = read_manifest(out / "manifest.csv")
     path = out / rows[0].composite
     picture = pixels.read_image(path)
     picture[0, 0] ^= 1
     pixels.write_image(path, picture)
     rows[0] = replace(rows[0], composite_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    manifest.write_pairs(out / "manifest.csv", rows)
-    problems = verify.verify(out).problems
+    write_manifest(out / "manifest.csv", rows)
+    problems = verify_folder(out).problems
     assert len(problems) == 1
     assert "background differs" in problems[0]
 
@@ -315,26 +317,26 @@ def test_work_stops_between_composites(tmp_path: Path, photos: list[Photo]) -> N
 
 @pytest.mark.usefixtures("found")
 def test_lights_of_a_file_are_lent_too(tmp_path: Path, photos: list[Photo]) -> None:
-    pipeline.build(settings(tmp_path), tmp_path / "other")
+    pipeline.build_dataset(settings(tmp_path), tmp_path / "other")
     fits = read_fits(tmp_path / "other" / "fits.h5")
     lent = [replace(record, id=f"lent {record.id}") for record in fits.records]
     write_fits(tmp_path / "lent.h5", lent, STANDARD)
-    pipeline.build(settings(tmp_path, lights=tmp_path / "lent.h5"), tmp_path / "out")
-    rows = manifest.read_pairs(tmp_path / "out" / "manifest.csv")
+    pipeline.build_dataset(settings(tmp_path, lights=tmp_path / "lent.h5"), tmp_path / "out")
+    rows = read_manifest(tmp_path / "out" / "manifest.csv")
     assert any(row.donor.startswith("lent ") for row in rows)
     split = {record.id: record.split for record in lent}
     assert all(split.get(row.donor, row.split) == row.split for row in rows)
     assert len(read_fits(tmp_path / "out" / "fits.h5").ids) == 2 * len(photos)
-    assert verify.verify(tmp_path / "out").problems == []
+    assert verify_folder(tmp_path / "out").problems == []
 
 
 def test_photo_without_a_chart_borrows_the_nearest_light(tmp_path: Path, found: list[Photo]) -> None:
-    pipeline.build(settings(tmp_path, test_share=0.0), tmp_path / "lights")
+    pipeline.build_dataset(settings(tmp_path, test_share=0.0), tmp_path / "lights")
     fits = tmp_path / "lights" / "fits.h5"
     found[:] = [replace(found[2], id="plain", chart=None, charted=False)]
     wanted = settings(tmp_path, lights=fits, test_share=0.0)
-    report = pipeline.build(wanted, tmp_path / "out")
-    rows = manifest.read_pairs(tmp_path / "out" / "manifest.csv")
+    report = pipeline.build_dataset(wanted, tmp_path / "out")
+    rows = read_manifest(tmp_path / "out" / "manifest.csv")
     own = {row.fit_kind for row in rows}
     assert len(own) == 1
     borrowed = own.pop()
@@ -342,7 +344,7 @@ def test_photo_without_a_chart_borrows_the_nearest_light(tmp_path: Path, found: 
     assert borrowed.split(":")[1] not in {row.donor for row in rows}
     assert report.pairs == {"train": 3}
     assert headers.image_size(tmp_path / "out" / "real_images" / "plain.png") == (120, 200)
-    assert verify.verify(tmp_path / "out").problems == []
+    assert verify_folder(tmp_path / "out").problems == []
 
 
 @pytest.mark.parametrize(("most", "times"), [(2**28, 1), (0, 2)])
@@ -360,14 +362,14 @@ def test_a_photo_is_decoded_once_where_memory_allows_and_one_without_a_chart_alw
     original = sources.read
     monkeypatch.setattr(sources, "read", count)
     monkeypatch.setattr(pipeline, "Recent", lambda: Recent(most))
-    pipeline.build(settings(tmp_path), tmp_path / "out", jobs=2)
+    pipeline.build_dataset(settings(tmp_path), tmp_path / "out", jobs=2)
     assert sorted(read) == sorted([*(photo.id for photo in found[:7] for _ in range(times)), bare.id])
 
 
 def test_photo_without_a_chart_needs_lights_to_borrow(tmp_path: Path, found: list[Photo]) -> None:
     found[:] = [replace(found[2], chart=None, charted=False)]
     with pytest.raises(SourceError, match="wanted --lights"):
-        pipeline.build(settings(tmp_path), tmp_path / "out")
+        pipeline.build_dataset(settings(tmp_path), tmp_path / "out")
 
 
 def test_changed_archive_of_masks_changes_the_plan(tmp_path: Path, found: list[Photo]) -> None:
@@ -378,5 +380,5 @@ def test_changed_archive_of_masks_changes_the_plan(tmp_path: Path, found: list[P
         with zipfile.ZipFile(archive, "w") as packed:
             packed.write(found[0].path.parent / mask, "a.png")
         found[0] = replace(found[0], masks={"a": Member(archive, "a.png")})
-        assert pipeline.build(settings(tmp_path), tmp_path / "out").resumed == 0
+        assert pipeline.build_dataset(settings(tmp_path), tmp_path / "out").resumed == 0
         os.utime(archive, (1, 1))

@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ccharmony.checker import detect, overlay
-from ccharmony.checker.detect import Detection
+from ccharmony.checker import overlay
+from ccharmony.checker.detect import Detection, from_corners
 
 CORNERS = np.array([(200.0, 120.0), (500.0, 135.0), (495.0, 335.0), (190.0, 320.0)])
 PAPER = 40
@@ -12,7 +12,7 @@ Paste = Callable[..., np.ndarray]
 
 def test_below_the_photo_stand_the_measured_colors_beside_the_standard(paste_charts: Paste) -> None:
     image = paste_charts(CORNERS, tint=(1.0, 0.5, 0.5))
-    drawn = overlay.draw(image, detect.from_corners(image, CORNERS))
+    drawn = overlay.draw(image, from_corners(image, CORNERS))
     assert drawn.shape[1] == 800  # half of 1600, wider than the photo
     swatches = drawn[480 : 480 + 266, 400:]
     np.testing.assert_allclose(swatches[200, 10], [245, 122, 121], atol=2)  # white, as measured
@@ -23,7 +23,7 @@ def test_below_the_photo_stand_the_measured_colors_beside_the_standard(paste_cha
 def test_flagged_patches_are_framed_in_red(paste_charts: Paste) -> None:
     image = paste_charts(CORNERS)
     image[140:155, 205:240] = 255  # glare on dark skin
-    found = detect.from_corners(image, CORNERS)
+    found = from_corners(image, CORNERS)
     assert found.patches is not None
     assert found.patches.flags()[18] != ""
     drawn = overlay.draw(image, found)

@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial
-from ccharmony.color.polynomial import Kind
+from ccharmony.color.polynomial import Kind, apply_polynomial, fit_polynomial
 from ccharmony.errors import FitError
 
 COLORS = arrays(np.float64, (5, 3), elements=st.floats(0, 1))
@@ -32,11 +32,11 @@ def test_terms_are_those_of_colour_science_in_the_published_order() -> None:
 
 def test_published_fit_is_that_of_colour_science() -> None:
     other = colour.characterisation.matrix_colour_correction_Cheung2004(PHOTO, STANDARD, 11)
-    np.testing.assert_allclose(polynomial.fit(PHOTO, STANDARD, "published"), other, atol=1e-9)
+    np.testing.assert_allclose(fit_polynomial(PHOTO, STANDARD, "published"), other, atol=1e-9)
 
 
 def test_affine_fit_uses_four_terms_only() -> None:
-    matrix = polynomial.fit(PHOTO, STANDARD, "affine")
+    matrix = fit_polynomial(PHOTO, STANDARD, "affine")
     assert (matrix[:, polynomial.NONLINEAR] == 0).all()
     design = np.column_stack([PHOTO, np.ones(24)])
     expected = np.linalg.pinv(design) @ STANDARD
@@ -46,8 +46,8 @@ def test_affine_fit_uses_four_terms_only() -> None:
 def test_ridge_lies_between_published_and_affine() -> None:
     for strength, kind in ((0.0, "published"), (1e12, "affine")):
         ends: Kind = kind  # type: ignore[assignment]
-        ridge = polynomial.fit(PHOTO, STANDARD, "ridge", strength)
-        np.testing.assert_allclose(ridge, polynomial.fit(PHOTO, STANDARD, ends), atol=1e-6)
+        ridge = fit_polynomial(PHOTO, STANDARD, "ridge", strength)
+        np.testing.assert_allclose(ridge, fit_polynomial(PHOTO, STANDARD, ends), atol=1e-6)
 
 
 def test_ridge_solves_its_normal_equations() -> None:
@@ -57,35 +57,35 @@ def test_ridge_solves_its_normal_equations() -> None:
     for term in polynomial.NONLINEAR:
         penalty[term, term] = 0.01 * 24 * scale[term] ** 2
     expected = np.linalg.solve(terms.T @ terms + penalty, terms.T @ STANDARD).T
-    np.testing.assert_allclose(polynomial.fit(PHOTO, STANDARD, "ridge"), expected, atol=1e-8)
+    np.testing.assert_allclose(fit_polynomial(PHOTO, STANDARD, "ridge"), expected, atol=1e-8)
 
 
 @given(COLORS)
 def test_levels_and_unit_interval_give_the_same_prediction(colors: np.ndarray) -> None:
-    matrix = polynomial.fit(PHOTO, STANDARD, "published")
-    on_levels = polynomial.apply(polynomial.to_levels(matrix), 255 * colors)
-    np.testing.assert_allclose(on_levels / 255, polynomial.apply(matrix, colors), atol=1e-9)
+    matrix = fit_polynomial(PHOTO, STANDARD, "published")
+    on_levels = apply_polynomial(polynomial.to_levels(matrix), 255 * colors)
+    np.testing.assert_allclose(on_levels / 255, apply_polynomial(matrix, colors), atol=1e-9)
     np.testing.assert_allclose(polynomial.from_levels(polynomial.to_levels(matrix)), matrix, rtol=1e-12)
 
 
 @given(arrays(np.float64, (3, 11), elements=st.floats(-2, 2)))
 def test_published_fit_finds_the_matrix_that_made_the_colors(matrix: np.ndarray) -> None:
     colors = np.random.default_rng(1).random((24, 3))
-    found = polynomial.fit(colors, polynomial.apply(matrix, colors), "published")
+    found = fit_polynomial(colors, apply_polynomial(matrix, colors), "published")
     np.testing.assert_allclose(found, matrix, atol=1e-8)
 
 
 @given(st.permutations(range(24)))
 def test_fit_does_not_depend_on_the_order_of_patches(order: list[int]) -> None:
-    matrix = polynomial.fit(PHOTO, STANDARD)
-    np.testing.assert_allclose(polynomial.fit(PHOTO[order], STANDARD[order]), matrix, atol=1e-9)
+    matrix = fit_polynomial(PHOTO, STANDARD)
+    np.testing.assert_allclose(fit_polynomial(PHOTO[order], STANDARD[order]), matrix, atol=1e-9)
 
 
 def test_jacobian_is_that_of_finite_differences() -> None:
     matrix = RNG.normal(size=(3, 11))
     color, step = np.array([0.3, 0.6, 0.2]), 1e-6
     columns = [
-        (polynomial.apply(matrix, color + step * axis) - polynomial.apply(matrix, color - step * axis)) / (2 * step)
+        (apply_polynomial(matrix, color + step * axis) - apply_polynomial(matrix, color - step * axis)) / (2 * step)
         for axis in np.eye(3)
     ]
     expected = np.linalg.det(np.array(columns).T)
@@ -98,26 +98,26 @@ def test_jacobian_is_that_of_finite_differences() -> None:
 )
 def test_fit_refuses_too_few_patches(kind: Kind, count: int, message: str) -> None:
     with pytest.raises(FitError, match=message):
-        polynomial.fit(PHOTO[:count], STANDARD[:count], kind)
+        fit_polynomial(PHOTO[:count], STANDARD[:count], kind)
 
 
 def test_fit_refuses_nan() -> None:
     broken = PHOTO.copy()
     broken[3, 1] = np.nan
     with pytest.raises(FitError, match="not finite"):
-        polynomial.fit(broken, STANDARD)
+        fit_polynomial(broken, STANDARD)
 
 
 @pytest.mark.parametrize("kind", polynomial.KINDS)
 def test_fit_refuses_a_gray_checker(kind: Kind) -> None:
     gray = np.repeat(np.linspace(0, 1, 24)[:, None], 3, axis=1)
     with pytest.raises(FitError, match="too alike"):
-        polynomial.fit(gray, STANDARD, kind)
+        fit_polynomial(gray, STANDARD, kind)
 
 
 def test_fit_refuses_one_color() -> None:
     with pytest.raises(FitError, match=r"too alike|same on all"):
-        polynomial.fit(np.full((24, 3), 0.5), STANDARD, "ridge")
+        fit_polynomial(np.full((24, 3), 0.5), STANDARD, "ridge")
 
 
 def test_condition_is_small_on_the_unit_interval() -> None:

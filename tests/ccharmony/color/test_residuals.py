@@ -10,8 +10,8 @@ ALL = np.ones(24, bool)
 
 
 def measure(photo: np.ndarray, used: np.ndarray = ALL) -> residuals.Residuals:
-    forward = polynomial.fit(photo[used], STANDARD[used])
-    inverse = polynomial.fit(STANDARD[used], photo[used])
+    forward = polynomial.fit_polynomial(photo[used], STANDARD[used])
+    inverse = polynomial.fit_polynomial(STANDARD[used], photo[used])
     return residuals.measure(photo, used, forward, inverse, ("ridge", "ridge"))
 
 
@@ -65,8 +65,8 @@ def test_all_patches_are_left_out_at_once_as_one_by_one(kind: polynomial.Kind) -
     found = residuals.left_out(PHOTO, STANDARD, kind)
     for patch in range(24):
         kept = np.delete(np.arange(24), patch)
-        matrix = polynomial.fit(PHOTO[kept], STANDARD[kept], kind)
-        wanted = residuals.delta_e(polynomial.apply(matrix, PHOTO[patch]), STANDARD[patch])
+        matrix = polynomial.fit_polynomial(PHOTO[kept], STANDARD[kept], kind)
+        wanted = residuals.delta_e(polynomial.apply_polynomial(matrix, PHOTO[patch]), STANDARD[patch])
         assert found[patch] == pytest.approx(float(wanted), rel=1e-6, abs=1e-9)
 
 

@@ -5,13 +5,14 @@ from hypothesis import strategies as st
 
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial, transfer
+from ccharmony.color.polynomial import apply_polynomial, fit_polynomial
 from ccharmony.errors import ImageError
 
 RNG = np.random.default_rng(3)
 PATCHES_A = np.clip(STANDARD * [0.95, 0.8, 0.6] + 0.02, 0, 1)
 PATCHES_B = np.clip(STANDARD**1.2 * [0.7, 0.85, 1.0] + 0.03, 0, 1)
-TO_STANDARD = polynomial.fit(PATCHES_A, STANDARD, "published")
-FROM_STANDARD = polynomial.fit(STANDARD, PATCHES_B, "published")
+TO_STANDARD = fit_polynomial(PATCHES_A, STANDARD, "published")
+FROM_STANDARD = fit_polynomial(STANDARD, PATCHES_B, "published")
 IDENTITY = np.eye(3, 11)
 
 
@@ -41,24 +42,24 @@ def plain_method(image: np.ndarray, mask: np.ndarray, first: np.ndarray, second:
 def test_published_arithmetic_is_the_plain_method_bit_for_bit() -> None:
     image, mask = photo(300, 400), np.zeros((300, 400), np.float32)
     mask[20:290, 10:390] = 1
-    foreground = transfer.take(image, mask, TO_STANDARD, "published")
-    composite = transfer.paste(image, foreground, transfer.relight(foreground, FROM_STANDARD))
+    foreground = transfer.standardize(image, mask, TO_STANDARD, "published")
+    composite = transfer.paste(image, foreground, transfer.relight_foreground(foreground, FROM_STANDARD))
     np.testing.assert_array_equal(composite, plain_method(image, mask, TO_STANDARD, FROM_STANDARD))
 
 
 def test_float_arithmetic_rounds_what_double_precision_gives() -> None:
     image, mask = photo(), box_mask()
-    foreground = transfer.take(image, mask, TO_STANDARD)
-    composite = transfer.paste(image, foreground, transfer.relight(foreground, FROM_STANDARD))
-    exact = 255 * polynomial.apply(FROM_STANDARD, polynomial.apply(TO_STANDARD, image / 255))
+    foreground = transfer.standardize(image, mask, TO_STANDARD)
+    composite = transfer.paste(image, foreground, transfer.relight_foreground(foreground, FROM_STANDARD))
+    exact = 255 * apply_polynomial(FROM_STANDARD, apply_polynomial(TO_STANDARD, image / 255))
     inside = mask > 0
     assert np.abs(composite[inside] - np.clip(exact[inside], 0, 255)).max() < 0.501
 
 
 def test_background_keeps_every_bit() -> None:
     image, mask = photo(), box_mask()
-    foreground = transfer.take(image, mask, TO_STANDARD)
-    composite = transfer.paste(image, foreground, transfer.relight(foreground, FROM_STANDARD))
+    foreground = transfer.standardize(image, mask, TO_STANDARD)
+    composite = transfer.paste(image, foreground, transfer.relight_foreground(foreground, FROM_STANDARD))
     np.testing.assert_array_equal(composite[mask == 0], image[mask == 0])
     assert (composite[mask == 1] != image[mask == 1]).any()
 
@@ -71,17 +72,17 @@ def test_identity_changes_nothing(height: int, width: int, seed: int) -> None:
     mask = rng.integers(0, 2, (height, width)).astype(np.float32)
     mask[0, 0] = 1
     for arithmetic in ("float", "published"):
-        foreground = transfer.take(image, mask, IDENTITY, arithmetic)  # type: ignore[arg-type]
-        relit = transfer.relight(foreground, IDENTITY)
+        foreground = transfer.standardize(image, mask, IDENTITY, arithmetic)  # type: ignore[arg-type]
+        relit = transfer.relight_foreground(foreground, IDENTITY)
         np.testing.assert_array_equal(transfer.paste(image, foreground, relit), image)
         assert relit.clipped_share == 0
 
 
 def test_result_does_not_depend_on_the_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     image, mask = photo(), box_mask()
-    whole = transfer.relight(transfer.take(image, mask, TO_STANDARD), FROM_STANDARD)
+    whole = transfer.relight_foreground(transfer.standardize(image, mask, TO_STANDARD), FROM_STANDARD)
     monkeypatch.setattr(transfer, "STRIP", 64)
-    strips = transfer.relight(transfer.take(image, mask, TO_STANDARD), FROM_STANDARD)
+    strips = transfer.relight_foreground(transfer.standardize(image, mask, TO_STANDARD), FROM_STANDARD)
     np.testing.assert_array_equal(whole.colors, strips.colors)
 
 
@@ -92,12 +93,12 @@ def test_each_of_several_donors_gives_what_it_gives_alone(
 ) -> None:
     monkeypatch.setattr(transfer, "TOGETHER", together)
     monkeypatch.setattr(transfer, "STRIP", 128)
-    foreground = transfer.take(photo(), box_mask(), TO_STANDARD, arithmetic)
+    foreground = transfer.standardize(photo(), box_mask(), TO_STANDARD, arithmetic)
     matrices = [gain * FROM_STANDARD for gain in (0.7, 1.0, 1.3, 0.9, 1.6)]
     found = list(transfer.relight_each(foreground, matrices))
     assert len(found) == len(matrices)
     for relit, matrix in zip(found, matrices, strict=True):
-        alone = transfer.relight(foreground, matrix)
+        alone = transfer.relight_foreground(foreground, matrix)
         assert (relit.colors == alone.colors).all()
         assert relit.clipped_share == alone.clipped_share
     assert len({relit.clipped_share for relit in found}) > 1
@@ -108,28 +109,28 @@ def test_soft_mask_blends() -> None:
     mask = np.array([[0, 0.5, 1]], np.float32)
     brighter = np.zeros((3, 11))
     brighter[:, 10] = 200 / 255
-    foreground = transfer.take(image, mask, IDENTITY)
-    composite = transfer.paste(image, foreground, transfer.relight(foreground, brighter))
+    foreground = transfer.standardize(image, mask, IDENTITY)
+    composite = transfer.paste(image, foreground, transfer.relight_foreground(foreground, brighter))
     assert composite[0, :, 0].tolist() == [100, 150, 200]
 
 
 def test_clipped_pixels_are_counted() -> None:
     image = np.array([[[10, 10, 10], [100, 100, 100], [200, 200, 200], [250, 250, 250]]], np.uint8)
     doubled = 2 * IDENTITY
-    foreground = transfer.take(image, np.ones((1, 4), np.float32), IDENTITY)
-    relit = transfer.relight(foreground, doubled)
+    foreground = transfer.standardize(image, np.ones((1, 4), np.float32), IDENTITY)
+    relit = transfer.relight_foreground(foreground, doubled)
     assert relit.clipped_share == 0.5
     assert relit.colors[:, 0].tolist() == [20, 200, 255, 255]
 
 
 def test_published_arithmetic_counts_clipping_of_both_steps() -> None:
     image = np.array([[[10, 10, 10], [200, 200, 200]]], np.uint8)
-    foreground = transfer.take(image, np.ones((1, 2), np.float32), 2 * IDENTITY, "published")
-    assert transfer.relight(foreground, 0.5 * IDENTITY).clipped_share == 0.5
+    foreground = transfer.standardize(image, np.ones((1, 2), np.float32), 2 * IDENTITY, "published")
+    assert transfer.relight_foreground(foreground, 0.5 * IDENTITY).clipped_share == 0.5
 
 
 def test_sample_is_spread_over_the_foreground() -> None:
-    foreground = transfer.take(photo(), box_mask(), TO_STANDARD)
+    foreground = transfer.standardize(photo(), box_mask(), TO_STANDARD)
     sample = foreground.sample(100)
     assert 50 <= len(sample.index) <= 100
     assert np.isin(sample.index, foreground.index).all()
@@ -138,9 +139,9 @@ def test_sample_is_spread_over_the_foreground() -> None:
 
 def test_empty_mask_is_refused() -> None:
     with pytest.raises(ImageError, match="mask is empty"):
-        transfer.take(photo(), np.zeros((60, 70), np.float32), TO_STANDARD)
+        transfer.standardize(photo(), np.zeros((60, 70), np.float32), TO_STANDARD)
 
 
 def test_mask_of_another_size_is_refused() -> None:
     with pytest.raises(ImageError, match=r"mask of shape \(60, 71\)"):
-        transfer.take(photo(), np.ones((60, 71), np.float32), TO_STANDARD)
+        transfer.standardize(photo(), np.ones((60, 71), np.float32), TO_STANDARD)

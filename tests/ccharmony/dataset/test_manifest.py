@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ccharmony import records
-from ccharmony.dataset import manifest
+from ccharmony.dataset.manifest import read_manifest, write_manifest
 from ccharmony.errors import ManifestError
 
 ROW = records.Pair(
@@ -29,17 +29,17 @@ ROW = records.Pair(
 
 def test_rows_come_back(tmp_path: Path) -> None:
     path = tmp_path / "manifest.csv"
-    manifest.write_pairs(path, [ROW, ROW])
-    assert manifest.read_pairs(path) == [ROW, ROW]
+    write_manifest(path, [ROW, ROW])
+    assert read_manifest(path) == [ROW, ROW]
 
 
 @pytest.mark.parametrize("column", ["composite", "mask", "real"])
 @pytest.mark.parametrize("name", ["../x.png", "/etc/passwd", "masks/../../x.png", "..\\x.png", ""])
 def test_path_out_of_the_dataset_is_refused(tmp_path: Path, column: str, name: str) -> None:
     path = tmp_path / "manifest.csv"
-    manifest.write_pairs(path, [records.Pair(**{**vars(ROW), column: name})])
+    write_manifest(path, [records.Pair(**{**vars(ROW), column: name})])
     with pytest.raises(ManifestError, match=r"line 2: path .* leads out of the dataset"):
-        manifest.read_pairs(path)
+        read_manifest(path)
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_path_out_of_the_dataset_is_refused(tmp_path: Path, column: str, name: s
 )
 def test_broken_table_is_refused_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
     path = tmp_path / "manifest.csv"
-    manifest.write_pairs(path, [ROW])
+    write_manifest(path, [ROW])
     path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
     with pytest.raises(ManifestError, match=message):
-        manifest.read_pairs(path)
+        read_manifest(path)
 
 
 def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "manifest.csv"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ManifestError, match="cannot be read"):
-        manifest.read_pairs(path)
+        read_manifest(path)

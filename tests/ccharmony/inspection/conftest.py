@@ -12,7 +12,8 @@ import pytest
 
 from ccharmony.build import light
 from ccharmony.checker.chart import STANDARD
-from ccharmony.dataset import fits, manifest
+from ccharmony.dataset import fits
+from ccharmony.dataset.manifest import write_manifest
 from ccharmony.images import pixels
 from ccharmony.records import FitRecord, Pair, Photo
 
@@ -56,7 +57,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, records: list[FitRecord]) ->
     for folder in ("composite_images", "masks", "real_images"):
         (root / folder).mkdir(parents=True)
     pairs = [pair for name in ("day", "lamp") for pair in _write_foreground(root, name)]
-    manifest.write_pairs(root / "manifest.csv", pairs)
+    write_manifest(root / "manifest.csv", pairs)
     fits.write_fits(root / "fits.h5", records, STANDARD)
     (root / "build.json").write_text('{"settings": {"src": ["nus"]}, "problems": ["dusk: truncated <b>JPEG</b>"]}')
     return root

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ccharmony.dataset import fits, manifest
+from ccharmony.dataset import fits
+from ccharmony.dataset.manifest import read_manifest
 from ccharmony.inspection import marks, page, report, thumbnails
 from ccharmony.records import FitRecord
 
@@ -18,7 +19,7 @@ NAMES = "return [...document.querySelectorAll('#table tbody tr:not([hidden]) th 
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Path:
-    rows = manifest.read_pairs(built / "manifest.csv")
+    rows = read_manifest(built / "manifest.csv")
     content = report.make_report("small $et", fits.read_fits(built / "fits.h5").records, rows, ["<b>dusk</b>: gone"])
     path = tmp_path_factory.mktemp("page") / "report.html"
     page.write_page(path, content, thumbnails.collect(content, thumbnails.Places(built)))

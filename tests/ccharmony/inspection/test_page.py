@@ -16,8 +16,9 @@ import pytest
 from skimage import color
 
 from ccharmony.checker.chart import RELEASE_TO_CHART, STANDARD
-from ccharmony.color import polynomial
-from ccharmony.dataset import fits, manifest
+from ccharmony.color.polynomial import apply_polynomial
+from ccharmony.dataset import fits
+from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import OutputError
 from ccharmony.inspection import page, report, thumbnails
 from ccharmony.inspection.report import Report
@@ -126,7 +127,7 @@ def test_colors_stand_in_chart_order_and_in_levels(text: str) -> None:
 def test_color_differences_are_those_of_an_independent_library(content: Report, text: str) -> None:
     photo = next(photo for photo in json_of(text)["photos"] if photo["id"] == "lamp")
     record = next(photo.record for photo in content.photos if photo.record.id == "lamp")
-    carried = np.clip(polynomial.apply(record.to_standard, record.patches), 0, 1)
+    carried = np.clip(apply_polynomial(record.to_standard, record.patches), 0, 1)
     labs = [color.rgb2lab(colors[None])[0] for colors in (carried, STANDARD)]
     expected = color.deltaE_ciede2000(*labs)[RELEASE_TO_CHART]
     assert photo["forward"]["deltaE"] == pytest.approx(expected, abs=0.06)
@@ -154,12 +155,12 @@ def test_the_gray_ramp_forward_starts_at_black_and_ends_at_white(content: Report
     record = content.photos[0].record
     curve = photo["forward"]["curve"]
     assert (curve[0][0], curve[-1][0]) == (49.7, 244.3)
-    white = polynomial.apply(record.to_standard, record.patches[0])
+    white = apply_polynomial(record.to_standard, record.patches[0])
     assert curve[-1][1:] == pytest.approx(255 * white, abs=0.06)
 
 
 def test_composites_name_their_donors(built: Path) -> None:
-    rows = manifest.read_pairs(built / "manifest.csv")
+    rows = read_manifest(built / "manifest.csv")
     found = report.make_report("x", fits.read_fits(built / "fits.h5").records, rows)
     text = page.render(found, thumbnails.collect(found, thumbnails.Places(built)))
     photo = next(photo for photo in json_of(text)["photos"] if photo["id"] == "day")

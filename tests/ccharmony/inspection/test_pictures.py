@@ -12,7 +12,8 @@ import pytest
 
 from ccharmony.build import light
 from ccharmony.checker import chart
-from ccharmony.dataset import fits, manifest
+from ccharmony.dataset import fits
+from ccharmony.dataset.manifest import read_manifest
 from ccharmony.inspection import report, thumbnails
 from ccharmony.inspection.report import Report
 from ccharmony.inspection.thumbnails import Places, Thumbnail
@@ -24,7 +25,7 @@ def decoded(picture: Thumbnail) -> np.ndarray:
 
 
 def report_of(dataset: Path) -> Report:
-    rows = manifest.read_pairs(dataset / "manifest.csv")
+    rows = read_manifest(dataset / "manifest.csv")
     return report.make_report("x", fits.read_fits(dataset / "fits.h5").records, rows)
 
 

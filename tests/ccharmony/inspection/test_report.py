@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ccharmony.checker.chart import STANDARD
-from ccharmony.color import polynomial, residuals
+from ccharmony.color import residuals
+from ccharmony.color.polynomial import apply_polynomial, fit_polynomial
 from ccharmony.inspection import patch_errors, report
 from ccharmony.records import FitRecord
 
@@ -62,13 +63,13 @@ def test_grays_have_no_hue() -> None:
 
 def test_left_out_figures_are_those_of_the_kind_that_gives_the_matrix(fit_patches: Callable[..., FitRecord]) -> None:
     patches = 0.05 + 0.8 * STANDARD**1.1
-    there = polynomial.fit(patches, STANDARD, "affine")
-    back = polynomial.fit(STANDARD, patches, "published")
+    there = fit_polynomial(patches, STANDARD, "affine")
+    back = fit_polynomial(STANDARD, patches, "published")
     record = fit_patches("mixed", patches, "published", to_standard=there, from_standard=back)
     assert patch_errors.fitted_kinds(record) == ("affine", "published")
-    by_hand = polynomial.fit(patches[1:], STANDARD[1:], "affine")
+    by_hand = fit_polynomial(patches[1:], STANDARD[1:], "affine")
     photo = report.PhotoReport(record)
-    missed = residuals.delta_e(polynomial.apply(by_hand, patches[0]), STANDARD[0])
+    missed = residuals.delta_e(apply_polynomial(by_hand, patches[0]), STANDARD[0])
     assert photo.forward.left_out[0] == pytest.approx(float(missed))
 
 
@@ -81,8 +82,8 @@ def test_unmeasured_patches_stay_unknown(records: list[FitRecord]) -> None:
 
 def test_published_matrices_that_are_no_published_fit_are_named(fit_patches: Callable[..., FitRecord]) -> None:
     patches = 0.05 + 0.8 * STANDARD**1.2
-    fits = {kind: polynomial.fit(patches, STANDARD, kind) for kind in ("published", "affine")}
-    back = polynomial.fit(STANDARD, patches, "published")
+    fits = {kind: fit_polynomial(patches, STANDARD, kind) for kind in ("published", "affine")}
+    back = fit_polynomial(STANDARD, patches, "published")
 
     def causes(there: np.ndarray) -> report.PhotoReport:
         return report.PhotoReport(fit_patches("x", patches, "published", to_standard=there, from_standard=back))

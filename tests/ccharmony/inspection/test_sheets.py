@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony.dataset import fits, manifest
+from ccharmony.dataset import fits
+from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.images import headers, pixels
 from ccharmony.inspection import contact_sheets, report
@@ -17,7 +18,7 @@ from ccharmony.inspection.report import Report
 
 @pytest.fixture
 def content(dataset: Path) -> Report:
-    rows = manifest.read_pairs(dataset / "manifest.csv")
+    rows = read_manifest(dataset / "manifest.csv")
     return report.make_report("small $et", fits.read_fits(dataset / "fits.h5").records, rows)
 
 

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from ccharmony import files, sources
-from ccharmony.build import pipeline
+from ccharmony.build.pipeline import build_dataset
 from ccharmony.build.settings import BuildSettings, PairSettings
 from ccharmony.commands import build
-from ccharmony.dataset import tables, verify
+from ccharmony.dataset import tables
+from ccharmony.dataset.verify import verify_folder
 from ccharmony.errors import OutputError, SettingsError
-from ccharmony.jobs import engine as engines
 from ccharmony.jobs import journal, ray_engine
-from ccharmony.jobs.engine import Finished, Work
+from ccharmony.jobs.engine import AHEAD, Engine, Finished, Work
 from ccharmony.records import Photo
 from ccharmony.sources import Found
 
@@ -42,7 +42,7 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.fixture
-def engine(cluster: None) -> Iterator[engines.Engine]:  # noqa: ARG001
+def engine(cluster: None) -> Iterator[Engine]:  # noqa: ARG001
     with build.opened("ray") as opened:
         yield opened
 
@@ -69,12 +69,12 @@ def temporary(out: Path) -> list[Path]:
 
 
 @pytest.mark.usefixtures("found")
-def test_same_bytes_as_on_threads(tmp_path: Path, engine: engines.Engine) -> None:
-    pipeline.build(settings(tmp_path), tmp_path / "threads")
-    report = pipeline.build(settings(tmp_path), tmp_path / "ray", engine=engine)
+def test_same_bytes_as_on_threads(tmp_path: Path, engine: Engine) -> None:
+    build_dataset(settings(tmp_path), tmp_path / "threads")
+    report = build_dataset(settings(tmp_path), tmp_path / "ray", engine=engine)
     assert report.pairs == {"train": 12, "test": 12}
     assert contents(tmp_path / "ray") == contents(tmp_path / "threads")
-    assert verify.verify(tmp_path / "ray").problems == []
+    assert verify_folder(tmp_path / "ray").problems == []
 
 
 class Dying(ray_engine.RayEngine):
@@ -108,9 +108,9 @@ class Dying(ray_engine.RayEngine):
 
 @pytest.mark.usefixtures("found", "cluster")
 def test_photo_of_a_killed_worker_is_done_again(tmp_path: Path) -> None:
-    pipeline.build(settings(tmp_path), tmp_path / "whole")
+    build_dataset(settings(tmp_path), tmp_path / "whole")
     out, notes = tmp_path / "killed", tmp_path / "notes"
-    report = pipeline.build(settings(tmp_path), out, engine=Dying("photo 3", notes))
+    report = build_dataset(settings(tmp_path), out, engine=Dying("photo 3", notes))
     assert "composite_images" in notes.read_text(), "the worker was to die while it wrote a composite"
     assert (report.problems, temporary(out)) == ([], [])
     assert contents(out) == contents(tmp_path / "whole")
@@ -133,20 +133,20 @@ def test_photo_that_kills_every_worker_is_reported_and_the_rest_goes_on(
 
 
 def test_bad_photo_is_reported_as_it_is_on_threads(
-    tmp_path: Path, found: list[Photo], make_photo: Callable[..., Photo], engine: engines.Engine
+    tmp_path: Path, found: list[Photo], make_photo: Callable[..., Photo], engine: Engine
 ) -> None:
     truncated = make_photo("truncated")
     truncated.path.write_bytes(truncated.path.read_bytes()[:500])
     found.append(truncated)
-    here = pipeline.build(settings(tmp_path), tmp_path / "threads")
-    there = pipeline.build(settings(tmp_path), tmp_path / "ray", engine=engine)
+    here = build_dataset(settings(tmp_path), tmp_path / "threads")
+    there = build_dataset(settings(tmp_path), tmp_path / "ray", engine=engine)
     assert len(there.problems) == 1
     assert there.problems == here.problems
 
 
 @pytest.mark.usefixtures("found")
-def test_build_begun_on_threads_is_gone_on_with(tmp_path: Path, engine: engines.Engine) -> None:
-    pipeline.build(settings(tmp_path), tmp_path / "whole")
+def test_build_begun_on_threads_is_gone_on_with(tmp_path: Path, engine: Engine) -> None:
+    build_dataset(settings(tmp_path), tmp_path / "whole")
     out = tmp_path / "out"
 
     def interrupt(stage: str, done: int, _total: int) -> None:
@@ -154,8 +154,8 @@ def test_build_begun_on_threads_is_gone_on_with(tmp_path: Path, engine: engines.
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pipeline.build(settings(tmp_path), out, progress=interrupt)
-    report = pipeline.build(settings(tmp_path), out, engine=engine)
+        build_dataset(settings(tmp_path), out, progress=interrupt)
+    report = build_dataset(settings(tmp_path), out, engine=engine)
     assert report.resumed == 3
     assert contents(out) == contents(tmp_path / "whole")
 
@@ -191,32 +191,32 @@ def test_few_photos_are_handed_out_at_a_time(photos: list[Photo]) -> None:
                 yield photo
 
     for count, _ in enumerate(ray_engine.RayEngine(ray).run(lambda photo, _: photo.id, Counted()), start=1):
-        assert len(taken) - count < engines.AHEAD * 2
+        assert len(taken) - count < AHEAD * 2
     assert count == len(taken) == 80
 
 
 @pytest.mark.usefixtures("found")
-def test_folder_that_workers_do_not_see_is_refused_in_one_line(tmp_path: Path, engine: engines.Engine) -> None:
+def test_folder_that_workers_do_not_see_is_refused_in_one_line(tmp_path: Path, engine: Engine) -> None:
     here = os.open(tmp_path, os.O_RDONLY)
     os.dup2(here, 900)
     try:
         only_here = Path("/proc/self/fd/900")  # this process's own name for the folder
         with pytest.raises(SettingsError, match=r"Ray node .*: does not see .*wanted --out on a file system that all"):
-            pipeline.build(settings(tmp_path), only_here / "out", engine=engine)
+            build_dataset(settings(tmp_path), only_here / "out", engine=engine)
     finally:
         os.close(900)
         os.close(here)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [journal.FOLDER]
 
 
-def test_photos_that_workers_do_not_see_are_refused(tmp_path: Path, found: list[Photo], engine: engines.Engine) -> None:
+def test_photos_that_workers_do_not_see_are_refused(tmp_path: Path, found: list[Photo], engine: Engine) -> None:
     found[0] = replace(found[0], path=tmp_path / "absent.png")
     with pytest.raises(SettingsError, match=r"does not see .*absent\.png, wanted the sources on a file system"):
-        pipeline.build(settings(tmp_path), tmp_path / "out", engine=engine)
+        build_dataset(settings(tmp_path), tmp_path / "out", engine=engine)
 
 
 def test_worker_that_joins_late_without_the_folder_stops_the_build(
-    tmp_path: Path, photos: list[Photo], engine: engines.Engine
+    tmp_path: Path, photos: list[Photo], engine: Engine
 ) -> None:
     engine.check(tmp_path, photos[0])
     (tmp_path / "token").unlink()
@@ -225,7 +225,7 @@ def test_worker_that_joins_late_without_the_folder_stops_the_build(
 
 
 def test_other_versions_on_a_node_are_refused(
-    tmp_path: Path, photos: list[Photo], engine: engines.Engine, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, photos: list[Photo], engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = tables.versions()
     monkeypatch.setattr(tables, "versions", lambda: {**here, "opencv": "4.0.0"})
@@ -236,7 +236,7 @@ def test_other_versions_on_a_node_are_refused(
 
 
 def test_relative_paths_mean_the_same_to_workers(
-    tmp_path: Path, photos: list[Photo], engine: engines.Engine, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, photos: list[Photo], engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     engine.check(Path(), replace(photos[0], path=photos[0].path.relative_to(tmp_path)))
@@ -244,7 +244,7 @@ def test_relative_paths_mean_the_same_to_workers(
     assert set(seen.values()) == {tmp_path}
 
 
-def test_mistake_in_the_work_stops_the_build(photos: list[Photo], engine: engines.Engine) -> None:
+def test_mistake_in_the_work_stops_the_build(photos: list[Photo], engine: Engine) -> None:
     with pytest.raises(ZeroDivisionError):
         list(engine.run(lambda *_: 1 // 0, photos))
 

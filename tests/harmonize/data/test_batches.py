@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ccharmony.dataset import find_pairs
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images import pixels
@@ -24,7 +24,7 @@ def root(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def find(root: Path, split: Split = "train") -> list[PairPaths]:
-    return find_pairs.find_pairs(root, split)[0]
+    return find_pairs(root, split)[0]
 
 
 def equal(one: batches.Batch, other: batches.Batch) -> bool:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from ccharmony.color import polynomial
-from ccharmony.dataset import find_pairs
+from ccharmony.color.polynomial import apply_polynomial
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.errors import ManifestError, SettingsError, SourceError
 from ccharmony.images import pixels
 from harmonize.commands.lend import command
@@ -58,8 +58,8 @@ def test_batched_relighting_equals_the_polynomial_in_float64(recorded: Lights) -
     forward, backward = recorded.to_standard[[1, 2]].double(), recorded.from_standard[[5, 3]].double()
     batched = relight.relight(torch.from_numpy(colors), forward, backward).numpy()
     for row in range(2):
-        standard = polynomial.apply(forward[row].numpy(), np.moveaxis(colors[row], 0, -1))
-        single = polynomial.apply(backward[row].numpy(), standard)
+        standard = apply_polynomial(forward[row].numpy(), np.moveaxis(colors[row], 0, -1))
+        single = apply_polynomial(backward[row].numpy(), standard)
         np.testing.assert_allclose(np.moveaxis(batched[row], 0, -1), single, atol=1e-12)
 
 
@@ -232,7 +232,7 @@ def test_held_pairs_never_change_and_use_held_lights_only(folder: Path, recorded
 def test_written_held_pairs_read_back_as_the_same_batches(folder: Path, recorded: Lights, tmp_path: Path) -> None:
     held = HeldPairs(photos.find_photos(folder / "photos", "val"), recorded, each=2)
     held.write(tmp_path / "held")
-    stored = StoredPairs(find_pairs.find_pairs(tmp_path / "held", "test")[0])
+    stored = StoredPairs(find_pairs(tmp_path / "held", "test")[0])
     one, other = held.batch(0, range(len(held)), 32), stored.batch(0, range(len(held)), 32)
     assert len(held) == len(stored) == 8
     assert torch.equal(one.composite, other.composite)
@@ -244,7 +244,7 @@ def test_the_pairs_that_validate_a_run_can_be_written(folder: Path, tmp_path: Pa
     words = f"--photos {folder / 'photos'} --lights {folder / 'fits.h5'} --out {tmp_path / 'held'} --held-lights 3"
     done = click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
     assert done.output.strip().endswith("held: 4 pairs of 4 photos under 3 lights")
-    pairs, problems = find_pairs.find_pairs(tmp_path / "held", "test")
+    pairs, problems = find_pairs(tmp_path / "held", "test")
     assert [pair.name for pair in pairs] == [f"f_{number}_a_1.png" for number in range(12, 16)]
     assert not problems
 

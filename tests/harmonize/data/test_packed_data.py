@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from ccharmony import console
-from ccharmony.dataset import find_pairs
-from ccharmony.dataset.packing import pack
+from ccharmony.dataset.find_pairs import find_pairs
+from ccharmony.dataset.packing.pack import pack_dataset
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import SourceError
 from harmonize.cli import group
@@ -30,8 +30,8 @@ def forms(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> di
     """One small set as a folder, as shards of three pairs, and as one file."""
     root = tmp_path_factory.mktemp("forms")
     folder = tiny.write_pairs(root / "tiny")
-    pack.pack(folder, "shards", root / "shards", limit=Limit(pairs=3))
-    pack.pack(folder, "h5", root / "tiny.h5")
+    pack_dataset(folder, "shards", root / "shards", limit=Limit(pairs=3))
+    pack_dataset(folder, "h5", root / "tiny.h5")
     return {"folder": folder, "shards": root / "shards", "h5": root / "tiny.h5"}
 
 
@@ -56,7 +56,7 @@ def test_batches_are_those_of_the_folder_to_the_bit(form: str, forms: dict[str, 
 
 @pytest.mark.parametrize("form", ["shards", "h5"])
 def test_a_batch_depends_on_seed_epoch_and_index_alone(form: str, forms: dict[str, Path]) -> None:
-    pairs, _ = find_pairs.find_pairs(forms[form], "train")
+    pairs, _ = find_pairs(forms[form], "train")
     one, other = StoredPairs(pairs, seed=5, threads=1), StoredPairs(pairs, seed=5, threads=4)
     wanted = one.batch(1, [4, 9, 2], 32)
     other.batch(0, range(12), 32)  # what was read before makes no difference
@@ -96,7 +96,7 @@ def test_a_set_without_a_test_list_is_trained_on_and_said_to_be_so(
     tiny: SimpleNamespace, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tiny.write_pairs(tmp_path / "tiny", train=4, test=0)
-    pack.pack(folder, "h5", tmp_path / "tiny.h5")
+    pack_dataset(folder, "h5", tmp_path / "tiny.h5")
     places = Places(data=(tmp_path / "tiny.h5",))
     with caplog.at_level(logging.WARNING):
         data = open_data(places, TrainSettings(size=32, batch=4), torch.device("cpu"))
@@ -105,7 +105,7 @@ def test_a_set_without_a_test_list_is_trained_on_and_said_to_be_so(
 
 
 def test_training_does_not_begin_on_a_part_of_the_shards(forms: dict[str, Path], tmp_path: Path) -> None:
-    pack.pack(forms["folder"], "shards", tmp_path / "shards", limit=Limit(pairs=3))
+    pack_dataset(forms["folder"], "shards", tmp_path / "shards", limit=Limit(pairs=3))
     (tmp_path / "shards" / "train" / "shard-000002.tar").unlink()
     with pytest.raises(SourceError, match="not all of it is here"):
         open_data(Places(data=(tmp_path / "shards",)), TrainSettings(), torch.device("cpu"))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccharmony.dataset import find_pairs
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.errors import ImageError, OutputError, SettingsError, SourceError
 from ccharmony.images import pixels
 from harmonize.evaluation import evaluate, metrics, protocols, report, scoring
@@ -74,7 +74,7 @@ def test_raw_output_pays_for_its_background_and_a_pasted_one_does_not(pairs, per
 def test_numbers_are_those_of_a_loop_over_the_pictures(pairs, perfect, tmp_path):
     """The composite's row, restated: OpenCV's resize to 256, float arithmetic, mean over pictures."""
     fmse, psnr = [], []
-    for pair in find_pairs.find_pairs(pairs, "test")[0]:
+    for pair in find_pairs(pairs, "test")[0]:
         composite, real = (cv2.imread(str(path))[..., ::-1] for path in (pair.composite, pair.real))
         mask = cv2.imread(str(pair.mask), cv2.IMREAD_GRAYSCALE) / np.float32(255)
         composite, mask, real = (cv2.resize(part, (256, 256)) for part in (composite, mask, real))
@@ -201,7 +201,7 @@ def test_full_size_scores_the_stored_pixels_with_the_background_pasted_back(pair
     result = evaluate.evaluate([pairs], perfect, rules)
     assert (result["size"], result["pasted"], result["network_size"]) == ("full", True, 256)
     stored = []
-    for pair in find_pairs.find_pairs(pairs, "test")[0]:
+    for pair in find_pairs(pairs, "test")[0]:
         composite, real = (pixels.read_image(path).astype(float) for path in (pair.composite, pair.real))
         stored.append(((composite - real) ** 2)[pixels.read_mask(pair.mask) > 0.5].mean())
     assert result["overall"]["composite"]["fmse"] == pytest.approx(np.mean(stored), rel=1e-6)
@@ -288,7 +288,7 @@ def test_a_missing_list_is_one_clear_line(pairs, perfect):
 
 def test_a_list_that_names_absent_files_only_is_one_clear_line(pairs, perfect):
     (pairs / "tiny_test.txt").write_text("q_1_a_1.png\nq_2_a_1.png\n")
-    with pytest.raises(SourceError, match="no whole pair of split 'test'"):
+    with pytest.raises(SourceError, match="no complete pair of split 'test'"):
         evaluate.evaluate([pairs], perfect, ISSAM)
 
 
@@ -311,7 +311,7 @@ def test_no_more_than_a_few_pairs_are_read_ahead(pairs, nets, monkeypatch):
     read: list[str] = []
     load = scoring._load
     monkeypatch.setattr(scoring, "_load", lambda pair, *rest: (read.append(pair.name), load(pair, *rest))[1])
-    found = find_pairs.find_pairs(pairs, "all")[0] * 20
+    found = find_pairs(pairs, "all")[0] * 20
     rows: Iterator[Row | str] = scoring.score_pairs(found, ISSAM, nets.Recolor(), threads=2, batch=1)
     for _ in range(3):
         next(rows)

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccharmony.dataset import find_pairs
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.errors import SourceError
 from ccharmony.images import pixels
 
@@ -21,7 +21,7 @@ def dataset(root: Path, name: str = "HCOCO") -> Path:
 
 
 def test_names_are_joined_from_the_right_and_case_is_resolved(tmp_path: Path) -> None:
-    pairs, problems = find_pairs.find_pairs(dataset(tmp_path), "train")
+    pairs, problems = find_pairs(dataset(tmp_path), "train")
     assert problems == []
     assert [(p.set, p.name, p.mask.name, p.real.name) for p in pairs] == [
         ("HCOCO", "c1_2_3.jpg", "c1_2.PNG", "C1.JPEG"),
@@ -31,14 +31,14 @@ def test_names_are_joined_from_the_right_and_case_is_resolved(tmp_path: Path) ->
 
 def test_root_of_several_sets_is_read_set_by_set(tmp_path: Path) -> None:
     dataset(tmp_path), dataset(tmp_path, "HFlickr")
-    pairs, _ = find_pairs.find_pairs(tmp_path, "all")
+    pairs, _ = find_pairs(tmp_path, "all")
     assert [pair.set for pair in pairs] == ["HCOCO"] * 3 + ["HFlickr"] * 3
 
 
 def test_merged_root_list_rules(tmp_path: Path) -> None:
     dataset(tmp_path), dataset(tmp_path, "HFlickr")
     (tmp_path / "IHD_test.txt").write_text("HFlickr/composite_images/c1_2_3.jpg\n")
-    pairs, _ = find_pairs.find_pairs(tmp_path, "test")
+    pairs, _ = find_pairs(tmp_path, "test")
     assert [(pair.set, pair.name) for pair in pairs] == [("HFlickr", "c1_2_3.jpg")]
 
 
@@ -47,7 +47,7 @@ def test_composites_in_a_folder_a_foreground_are_found(tmp_path: Path) -> None:
     nested = folder / "composite_images" / "c1_2"
     nested.mkdir()
     (folder / "composite_images" / "c1_2_3.jpg").rename(nested / "c1_2_3.jpg")
-    pairs, _ = find_pairs.find_pairs(folder, "train")
+    pairs, _ = find_pairs(folder, "train")
     assert pairs[0].composite == nested / "c1_2_3.jpg"
 
 
@@ -55,20 +55,20 @@ def test_folder_without_lists_gives_every_composite(tmp_path: Path) -> None:
     folder = dataset(tmp_path)
     for path in folder.glob("*.txt"):
         path.unlink()
-    assert len(find_pairs.find_pairs(folder, "all")[0]) == 3
+    assert len(find_pairs(folder, "all")[0]) == 3
     with pytest.raises(SourceError, match=r"no list \*_train.txt"):
-        find_pairs.find_pairs(folder, "train")
+        find_pairs(folder, "train")
 
 
 def test_broken_pair_is_named_and_fatal_if_asked(tmp_path: Path) -> None:
     folder = dataset(tmp_path)
     (folder / "masks" / "c1_2.PNG").unlink()
-    pairs, problems = find_pairs.find_pairs(folder, "train")
+    pairs, problems = find_pairs(folder, "train")
     assert len(pairs) == 1
     assert len(problems) == 1
     assert "c1_2_3.jpg: no mask c1_2" in problems[0]
     with pytest.raises(SourceError, match="no mask c1_2"):
-        find_pairs.find_pairs(folder, "train", strict=True)
+        find_pairs(folder, "train", strict=True)
 
 
 @pytest.mark.parametrize(
@@ -79,18 +79,18 @@ def test_list_that_names_absent_files_is_reported(tmp_path: Path, line: str, mes
     folder = dataset(tmp_path)
     (folder / "HCOCO_test.txt").write_text(f"{line}\n")
     with pytest.raises(SourceError, match=message):
-        find_pairs.find_pairs(folder, "test")
+        find_pairs(folder, "test")
 
 
 def test_missing_folder_and_folder_without_dataset_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such folder"):
-        find_pairs.find_pairs(tmp_path / "absent", "all")
+        find_pairs(tmp_path / "absent", "all")
     with pytest.raises(SourceError, match="no composite_images in it"):
-        find_pairs.find_pairs(tmp_path, "all")
+        find_pairs(tmp_path, "all")
 
 
 def test_list_that_is_no_text_is_refused(tmp_path: Path) -> None:
     folder = dataset(tmp_path)
     (folder / "HCOCO_test.txt").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(SourceError, match="cannot be read as a list"):
-        find_pairs.find_pairs(folder, "test")
+        find_pairs(folder, "test")

@@ -18,10 +18,13 @@ from PIL import Image
 
 from ccharmony import console, records
 from ccharmony.cli import group
-from ccharmony.dataset import find_pairs, manifest, tables
+from ccharmony.dataset import tables
+from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats.pair_files import Split
+from ccharmony.dataset.manifest import read_manifest, write_manifest
 from ccharmony.dataset.packing import pack, write_shards
 from ccharmony.dataset.packing.contents import File, plan
+from ccharmony.dataset.packing.pack import pack_dataset
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import ManifestError, OutputError, SettingsError, SourceError
 from ccharmony.images import pixels
@@ -52,21 +55,21 @@ def write_set(folder: Path, photos: int = 4, composites: int = 3, test: int = 1,
     return folder
 
 
-def write_manifest(folder: Path) -> None:
+def write_set_manifest(folder: Path) -> None:
     """A manifest as the build writes it, for a set of `write_set`."""
     rows = []
-    for pair in find_pairs.find_pairs(folder, "all")[0]:
+    for pair in find_pairs(folder, "all")[0]:
         photo = pair.name.rpartition("_a_")[0]
         files = [Path(str(file)) for file in (pair.composite, pair.mask, pair.real)]
         names = [file.relative_to(folder).as_posix() for file in files]
         hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
         described = (photo, "a", "donor", "test", "camera", pair.split, "ridge", "affine", 0.015625, 4.5, "a note")
         rows.append(records.Pair(*names, *described, *hashes))  # type: ignore[arg-type]
-    manifest.write_pairs(folder / tables.MANIFEST, rows)
+    write_manifest(folder / tables.MANIFEST, rows)
 
 
 def contents(root: Path, split: Split) -> Contents:
-    pairs, problems = find_pairs.find_pairs(root, split)
+    pairs, problems = find_pairs(root, split)
     assert problems == []
     return [
         (pair.set, pair.name, pair.split, *(file.read_bytes() for file in (pair.composite, pair.mask, pair.real)))
@@ -108,8 +111,8 @@ def test_folder_shards_and_file_hold_the_same_pairs_in_the_same_order(
     write: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     root = write(tmp_path / "set")
-    pack.pack(root, "shards", tmp_path / "shards", limit=Limit(pairs=2))
-    pack.pack(root, "h5", tmp_path / "set.h5")
+    pack_dataset(root, "shards", tmp_path / "shards", limit=Limit(pairs=2))
+    pack_dataset(root, "h5", tmp_path / "set.h5")
     for split in ("train", "test", "all"):
         wanted = contents(root, split)
         assert len(wanted) >= 3
@@ -122,11 +125,11 @@ def test_pairs_that_no_list_names_are_packed_without_a_split(tmp_path: Path) -> 
     for path in root.glob("*.txt"):
         path.unlink()
     for kind, out in (("shards", tmp_path / "shards"), ("h5", tmp_path / "set.h5")):
-        report = pack.pack(root, kind, out)
+        report = pack_dataset(root, kind, out)
         assert report.pairs == {"all": 12}
         assert contents(out, "all") == contents(root, "all")
         with pytest.raises(SourceError, match="no pair of split 'train', it holds all"):
-            find_pairs.find_pairs(out, "train")
+            find_pairs(out, "train")
 
 
 # Shards
@@ -138,8 +141,8 @@ reads_with_webdataset = pytest.mark.filterwarnings("ignore::ResourceWarning")
 @reads_with_webdataset
 def test_webdataset_reads_the_files_as_they_were(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
-    write_manifest(root)
-    pack.pack(root, "shards", tmp_path / "shards", limit=Limit(pairs=4))
+    write_set_manifest(root)
+    pack_dataset(root, "shards", tmp_path / "shards", limit=Limit(pairs=4))
     tars = sorted(str(path) for path in (tmp_path / "shards" / "train").glob("*.tar"))
     assert [Path(tar).name for tar in tars] == [f"shard-{number:06d}.tar" for number in range(3)]
     samples = list(webdataset.WebDataset(tars, shardshuffle=False))
@@ -158,7 +161,7 @@ def test_webdataset_reads_the_files_as_they_were(tmp_path: Path) -> None:
 
 @reads_with_webdataset
 def test_webdataset_decodes_the_pictures(tmp_path: Path) -> None:
-    pack.pack(write_set(tmp_path / "set", suffix=".png"), "shards", tmp_path / "shards")
+    pack_dataset(write_set(tmp_path / "set", suffix=".png"), "shards", tmp_path / "shards")
     tar = str(tmp_path / "shards" / "test" / "shard-000000.tar")
     stream = webdataset.WebDataset(tar, shardshuffle=False).decode("rgb8").to_tuple("composite.png", "real.png", "json")
     for composite, real, row in stream:
@@ -169,7 +172,7 @@ def test_webdataset_decodes_the_pictures(tmp_path: Path) -> None:
 
 def test_tables_say_where_tar_finds_each_file(tmp_path: Path) -> None:
     root = write_set(tmp_path / ("long name " * 8) / ("ü" * 60))
-    pack.pack(root, "shards", tmp_path / "shards", limit=Limit(pairs=5))
+    pack_dataset(root, "shards", tmp_path / "shards", limit=Limit(pairs=5))
     for path in (tmp_path / "shards").rglob("*.tar"):
         table = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         assert path.stat().st_size % 10240 == 0
@@ -209,8 +212,8 @@ def test_a_limit_that_is_none_is_refused(change: dict[str, float]) -> None:
 
 def test_shared_pictures_are_in_the_file_once_and_plain_h5py_finds_them(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
-    write_manifest(root)
-    pack.pack(root, "h5", tmp_path / "set.h5")
+    write_set_manifest(root)
+    pack_dataset(root, "h5", tmp_path / "set.h5")
     with h5py.File(tmp_path / "set.h5") as file:
         assert len(file["files/name"]) == 12 + 4 + 4  # composites, masks, real pictures
         assert file["bytes"].shape == (sum(len(data) for name, data in tree(root).items() if "/" in name),)
@@ -228,12 +231,12 @@ def test_shared_pictures_are_in_the_file_once_and_plain_h5py_finds_them(tmp_path
 
 def test_the_same_pictures_give_the_same_bytes_for_any_jobs_and_times(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
-    pack.pack(root, "shards", tmp_path / "one", limit=Limit(pairs=2))
-    pack.pack(root, "h5", tmp_path / "one.h5")
+    pack_dataset(root, "shards", tmp_path / "one", limit=Limit(pairs=2))
+    pack_dataset(root, "h5", tmp_path / "one.h5")
     for path in root.rglob("*"):
         os.utime(path, (1e9, 1e9))
-    pack.pack(root, "shards", tmp_path / "two", limit=Limit(pairs=2), jobs=3)
-    pack.pack(root, "h5", tmp_path / "two.h5")
+    pack_dataset(root, "shards", tmp_path / "two", limit=Limit(pairs=2), jobs=3)
+    pack_dataset(root, "h5", tmp_path / "two.h5")
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
 
@@ -242,7 +245,7 @@ def test_packing_that_was_broken_off_goes_on_after_the_last_whole_shard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, out = write_set(tmp_path / "set"), tmp_path / "shards"
-    pack.pack(root, "shards", tmp_path / "unbroken", limit=Limit(pairs=2))
+    pack_dataset(root, "shards", tmp_path / "unbroken", limit=Limit(pairs=2))
     read, count = File.read, iter(range(100))
 
     def fail(file: File) -> tuple[bytes, str]:
@@ -253,13 +256,13 @@ def test_packing_that_was_broken_off_goes_on_after_the_last_whole_shard(
     with monkeypatch.context() as patch:
         patch.setattr(File, "read", fail)
         with pytest.raises(KeyboardInterrupt):
-            pack.pack(root, "shards", out, limit=Limit(pairs=2))
+            pack_dataset(root, "shards", out, limit=Limit(pairs=2))
     assert not out.exists()
     assert [path.name for path in tmp_path.rglob("*.tar.part")] == []
     kept = tmp_path / ".shards.part" / "train" / "shard-000000.tar"
     before = kept.stat().st_mtime_ns
     reported: list[int] = []
-    report = pack.pack(
+    report = pack_dataset(
         root, "shards", out, limit=Limit(pairs=2), progress=lambda _stage, done, _total: reported.append(done)
     )
     assert report.resumed == 4  # sixteen files are two shards of two pairs, and a part of the third
@@ -270,19 +273,21 @@ def test_packing_that_was_broken_off_goes_on_after_the_last_whole_shard(
 
 
 @pytest.mark.parametrize(("kind", "name"), [("shards", "packed"), ("h5", "packed.h5")])
-def test_packing_that_was_killed_leaves_no_result_and_is_done_again(kind: pack.Kind, name: str, tmp_path: Path) -> None:
+def test_packing_that_was_killed_leaves_no_result_and_is_done_again(
+    kind: pack.PackedFormat, name: str, tmp_path: Path
+) -> None:
     root, out = write_set(tmp_path / "set"), tmp_path / name
     code = (
-        "import os, sys; from pathlib import Path; from ccharmony.dataset.packing import pack\n"
-        "from ccharmony.dataset.packing.contents import File\n"
+        "import os, sys; from ccharmony.dataset.packing.contents import File\n"
+        "from ccharmony.dataset.packing.pack import Limit, pack_dataset\n"
         "read, count = File.read, iter(range(100))\n"
         "File.read = lambda file: os._exit(9) if next(count) == 10 else read(file)\n"
-        "pack.pack(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), limit=pack.Limit(pairs=2))"
+        "pack_dataset(sys.argv[1], sys.argv[2], sys.argv[3], limit=Limit(pairs=2))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(root), kind, str(out)], check=False)
     assert done.returncode == 9
     assert not out.exists()
-    report = pack.pack(root, kind, out, limit=Limit(pairs=2))
+    report = pack_dataset(root, kind, out, limit=Limit(pairs=2))
     assert report.resumed == (2 if kind == "shards" else 0)
     assert contents(out, "all") == contents(root, "all")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["set", name])
@@ -293,23 +298,25 @@ def test_what_is_left_of_another_plan_is_not_gone_on_from(tmp_path: Path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(write_shards, "write_index", lambda *_: (_ for _ in ()).throw(OutputError("disk full")))
         with pytest.raises(OutputError, match="disk full"):
-            pack.pack(root, "shards", out, limit=Limit(pairs=2))
+            pack_dataset(root, "shards", out, limit=Limit(pairs=2))
     (root / "masks" / "Ph.o_0_a.png").write_bytes(b"another mask")
-    assert pack.pack(root, "shards", out, limit=Limit(pairs=2)).resumed == 0
+    assert pack_dataset(root, "shards", out, limit=Limit(pairs=2)).resumed == 0
     assert contents(out, "all") == contents(root, "all")
 
 
 @pytest.mark.parametrize(("kind", "name"), [("shards", "packed"), ("h5", "packed.h5")])
-def test_a_finished_result_is_found_done_until_a_picture_changes(kind: pack.Kind, name: str, tmp_path: Path) -> None:
+def test_a_finished_result_is_found_done_until_a_picture_changes(
+    kind: pack.PackedFormat, name: str, tmp_path: Path
+) -> None:
     root, out = write_set(tmp_path / "set"), tmp_path / name
-    assert pack.pack(root, kind, out).resumed == 0
+    assert pack_dataset(root, kind, out).resumed == 0
     before = out.stat().st_mtime_ns
-    assert pack.pack(root, kind, out).resumed == 12
+    assert pack_dataset(root, kind, out).resumed == 12
     assert out.stat().st_mtime_ns == before
     mask = root / "masks" / "Ph.o_0_a.png"
     os.utime(mask, ns=(before + 10**12, before + 10**12))
     with pytest.raises(OutputError, match="wanted a new"):
-        pack.pack(root, kind, out)
+        pack_dataset(root, kind, out)
 
 
 def test_two_at_once_into_one_place_are_refused(tmp_path: Path) -> None:
@@ -317,22 +324,22 @@ def test_two_at_once_into_one_place_are_refused(tmp_path: Path) -> None:
 
     def pack_again(_stage: str, _done: int, _total: int) -> None:
         with pytest.raises(OutputError, match="is being packed by another process"):
-            pack.pack(root, "shards", out)
+            pack_dataset(root, "shards", out)
 
-    assert pack.pack(root, "shards", out, progress=pack_again).files == 2
+    assert pack_dataset(root, "shards", out, progress=pack_again).files == 2
 
 
 # What is refused
 
 
 @pytest.mark.parametrize("kind", ["shards", "h5"])
-def test_a_place_that_is_taken_is_left_alone(kind: pack.Kind, tmp_path: Path) -> None:
+def test_a_place_that_is_taken_is_left_alone(kind: pack.PackedFormat, tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.tex").touch()
     (tmp_path / "taken.h5").write_bytes(b"a thesis")
     with pytest.raises(OutputError, match="wanted a new"):
-        pack.pack(root, kind, tmp_path / ("taken" if kind == "shards" else "taken.h5"))
+        pack_dataset(root, kind, tmp_path / ("taken" if kind == "shards" else "taken.h5"))
     assert (tmp_path / "taken.h5").read_bytes() == b"a thesis"
 
 
@@ -340,20 +347,20 @@ def test_an_empty_folder_is_filled_even_if_it_is_called_a_dot(tmp_path: Path, mo
     root = write_set(tmp_path / "set")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    pack.pack(root, "shards", Path())
+    pack_dataset(root, "shards", Path())
     assert contents(tmp_path / "here", "train") == contents(root, "train")
 
 
 def test_a_file_of_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"ends in \.h5 or \.hdf5"):
-        pack.pack(write_set(tmp_path / "set"), "h5", tmp_path / "set.zip")
+        pack_dataset(write_set(tmp_path / "set"), "h5", tmp_path / "set.zip")
 
 
 def test_what_is_no_folder_of_pairs_is_refused(tmp_path: Path) -> None:
-    pack.pack(write_set(tmp_path / "set"), "shards", tmp_path / "shards")
+    pack_dataset(write_set(tmp_path / "set"), "shards", tmp_path / "shards")
     for place in (tmp_path / "shards", tmp_path / "absent"):
         with pytest.raises(SourceError, match="wanted one to pack"):
-            pack.pack(place, "shards", tmp_path / "again")
+            pack_dataset(place, "shards", tmp_path / "again")
 
 
 def test_a_composite_listed_twice_is_refused(tmp_path: Path) -> None:
@@ -361,36 +368,36 @@ def test_a_composite_listed_twice_is_refused(tmp_path: Path) -> None:
     with (root / "set_test.txt").open("a") as file:
         file.write("Ph.o_0_a_1.jpg\n")
     with pytest.raises(SourceError, match=r"set/Ph\.o_0_a_1\.jpg is listed twice"):
-        pack.pack(root, "shards", tmp_path / "shards")
+        pack_dataset(root, "shards", tmp_path / "shards")
 
 
 @pytest.mark.parametrize(("kind", "name"), [("shards", "packed"), ("h5", "packed.h5")])
-def test_a_broken_pair_is_left_out_and_named_or_fatal(kind: pack.Kind, name: str, tmp_path: Path) -> None:
+def test_a_broken_pair_is_left_out_and_named_or_fatal(kind: pack.PackedFormat, name: str, tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     (root / "masks" / "Ph.o_1_a.png").unlink()
     with pytest.raises(SourceError, match=r"no mask Ph\.o_1_a"):
-        pack.pack(root, kind, tmp_path / name, strict=True)
-    report = pack.pack(root, kind, tmp_path / name)
+        pack_dataset(root, kind, tmp_path / name, strict=True)
+    report = pack_dataset(root, kind, tmp_path / name)
     assert (report.pairs, len(report.problems)) == ({"train": 6, "test": 3}, 3)
 
 
 @pytest.mark.parametrize(("kind", "name"), [("shards", "packed"), ("h5", "packed.h5")])
-def test_a_picture_that_is_not_the_manifests_is_refused(kind: pack.Kind, name: str, tmp_path: Path) -> None:
+def test_a_picture_that_is_not_the_manifests_is_refused(kind: pack.PackedFormat, name: str, tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
-    write_manifest(root)
+    write_set_manifest(root)
     (root / "real_images" / "Ph.o_2.jpg").write_bytes(picture(99))
     with pytest.raises(ManifestError, match=r"Ph\.o_2\.jpg: sha256 .* the manifest says"):
-        pack.pack(root, kind, tmp_path / name)
+        pack_dataset(root, kind, tmp_path / name)
     assert not (tmp_path / name).exists()
 
 
 def test_a_listed_pair_that_the_manifest_lacks_is_refused(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
-    write_manifest(root)
-    rows = manifest.read_pairs(root / tables.MANIFEST)
-    manifest.write_pairs(root / tables.MANIFEST, rows[1:])
+    write_set_manifest(root)
+    rows = read_manifest(root / tables.MANIFEST)
+    write_manifest(root / tables.MANIFEST, rows[1:])
     with pytest.raises(ManifestError, match=r"Ph\.o_0_a_0\.jpg is listed, manifest\.csv has no row"):
-        pack.pack(root, "h5", tmp_path / "set.h5")
+        pack_dataset(root, "h5", tmp_path / "set.h5")
 
 
 def test_a_picture_that_changes_while_it_is_packed_is_named(tmp_path: Path) -> None:
