@@ -16,13 +16,13 @@ def ids(found):
 
 
 def test_pictures_and_raw_files_are_found_in_folders_of_any_depth(tmp_path, disk):
-    files.picture("photos/one.jpg", 60, 90)
-    files.picture("photos/trip/two.PNG", 60, 90)
-    files.picture("photos/trip/three.webp", 60, 90)
-    files.picture("photos/four.tiff", 60, 90)
-    files.write("photos/five.CR2", "raw")
-    files.write("photos/notes.txt", "no photo")
-    files.write("photos/.hidden.jpg", "no photo")
+    disk.picture("photos/one.jpg", 60, 90)
+    disk.picture("photos/trip/two.PNG", 60, 90)
+    disk.picture("photos/trip/three.webp", 60, 90)
+    disk.picture("photos/four.tiff", 60, 90)
+    disk.write("photos/five.CR2", "raw")
+    disk.write("photos/notes.txt", "no photo")
+    disk.write("photos/.hidden.jpg", "no photo")
     found = find_folder(tmp_path)
     assert ids(found) == ["five", "four", "one", "three", "two"]
     assert found.problems == []
@@ -32,16 +32,16 @@ def test_pictures_and_raw_files_are_found_in_folders_of_any_depth(tmp_path, disk
 
 
 def test_the_folder_may_lie_one_deeper(tmp_path, disk):
-    files.picture("folder/photos/one.jpg", 60, 90)
+    disk.picture("folder/photos/one.jpg", 60, 90)
     assert ids(find_folder(tmp_path)) == ["one"]
 
 
 def test_names_with_spaces_and_other_letters_keep_their_masks(tmp_path, disk):
     apart, together = (unicodedata.normalize(form, "Zoë im Grün 1") for form in ("NFD", "NFC"))
     assert apart != together
-    files.picture(f"photos/{apart}.jpg", 60, 90)
-    mask = files.mask(f"masks/{together}_a.png", 60, 90)
-    files.write("checkers.csv", f"{together}.jpg,{CORNERS}\n")
+    disk.picture(f"photos/{apart}.jpg", 60, 90)
+    mask = disk.mask(f"masks/{together}_a.png", 60, 90)
+    disk.write("checkers.csv", f"{together}.jpg,{CORNERS}\n")
     (photo,) = find_folder(tmp_path).photos
     assert photo.id == together
     assert photo.masks == {"a": mask}
@@ -49,10 +49,10 @@ def test_names_with_spaces_and_other_letters_keep_their_masks(tmp_path, disk):
 
 
 def test_a_single_mask_needs_no_letter(tmp_path, disk):
-    files.picture("photos/my_photo_a.jpg", 60, 90)
-    files.picture("photos/my_photo.jpg", 60, 90)
-    alone = files.mask("masks/my_photo_a.png", 60, 90)
-    second = files.mask("masks/my_photo_b.png", 60, 90)
+    disk.picture("photos/my_photo_a.jpg", 60, 90)
+    disk.picture("photos/my_photo.jpg", 60, 90)
+    alone = disk.mask("masks/my_photo_a.png", 60, 90)
+    second = disk.mask("masks/my_photo_b.png", 60, 90)
     found = find_folder(tmp_path)
     assert found.problems == []
     assert {photo.id: dict(photo.masks) for photo in found.photos} == {
@@ -62,16 +62,16 @@ def test_a_single_mask_needs_no_letter(tmp_path, disk):
 
 
 def test_two_photos_with_one_id_are_reported_with_both_files(tmp_path, disk):
-    first = files.picture("photos/a/one.jpg", 60, 90)
-    second = files.picture("photos/b/One.png", 60, 90)
+    first = disk.picture("photos/a/one.jpg", 60, 90)
+    second = disk.picture("photos/b/One.png", 60, 90)
     found = find_folder(tmp_path)
     assert [photo.path for photo in found.photos] == [first]
     assert found.problems == [f"one: two photos with one id, {first} is used and {second} is not"]
 
 
 def test_a_raw_file_beside_its_picture_is_counted_and_passed_over(tmp_path, disk):
-    picture = files.picture("photos/one.jpg", 60, 90)
-    files.write("photos/one.dng", "raw")
+    picture = disk.picture("photos/one.jpg", 60, 90)
+    disk.write("photos/one.dng", "raw")
     found = find_folder(tmp_path)
     assert [photo.path for photo in found.photos] == [picture]
     assert found.problems == []
@@ -80,8 +80,8 @@ def test_a_raw_file_beside_its_picture_is_counted_and_passed_over(tmp_path, disk
 
 class TestCheckers:
     def test_corners_by_hand_make_the_chart(self, tmp_path, disk):
-        files.picture("photos/one.jpg", 60, 90)
-        files.write("checkers.csv", f"photo,x1,y1,x2,y2,x3,y3,x4,y4\none,{CORNERS}\n")
+        disk.picture("photos/one.jpg", 60, 90)
+        disk.write("checkers.csv", f"photo,x1,y1,x2,y2,x3,y3,x4,y4\none,{CORNERS}\n")
         chart = find_folder(tmp_path).photos[0].chart
         assert chart.box == (10, 10, 60, 40)
         assert chart.corners == pytest.approx(np.array([(10, 10), (60, 10), (60, 40), (10, 40)]))
@@ -96,8 +96,8 @@ class TestCheckers:
         ],
     )
     def test_a_row_that_cannot_be_used_is_a_problem(self, tmp_path, disk, row, text):
-        files.picture("photos/one.jpg", 60, 90)
-        files.write("checkers.csv", row)
+        disk.picture("photos/one.jpg", 60, 90)
+        disk.write("checkers.csv", row)
         found = find_folder(tmp_path)
         assert ids(found) == ["one"]
         assert len(found.problems) == 1
@@ -106,20 +106,20 @@ class TestCheckers:
 
     @pytest.mark.parametrize("row", ["one,100,10,150,10,150,40,100,40", "one,nan,10,60,10,60,40,10,40"])
     def test_a_chart_outside_the_photo_costs_only_its_photo(self, tmp_path, disk, row):
-        files.picture("photos/one.jpg", 60, 90)
-        files.picture("photos/two.jpg", 60, 90)
-        files.write("checkers.csv", row)
+        disk.picture("photos/one.jpg", 60, 90)
+        disk.picture("photos/two.jpg", 60, 90)
+        disk.write("checkers.csv", row)
         found = find_folder(tmp_path)
         assert ids(found) == ["two"]
         assert "one.jpg: chart" in found.problems[0]
 
     def test_corners_are_those_of_the_upright_photo(self, tmp_path, disk):
-        files.picture("photos/one.jpg", 60, 90, orientation=6)
-        files.write("checkers.csv", "one,10,60,50,60,50,88,10,88")
+        disk.picture("photos/one.jpg", 60, 90, orientation=6)
+        disk.write("checkers.csv", "one,10,60,50,60,50,88,10,88")
         assert find_folder(tmp_path).photos[0].chart.box == (10, 60, 50, 88)
 
     def test_a_file_in_another_encoding_is_refused(self, tmp_path, disk):
-        files.picture("photos/one.jpg", 60, 90)
+        disk.picture("photos/one.jpg", 60, 90)
         (tmp_path / "checkers.csv").write_bytes(b"Zo\xeb,1,2,3,4,5,6,7,8")
         with pytest.raises(SourceError, match=r"checkers\.csv: cannot be read"):
             find_folder(tmp_path)
@@ -133,28 +133,28 @@ class TestBadInput:
             find_folder(tmp_path / "absent")
 
     def test_a_folder_without_photos_is_an_error(self, tmp_path, disk):
-        files.write("photos/readme.txt", "")
+        disk.write("photos/readme.txt", "")
         with pytest.raises(SourceError, match="folder: no photo found below"):
             sources.find(["folder"], tmp_path)
 
     @pytest.mark.parametrize("name", ["empty.jpg", "empty.dng"])
     def test_an_empty_file_fails_when_it_is_read(self, tmp_path, disk, name):
-        files.write(f"photos/{name}", "")
+        disk.write(f"photos/{name}", "")
         (photo,) = find_folder(tmp_path).photos
         with pytest.raises(ImageError, match=f"{name}: 0 bytes"):
             sources.read(photo)
 
     def test_masks_of_no_photo_are_reported(self, tmp_path, disk):
-        files.picture("photos/one.jpg", 60, 90)
-        files.mask("masks/two_a.png")
+        disk.picture("photos/one.jpg", 60, 90)
+        disk.mask("masks/two_a.png")
         assert "two_a.png: a mask of no photo" in find_folder(tmp_path).problems[0]
 
 
 class TestPlainPhotos:
     def make(self, disk):
         for name in ("one", "two", "three"):
-            files.picture(f"images/{name}.webp", 60, 90)
-            files.mask(f"masks/{name}.png", 60, 90)
+            disk.picture(f"images/{name}.webp", 60, 90)
+            disk.mask(f"masks/{name}.png", 60, 90)
 
     def test_every_picture_counts_without_an_index(self, tmp_path, disk):
         self.make(disk)
@@ -166,7 +166,7 @@ class TestPlainPhotos:
 
     def test_the_index_chooses_groups_and_splits(self, tmp_path, disk):
         self.make(disk)
-        files.write("index.csv", "id,class,group,split\none,car,g1,train\ntwo,car,g1,val\nfour,car,,test\n")
+        disk.write("index.csv", "id,class,group,split\none,car,g1,train\ntwo,car,g1,val\nfour,car,,test\n")
         found = find_photos(tmp_path)
         assert [(photo.id, photo.group, photo.split) for photo in found.photos] == [
             ("one", "g1", "train"),
@@ -179,21 +179,21 @@ class TestPlainPhotos:
     )
     def test_an_index_of_another_form_is_refused(self, tmp_path, disk, text, reason):
         self.make(disk)
-        files.write("index.csv", text)
+        disk.write("index.csv", text)
         with pytest.raises(SourceError, match=reason):
             find_photos(tmp_path)
 
 
 class TestSeveralSources:
     def test_of_two_photos_with_one_id_the_first_source_wins(self, tmp_path, disk):
-        first = files.picture("nus/Canon1DsMkIII_0005.JPG", 208, 312)
-        second = files.picture("folder/photos/Canon1DsMkIII_0005.jpg", 60, 90)
+        first = disk.picture("nus/Canon1DsMkIII_0005.JPG", 208, 312)
+        second = disk.picture("folder/photos/Canon1DsMkIII_0005.jpg", 60, 90)
         found = sources.find(["nus", "folder"], tmp_path)
         assert [photo.source for photo in found.photos] == ["nus"]
         assert found.problems == [f"Canon1DsMkIII_0005: two photos with one id, {first} is used and {second} is not"]
 
     def test_a_source_named_twice_is_searched_once(self, tmp_path, disk):
-        files.picture("photos/one.jpg", 60, 90)
+        disk.picture("photos/one.jpg", 60, 90)
         found = sources.find(["folder", "folder"], tmp_path)
         assert ids(found) == ["one"]
         assert found.problems == []

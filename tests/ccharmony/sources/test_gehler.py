@@ -35,8 +35,8 @@ def counts(value, shape=LINEAR, kind=np.uint16):
 
 
 def test_coordinates_are_scaled_by_the_header_for_both_axes(tmp_path, disk):
-    files.picture("gehler/IMG_0300.jpg", *RENDERED)
-    files.write("gehler/coordinates/IMG_0300_macbeth.txt", coordinates())
+    disk.picture("gehler/IMG_0300.jpg", *RENDERED)
+    disk.write("gehler/coordinates/IMG_0300_macbeth.txt", coordinates())
     chart = find_only(tmp_path).chart
     scale = 87 / 4368
     assert chart.box == pytest.approx((2184 * scale, 728 * scale, 3276 * scale, 1456 * scale))
@@ -46,8 +46,8 @@ def test_coordinates_are_scaled_by_the_header_for_both_axes(tmp_path, disk):
 
 
 def test_corners_are_dark_skin_bluish_green_black_white(tmp_path, disk):
-    files.picture("gehler/IMG_0300.jpg", *RENDERED)
-    files.write("gehler/IMG_0300_macbeth.txt", coordinates())
+    disk.picture("gehler/IMG_0300.jpg", *RENDERED)
+    disk.write("gehler/IMG_0300_macbeth.txt", coordinates())
     chart = find_only(tmp_path).chart
     expected = np.array([(2184, 728), (3276, 728), (3276, 1456), (2184, 1456)]) * 87 / 4368
     assert chart.corners == pytest.approx(expected)
@@ -59,8 +59,8 @@ def test_patches_come_out_in_release_order(tmp_path, disk):
     for patch in range(24):
         left, top = 218 + 18 * (patch % 6), 73 + 18 * (patch // 6)
         image[top : top + 19, left : left + 19] = 10 * patch + 5
-    path = files.linear("gehler/x/IMG_0300.png", image)
-    files.write("gehler/IMG_0300_macbeth.txt", coordinates())
+    path = disk.linear("gehler/x/IMG_0300.png", image)
+    disk.write("gehler/IMG_0300_macbeth.txt", coordinates())
     chart = gehler.read_chart(tmp_path / "gehler/IMG_0300_macbeth.txt", image.shape[:2], (4368, 2912))
     levels = 255 * read_quads(image, chart.quads).colors[:, 0]
     white_row, dark_skin_row = [185, 195, 205, 215, 225, 235], [5, 15, 25, 35, 45, 55]
@@ -71,14 +71,14 @@ def test_patches_come_out_in_release_order(tmp_path, disk):
 
 @pytest.mark.parametrize(("shape", "width"), [((583, 874), 4368), ((874, 583), 2912)])
 def test_without_a_header_the_cameras_raw_size_stands_in(disk, shape, width):
-    path = files.write("IMG_0300_macbeth.txt", coordinates(header=None))
+    path = disk.write("IMG_0300_macbeth.txt", coordinates(header=None))
     chart = gehler.read_chart(path, shape, (4368, 2912))
     assert chart.box[:2] == pytest.approx((2184 * shape[1] / width, 728 * shape[1] / width))
 
 
 def test_the_small_rendering_is_taken_before_the_linear_picture(tmp_path, disk):
-    files.linear("gehler/png/IMG_0300.png", counts(900))
-    small = files.picture("gehler/original/IMG_0300.tif", *RENDERED)
+    disk.linear("gehler/png/IMG_0300.png", counts(900))
+    small = disk.picture("gehler/original/IMG_0300.tif", *RENDERED)
     photo = find_only(tmp_path)
     assert photo.path == small
     assert photo.rendering is None
@@ -87,42 +87,42 @@ def test_the_small_rendering_is_taken_before_the_linear_picture(tmp_path, disk):
 
 @pytest.mark.parametrize(("name", "black"), [("IMG_0300", 129), ("8D5U5524", 0)])
 def test_shis_pictures_are_rendered_with_the_cameras_black_level(tmp_path, disk, name, black):
-    files.linear(f"gehler/{name}.png", counts(900))
+    disk.linear(f"gehler/{name}.png", counts(900))
     photo = find_only(tmp_path)
     assert (photo.rendering.black, photo.rendering.saturation) == (black, 3692)
     assert sources.read(photo).shape == (*LINEAR, 3)
 
 
 def test_an_8_bit_copy_of_the_linear_size_is_linear_and_uses_its_full_range(tmp_path, disk):
-    files.linear("gehler/8D5U5524.png", counts(40, (1359, 2041), np.uint8))
+    disk.linear("gehler/8D5U5524.png", counts(40, (1359, 2041), np.uint8))
     photo = find_only(tmp_path)
     assert (photo.rendering.black, photo.rendering.saturation) == (0, 255)
 
 
 def test_an_8_bit_png_at_a_fifth_is_a_rendering(tmp_path, disk):
-    files.linear("gehler/8D5U5524.png", counts(40, (541, 813), np.uint8))
+    disk.linear("gehler/8D5U5524.png", counts(40, (541, 813), np.uint8))
     assert find_only(tmp_path).rendering is None
 
 
 def test_a_photo_without_coordinates_has_no_chart(tmp_path, disk):
-    files.picture("gehler/IMG_0300.jpg", *RENDERED)
+    disk.picture("gehler/IMG_0300.jpg", *RENDERED)
     assert find_only(tmp_path).chart is None
 
 
 def test_coordinates_without_a_photo_are_passed_over(tmp_path, disk):
-    files.picture("gehler/IMG_0300.jpg", *RENDERED)
-    files.write("gehler/coordinates/IMG_0301_macbeth.txt", coordinates())
+    disk.picture("gehler/IMG_0300.jpg", *RENDERED)
+    disk.write("gehler/coordinates/IMG_0301_macbeth.txt", coordinates())
     assert find_only(tmp_path).id == "IMG_0300"
 
 
 def test_masks_of_ones_own_are_found(tmp_path, disk):
-    files.picture("gehler/IMG_0300.jpg", *RENDERED)
-    mask = files.mask("gehler/masks/IMG_0300_a.png")
+    disk.picture("gehler/IMG_0300.jpg", *RENDERED)
+    mask = disk.mask("gehler/masks/IMG_0300_a.png")
     assert find_only(tmp_path).masks == {"a": mask}
 
 
 def test_the_summary_counts_by_camera(tmp_path, disk):
-    files.picture("gehler/IMG_0300.jpg", *RENDERED)
+    disk.picture("gehler/IMG_0300.jpg", *RENDERED)
     summary = find_gehler(tmp_path).summary
     assert summary[0] == "gehler: 1 of 482 Canon5D photos"
     assert summary[1].startswith("gehler: no photos of Canon1Ds")
@@ -130,9 +130,9 @@ def test_the_summary_counts_by_camera(tmp_path, disk):
 
 class TestBadInput:
     def bad(self, tmp_path, disk, text):
-        files.picture("gehler/IMG_0299.jpg", *RENDERED)
-        files.picture("gehler/IMG_0300.jpg", *RENDERED)
-        files.write("gehler/IMG_0300_macbeth.txt", text)
+        disk.picture("gehler/IMG_0299.jpg", *RENDERED)
+        disk.picture("gehler/IMG_0300.jpg", *RENDERED)
+        disk.write("gehler/IMG_0300_macbeth.txt", text)
         found = find_gehler(tmp_path)
         assert [photo.id for photo in found.photos] == ["IMG_0299"]
         (problem,) = found.problems
@@ -163,23 +163,23 @@ class TestBadInput:
         assert "header" in self.bad(tmp_path, disk, coordinates(header="0 0"))
 
     def test_an_empty_picture_is_reported(self, tmp_path, disk):
-        files.picture("gehler/IMG_0299.jpg", *RENDERED)
-        files.write("gehler/IMG_0300.png", "")
+        disk.picture("gehler/IMG_0299.jpg", *RENDERED)
+        disk.write("gehler/IMG_0300.png", "")
         found = find_gehler(tmp_path)
         assert [photo.id for photo in found.photos] == ["IMG_0299"]
         assert "IMG_0300.png: 0 bytes" in found.problems[0]
 
     def test_two_photos_with_one_id_are_reported(self, tmp_path, disk):
-        first, second = (files.picture(f"gehler/{folder}/IMG_0300.jpg", *RENDERED) for folder in "ab")
+        first, second = (disk.picture(f"gehler/{folder}/IMG_0300.jpg", *RENDERED) for folder in "ab")
         problems = find_gehler(tmp_path).problems
         assert problems == [f"IMG_0300: two photos with one id, {first} is used and {second} is not"]
 
     def test_a_folder_without_photos_is_an_error(self, tmp_path, disk):
-        files.write("gehler/coordinates/IMG_0300_macbeth.txt", coordinates())
+        disk.write("gehler/coordinates/IMG_0300_macbeth.txt", coordinates())
         with pytest.raises(SourceError, match="gehler: no photo found"):
             sources.find(["gehler"], tmp_path)
 
     def test_rows_are_checked_before_anything_else(self, disk):
-        path = files.write("x_macbeth.txt", "1 2 3\n")
+        path = disk.write("x_macbeth.txt", "1 2 3\n")
         with pytest.raises(CheckerError, match="a row of 3 numbers"):
             gehler.read_chart(path, RENDERED, (4368, 2912))

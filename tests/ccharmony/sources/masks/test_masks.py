@@ -23,10 +23,10 @@ def find(disk):
     """Return a function that writes JSON files beside a photo of 90x60, one.jpg, and finds what they hold."""
 
     def write_and_find(**files):
-        files.picture("photos/one.jpg", 60, 90)
+        disk.picture("photos/one.jpg", 60, 90)
         for name, content in files.items():
-            files.write(f"masks/{name}.json", content if isinstance(content, str) else json.dumps(content))
-        found = find_folder(files.root)
+            disk.write(f"masks/{name}.json", content if isinstance(content, str) else json.dumps(content))
+        found = find_folder(disk.root)
         return found.photos[0].masks, found.problems
 
     return write_and_find
@@ -194,7 +194,7 @@ class TestFiles:
         assert reason in problems[0]
 
     def test_mask_pictures_win_over_drawings(self, find, disk):
-        picture = files.mask("masks/one_a.png", 60, 90)
+        picture = disk.mask("masks/one_a.png", 60, 90)
         masks, problems = find(one=labelme(shape(SQUARE)))
         assert masks == {"a": picture}
         assert problems == ["one: has mask pictures, its 1 drawn masks are not used"]

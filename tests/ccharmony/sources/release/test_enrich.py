@@ -254,10 +254,10 @@ class TestPublishedBox:
 class TestApply:
     @pytest.fixture
     def data(self, disk):
-        files.picture("nus/Canon1DsMkIII_0005.JPG", 208, 312)
-        files.write("nus/Canon1DsMkIII_0005_mask.txt", "1143,810,360,360")  # x 127 to 167, y 90 to 130
-        files.picture("nus/Canon1DsMkIII_0006.JPG", 208, 312)
-        return files.root
+        disk.picture("nus/Canon1DsMkIII_0005.JPG", 208, 312)
+        disk.write("nus/Canon1DsMkIII_0005_mask.txt", "1143,810,360,360")  # x 127 to 167, y 90 to 130
+        disk.picture("nus/Canon1DsMkIII_0006.JPG", 208, 312)
+        return disk.root
 
     def test_photos_bring_what_was_published(self, data, tmp_path):
         packed(tmp_path / "clone", contents(mask_size=(3744, 2610)))
@@ -288,10 +288,10 @@ class TestApply:
 
 def test_a_source_all_of_whose_photos_are_outside_the_release_is_no_error_but_an_empty_one_is(tmp_path, disk):
     packed(tmp_path / "clone", contents())
-    files.picture("nus/Canon1DsMkIII_0004.JPG", 208, 312)
-    found = sources.find(["nus"], files.root, tmp_path / "clone")
+    disk.picture("nus/Canon1DsMkIII_0004.JPG", 208, 312)
+    found = sources.find(["nus"], disk.root, tmp_path / "clone")
     assert found.photos == []
     assert found.summary[-1] == "nus: 1 photos that are not in the release are left out"
-    next(files.root.rglob("*.JPG")).unlink()
+    next(disk.root.rglob("*.JPG")).unlink()
     with pytest.raises(SourceError, match="nus: no photo found"):
-        sources.find(["nus"], files.root, tmp_path / "clone")
+        sources.find(["nus"], disk.root, tmp_path / "clone")
