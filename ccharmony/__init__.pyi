@@ -1,0 +1,33 @@
+from .build.light import record_light as record_light
+from .build.pipeline import build_dataset as build_dataset
+from .build.settings import BuildSettings as BuildSettings
+from .build.settings import PairSettings as PairSettings
+from .checker.detect import find_checker as find_checker
+from .checker.patches import read_patches as read_patches
+from .color.polynomial import apply_polynomial as apply_polynomial
+from .color.polynomial import fit_polynomial as fit_polynomial
+from .color.relight import relight as relight
+from .dataset.find_pairs import find_pairs as find_pairs
+from .dataset.fits import read_fits as read_fits
+from .dataset.manifest import read_manifest as read_manifest
+from .dataset.merge import merge_datasets as merge_datasets
+from .dataset.packing.pack import pack_dataset as pack_dataset
+from .dataset.packing.verify import verify_dataset as verify_dataset
+from .errors import CcharmonyError as CcharmonyError
+from .errors import CheckerError as CheckerError
+from .errors import FitError as FitError
+from .errors import ImageError as ImageError
+from .errors import ManifestError as ManifestError
+from .errors import OutputError as OutputError
+from .errors import SettingsError as SettingsError
+from .errors import SourceError as SourceError
+from .errors import TrainingError as TrainingError
+from .errors import WeightsError as WeightsError
+from .images.pixels import read_image as read_image
+from .images.pixels import read_mask as read_mask
+from .images.pixels import write_image as write_image
+from .records import FitRecord as FitRecord
+from .records import Pair as Pair
+from .records import Photo as Photo
+
+__version__: str
