@@ -17,7 +17,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -29,10 +29,11 @@ from benchmarks.table3.study import Budget, Study, open_study
 from ccharmony import files
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import CcharmonyError
-from harmonize.commands.train import read_grow
+from harmonize.named_settings import parse_value
+from harmonize.settings import hints
 from harmonize.training import progress
 from harmonize.training.data import Places
-from harmonize.training.settings import DECAYS, LOSSES, PRECISIONS
+from harmonize.training.settings import Decay, Loss, Precision, TrainSettings
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -143,6 +144,14 @@ def _option(name: str, kind: Any, text: str, **more: Any) -> click.Option:
     return click.Option([flag], type=kind, default=None, help=f"{text} [{default}]" if default != () else text, **more)
 
 
+def _read_grow(
+    _ctx: click.Context, _param: click.Parameter, words: tuple[str, ...]
+) -> tuple[tuple[float, int], ...] | None:
+    """Read `0.7:256`, a share of the steps and the size from there on."""
+    kind = hints(TrainSettings)["grow"]
+    return parse_value("--grow", ",".join(words), kind) or None
+
+
 _SHARED = [
     _option("width", int, "Channels of the finest block; the paper's networks have 32."),
     _option("steps", int, "Length of each run."),
@@ -153,17 +162,17 @@ _SHARED = [
         str,
         "Share of the steps and a larger size from there on.",
         multiple=True,
-        callback=read_grow,
+        callback=_read_grow,
         metavar="SHARE:SIZE…",
     ),
     _option("batch", int, "Pictures a step."),
-    _option("loss", click.Choice(LOSSES), "The loss of the image; l1 is the paper's."),
+    _option("loss", click.Choice(get_args(Loss)), "The loss of the image; l1 is the paper's."),
     _option("relit", float, "Share of --photos that are lit as a whole first."),
     _option("rate", float, "Adam's learning rate."),
-    _option("decay", click.Choice(DECAYS), "How it falls."),
+    _option("decay", click.Choice(get_args(Decay)), "How it falls."),
     _option("decay_from", float, "Share of the steps at which it begins to."),
     _option("ema", float, "Decay of the averaged weights."),
-    _option("precision", click.Choice(PRECISIONS), "Half precisions run under autocast."),
+    _option("precision", click.Choice(get_args(Precision)), "Half precisions run under autocast."),
     _option("side", int, "Side at which the networks are scored; 0 is the largest of the training."),
     _option("held_lights", int, "Lights that only validation sees."),
 ]

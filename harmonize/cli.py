@@ -13,11 +13,12 @@ from harmonize import memory
     package="harmonize.commands",
     lazy={
         "train": "Train a network, both stages.",
-        "lend": "Write the validation pairs of photos under lent lights.",
+        "make-pairs": "Write the validation pairs of photos under donor lights.",
         "evaluate": "Score a network or another method's pictures on datasets.",
         "apply": "Give the foreground of pictures the light of their background.",
         "weights": "List the weights that come with the package.",
     },
+    former={"lend": "make-pairs"},
 )
 @click.version_option(__version__)
 def group() -> None:

@@ -1,28 +1,101 @@
-"""What shapes a network and its distillation; saved in every checkpoint.
+"""Dataclasses of settings: checked against their annotations, to JSON and back.
 
--   :class:`NetworkSettings`: which network (iSSAM or GiftNet), how wide, where and how GIFT acts.
--   :class:`DistillSettings`: what the frozen reconstruction branch teaches, a property of the loss.
--   :data:`ISSAM`, :data:`TABLE_3`: the basic network and the ten rows of the paper's ablation.
--   :func:`to_dict`, :func:`from_dict`: any frozen dataclass of settings to JSON and back, nothing unknown accepted.
--   :func:`check_choice`, :func:`check_number`, :func:`check_integer`: one clear line for a wrong value.
+-   :class:`Settings`: base of every frozen dataclass of settings; checks its fields, reads and writes plain values.
+-   :class:`Range`: limits of a number, as in ``Annotated[int, Range(1)]``.
+-   :func:`check_value`, :func:`check_number`, :func:`check_integer`: one clear line for a wrong value.
 
-"The paper" is Niu et al., "Deep Image Harmonization with Globally Guided Feature Transformation and Relation
-Distillation", ICCV 2023. Where it is silent, the field's comment says what was chosen and why.
+An annotation says what a field takes: ``bool``, ``int``, ``float``, a ``Literal`` of words, a ``tuple`` of these, with
+the limits of its numbers; a choice or a range is written there and nowhere else.
 """
 
+from __future__ import annotations
+
+import dataclasses
+import difflib
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from ccharmony.errors import SettingsError
 
 S = TypeVar("S")
+N = TypeVar("N", bound=str)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, each end included unless it is open.
+
+    Examples
+    --------
+    >>> 0.0 in Range(0, 1), 0.0 in Range(0, 1, open_below=True), 48 in Range(32, multiple=32)
+    (True, False, False)
+    """
+
+    low: float
+    high: float = math.inf
+    open_below: bool = False
+    open_above: bool = False
+    multiple: int = 0
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.low if self.open_below else value >= self.low
+        below = value < self.high if self.open_above else value <= self.high
+        return above and below and not (self.multiple and value % self.multiple)
+
+    def __str__(self) -> str:
+        above = f"above {self.low:g}" if self.open_below else f"of at least {self.low:g}"
+        below = f"below {self.high:g}" if self.open_above else f"at most {self.high:g}"
+        return above if math.isinf(self.high) else f"{above} and {below}"
+
+
+Count = Annotated[int, Range(1)]
+"""A number of things, at least one."""
+
+Share = Annotated[float, Range(0, 1)]
+"""A part of a whole, in [0, 1]."""
+
+Positive = Annotated[float, Range(0, open_below=True)]
+"""A number above 0."""
+
+Weight = Annotated[float, Range(0)]
+"""A number of at least 0."""
+
+
+class Settings:
+    """Base of a frozen dataclass of settings; a subclass that defines `__post_init__` calls this one first.
+
+    Raises
+    ------
+    SettingsError
+        A value of another type than its field's, or out of the field's range.
+    """
+
+    def __post_init__(self) -> None:
+        for name, kind in hints(type(self)).items():
+            if is_checked(kind):
+                check_value(name, getattr(self, name), kind)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON (tuples become lists); :meth:`from_dict` reads them back."""
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read settings from plain values; a name that is not a field raises :class:`SettingsError`."""
+        return from_dict(cls, values)
+
+
+def hints(cls: type) -> dict[str, Any]:
+    """Return the annotation of each field of a dataclass, limits included."""
+    found = get_type_hints(cls, include_extras=True)
+    return {field.name: found[field.name] for field in dataclasses.fields(cls)}
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
-    """Fields of a settings dataclass as JSON has them (tuples become lists)."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(settings).items()}
+    """Return the fields of a settings dataclass, nested ones too, as JSON has them (tuples become lists)."""
+    return {field.name: _to_plain(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
 
 
 def from_dict(cls: type[S], values: Mapping[str, Any]) -> S:
@@ -35,51 +108,106 @@ def from_dict(cls: type[S], values: Mapping[str, Any]) -> S:
 
     Examples
     --------
-    >>> from harmonize.training.settings import DistillSettings
-    >>> from_dict(DistillSettings, {"kind": "none", "sites": []}).kind
-    'none'
+    >>> from_dict(Range, {"low": 1, "high": 3}) == Range(1, 3)
+    True
     """
-    known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise SettingsError(f"{cls.__name__}: unknown {', '.join(unknown)}; it has {', '.join(known)}")
-    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    check_names(cls, values)
+    return cls(**{name: _to_tuple(value) for name, value in values.items()})
 
 
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise :class:`SettingsError` unless `value` is one of `choices`."""
-    if value not in choices:
-        raise SettingsError(f"{name}: {value!r} found, one of {listed(choices)} wanted")
+def check_names(cls: type, names: Iterable[str]) -> None:
+    """Raise :class:`SettingsError` unless each of `names` is a field of `cls`; the line names the nearest one."""
+    known = list(hints(cls))
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f", nearest {close[0]}" if close else ""
+            raise SettingsError(f"{cls.__name__}: unknown {name}{hint}; it has {', '.join(known)}")
+
+
+def check_value(name: str, value: object, kind: Any) -> None:
+    """Raise :class:`SettingsError` unless `value` is what the annotation `kind` says."""
+    if not _fits(value, kind):
+        raise SettingsError(f"{name}: {value!r} found, {describe(kind)} wanted")
 
 
 def check_number(name: str, value: object, low: float, high: float = math.inf, *, open_below: bool = False) -> None:
     """Raise :class:`SettingsError` unless `value` is finite and in [low, high], or (low, high] with `open_below`."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise SettingsError(f"{name}: {value!r} found, a finite number wanted")
-    if value < low or value > high or (open_below and value == low):
-        above = f"above {low:g}" if open_below else f"of at least {low:g}"
-        raise SettingsError(f"{name}: {value:g} found, a number {above}{_at_most(high)} wanted")
+    check_value(name, value, Annotated[float, Range(low, high, open_below)])
 
 
 def check_integer(name: str, value: object, low: int, high: float = math.inf) -> None:
     """Raise :class:`SettingsError` unless `value` is an integer in [low, high]."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise SettingsError(f"{name}: {value!r} found, an integer of at least {low}{_at_most(high)} wanted")
+    check_value(name, value, Annotated[int, Range(low, high)])
 
 
-def _at_most(high: float) -> str:
-    return "" if math.isinf(high) else f" and at most {high:g}"
+def describe(kind: Any) -> str:
+    """Say what a field takes, for an error's line.
+
+    Examples
+    --------
+    >>> describe(Count), describe(tuple[Literal["E", "D2"], ...])
+    ('an integer of at least 1', 'a list, each one of E, D2')
+    """
+    base, limits = split(kind)
+    inside = get_args(base)
+    if get_origin(base) is Literal:
+        return f"one of {', '.join(inside)}"
+    if get_origin(base) is tuple:
+        if inside[-1] is ...:
+            return f"a list, each {describe(inside[0])}"
+        return f"{len(inside)} values ({'; '.join(map(describe, inside))})"
+    if base is bool:
+        return "true or false"
+    noun = "an integer" if base is int else "a finite number"
+    if limits and limits[0].multiple:
+        noun = f"a multiple of {limits[0].multiple}"
+    return " ".join([noun, *map(str, limits)])
 
 
-def listed(choices: Sequence[str]) -> str:
-    """Write choices for an error's line."""
-    return ", ".join(choices)
-
-
-def ordered(name: str, values: Sequence[str], choices: Sequence[str]) -> tuple[str, ...]:
+def ordered(values: Sequence[N], choices: Iterable[N]) -> tuple[N, ...]:
     """Return `values` in the order of `choices`, so that equal selections are equal settings."""
-    if isinstance(values, str):
-        raise SettingsError(f"{name}s: the string {values!r} found, a tuple wanted")
-    for value in values:
-        check_choice(name, value, choices)
     return tuple(choice for choice in choices if choice in values)
+
+
+def split(kind: Any) -> tuple[Any, tuple[Range, ...]]:
+    """Return the type of an annotation, and its limits."""
+    if get_origin(kind) is Annotated:
+        base, *limits = get_args(kind)
+        return base, tuple(limits)
+    return kind, ()
+
+
+def is_checked(kind: Any) -> bool:
+    """Whether an annotation is one of those that this module checks; dataclasses and paths are not."""
+    base, _ = split(kind)
+    if get_origin(base) is tuple:
+        return all(part is ... or is_checked(part) for part in get_args(base))
+    return get_origin(base) is Literal or base in (bool, int, float)
+
+
+def _fits(value: object, kind: Any) -> bool:
+    base, limits = split(kind)
+    inside = get_args(base)
+    if get_origin(base) is Literal:
+        return value in inside
+    if get_origin(base) is tuple:
+        if not isinstance(value, tuple):
+            return False
+        kinds = [inside[0]] * len(value) if inside[-1] is ... else inside
+        return len(kinds) == len(value) and all(map(_fits, value, kinds))
+    if base is bool or isinstance(value, bool):
+        return base is bool and isinstance(value, bool)
+    if not isinstance(value, int if base is int else int | float) or not math.isfinite(value):
+        return False
+    return all(value in limit for limit in limits)
+
+
+def _to_plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    return [_to_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _to_tuple(value: Any) -> Any:
+    return tuple(map(_to_tuple, value)) if isinstance(value, list | tuple) else value

@@ -6,12 +6,13 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from ccharmony.errors import SettingsError
 from harmonize.models.settings import NetworkSettings
+from harmonize.settings import check_value
 from harmonize.table3 import TABLE_3
-from harmonize.training.settings import LOSSES, DistillSettings
+from harmonize.training.settings import DistillSettings, Loss
 
 ORDER = (1, 5, 8, 2, 3, 6, 7, 4, 9, 10)
 """Rows in the order in which they are run: those that answer most come first."""
@@ -91,8 +92,7 @@ class Trial:
         found = None
         for name, value in map(_split, self.varied):
             if name == "loss":
-                if value not in LOSSES:
-                    raise SettingsError(f"loss={value}: one of {', '.join(LOSSES)} wanted")
+                check_value("loss", value, Loss)
                 found = value
         return found
 
@@ -142,7 +142,7 @@ def make(
     found = [Trial(row, seed) for seed in range(seeds) for row in first]
     found += [Trial(row, seed) for seed in range(other_seeds) for row in others]
     if VARIED_ROW in rows:
-        other = next(name for name in LOSSES if name != loss)
+        other = next(name for name in get_args(Loss) if name != loss)
         spelled = (f"loss={other}" if item == "loss" else item for item in varied)
         found += [Trial(VARIED_ROW, 0, tuple(item.split(","))) for item in spelled]
     return list(dict.fromkeys(found))

@@ -97,7 +97,7 @@ def _read_state(study: Study, trial: Trial | None, folder: Path) -> RunState | N
     files = RunFolder(folder)
     if not files.state.exists():
         return None
-    settings, state = files.take_up({})
+    settings, state = files.read_state()
     if settings != study.settings(trial):
         raise SettingsError(f"{folder}: a run with other settings, wanted a study of its own for it")
     return state

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from ccharmony.console import VariadicCommand
+from ccharmony.console import VariadicCommand, progress_bar
 from harmonize.commands import shared
 
 if TYPE_CHECKING:
+    from ccharmony.dataset.formats.pair_files import Split
     from harmonize.evaluation.compare import Comparison
+    from harmonize.inference.image import Size
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -63,47 +66,52 @@ PROTOCOLS = ("issam", "standard", "pctnet", "dovenet", "iih", "harmonizer")
 )
 @click.option("--resamples", type=click.IntRange(100), default=10_000, show_default=True, help="For --compare.")
 @click.option("--seed", type=int, default=0, show_default=True, help="For --compare.")
-def command(compare: tuple[Path, Path] | None, resamples: int, seed: int, **given: Any) -> None:
+def command(
+    data: tuple[Path, ...],
+    split: Split,
+    weights: str | None,
+    predictions: Path | None,
+    protocol: str,
+    size: str,
+    network_size: Size,
+    paste: bool,
+    out: Path | None,
+    strict: bool,
+    device: str,
+    batch: int | None,
+    threads: int | None,
+    compare: tuple[Path, Path] | None,
+    resamples: int,
+    seed: int,
+) -> None:
     """Score a network, or the pictures that another method made, on datasets.
 
     The composite itself is the first row of every table: what doing nothing scores.
     """
     if compare is not None:
-        if given["data"]:
-            raise click.UsageError("--compare reads two tables, --data has no use beside it")
+        if data:
+            raise click.UsageError("--compare reads two tables and no data, found --data too")
         _compare(compare, resamples, seed)
-    elif not given["data"]:
+        return
+    if not data:
         raise click.UsageError("wanted --data DIR, or --compare A.csv B.csv")
-    elif given["weights"] and given["predictions"]:
+    if weights and predictions:
         raise click.UsageError("--weights and --predictions exclude each other")
-    else:
-        _evaluate(given)
+    from harmonize.evaluation import evaluate, protocols, report, scoring  # torch takes seconds; --help should not
 
-
-def _evaluate(given: dict[str, Any]) -> None:
-    from harmonize.evaluation import evaluate, protocols, report, scoring
-
-    rules = scoring.Rules(
-        protocols.find(given["protocol"]),
-        full=given["size"] == "full",
-        paste=given["paste"],
-        network_size=given["network_size"],
-    )
-    if given["predictions"]:
-        method = evaluate.open_predictions(given["predictions"])
-    else:
-        method = evaluate.open_weights(given["weights"], given["device"])
-    with shared.progress_bar("pictures") as progress:
+    rules = scoring.Rules(protocols.find(protocol), full=size == "full", paste=paste, network_size=network_size)
+    method = evaluate.open_predictions(predictions) if predictions else evaluate.open_weights(weights, device)
+    with progress_bar() as progress:
         result = evaluate.evaluate(
-            given["data"],
+            data,
             method,
             rules,
-            split=given["split"],
-            out=given["out"],
-            strict=given["strict"],
-            threads=given["threads"],
-            batch=given["batch"],
-            progress=progress,
+            split=split,
+            out=out,
+            strict=strict,
+            threads=threads,
+            batch=batch,
+            progress=partial(progress, "pictures"),
         )
     click.echo(report.to_markdown(result), nl=False)
 

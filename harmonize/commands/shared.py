@@ -1,17 +1,8 @@
-"""Options and progress that the commands have in common."""
+"""Options that the commands have in common."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import time
-from collections.abc import Callable, Iterator
-
 import click
-
-Progress = Callable[[int, int], None]
-
-_SECONDS_BETWEEN_LINES = 10.0
 
 weights_option = click.option(
     "--weights", metavar="NAME|FILE", help="Bundled weights or a file; by default the best that are bundled."
@@ -28,30 +19,3 @@ def read_size(_ctx: click.Context, _param: click.Parameter, value: str) -> int |
         return int(value)
     except ValueError as error:
         raise click.BadParameter(f"{value}: wanted a number of pixels or full") from error
-
-
-@contextlib.contextmanager
-def progress_bar(label: str) -> Iterator[Progress]:
-    """Give a function that is told (done, total): a bar on a terminal, a line every ten seconds elsewhere."""
-    if not sys.stderr.isatty():
-        yield _tell_now_and_then(label)
-        return
-    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        yield show
-
-
-def _tell_now_and_then(label: str) -> Progress:
-    last = time.monotonic()
-
-    def tell(done: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last > _SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
-            click.echo(f"{label}: {done} of {total}", err=True)
-
-    return tell

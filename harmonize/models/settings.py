@@ -9,20 +9,23 @@ References
 Wang, Gharbi, Zhang, Xia, Shechtman: Semi-supervised Parametric Real-world Image Harmonization, CVPR 2023.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Literal, get_args
 
 from ccharmony.errors import SettingsError
-from harmonize import settings
-from harmonize.settings import check_choice, check_integer, check_number, from_dict, ordered, to_dict
+from harmonize.settings import Count, Positive, Range, Settings, Share, Weight, ordered
 
-FORMS = ("light", "faithful")
+SIDE = 256
+"""Side in pixels at which the networks are trained and scored, as in the papers."""
+
+MULTIPLE = 32
+"""What the sides of the U-Nets' pictures are multiples of; other pictures are padded or resized to one."""
+
 _LIGHT_SIDE, _FAITHFUL_SIDE = 128, 512
 
 
 @dataclass(frozen=True)
-class PihSettings:
+class PihSettings(Settings):
     """Everything that decides the layout of the parametric harmonizer.
 
     Raises
@@ -36,15 +39,15 @@ class PihSettings:
     (128, 512)
     """
 
-    model: str = "pih"
+    model: Literal["pih"] = "pih"
     """``pih``; the key by which a checkpoint finds its builder."""
 
-    form: str = "light"
+    form: Literal["light", "faithful"] = "light"
     """``light``: one small backbone for curves and shading, free knots, a gain that may brighten, the identity at the
     start. ``faithful``: a ResNet-50 for the curves and a U-Net for the shading, knots behind a sigmoid, a gain in
     [`darkest`, 1], as the paper's release."""
 
-    knots: int = 32
+    knots: Annotated[int, Range(2, 256)] = 32
     """Knots of each curve, at the bin centers (i + 0.5) / knots; the release's number."""
 
     shading: bool = True
@@ -56,55 +59,41 @@ class PihSettings:
     monotone: bool = False
     """Whether curves may not fall: each knot is raised to the highest before it."""
 
-    side: int = 0
+    side: Annotated[int, Range(0, 4096)] = 0
     """Side in pixels of the square that the networks see; 0 is the form's own, 128 or 512."""
 
-    shading_side: int = 16
+    shading_side: Annotated[int, Range(2, 256)] = 16
     """Side of the shading map; the release's effective resolution."""
 
-    width: int = 32
+    width: Count = 32
     """Channels of the light backbone's first convolution; its maps have width · (1, 2, 4, 8)."""
 
-    darkest: float = 0.5
+    darkest: Share = 0.5
     """o of the faithful gain sigmoid·(1 − o) + o: the darkest shade, in [0, 1]."""
 
     def __post_init__(self) -> None:
-        settings.check_choice("model", self.model, ("pih",))
-        settings.check_choice("form", self.form, FORMS)
-        settings.check_integer("knots", self.knots, 2, 256)
-        settings.check_integer("side", self.side, 0, 4096)
-        settings.check_integer("shading side", self.shading_side, 2, 256)
-        settings.check_integer("width", self.width, 1)
-        settings.check_number("darkest", self.darkest, 0.0, 1.0)
+        super().__post_init__()
         if self.side == 0:
             object.__setattr__(self, "side", _LIGHT_SIDE if self.form == "light" else _FAITHFUL_SIDE)
-        if self.side % 32 or self.side < 64:
-            raise SettingsError(f"side: {self.side} found, a multiple of 32 of at least 64 wanted")
+        if self.side % MULTIPLE or self.side < 64:
+            raise SettingsError(f"side: {self.side} found, a multiple of {MULTIPLE} of at least 64 wanted")
 
     @property
     def channels(self) -> int:
         """Channels that the networks see: composite and mask, with the clean background where it is an input."""
         return 7 if self.background else 4
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; :meth:`from_dict` reads them back."""
-        return settings.to_dict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "PihSettings":
-        """Read settings from plain values; a name that is not a field raises :class:`SettingsError`."""
-        return settings.from_dict(cls, values)
-
 
 FAITHFUL = PihSettings(form="faithful")
 """The paper's model as its public release runs."""
 
 
-GIFT_SITES = ("D1", "D2", "D3", "E")
+GiftSite = Literal["D1", "D2", "D3", "E"]
+"""Map that GIFT can transform: a decoder block, coarse to fine, or all encoder blocks."""
 
 
 @dataclass(frozen=True)
-class NetworkSettings:
+class NetworkSettings(Settings):
     """Everything that decides a network's layout; two equal settings have the same parameter names and shapes.
 
     The default is row 8 of the paper's Table 3, the chosen model. GIFT never writes into the background: the
@@ -123,57 +112,49 @@ class NetworkSettings:
     True
     """
 
-    model: str = "giftnet"
+    model: Literal["giftnet", "issam"] = "giftnet"
     """``giftnet`` or ``issam`` (the basic network, exactly; it has no GIFT)."""
 
-    width: int = 32
+    width: Count = 32
     """Channels of the finest encoder block; the four blocks have width · (1, 2, 4, 8). 32 is iSSAM's, 16 half width."""
 
-    gift: tuple[str, ...] = ("D2", "D3", "E")
+    gift: tuple[GiftSite, ...] = ("D2", "D3", "E")
     """Maps that GIFT transforms: the decoder blocks D1, D2, D3 (coarse to fine) and E, all four encoder blocks."""
 
-    guidance: str = "global"
+    guidance: Literal["global", "none", "self"] = "global"
     """What the scales are read from: ``global`` (the pooled bottleneck), ``none`` (learned, the same for every
     picture; Table 3 row 6), ``self`` (the pooled map itself; row 7)."""
 
-    mlp_width: int = 256
+    mlp_width: Count = 256
     """Width of the three shared fully connected layers. The paper gives only their number; 256 is the bottleneck's
     own width, and gives the parameter count that a GIFT without bias would have at that width."""
 
-    mlp_slope: float = 0.2
+    mlp_slope: Weight = 0.2
     """Slope of the leaky ReLU after each of the three layers. Not in the paper; that of StyleGAN2's mapping network
     (the paper's reference for the modulation), which cannot die as a ReLU's units can."""
 
-    epsilon: float = 1e-8
+    epsilon: Positive = 1e-8
     """The small constant of equation 2. Not in the paper; StyleGAN2's."""
 
-    gift_activation: str = "none"
+    gift_activation: Literal["none", "leaky_relu"] = "none"
     """What follows the modulated convolution: ``none`` or ``leaky_relu`` (slope 0.2, StyleGAN2's). Figure 1b draws
     nothing after it; in short runs nothing (val fMSE 1,005) beat the leaky ReLU (1,039). No bias and no noise either:
     equations 1 and 2 have none."""
 
-    gift_start: str = "random"
+    gift_start: Literal["identity", "random"] = "random"
     """The base weights at the start: ``random`` (Xavier-normal; StyleGAN2's are random too) or ``identity`` (a
     centered unit impulse plus a tenth of that, so that GIFT begins as almost no change: for a network that starts
     from the weights of a basic one). Random won three of three short runs from scratch, half width, 64×64, batch 8,
     600 steps of L1: val fMSE 886, 873, 897 against 929, 1,518, 916; composites 1,518."""
 
-    mask_resize: str = "area"
+    mask_resize: Literal["area", "bilinear", "nearest"] = "area"
     """How the mask reaches a map's resolution: ``area`` (share of foreground under each map pixel), ``bilinear`` or
     ``nearest``. Not in the paper. Area loses no thin part: iHarmony4's smallest foreground has 84 pixels, about one
     pixel of the bottleneck."""
 
     def __post_init__(self) -> None:
-        check_choice("model", self.model, ("giftnet", "issam"))
-        check_integer("width", self.width, 1)
-        check_integer("mlp width", self.mlp_width, 1)
-        check_choice("guidance", self.guidance, ("global", "none", "self"))
-        check_choice("GIFT activation", self.gift_activation, ("none", "leaky_relu"))
-        check_choice("GIFT start", self.gift_start, ("identity", "random"))
-        check_choice("mask resize", self.mask_resize, ("area", "bilinear", "nearest"))
-        check_number("MLP slope", self.mlp_slope, 0.0)
-        check_number("epsilon", self.epsilon, 0.0, open_below=True)
-        object.__setattr__(self, "gift", ordered("GIFT site", self.gift, GIFT_SITES))
+        super().__post_init__()
+        object.__setattr__(self, "gift", ordered(self.gift, get_args(GiftSite)))
         if self.model == "issam" and self.gift:
             raise SettingsError(f"model issam: GIFT on {', '.join(self.gift)} found, the basic network has none")
 
@@ -188,15 +169,6 @@ class NetworkSettings:
         encoder = {f"E{level}": channels for level, channels in enumerate(self.widths, start=1)}
         decoder = {f"D{block}": channels for block, channels in enumerate(self.widths[2::-1], start=1)}
         return {name: channels for name, channels in (encoder | decoder).items() if {name, name[0]} & set(self.gift)}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; :meth:`from_dict` reads them back."""
-        return to_dict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "NetworkSettings":
-        """Read settings from plain values; a name that is not a field raises :class:`SettingsError`."""
-        return from_dict(cls, values)
 
 
 ISSAM = NetworkSettings(model="issam", gift=())

@@ -22,6 +22,7 @@ from harmonize.data.lit_photos import LitPhotos
 from harmonize.data.photos import PhotoMemory
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.data.unpaired import Streams
+from harmonize.settings import Count, Settings
 from harmonize.training.settings import TrainSettings
 
 CHECKED_PAIRS = 500
@@ -31,33 +32,35 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Places:
+class Places(Settings):
     """Where a run's pairs come from.
 
-    Attributes
-    ----------
-    data
-        Datasets in iHarmony4's layout or packed: the train lists are learned from, the test lists validated on.
-    photos
-        Folder of photos with masks, lit on the fly, or None.
-    lights
-        fits.h5 whose train lights are lent to the photos.
-    held_lights
-        How many of those lights only validation sees.
-    held_composites
-        Composites of each validation photo.
-    strict
-        Whether a broken pair ends the run.
+    Raises
+    ------
+    SettingsError
+        No data at all, photos without lights or lights without photos, or a number below 1.
     """
 
     data: tuple[Path, ...] = ()
+    """Datasets in iHarmony4's layout or packed: the train lists are learned from, the test lists validated on."""
+
     photos: Path | None = None
+    """Folder of photos with masks, relit on the fly, or None."""
+
     lights: Path | None = None
-    held_lights: int = HELD_OUT
-    held_composites: int = 1
+    """fits.h5 whose train lights are the donor lights of the photos."""
+
+    held_lights: Count = HELD_OUT
+    """How many of those lights only validation uses."""
+
+    held_composites: Count = 1
+    """Composites of each validation photo."""
+
     strict: bool = False
+    """Whether a broken pair ends the run."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.photos is None) != (self.lights is None):
             raise SettingsError("photos and lights: one without the other, wanted both or neither")
         if not self.data and self.photos is None:

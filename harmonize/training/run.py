@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
@@ -14,6 +15,7 @@ from harmonize.models import registry
 from harmonize.models.registry import Network
 from harmonize.models.settings import NetworkSettings
 from harmonize.models.unet import UNet
+from harmonize.settings import Count, Range, Settings, Weight
 from harmonize.training import progress, reconstruction, validation
 from harmonize.training.distributed import World
 from harmonize.training.progress import Reporter
@@ -30,25 +32,26 @@ _POLL = 10
 
 
 @dataclass(frozen=True)
-class Pace:
+class Pace(Settings):
     """How often a run does what is not training; changes nothing of what is learned.
 
-    Attributes
-    ----------
-    log_every
-        Steps between two rows of the log.
-    validate_every
-        Steps between two validations; 0 is once an epoch.
-    save_minutes
-        Minutes between two states on disk; one is written at each validation and at the end anyway.
-    compiled
-        Whether the network goes through torch.compile.
+    Raises
+    ------
+    SettingsError
+        A number that is negative.
     """
 
-    log_every: int = 50
-    validate_every: int = 0
-    save_minutes: float = 5.0
+    log_every: Count = 50
+    """Steps between two rows of the log."""
+
+    validate_every: Annotated[int, Range(0)] = 0
+    """Steps between two validations; 0 is once an epoch."""
+
+    save_minutes: Weight = 5.0
+    """Minutes between two states on disk; one is written at each validation and at the end anyway."""
+
     compiled: bool = False
+    """Whether the network goes through torch.compile."""
 
 
 @dataclass(frozen=True)

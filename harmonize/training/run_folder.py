@@ -102,27 +102,44 @@ class RunFolder:
         assert isinstance(teacher, UNet)
         return reconstruction.freeze(teacher)
 
-    def take_up(self, changes: Mapping[str, Any]) -> tuple[TrainSettings, RunState]:
-        """Read where the run stands, and change what may change midway.
+    def read_state(self) -> tuple[TrainSettings, RunState]:
+        """Read where the run stands, and the settings it had; raises WeightsError, SettingsError."""
+        state = read_state(self.state)
+        return TrainSettings.from_dict(state.settings), state
+
+    def check_resumable(self, saved: TrainSettings, changed: TrainSettings) -> None:
+        """Raise SettingsError if other settings would make it another run: another network, distillation or seed.
 
         Parameters
         ----------
-        changes
-            Settings by name that differ from now on, such as a larger `size` or more `steps`.
-
-        Raises
-        ------
-        WeightsError
-            The folder holds no state that can be read.
-        SettingsError
-            A change would make it another run: another network, distillation or seed.
+        saved
+            Settings of the run so far.
+        changed
+            Settings from now on, such as a larger `size` or more `steps`.
         """
-        found = read_state(self.state)
-        settings = TrainSettings.from_dict(found.settings)
         for name in FIXED:
-            if changes.get(name, getattr(settings, name)) != getattr(settings, name):
+            if getattr(changed, name) != getattr(saved, name):
                 raise SettingsError(f"{self.path}: {name} cannot change midway, wanted a run in a folder of its own")
-        return dataclasses.replace(settings, **changes), found
+
+
+def read_settings(path: Path) -> TrainSettings:
+    """Read the settings that a run saved, its settings.json.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, is no JSON object, or has a name or value that no run has.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: {type(values).__name__} found, the settings.json of a run wanted")
+    try:
+        return TrainSettings.from_dict(values)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
 
 
 def trace(folder: Path, begin_from: str | Path | None, state: RunState | None = None) -> dict[str, Any]:

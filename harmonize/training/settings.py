@@ -8,21 +8,34 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal, get_args
 
 from ccharmony.errors import SettingsError
 from harmonize import settings
-from harmonize.models.settings import NetworkSettings, PihSettings
-from harmonize.settings import check_choice, check_number, from_dict, listed, ordered, to_dict
-from harmonize.training.stream_settings import StreamSettings
+from harmonize.models.settings import ISSAM, MULTIPLE, NetworkSettings, PihSettings
+from harmonize.settings import Count, Positive, Range, Settings, Share, Weight, describe, ordered
+from harmonize.training.stream_settings import DUAL, StreamSettings
 
-DISTILL_SITES = ("E", "D2", "D3")
-REGIONS = ("all", "background")
+DistillSite = Literal["E", "D2", "D3"]
+"""Maps that distillation can compare: all four encoder blocks, or a decoder block."""
+
+Loss = Literal["l1", "foreground"]
+Decay = Literal["milestones", "linear", "cosine", "none"]
+Precision = Literal["float32", "bf16", "fp16"]
+
+STAGES = ("reconstruct", "harmonize")
+
+Side = Annotated[int, Range(MULTIPLE, multiple=MULTIPLE)]
+"""Side of training pictures, which are not padded."""
+
+Steps = Annotated[int, Range(0)]
+
+_BelowOne = Annotated[float, Range(0, 1, open_above=True)]
 
 
 @dataclass(frozen=True)
-class DistillSettings:
+class DistillSettings(Settings):
     """What is distilled from the frozen reconstruction branch (section 3.2 of the paper), and how strongly.
 
     Raises
@@ -31,53 +44,32 @@ class DistillSettings:
         An unknown kind or site, a γ or λ that is negative or not a number, or a kind without sites.
     """
 
-    kind: str = "relation"
+    kind: Literal["relation", "feature", "none"] = "relation"
     """``relation`` (equation 3), ``feature`` (Table 3 row 10) or ``none``."""
 
-    sites: tuple[str, ...] = ("E",)
+    sites: tuple[DistillSite, ...] = ("E",)
     """Maps that are compared: E (all four encoder maps, after GIFT), D2, D3."""
 
-    gamma: float = 0.01
+    gamma: Weight = 0.01
     """γ of equation 3, the paper's."""
 
-    weight: float = 0.001
+    weight: Weight = 0.001
     """λ of equation 4, the paper's; used for feature distillation too, of which the paper says nothing."""
 
-    region: str = "all"
+    region: Literal["all", "background"] = "all"
     """Pixels at which two similarity maps are compared: ``all``, as ‖R' − R̂‖² is written, or ``background``, since
     it is "the values in the background region" that "represent the relation between foreground and background"
     (section 3.2). The softmax runs over all pixels either way. Relation distillation alone."""
 
     def __post_init__(self) -> None:
-        check_choice("distillation", self.kind, ("relation", "feature", "none"))
-        check_choice("distillation region", self.region, REGIONS)
-        check_number("gamma", self.gamma, 0.0)
-        check_number("distillation weight", self.weight, 0.0)
-        object.__setattr__(self, "sites", ordered("distillation site", self.sites, DISTILL_SITES))
+        super().__post_init__()
+        object.__setattr__(self, "sites", ordered(self.sites, get_args(DistillSite)))
         if self.kind != "none" and not self.sites:
-            raise SettingsError(f"distillation {self.kind}: no site found, one of {listed(DISTILL_SITES)} wanted")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; :meth:`from_dict` reads them back."""
-        return to_dict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> DistillSettings:
-        """Read settings from plain values; a name that is not a field raises :class:`SettingsError`."""
-        return from_dict(cls, values)
-
-
-LOSSES = ("l1", "foreground")
-DECAYS = ("milestones", "linear", "cosine", "none")
-PRECISIONS = ("float32", "bf16", "fp16")
-STAGES = ("reconstruct", "harmonize")
-
-_MULTIPLE = 32
-"""The networks pad to this; training pictures are not padded."""
+            raise SettingsError(f"distillation {self.kind}: no site found, {describe(DistillSite)} wanted")
 
 
 @dataclass(frozen=True)
-class TrainSettings:
+class TrainSettings(Settings):
     """A run: two stages, reconstruct (real in, real out, then frozen) and harmonize (composite in, real out).
 
     The defaults are the paper's where it speaks, and iSSAM's released recipe where it does not.
@@ -97,112 +89,85 @@ class TrainSettings:
     streams: StreamSettings = field(default_factory=StreamSettings)
     """PIH's adversary, unpaired composites and jitter; off for the other networks."""
 
-    loss: str = "l1"
+    loss: Loss = "l1"
     """``l1`` (the paper) or ``foreground`` (squared error over the foreground's area, iSSAM)."""
 
-    min_share: float = 1000 / 256**2
+    min_share: Positive = 1000 / 256**2
     """Smallest foreground, as a share of the picture, that the loss ``foreground`` divides by; iSSAM's 1,000 pixels."""
 
-    relit: float = 0.0
+    relit: Share = 0.0
     """Share of the photos under lent lights that are lit as a whole first, foreground and background alike."""
 
-    mixed: float = 0.0
+    mixed: Share = 0.0
     """Share of the lights lent to photos that are a mixture of two recorded ones."""
 
-    size: int = 256
+    size: Side = 256
     """Side of the training pictures."""
 
-    grow: tuple[tuple[float, int], ...] = ()
+    grow: tuple[tuple[Share, Side], ...] = ()
     """Larger sides later on: pairs (share of the stage's steps, side), in rising order."""
 
-    batch: int = 16
+    batch: Count = 16
     """Pictures a step, over all processes together: the same number gives the same run on one and on eight."""
 
-    epochs: float = 120.0
+    epochs: Positive = 120.0
     """Length of the harmonize stage; iSSAM's."""
 
-    reconstruct_epochs: float = 10.0
+    reconstruct_epochs: Positive = 10.0
     """Length of the reconstruct stage. Not in the paper; copying its input is learned within a few epochs."""
 
-    steps: int = 0
+    steps: Steps = 0
     """Length of the harmonize stage in steps instead, where above 0."""
 
-    reconstruct_steps: int = 0
+    reconstruct_steps: Steps = 0
     """Length of the reconstruct stage in steps instead, where above 0."""
 
     warm_start: bool = False
     """Whether the U-Net of the harmonization branch starts from the reconstruction branch's weights."""
 
-    rate: float = 1e-3
+    rate: Positive = 1e-3
     """Adam's learning rate, the paper's."""
 
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[_BelowOne, _BelowOne] = (0.9, 0.999)
     """Adam's running averages."""
 
-    warmup: int = 0
+    warmup: Steps = 0
     """Steps over which the rate rises from 0."""
 
-    decay: str = "milestones"
+    decay: Decay = "milestones"
     """``milestones`` (x 0.1 at each), ``linear`` or ``cosine`` (to 0, beginning at `decay_from`), or ``none``."""
 
-    milestones: tuple[float, ...] = (0.875, 0.9583)
+    milestones: tuple[Share, ...] = (0.875, 0.9583)
     """Shares of the stage's steps; iSSAM's 105 and 115 of 120 epochs."""
 
-    decay_from: float = 0.0
+    decay_from: Share = 0.0
     """Share of the stage's steps at which a linear or cosine decay begins."""
 
-    clip: float = 0.0
+    clip: Weight = 0.0
     """Largest norm of the gradient; 0 leaves it as it is."""
 
-    ema: float = 0.999
+    ema: _BelowOne = 0.999
     """Decay a step of the averaged weights that are scored and kept; 0 keeps the raw ones."""
 
-    precision: str = "float32"
+    precision: Precision = "float32"
     """``float32``, or ``bf16`` or ``fp16`` where autocast sees fit."""
 
     channels_last: bool = True
     """Whether tensors are laid out channels last: about a tenth faster on CPU, more on a GPU."""
 
-    seed: int = 0
+    seed: Annotated[int, Range(0, 2**63 - 1)] = 0
     """Seed of initial weights, order, crops and lights."""
 
     def __post_init__(self) -> None:
-        settings.check_choice("loss", self.loss, LOSSES)
-        settings.check_choice("decay", self.decay, DECAYS)
-        settings.check_choice("precision", self.precision, PRECISIONS)
-        settings.check_integer("batch", self.batch, 1)
-        settings.check_integer("seed", self.seed, 0, 2**63 - 1)
-        for name in ("steps", "reconstruct_steps", "warmup"):
-            settings.check_integer(_spoken(name), getattr(self, name), 0)
-        for name in ("epochs", "reconstruct_epochs", "min_share"):
-            settings.check_number(_spoken(name), getattr(self, name), 0.0, open_below=True)
-        settings.check_number("rate", self.rate, 0.0, open_below=True)
-        settings.check_number("clip", self.clip, 0.0)
-        settings.check_number("relit", self.relit, 0.0, 1.0)
-        settings.check_number("mixed", self.mixed, 0.0, 1.0)
-        settings.check_number("EMA", self.ema, 0.0, math.nextafter(1.0, 0.0))
-        self._check_tuples()
+        super().__post_init__()
+        if list(self.grow) != sorted(self.grow):
+            raise SettingsError(f"grow: {self.grow} found, rising shares wanted")
         if isinstance(self.network, PihSettings) and self.reconstructs:
             raise SettingsError("model pih: has no maps to compare, wanted distillation none and no warm start")
         if isinstance(self.network, PihSettings) and self.batch < 2:
             raise SettingsError(f"batch: {self.batch} found, model pih needs 2 or more for its batch norm")
         if not isinstance(self.network, PihSettings) and self.streams != StreamSettings():
             raise SettingsError(f"model {self.network.model}: learns from pairs alone, wanted no streams")
-
-    def _check_tuples(self) -> None:
-        _check_side(self.size)
-        for beta in self.betas:
-            settings.check_number("beta", beta, 0.0, math.nextafter(1.0, 0.0))
-        for share in (*self.milestones, self.decay_from):
-            settings.check_number("share of the steps", share, 0.0, 1.0)
-        if len(self.betas) != 2:
-            raise SettingsError(f"betas: {len(self.betas)} numbers found, two wanted")
-        object.__setattr__(self, "grow", tuple((share, side) for share, side in self.grow))
-        for share, side in self.grow:
-            settings.check_number("share of the steps", share, 0.0, 1.0)
-            _check_side(side)
-        if list(self.grow) != sorted(self.grow):
-            raise SettingsError(f"grow: {self.grow} found, rising shares wanted")
 
     @property
     def reconstructs(self) -> bool:
@@ -251,15 +216,20 @@ class TrainSettings:
         """Toss the coin of a step, counted from 0: whether it sees unpaired composites; the same on every process."""
         return self.streams.unpaired > 0 and random.Random(f"{self.seed} {step}").random() < self.streams.unpaired
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` reads them back."""
-        values = {entry.name: _to_plain(getattr(self, entry.name)) for entry in fields(self)}
-        return {
-            **values,
-            "network": self.network.to_dict(),
-            "distill": self.distill.to_dict(),
-            "streams": self.streams.to_dict(),
-        }
+    def of_model(self, model: str) -> TrainSettings:
+        """Return these settings if they are of a model, else with that model's own network, distillation and streams.
+
+        Raises
+        ------
+        SettingsError
+            There is no such model, or it refuses the other settings.
+        """
+        if model == self.network.model:
+            return self
+        if model not in MODELS:
+            raise SettingsError(f"network.model: {model!r} found, one of {', '.join(MODELS)} wanted")
+        network, distill, streams = _STARTS[model]
+        return replace(self, network=network, distill=distill, streams=streams)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainSettings:
@@ -277,15 +247,10 @@ def read_network_settings(values: Mapping[str, Any]) -> NetworkSettings | PihSet
     return PihSettings.from_dict(values) if values.get("model") == "pih" else NetworkSettings.from_dict(values)
 
 
-def _check_side(side: int) -> None:
-    settings.check_integer("size", side, _MULTIPLE)
-    if side % _MULTIPLE:
-        raise SettingsError(f"size: {side} found, a multiple of {_MULTIPLE} wanted")
-
-
-def _to_plain(value: Any) -> Any:
-    return [_to_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-def _spoken(name: str) -> str:
-    return name.replace("_", " ")
+_STARTS: dict[str, tuple[NetworkSettings | PihSettings, DistillSettings, StreamSettings]] = {
+    "giftnet": (NetworkSettings(), DistillSettings(), StreamSettings()),
+    "issam": (ISSAM, DistillSettings(), StreamSettings()),
+    "pih": (PihSettings(), DistillSettings(kind="none", sites=()), DUAL),
+}
+MODELS = tuple(_STARTS)
+"""Names of the models that can be trained."""

@@ -8,16 +8,14 @@ References
 Wang, Gharbi, Zhang, Xia, Shechtman: Semi-supervised Parametric Real-world Image Harmonization, CVPR 2023.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ccharmony.errors import SettingsError
-from harmonize import settings
+from harmonize.settings import Count, Settings, Share
 
 
 @dataclass(frozen=True)
-class StreamSettings:
+class StreamSettings(Settings):
     """The two streams.
 
     Raises
@@ -26,29 +24,27 @@ class StreamSettings:
         A share or weight outside [0, 1].
     """
 
-    unpaired: float = 0.0
+    unpaired: Share = 0.0
     """Share of the steps that see unpaired composites, which only the critic judges."""
 
-    adversarial: float = 0.0
+    adversarial: Share = 0.0
     """Weight of the adversarial loss; the image's loss has what is left of 1."""
 
-    brightness: float = 0.0
+    brightness: Share = 0.0
     """Foregrounds of pairs are multiplied by 1 ± up to this."""
 
-    contrast: float = 0.0
+    contrast: Share = 0.0
     """Their contrast about their mean color is multiplied by 1 ± up to this."""
 
-    shift: float = 0.0
+    shift: Share = 0.0
     """Foregrounds of pairs, in composite and answer alike, move by up to this share of the picture's side, so that
     they do not fit their surroundings to the pixel."""
 
-    critic_width: int = 32
+    critic_width: Count = 32
     """Channels of the critic's finest level. Not in the paper."""
 
     def __post_init__(self) -> None:
-        for name in ("unpaired", "adversarial", "brightness", "contrast", "shift"):
-            settings.check_number(name, getattr(self, name), 0.0, 1.0)
-        settings.check_integer("critic width", self.critic_width, 1)
+        super().__post_init__()
         if self.unpaired and not self.adversarial:
             raise SettingsError(
                 f"adversarial: 0 found, above 0 wanted: {self.unpaired:g} of the steps have no other loss"
@@ -63,15 +59,6 @@ class StreamSettings:
     def jitters(self) -> bool:
         """Whether pairs are made harder."""
         return self.brightness > 0 or self.contrast > 0 or self.shift > 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; :meth:`from_dict` reads them back."""
-        return settings.to_dict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "StreamSettings":
-        """Read settings from plain values; a name that is not a field raises :class:`SettingsError`."""
-        return settings.from_dict(cls, values)
 
 
 DUAL = StreamSettings(unpaired=0.5, adversarial=0.08, brightness=0.35, contrast=0.2, shift=10 / 512)

@@ -140,7 +140,7 @@ def test_apply_puts_a_cutout_on_a_background(run, weights, tmp_path, tiny):
     ("words", "message"),
     [
         ((), "wanted MASK, or --background"),
-        (("m.png", "--background", "b.png"), "MASK has no use beside it"),
+        (("m.png", "--background", "b.png"), "found MASK too"),
         (("--background", "b.png"), "--background needs --position X,Y"),
         (("--background", "b.png", "--position", "7"), "wanted two whole numbers"),
         (("m.png", "--size", "large"), "wanted a number of pixels or full"),
@@ -255,7 +255,7 @@ def test_evaluate_at_full_size_with_the_wrong_protocol_is_one_line(run, pairs, w
     [
         ((), "wanted --data DIR, or --compare"),
         (("--data", "d", "--weights", "w", "--predictions", "p"), "exclude each other"),
-        (("--data", "d", "--compare", "a.csv", "b.csv"), "--data has no use beside it"),
+        (("--data", "d", "--compare", "a.csv", "b.csv"), "found --data too"),
         (("--data", "d", "--protocol", "mine"), "'mine' is not one of"),
     ],
 )

@@ -1,5 +1,6 @@
 import json
 import math
+import re
 
 import pytest
 
@@ -73,36 +74,36 @@ def test_unknown_name_is_refused_with_the_known_ones():
         ({"width": 0}, "width: 0 found, an integer of at least 1 wanted"),
         ({"width": 32.0}, "width: 32.0 found, an integer"),
         ({"width": True}, "width: True found, an integer"),
-        ({"gift": ("D4",)}, "GIFT site: 'D4' found, one of D1, D2, D3, E wanted"),
-        ({"gift": "D3"}, "the string 'D3' found, a tuple wanted"),
+        ({"gift": ("D4",)}, "gift: ('D4',) found, a list, each one of D1, D2, D3, E wanted"),
+        ({"gift": "D3"}, "gift: 'D3' found, a list"),
         ({"guidance": "local"}, "guidance: 'local' found"),
-        ({"mlp_width": -1}, "mlp width: -1 found"),
-        ({"mlp_slope": math.nan}, "MLP slope: nan found, a finite number wanted"),
-        ({"epsilon": 0.0}, "epsilon: 0 found, a number above 0 wanted"),
-        ({"epsilon": math.inf}, "epsilon: inf found, a finite number wanted"),
-        ({"gift_activation": "gelu"}, "GIFT activation: 'gelu' found"),
-        ({"gift_start": "zero"}, "GIFT start: 'zero' found"),
-        ({"mask_resize": "lanczos"}, "mask resize: 'lanczos' found"),
+        ({"mlp_width": -1}, "mlp_width: -1 found"),
+        ({"mlp_slope": math.nan}, "mlp_slope: nan found, a finite number of at least 0 wanted"),
+        ({"epsilon": 0.0}, "epsilon: 0.0 found, a finite number above 0 wanted"),
+        ({"epsilon": math.inf}, "epsilon: inf found, a finite number above 0 wanted"),
+        ({"gift_activation": "gelu"}, "gift_activation: 'gelu' found"),
+        ({"gift_start": "zero"}, "gift_start: 'zero' found"),
+        ({"mask_resize": "lanczos"}, "mask_resize: 'lanczos' found"),
         ({"model": "issam"}, "model issam: GIFT on D2, D3, E found, the basic network has none"),
     ],
 )
 def test_network_settings_refuse_what_no_network_has(values, message):
-    with pytest.raises(SettingsError, match=message):
+    with pytest.raises(SettingsError, match=re.escape(message)):
         NetworkSettings(**values)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"kind": "logit"}, "distillation: 'logit' found, one of relation, feature, none wanted"),
-        ({"sites": ("D1",)}, "distillation site: 'D1' found, one of E, D2, D3 wanted"),
+        ({"kind": "logit"}, "kind: 'logit' found, one of relation, feature, none wanted"),
+        ({"sites": ("D1",)}, "sites: ('D1',) found, a list, each one of E, D2, D3 wanted"),
         ({"sites": ()}, "distillation relation: no site found"),
-        ({"gamma": -0.01}, "gamma: -0.01 found, a number of at least 0 wanted"),
-        ({"gamma": math.nan}, "gamma: nan found, a finite number wanted"),
-        ({"weight": -1}, "distillation weight: -1 found"),
-        ({"weight": "0.001"}, "distillation weight: '0.001' found, a finite number wanted"),
+        ({"gamma": -0.01}, "gamma: -0.01 found, a finite number of at least 0 wanted"),
+        ({"gamma": math.nan}, "gamma: nan found, a finite number of at least 0 wanted"),
+        ({"weight": -1}, "weight: -1 found"),
+        ({"weight": "0.001"}, "weight: '0.001' found, a finite number of at least 0 wanted"),
     ],
 )
 def test_distillation_settings_refuse_wrong_values(values, message):
-    with pytest.raises(SettingsError, match=message):
+    with pytest.raises(SettingsError, match=re.escape(message)):
         DistillSettings(**values)

@@ -69,7 +69,7 @@ def test_training_ends_with_the_same_weights(forms: dict[str, Path], tmp_path: P
     weights = {}
     for form, data in forms.items():
         words = f"--data {data} --out {tmp_path / form} --device cpu --width 4 --size 32 --batch 4 --steps 3"
-        words += " --reconstruct-steps 1 --distill none --gift none --no-tensorboard --seed 2"
+        words += " --set reconstruct_steps=1 --distill none --gift none --no-tensorboard --seed 2"
         done = click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
         assert done.exit_code == 0
         weights[form] = checkpoint.load(tmp_path / form / "last.safetensors").net.state_dict()

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -86,7 +87,7 @@ def test_a_killed_run_ends_as_one_that_was_not(
     with pytest.raises(SystemExit):
         go(places, tmp_path)
     monkeypatch.undo()
-    settings, kept = RunFolder(tmp_path).take_up({})
+    settings, kept = RunFolder(tmp_path).read_state()
     assert settings == SETTINGS
     assert go(places, tmp_path, settings, resume=kept).complete
     assert curve(tmp_path) == curve(unbroken)
@@ -99,7 +100,7 @@ def test_a_run_in_pieces_of_one_step_ends_as_one_in_a_whole(places: Places, unbr
     for _ in range(20):
         if go(places, tmp_path, minutes=0.0, resume=kept).complete:
             break
-        _, kept = RunFolder(tmp_path).take_up({})
+        _, kept = RunFolder(tmp_path).read_state()
     else:
         pytest.fail("the run does not end")
     assert curve(tmp_path) == curve(unbroken)
@@ -108,14 +109,15 @@ def test_a_run_in_pieces_of_one_step_ends_as_one_in_a_whole(places: Places, unbr
 
 def test_a_finished_run_stays_as_it_is(places: Places, unbroken: Path) -> None:
     before = (unbroken / "last.safetensors").read_bytes(), curve(unbroken)
-    settings, kept = RunFolder(unbroken).take_up({})
+    settings, kept = RunFolder(unbroken).read_state()
     assert go(places, unbroken, settings, resume=kept).complete
     assert ((unbroken / "last.safetensors").read_bytes(), curve(unbroken)) == before
 
 
 def test_a_run_goes_on_with_more_steps_and_larger_pictures(places: Places, tmp_path: Path) -> None:
     go(places, tmp_path)
-    settings, kept = RunFolder(tmp_path).take_up({"steps": 9, "size": 64})
+    saved, kept = RunFolder(tmp_path).read_state()
+    settings = dataclasses.replace(saved, steps=9, size=64)
     assert go(places, tmp_path, settings, resume=kept).complete
     assert [row["size"] for row in curve(tmp_path)][-2:] == ["64", "64"]
     scores = [(row["step"], row["row"], row["size"]) for row in curve(tmp_path, "scores.csv")]
@@ -126,7 +128,8 @@ def test_a_run_goes_on_with_more_steps_and_larger_pictures(places: Places, tmp_p
 
 def test_a_batch_of_another_size_begins_the_next_epoch(places: Places, tmp_path: Path) -> None:
     go(places, tmp_path)
-    settings, kept = RunFolder(tmp_path).take_up({"batch": 3, "steps": 8})
+    saved, kept = RunFolder(tmp_path).read_state()
+    settings = dataclasses.replace(saved, batch=3, steps=8)
     assert go(places, tmp_path, settings, resume=kept).complete
     assert curve(tmp_path)[-1]["epoch"] == str(kept.epoch + 1)
 
@@ -136,13 +139,14 @@ def test_a_batch_of_another_size_begins_the_next_epoch(places: Places, tmp_path:
     [{"network": NetworkSettings(width=8)}, {"distill": DistillSettings(kind="feature")}, {"seed": 1}],
 )
 def test_what_makes_it_another_run_cannot_change_midway(unbroken: Path, changes: dict[str, Any]) -> None:
+    saved, _ = RunFolder(unbroken).read_state()
     with pytest.raises(SettingsError, match="cannot change midway"):
-        RunFolder(unbroken).take_up(changes)
+        RunFolder(unbroken).check_resumable(saved, dataclasses.replace(saved, **changes))
 
 
-def test_there_is_nothing_to_take_up_in_an_empty_folder(tmp_path: Path) -> None:
+def test_there_is_nothing_to_resume_in_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"state\.pt: no such file"):
-        RunFolder(tmp_path).take_up({})
+        RunFolder(tmp_path).read_state()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])

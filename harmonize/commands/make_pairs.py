@@ -1,4 +1,4 @@
-"""`harmonize lend`: the validation pairs of a training run on photos, as files that every evaluation reads."""
+"""`harmonize make-pairs`: the validation pairs of a training run on photos, as files that every evaluation reads."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command("lend", short_help="Write the validation pairs of photos under lent lights.")
+@click.command("make-pairs", short_help="Write the validation pairs of photos under donor lights.")
 @click.option("--photos", type=_FOLDER, required=True, help="Photos with masks (index.csv, images, masks).")
-@click.option("--lights", type=_FILE, required=True, help="fits.h5 whose held train lights are lent.")
+@click.option("--lights", type=_FILE, required=True, help="fits.h5 whose held train lights are the donors.")
 @click.option("--out", type=_FOLDER, required=True, help="Folder of the new dataset.")
 @click.option("--held-lights", type=int, default=50, show_default=True, help="Lights kept for validation.")
 @click.option("--each", type=click.IntRange(1), default=1, show_default=True, help="Composites a photo.")
 def command(photos: Path, lights: Path, out: Path, held_lights: int, each: int) -> None:
-    """Write the photos of the split val under the lights that training never sees, in iHarmony4's layout.
+    """Write the photos of the split val relit to the donor lights that training never uses, in iHarmony4's layout.
 
     The pairs are those that `harmonize train` validates on with the same options; `harmonize evaluate --data OUT`
     scores any method on them.

@@ -1,0 +1,104 @@
+"""Changes to the settings of a run, by name and text: what `harmonize train --set` and its short options ask for.
+
+A name is that of the field, with its dataclass's name in a run's settings.json before it: ``rate``,
+``network.mlp_width``, ``distill.gamma``, ``streams.shift``; ``pace.`` and ``data.`` come before those of
+:class:`~harmonize.training.run.Pace` and :class:`~harmonize.training.data.Places`.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ccharmony.errors import SettingsError
+from harmonize.named_settings import Setting, find_setting, list_settings, parse_value, replace, write_value
+from harmonize.table3 import TABLE_3
+from harmonize.training.data import Places
+from harmonize.training.run import Pace
+from harmonize.training.settings import MODELS, TrainSettings
+
+_MODEL = "network.model"
+
+
+def change(
+    settings: TrainSettings, places: Places, pace: Pace, texts: Mapping[str, str]
+) -> tuple[TrainSettings, Places, Pace]:
+    """Change the settings of a run.
+
+    Parameters
+    ----------
+    settings, places, pace
+        What the changes start from.
+    texts
+        Values by name, as text. Another ``network.model`` brings its own network, distillation and streams.
+
+    Returns
+    -------
+    TrainSettings, Places, Pace
+        The same with the changes made.
+
+    Raises
+    ------
+    SettingsError
+        A name that is no setting of the model, or a value that it does not take.
+    """
+    settings = settings.of_model(texts.get(_MODEL, settings.network.model))
+    known = _list_all(settings, places, pace)
+    for name in texts:
+        if name not in known and name in list_names():
+            raise SettingsError(f"{name}: model {settings.network.model} has no such setting")
+    values = {name: parse_value(name, text, find_setting(known, name).kind) for name, text in texts.items()}
+    of_data, of_pace = _below(values, "data."), _below(values, "pace.")
+    of_training = {name: value for name, value in values.items() if not name.startswith(("data.", "pace."))}
+    return replace(settings, of_training), replace(places, of_data), replace(pace, of_pace)
+
+
+def row_of_table_3(row: int) -> dict[str, str]:
+    """Return the changes that make a run one of a row of the paper's Table 3, at any width."""
+    network, distill = TABLE_3[row]
+    known = list_settings(network, "network.") | list_settings(distill, "distill.")
+    names = (_MODEL, "network.gift", "network.guidance", "distill.kind", "distill.sites")
+    return {name: write_value(known[name].value) for name in names}
+
+
+def list_names() -> dict[str, Setting]:
+    """Return every setting of every model by its name, with the default of the first model that has it."""
+    found: dict[str, Setting] = {}
+    for model in MODELS:
+        found = _defaults(model) | found
+    return found
+
+
+def to_table() -> str:
+    """Return a line for each setting: name, default, what it is; for a later model those that differ."""
+    lines: list[str] = []
+    shown: dict[str, object] = {}
+    for model in MODELS:
+        entries = [entry for entry in _defaults(model).values() if shown.get(entry.name) != entry.value]
+        lines += [f"{'also with ' if shown else ''}--model {model}", *map(_to_line, sorted(entries, key=_order)), ""]
+        shown |= {entry.name: entry.value for entry in entries}
+    return "\n".join(lines).rstrip()
+
+
+def _to_line(entry: Setting) -> str:
+    text = textwrap.shorten(entry.text.replace("`", ""), 100, placeholder=" …")
+    return f"  {entry.name:23} {write_value(entry.value) or 'none':13} {text}"
+
+
+def _order(entry: Setting) -> tuple[bool, str]:
+    """Sort settings of the run itself before those of its parts."""
+    return "." in entry.name, entry.name
+
+
+def _defaults(model: str) -> dict[str, Setting]:
+    return _list_all(TrainSettings().of_model(model), Places(data=(Path(),)), Pace())
+
+
+def _list_all(settings: TrainSettings, places: Places, pace: Pace) -> dict[str, Setting]:
+    return list_settings(settings) | list_settings(places, "data.") | list_settings(pace, "pace.")
+
+
+def _below(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
