@@ -116,9 +116,9 @@ def parse_value(name: str, text: str, kind: Any) -> Any:
     """
     try:
         value = _parse(text, kind, ",:")
-    except ValueError:
+        check_value(name, value, kind)
+    except (ValueError, SettingsError):
         raise SettingsError(f"{name}: {text!r} found, {describe(kind)} wanted") from None
-    check_value(name, value, kind)
     return value
 
 

@@ -10,6 +10,7 @@ import click
 
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import SettingsError
+from harmonize import table3
 from harmonize.named_settings import list_settings, write_value
 from harmonize.training.settings import MODELS, TrainSettings
 
@@ -227,9 +228,7 @@ def _gather(
     row: int | None, distill: dict[str, str], changes: dict[str, str], **short: str | tuple[str, ...] | None
 ) -> dict[str, str]:
     """Return the settings that the options give, by name, as text; a later one of the same name wins."""
-    from harmonize.training.changes import row_of_table_3
-
-    found = {} if row is None else row_of_table_3(row)
+    found = {} if row is None else table3.changes_of(row)
     for option, text in short.items():
         if isinstance(text, tuple) and text:
             found[SHORT[option]] = "" if text == ("none",) else ",".join(text)

@@ -18,9 +18,10 @@ from ccharmony.dataset.formats import realhm
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import ImageError, SourceError
 from harmonize.devices import find_device
-from harmonize.evaluation import protocols, report, scoring
+from harmonize.evaluation import report, scoring
 from harmonize.evaluation.predictions import Predictions
 from harmonize.evaluation.scoring import Rules
+from harmonize.models.settings import SIDE
 from harmonize.weights import bundled, cards, checkpoint
 
 _SHOWN = 20
@@ -178,7 +179,7 @@ def _describe(data: Sequence[Path], method: Method, rules: Rules, split: str) ->
     """Return the entries of report.json that say what the numbers are numbers of."""
     return {
         "protocol": rules.protocol.name,
-        "size": "full" if rules.full else protocols.SIDE,
+        "size": "full" if rules.full else SIDE,
         "network_size": rules.network_size if rules.full and method.details["weights"] else None,
         "pasted": rules.pastes(method.source),
         "split": split,

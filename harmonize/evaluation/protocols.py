@@ -36,12 +36,10 @@ from ccharmony.errors import SettingsError
 from ccharmony.images import pixels
 from harmonize.evaluation import metrics
 from harmonize.evaluation.metrics import Scores, Window
+from harmonize.models.settings import SIDE
 
 CDTNET_WINDOW = Window(7, "zero")
 WANG_WINDOW = Window(11, "mirror")
-
-SIDE = 256
-"""Height and width in pixels at which the field scores."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,9 @@ from harmonize import devices
 from harmonize.evaluation import protocols
 from harmonize.evaluation.metrics import Scores
 from harmonize.evaluation.predictions import Predictions
-from harmonize.evaluation.protocols import SIDE, Protocol
+from harmonize.evaluation.protocols import Protocol
 from harmonize.inference import image, network
+from harmonize.models.settings import SIDE
 
 Levels = UInt8 | Float32
 
@@ -61,7 +62,7 @@ class Rules:
     protocol: Protocol
     full: bool = False
     paste: bool = False
-    network_size: image.Size = image.SIDE
+    network_size: image.Size = SIDE
 
     def __post_init__(self) -> None:
         if self.full and not self.protocol.full_size:

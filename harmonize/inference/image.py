@@ -25,6 +25,7 @@ from harmonize.inference import adjustment, parametric
 from harmonize.inference.color_map import fit
 from harmonize.inference.network import infer, load_network
 from harmonize.models.pih.network import Pih
+from harmonize.models.settings import MULTIPLE, SIDE
 from harmonize.settings import check_integer, check_number
 
 Picture: TypeAlias = Any
@@ -32,12 +33,6 @@ Picture: TypeAlias = Any
 
 Size: TypeAlias = int | Literal["full"]
 Weights: TypeAlias = nn.Module | str | Path | None
-
-SIDE = 256
-"""Side of the square that a network sees unless asked otherwise: what it was trained on."""
-
-MULTIPLE = 32
-"""Sides that a network takes without padding are multiples of this."""
 
 _STRIP_PIXELS = 2**18
 """Pixels changed at a time: 60 MB of interpolated matrices, whatever the picture's size."""

@@ -21,9 +21,7 @@ from harmonize.inference.adjustment import Adjustment
 from harmonize.models.normalization import normalize
 from harmonize.models.pih import curves
 from harmonize.models.pih.network import Pih
-
-SIDE = 256
-"""Side of the square that pictures are brought to before the network shrinks them to its own: what it trained on."""
+from harmonize.models.settings import SIDE
 
 _PLOT = 512
 _MARGIN = 24

@@ -16,10 +16,11 @@ from ccharmony.errors import SettingsError
 from harmonize.settings import Count, Positive, Range, Settings, Share, Weight, ordered
 
 SIDE = 256
-"""Side in pixels at which the networks are trained and scored, as in the papers."""
+"""Height and width in pixels at which the field trains and scores; what a network sees unless asked otherwise."""
 
 MULTIPLE = 32
-"""What the sides of the U-Nets' pictures are multiples of; other pictures are padded or resized to one."""
+"""Sides that a U-Net takes without padding are multiples of this. Three poolings would need 8; the original pads to
+2^(depth + 1)."""
 
 _LIGHT_SIDE, _FAITHFUL_SIDE = 128, 512
 

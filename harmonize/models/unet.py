@@ -18,14 +18,11 @@ from torch.nn import functional as F
 
 from harmonize.models.layers import ConvBlock, DoubleConv, SpatialSeparatedAttention
 from harmonize.models.normalization import MEAN, STD
-from harmonize.models.settings import ISSAM, NetworkSettings
-
-MULTIPLE = 32
-"""Sides are padded to a multiple of this. Three poolings would need 8; the original pads to 2^(depth + 1)."""
+from harmonize.models.settings import ISSAM, MULTIPLE, NetworkSettings
 
 
 class Features(NamedTuple):
-    """What a forward pass saw and made. Maps and mask have the padded size, a multiple of :data:`MULTIPLE`."""
+    """What a forward pass saw and made. Maps and mask have the padded size, a multiple of :data:`~harmonize.models.settings.MULTIPLE`."""
 
     image: Tensor
     """Harmonized, normalized image, (B, 3, H, W), cropped back to the input's size."""

@@ -14,7 +14,6 @@ from typing import Any
 
 from ccharmony.errors import SettingsError
 from harmonize.named_settings import Setting, find_setting, list_settings, parse_value, replace, write_value
-from harmonize.table3 import TABLE_3
 from harmonize.training.data import Places
 from harmonize.training.run import Pace
 from harmonize.training.settings import MODELS, TrainSettings
@@ -53,14 +52,6 @@ def change(
     of_data, of_pace = _below(values, "data."), _below(values, "pace.")
     of_training = {name: value for name, value in values.items() if not name.startswith(("data.", "pace."))}
     return replace(settings, of_training), replace(places, of_data), replace(pace, of_pace)
-
-
-def row_of_table_3(row: int) -> dict[str, str]:
-    """Return the changes that make a run one of a row of the paper's Table 3, at any width."""
-    network, distill = TABLE_3[row]
-    known = list_settings(network, "network.") | list_settings(distill, "distill.")
-    names = (_MODEL, "network.gift", "network.guidance", "distill.kind", "distill.sites")
-    return {name: write_value(known[name].value) for name in names}
 
 
 def list_names() -> dict[str, Setting]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from ccharmony.errors import SettingsError
 from harmonize import settings
-from harmonize.models.settings import ISSAM, MULTIPLE, NetworkSettings, PihSettings
+from harmonize.models.settings import ISSAM, MULTIPLE, SIDE, NetworkSettings, PihSettings
 from harmonize.settings import Count, Positive, Range, Settings, Share, Weight, describe, ordered
 from harmonize.training.stream_settings import DUAL, StreamSettings
 
@@ -101,7 +101,7 @@ class TrainSettings(Settings):
     mixed: Share = 0.0
     """Share of the lights lent to photos that are a mixture of two recorded ones."""
 
-    size: Side = 256
+    size: Side = SIDE
     """Side of the training pictures."""
 
     grow: tuple[tuple[Share, Side], ...] = ()

@@ -63,8 +63,10 @@ def test_missing_values_take_their_defaults():
 
 
 def test_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(SettingsError, match="unknown depth; it has model, width, gift"):
-        NetworkSettings.from_dict({"depth": 4})
+    with pytest.raises(SettingsError, match="NetworkSettings: unknown levels; it has model, width, gift"):
+        NetworkSettings.from_dict({"levels": 4})
+    with pytest.raises(SettingsError, match="NetworkSettings: unknown widht, nearest width; it has model"):
+        NetworkSettings.from_dict({"widht": 4})
 
 
 @pytest.mark.parametrize(

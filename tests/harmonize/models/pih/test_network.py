@@ -218,7 +218,7 @@ def test_training_finds_a_darkened_foreground():
         ({"form": "heavy"}, "form: 'heavy' found, one of light, faithful wanted"),
         ({"knots": 1}, "knots: 1 found, an integer of at least 2"),
         ({"side": 100}, "side: 100 found, a multiple of 32 of at least 64 wanted"),
-        ({"darkest": 2.0}, "darkest: 2 found"),
+        ({"darkest": 2.0}, "darkest: 2.0 found"),
     ],
 )
 def test_wrong_settings_are_one_clear_line(changes, message):
