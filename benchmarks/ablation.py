@@ -29,10 +29,10 @@ from benchmarks.table3.study import Budget, Study, open_study
 from ccharmony import files
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import CcharmonyError
-from harmonize.named_settings import parse_value
 from harmonize.settings import hints
 from harmonize.training import progress
 from harmonize.training.data import Places
+from harmonize.training.named_settings import parse_value
 from harmonize.training.settings import Decay, Loss, Precision, TrainSettings
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)

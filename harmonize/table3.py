@@ -1,7 +1,7 @@
 """The ten rows of Table 3 of the GiftNet paper: network and distillation of each."""
 
 from harmonize.models.settings import ISSAM, NetworkSettings
-from harmonize.named_settings import list_settings, write_value
+from harmonize.training.named_settings import list_settings, write_value
 from harmonize.training.settings import DistillSettings
 
 _NO_DISTILLATION = DistillSettings(kind="none", sites=())

@@ -11,7 +11,7 @@ import click
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import SettingsError
 from harmonize import table3
-from harmonize.named_settings import list_settings, write_value
+from harmonize.training.named_settings import list_settings, write_value
 from harmonize.training.settings import MODELS, TrainSettings
 
 if TYPE_CHECKING:

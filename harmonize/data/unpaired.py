@@ -57,7 +57,7 @@ class Streams:
         self._donors = [index for index in range(len(photos)) if photos.mask(index).any()]
         if len(self._donors) < LEAST_PHOTOS:
             found = f"{len(self._donors)} photos with a foreground"
-            raise SourceError(f"unpaired stream: {found}, wanted at least {LEAST_PHOTOS}, or --supervised-only")
+            raise SourceError(f"unpaired stream: {found}, wanted at least {LEAST_PHOTOS}, or --set streams.unpaired=0")
 
     def __len__(self) -> int:
         return len(self.paired)

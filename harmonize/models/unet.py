@@ -22,7 +22,7 @@ from harmonize.models.settings import ISSAM, MULTIPLE, NetworkSettings
 
 
 class Features(NamedTuple):
-    """What a forward pass saw and made. Maps and mask have the padded size, a multiple of :data:`~harmonize.models.settings.MULTIPLE`."""
+    """What a forward pass saw and made. Maps and mask have the padded size, a multiple of 32."""
 
     image: Tensor
     """Harmonized, normalized image, (B, 3, H, W), cropped back to the input's size."""

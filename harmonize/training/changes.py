@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony.errors import SettingsError
-from harmonize.named_settings import Setting, find_setting, list_settings, parse_value, replace, write_value
 from harmonize.training.data import Places
+from harmonize.training.named_settings import Setting, find_setting, list_settings, parse_value, replace, write_value
 from harmonize.training.run import Pace
 from harmonize.training.settings import MODELS, TrainSettings
 

@@ -96,7 +96,7 @@ def open_data(places: Places, settings: TrainSettings, device: torch.device) -> 
     source = _join(train)
     if settings.streams.unpaired:
         if memory is None:
-            raise SourceError("unpaired stream: no photos to compose from, wanted --photos, or --supervised-only")
+            raise SourceError("unpaired stream: no photos found, wanted --photos, or --set streams.unpaired=0")
         source = Streams(source, memory, settings.seed)
     told = [part for part in train if isinstance(part, StoredPairs | LitPhotos)]
     ahead = 2 if places.data else 0

@@ -144,7 +144,7 @@ class Stage:
         """
         numbers = [self.window, *(self.network.parameters() if weights else ())]
         if not bool(torch.stack([tensor.isfinite().all() for tensor in numbers]).all()):
-            raise TrainingError(f"the loss is not a number at step {self.step}: wanted a lower --rate, or --clip")
+            raise TrainingError(f"the loss is not a number at step {self.step}: wanted a lower --rate, or --set clip=1")
 
     def take_window(self) -> dict[str, float]:
         """Return the mean losses of all processes since the last call, and begin anew."""

@@ -12,7 +12,7 @@ from ccharmony.color.polynomial import apply_polynomial
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.errors import ManifestError, SettingsError, SourceError
 from ccharmony.images import pixels
-from harmonize.commands.lend import command
+from harmonize.commands.make_pairs import command
 from harmonize.data import crops as augment
 from harmonize.data import lights, photos, relight
 from harmonize.data.held_out_pairs import HeldPairs

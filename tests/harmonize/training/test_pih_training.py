@@ -83,14 +83,14 @@ def test_both_streams_train_and_a_killed_run_ends_as_one_that_was_not(places, tm
 
 
 def test_too_few_photos_for_unpaired_composites_is_an_error_that_says_so(places, tmp_path):
-    wanted = "unpaired stream: 12 photos with a foreground, wanted at least 100, or --supervised-only"
+    wanted = "unpaired stream: 12 photos with a foreground, wanted at least 100, or --set streams.unpaired=0"
     with pytest.raises(SourceError, match=wanted):
         go(places, tmp_path)
 
 
 def test_pairs_alone_cannot_feed_the_unpaired_stream(tiny, tmp_path):
     root = tiny.write_pairs(tmp_path / "tiny")
-    with pytest.raises(SourceError, match=r"unpaired stream: no photos to compose from, wanted --photos"):
+    with pytest.raises(SourceError, match=r"unpaired stream: no photos found, wanted --photos"):
         go(Places(data=(root,)), tmp_path / "run")
 
 
