@@ -19,7 +19,7 @@ from .models.unet import UNet as UNet
 from .table3 import TABLE_3 as TABLE_3
 from .training.settings import DistillSettings as DistillSettings
 from .training.settings import TrainSettings as TrainSettings
-from .training.train import train_network as train_network
+from .training.train_network import train_network as train_network
 from .weights.bundled import list_weights as list_weights
 
 __version__: str

@@ -24,6 +24,7 @@ from harmonize.data import crops, lights, relight
 from harmonize.data.batches import Batch
 from harmonize.data.lights import Lights
 from harmonize.data.photos import PhotoMemory, send
+from harmonize.data.samples import Samples
 
 CANDIDATES = 4
 """Lights tried for one sample; with the release's lights fewer than 1 % of the samples find none that will do."""
@@ -71,7 +72,7 @@ class _Drawn:
 
 
 @dataclass
-class LitPhotos:
+class LitPhotos(Samples):
     """Photos of a training set under lights that change every epoch.
 
     Attributes

@@ -19,11 +19,12 @@ from ccharmony.errors import ImageError
 from ccharmony.images import pixels
 from harmonize.data import batches, crops
 from harmonize.data.batches import Batch
+from harmonize.data.samples import Samples
 
 _logger = logging.getLogger(__name__)
 
 
-class StoredPairs:
+class StoredPairs(Samples):
     """Pairs on disk, in iHarmony4's layout or packed: the same pairs give the same batches, wherever they lie.
 
     Parameters
@@ -53,7 +54,9 @@ class StoredPairs:
 
     def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:
         """Return stored pairs, cropped and flipped for that epoch, size x size pixels; raises ImageError."""
-        samples = list(self._pool.map(lambda index: self._sample(epoch, index, size), indices))
+        # One by itself needs no thread; in a forked worker of DataLoader there is none.
+        each = map if len(indices) == 1 else self._pool.map
+        samples = list(each(lambda index: self._sample(epoch, index, size), indices))
         composites, masks, reals, names = zip(*samples, strict=True)
         composite, mask, real = (torch.from_numpy(np.stack(part)) for part in (composites, masks, reals))
         return Batch(batches.to_unit(composite), mask[:, None], batches.to_unit(real), names)

@@ -1,0 +1,96 @@
+"""Training from Python: settings and data in, a run folder and its outcome out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ccharmony.errors import SettingsError
+from ccharmony.files import StrPath
+from harmonize.training.data import Places
+from harmonize.training.run import Outcome
+from harmonize.training.run_folder import RunFolder
+from harmonize.training.settings import TrainSettings
+from harmonize.training.train import train
+
+
+def train_network(
+    settings: TrainSettings,
+    out: StrPath,
+    *,
+    data: StrPath | Sequence[StrPath] = (),
+    photos: StrPath | None = None,
+    lights: StrPath | None = None,
+    begin_from: StrPath | None = None,
+    resume: bool = False,
+    minutes: float | None = None,
+    device: str = "auto",
+) -> Outcome:
+    """Train a network, both stages, as `harmonize train` does.
+
+    Parameters
+    ----------
+    settings
+        Every number that shapes the run; `TrainSettings()` is row 8 of the paper's Table 3.
+    out
+        Folder of the run: weights, log, scores, and a state to resume from.
+    data
+        One dataset or several, in iHarmony4's layout or packed: the train lists are trained on, the test lists
+        validated on.
+    photos
+        Folder of photos with masks, relit on the fly with the lights of `lights`.
+    lights
+        A fits.h5; goes with `photos`.
+    begin_from
+        Weights to finetune: a bundled name or a file.
+    resume
+        Whether to resume the run in `out`. `settings` may then differ from the run's in what can change midway, such as
+        `steps` and `size`.
+    minutes
+        Stop after these minutes, with a state to resume from; None trains to the end.
+    device
+        "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
+
+    Returns
+    -------
+    Outcome
+        Whether the run is complete, its last stage and step, and the lowest fMSE on the validation pairs. The weights
+        are ``best.safetensors`` and ``last.safetensors`` in `out`.
+
+    Raises
+    ------
+    SettingsError
+        No data; `out` holds a run and `resume` is False; the run in `out` has other settings; no such device.
+    SourceError, ManifestError, ImageError
+        Data are missing or damaged.
+    WeightsError
+        `begin_from` does not fit the settings, or there is no state to resume from.
+    TrainingError
+        The loss is not a number, or there is no memory for a step.
+    OutputError
+        The folder cannot be written.
+    """
+    roots = [data] if isinstance(data, str | os.PathLike) else data
+    places = Places(
+        tuple(map(Path, roots)),
+        photos=None if photos is None else Path(photos),
+        lights=None if lights is None else Path(lights),
+    )
+    folder, state = RunFolder(Path(out)), None
+    if resume:
+        started, state = folder.read_state()
+        folder.check_resumable(started, settings)
+    elif folder.state.exists():
+        raise SettingsError(f"{out}: holds a run already, wanted resume=True or another folder")
+    outcome, _ = train(
+        settings,
+        places,
+        Path(out),
+        device=device,
+        minutes=minutes,
+        resume=state,
+        begin_from=None if begin_from is None else str(begin_from),
+        tensorboard=False,
+    )
+    return outcome
