@@ -25,6 +25,7 @@ from benchmarks import complexity
 from benchmarks.timing import medians, peak_megabytes
 from harmonize import memory
 from harmonize.models import giftnet
+from harmonize.models.network import Network
 from harmonize.models.settings import ISSAM, NetworkSettings
 from harmonize.models.unet import UNet
 from harmonize.table3 import TABLE_3
@@ -36,7 +37,7 @@ NETWORKS = {BASIC: ISSAM, PLAIN: ROW_8, TAUGHT: ROW_8}
 BOUNDS = {"inference": 1.35, "training step": 1.5}
 
 
-T = TypeVar("T", Tensor, UNet)
+T = TypeVar("T", Tensor, UNet, Network)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def _measure_steps(size: int, batch: int, repeats: int) -> None:
 
 def _step(settings: AnySettings, size: int, batch: int, *, half: bool = False) -> Callable[[], None]:
     """Return a call that makes one step of Adam on random pictures."""
-    net = registry.build(settings).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    net = registry.build_network(settings).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     generator = torch.Generator().manual_seed(0)
     composite, real = (torch.randn(batch, 3, size, size, generator=generator) for _ in range(2))

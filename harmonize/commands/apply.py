@@ -81,7 +81,7 @@ def _read_position(_ctx: click.Context, _param: click.Parameter, value: str | No
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Factor for the cut-out's sides.")
 @click.option("--format", "kind", type=click.Choice(_FORMATS), default="png", show_default=True, help="In a folder.")
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of JPEG and WebP.")
-@click.option("--model", type=click.Choice(["giftnet", "issam", "pih"]), help="The best bundled weights of this model.")
+@click.option("--model", callback=shared.read_model, metavar="NAME", help="The best bundled weights of this model.")
 @click.option("--params", type=_FILE, help="PIH: write curves and shading map here, as JSON that can be edited.")
 @click.option("--curves", type=_FILE, help="PIH: write the curves as a .cube table for image editors.")
 @click.option("--plot", type=_FILE, help="PIH: draw curves and shading map into this picture.")
@@ -156,7 +156,7 @@ def _settle_weights(composite: Path, background: Path | None, given: _Options) -
             raise click.UsageError("--from-params takes the place of a network, --weights and --model have no use")
         return given
     if given.weights is None:
-        return replace(given, weights=cards.default_weights(given.model or ("pih" if asked else None)))
+        return replace(given, weights=cards.default_weights(given.model, parametric=bool(asked)))
     if given.model:
         raise click.UsageError("--weights and --model exclude each other")
     return given

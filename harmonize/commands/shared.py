@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import click
 
+from ccharmony.errors import SettingsError
+from harmonize.models import registry
+
 weights_option = click.option(
     "--weights", metavar="NAME|FILE", help="Bundled weights or a file; by default the best that are bundled."
 )
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 strict_option = click.option("--strict", is_flag=True, help="Stop at the first picture that fails.")
+
+
+def read_model(_ctx: click.Context, _param: click.Parameter, name: str | None) -> str | None:
+    """Read the name of a registered network."""
+    if name is not None:
+        try:
+            registry.find_network(name)
+        except SettingsError as error:
+            raise click.BadParameter(str(error)) from error
+    return name
 
 
 def read_size(_ctx: click.Context, _param: click.Parameter, value: str) -> int | str:

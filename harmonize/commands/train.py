@@ -11,8 +11,9 @@ import click
 from ccharmony.console import VariadicCommand
 from ccharmony.errors import SettingsError
 from harmonize import table3
+from harmonize.commands import shared
 from harmonize.training.named_settings import list_settings, write_value
-from harmonize.training.settings import MODELS, TrainSettings
+from harmonize.training.settings import TrainSettings
 
 if TYPE_CHECKING:
     from harmonize.training.data import Places
@@ -134,8 +135,9 @@ def _read_distill(_ctx: click.Context, _param: click.Parameter, words: Sequence[
 )
 @click.option(
     "--model",
-    type=click.Choice(MODELS),
-    help="giftnet, the basic network issam, or pih, the parametric one. [giftnet]",
+    callback=shared.read_model,
+    metavar="NAME",
+    help="giftnet, the basic network issam, pih, the parametric one, or a registered network. [giftnet]",
 )
 @click.option("--row", type=click.IntRange(1, 10), help="Network and distillation of a row of the paper's Table 3.")
 @_short("--width", "Channels of the finest block.")

@@ -24,7 +24,7 @@ from ccharmony.errors import ImageError, SettingsError
 from harmonize.inference import adjustment, parametric
 from harmonize.inference.color_map import fit
 from harmonize.inference.network import infer, load_network
-from harmonize.models.pih.network import Pih
+from harmonize.models.network import ParametricNetwork
 from harmonize.models.settings import MULTIPLE, SIDE
 from harmonize.settings import check_integer, check_number
 
@@ -140,7 +140,7 @@ _Render: TypeAlias = Callable[[slice, slice], Float32]
 
 
 def _render(net: nn.Module, picture: UInt8, mask: Float32, size: Size) -> _Render:
-    if isinstance(net, Pih):  # curves and map need no carrying
+    if isinstance(net, ParametricNetwork):  # curves and map need no carrying
         return adjustment.renderer(parametric.predict(net, picture, mask), picture)
     if size == "full" or picture.shape[:2] == (size, size):
         whole = infer(net, picture[None], mask[None])[0]

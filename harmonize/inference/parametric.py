@@ -18,9 +18,9 @@ from ccharmony.errors import WeightsError
 from harmonize import devices
 from harmonize.inference import network
 from harmonize.inference.adjustment import Adjustment
+from harmonize.models.network import ParametricNetwork
 from harmonize.models.normalization import normalize
 from harmonize.models.pih import curves
-from harmonize.models.pih.network import Pih
 from harmonize.models.settings import SIDE
 
 _PLOT = 512
@@ -30,7 +30,7 @@ _GRAY, _DARK = (210, 210, 210), (60, 60, 60)
 
 
 @torch.inference_mode()
-def predict(net: Pih, composite: UInt8, mask: Float32) -> Adjustment:
+def predict(net: ParametricNetwork, composite: UInt8, mask: Float32) -> Adjustment:
     """Predict what harmonizes a foreground.
 
     Parameters
@@ -58,11 +58,11 @@ def predict(net: Pih, composite: UInt8, mask: Float32) -> Adjustment:
     return Adjustment(knots, log_gain)
 
 
-def load(weights: str | Path, device: str = "auto") -> Pih:
-    """Load weights of PIH by name or file; raises WeightsError where they are another network's."""
+def load(weights: str | Path, device: str = "auto") -> ParametricNetwork:
+    """Load weights of a parametric network by name or file; raises WeightsError where they are another network's."""
     net = network.load_network(weights, device)
-    if not isinstance(net, Pih):
-        raise WeightsError(f"{weights}: weights of {type(net).__name__} found, those of PIH have curves to write")
+    if not isinstance(net, ParametricNetwork):
+        raise WeightsError(f"{weights}: weights of {type(net).__name__} found, those of a parametric network wanted")
     return net
 
 

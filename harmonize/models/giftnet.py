@@ -116,6 +116,10 @@ class GiftNet(UNet):
             decoder.append(x)
         return encoder, tuple(decoder)
 
+    def maps_of(self, image: Tensor, mask: Tensor, sites: tuple[str, ...]) -> tuple[Tensor, ...]:
+        """Return the maps at `sites`, after GIFT; the whole network runs."""
+        return self.forward_features(image, mask).maps(sites)
+
 
 def build(settings: NetworkSettings) -> UNet:
     """Assemble the network that `settings` describe, freshly started from the global random state.

@@ -1,7 +1,6 @@
 """The basic network, iSSAM: a U-Net with attention in its last block, 2,185,340 parameters at width 32.
 
 -   :class:`Encoder`, :class:`Decoder`, :class:`UNet`: block by block the original, with its checkpoint keys.
--   :class:`Features`: the image and the maps that distillation compares.
 -   :func:`start`: the original's Xavier-normal start, without its slip.
 -   :func:`pad`: to a multiple of 32, as the original does for other sizes.
 
@@ -10,35 +9,16 @@ References
 Sofiiuk, Popenova, Konushin: Foreground-aware semantic representations for image harmonization, WACV 2021.
 """
 
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harmonize.models.layers import ConvBlock, DoubleConv, SpatialSeparatedAttention
+from harmonize.models.network import Features, Network
 from harmonize.models.normalization import MEAN, STD
 from harmonize.models.settings import ISSAM, MULTIPLE, NetworkSettings
-
-
-class Features(NamedTuple):
-    """What a forward pass saw and made. Maps and mask have the padded size, a multiple of 32."""
-
-    image: Tensor
-    """Harmonized, normalized image, (B, 3, H, W), cropped back to the input's size."""
-
-    mask: Tensor
-    """The mask as the network saw it, (B, 1, H', W')."""
-
-    encoder: tuple[Tensor, ...]
-    """F'_e1..F'_e4, fine to coarse, after GIFT where the network has it: (B, width·2^l, H'/2^l, W'/2^l)."""
-
-    decoder: tuple[Tensor, ...]
-    """F'_d1..F'_d3, coarse to fine, likewise."""
-
-    def maps(self, sites: tuple[str, ...]) -> tuple[Tensor, ...]:
-        """List the maps of `sites` in order: ``E`` is all four of the encoder, ``D1`` to ``D3`` one of the decoder."""
-        return tuple(m for site in sites for m in (self.encoder if site == "E" else (self.decoder[int(site[1]) - 1],)))
 
 
 class DownBlock(nn.Module):
@@ -116,7 +96,7 @@ class Decoder(nn.Module):
         return keep * image + (1.0 - keep) * rgb
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """iSSAM; also the reconstruction branch, and the body of :class:`harmonize.models.giftnet.GiftNet`.
 
     Parameters
@@ -141,13 +121,13 @@ class UNet(nn.Module):
         mask
             Foreground, shape (B, 1, H, W), in [0, 1]; empty and full masks are fine.
         features
-            Also return the maps. Asked here rather than by another method, so that a wrapper for distributed
+            Also return the maps. An argument rather than another method, so that a wrapper for distributed
             training, which only sees calls, keeps its gradients in step.
 
         Returns
         -------
         Tensor or Features
-            Harmonized image, normalized, shape (B, 3, H, W), not clipped; with `features` the whole.
+            Harmonized image, normalized, shape (B, 3, H, W), not clipped; with `features` also the maps.
         """
         height, width = image.shape[-2:]
         padded, padded_mask, (top, left) = pad(image, mask)
@@ -170,12 +150,19 @@ class UNet(nn.Module):
         return encoder, tuple(decoder)
 
     def forward_features(self, image: Tensor, mask: Tensor) -> Features:
-        """``self(image, mask, features=True)``, for readers and type checkers."""
+        """Return ``self(image, mask, features=True)``: image (B, 3, H, W), mask and maps of the padded size."""
         return cast(Features, self(image, mask, features=True))
+
+    def maps_of(self, image: Tensor, mask: Tensor, sites: tuple[str, ...]) -> tuple[Tensor, ...]:
+        """Return the maps at `sites`; for the encoder's alone the decoder does not run: 6.8 of 29.8 GFLOP remain."""
+        if set(sites) == {"E"}:
+            padded, padded_mask, _ = pad(image, mask)
+            return self.encode(padded, padded_mask)
+        return super().maps_of(image, mask, sites)
 
 
 def start(net: nn.Module) -> None:
-    """Draw every convolution and linear weight from Xavier's normal, biases zero, in place.
+    """Sample every convolution and linear weight from Xavier's normal distribution, biases zero, in place.
 
     Batch norm keeps 1 and 0. By layer type, not by the name ``weight`` as the original did: that overwrote the
     Gaussian of :class:`harmonize.models.layers.MaskBlur` with noise.

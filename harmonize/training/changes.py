@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony.errors import SettingsError
+from harmonize.models import registry
 from harmonize.training.data import Places
 from harmonize.training.named_settings import Setting, find_setting, list_settings, parse_value, replace, write_value
 from harmonize.training.run import Pace
-from harmonize.training.settings import MODELS, TrainSettings
+from harmonize.training.settings import TrainSettings
 
 _MODEL = "network.model"
 
@@ -57,7 +58,7 @@ def change(
 def list_names() -> dict[str, Setting]:
     """Return every setting of every model by its name, with the default of the first model that has it."""
     found: dict[str, Setting] = {}
-    for model in MODELS:
+    for model in registry.list_networks():
         found = _defaults(model) | found
     return found
 
@@ -66,7 +67,7 @@ def to_table() -> str:
     """Return a line for each setting: name, default, what it is; for a later model those that differ."""
     lines: list[str] = []
     shown: dict[str, object] = {}
-    for model in MODELS:
+    for model in registry.list_networks():
         entries = [entry for entry in _defaults(model).values() if shown.get(entry.name) != entry.value]
         lines += [f"{'also with ' if shown else ''}--model {model}", *map(_to_line, sorted(entries, key=_order)), ""]
         shown |= {entry.name: entry.value for entry in entries}

@@ -8,9 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from harmonize.models.network import Network
 from harmonize.models.normalization import normalize
-from harmonize.models.registry import Network
-from harmonize.models.unet import UNet
 from harmonize.training import losses, reconstruction
 from harmonize.training.settings import TrainSettings
 
@@ -35,7 +34,7 @@ class Objective(nn.Module):
         ``reconstruct`` feeds the real picture, ``harmonize`` the composite.
     """
 
-    def __init__(self, network: Network, teacher: UNet | None, settings: TrainSettings, stage: str) -> None:
+    def __init__(self, network: Network, teacher: Network | None, settings: TrainSettings, stage: str) -> None:
         super().__init__()
         self.network = network
         self.teacher = teacher

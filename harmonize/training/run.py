@@ -12,9 +12,7 @@ from ccharmony.errors import TrainingError
 from harmonize.data import batches
 from harmonize.data.batches import Data
 from harmonize.models import registry
-from harmonize.models.registry import Network
-from harmonize.models.settings import NetworkSettings
-from harmonize.models.unet import UNet
+from harmonize.models.network import Network
 from harmonize.settings import Count, Range, Settings, Weight
 from harmonize.training import progress, reconstruction, validation
 from harmonize.training.distributed import World
@@ -67,7 +65,7 @@ class Start:
     """
 
     network: Network | None = None
-    teacher: UNet | None = None
+    teacher: Network | None = None
 
 
 @dataclass(frozen=True)
@@ -144,11 +142,10 @@ class Run:
                 break
             if name == "reconstruct":
                 self.folder.keep(stage, "reconstruct")
-                assert isinstance(stage.scored, UNet)
                 teacher = reconstruction.freeze(stage.scored)
         return Outcome(complete, name, stage.step, stage.best)
 
-    def _plan(self, state: RunState | None) -> tuple[tuple[str, ...], UNet | None]:
+    def _plan(self, state: RunState | None) -> tuple[tuple[str, ...], Network | None]:
         """Return the stages that are left, and the teacher where it is there already."""
         stages, teacher = self.settings.stages, self.start.teacher
         if "reconstruct" not in stages:
@@ -159,17 +156,13 @@ class Run:
             teacher = self.folder.read_teacher(self.settings)
         return (stages if teacher is None else stages[1:]), teacher
 
-    def _open(self, name: str, teacher: UNet | None) -> Stage:
+    def _open(self, name: str, teacher: Network | None) -> Stage:
         """Build a stage as it starts; the same weights on every process."""
         torch.manual_seed(self.settings.seed)
-        if name == "reconstruct":
-            assert isinstance(self.settings.network, NetworkSettings)
-            network: Network = reconstruction.build(self.settings.network)
-        else:
-            network = self.start.network or registry.build(self.settings.network)
-            if self.settings.warm_start and self.start.network is None and teacher is not None:
-                assert isinstance(network, UNet)  # the settings give no other network a teacher
-                reconstruction.warm_start(network, teacher)
+        begun = self.start.network if name == "harmonize" else None
+        network = begun or registry.build_network(self.settings.network_of(name))
+        if name == "harmonize" and self.settings.warm_start and begun is None and teacher is not None:
+            reconstruction.warm_start(network, teacher)
         guide = teacher if name == "harmonize" and self.settings.distill.kind != "none" else None
         arguments = (name, network, guide, self.settings, self.data.train, self.world)
         kind = DualStage if self.settings.streams != StreamSettings() else Stage

@@ -23,9 +23,8 @@ from typing import Any
 
 from ccharmony import files
 from ccharmony.errors import SettingsError, WeightsError
-from harmonize.models.pih.network import Pih
-from harmonize.models.registry import AnySettings, Network
-from harmonize.models.unet import UNet
+from harmonize.models.network import Network
+from harmonize.models.registry import AnySettings
 from harmonize.training import reconstruction
 from harmonize.training.settings import TrainSettings
 from harmonize.training.stage import Stage
@@ -91,16 +90,14 @@ class RunFolder:
             settings = stage.settings.network_of(stage.name)
             checkpoint.save_weights(self.path / f"{name}.safetensors", stage.scored, settings, metadata=metadata)
 
-    def keep_teacher(self, teacher: UNet, settings: TrainSettings) -> None:
+    def keep_teacher(self, teacher: Network, settings: TrainSettings) -> None:
         """Write a reconstruction branch that came from elsewhere; raises OutputError."""
         if self.writes:
             checkpoint.save_weights(self.teacher, teacher, settings.network_of("reconstruct"))
 
-    def read_teacher(self, settings: TrainSettings) -> UNet:
+    def read_teacher(self, settings: TrainSettings) -> Network:
         """Read the reconstruction branch, frozen; raises WeightsError."""
-        teacher = read_network(self.teacher, settings.network_of("reconstruct"))
-        assert isinstance(teacher, UNet)
-        return reconstruction.freeze(teacher)
+        return reconstruction.freeze(read_network(self.teacher, settings.network_of("reconstruct")))
 
     def read_state(self) -> tuple[TrainSettings, RunState]:
         """Read where the run stands, and the settings it had; raises WeightsError, SettingsError."""
@@ -177,6 +174,6 @@ def read_network(name_or_path: str | Path, wanted: AnySettings) -> Network:
         The weights cannot be read, or are another network's.
     """
     found = checkpoint.load(name_or_path)
-    if not isinstance(found.net, UNet | Pih) or found.settings != wanted:
+    if found.settings != wanted:
         raise WeightsError(f"{name_or_path}: weights of {found.settings}, wanted {wanted}")
     return found.net.requires_grad_(True)

@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from ccharmony.errors import SettingsError
 from harmonize import settings
-from harmonize.models.settings import ISSAM, MULTIPLE, SIDE, NetworkSettings, PihSettings
+from harmonize.models import registry
+from harmonize.models.registry import AnySettings
+from harmonize.models.settings import MULTIPLE, SIDE, NetworkSettings
 from harmonize.settings import Count, Positive, Range, Settings, Share, Weight, describe, ordered
 from harmonize.training.stream_settings import DUAL, StreamSettings
 
@@ -80,7 +82,7 @@ class TrainSettings(Settings):
         A number that is negative, not a number or out of its range; a name that is none of the choices.
     """
 
-    network: NetworkSettings | PihSettings = field(default_factory=NetworkSettings)
+    network: AnySettings = field(default_factory=NetworkSettings)
     """The harmonization branch; the reconstruction branch is the basic network of the same width."""
 
     distill: DistillSettings = field(default_factory=DistillSettings)
@@ -162,12 +164,17 @@ class TrainSettings(Settings):
         super().__post_init__()
         if list(self.grow) != sorted(self.grow):
             raise SettingsError(f"grow: {self.grow} found, rising shares wanted")
-        if isinstance(self.network, PihSettings) and self.reconstructs:
-            raise SettingsError("model pih: has no maps to compare, wanted distillation none and no warm start")
-        if isinstance(self.network, PihSettings) and self.batch < 2:
-            raise SettingsError(f"batch: {self.batch} found, model pih needs 2 or more for its batch norm")
-        if not isinstance(self.network, PihSettings) and self.streams != StreamSettings():
-            raise SettingsError(f"model {self.network.model}: learns from pairs alone, wanted no streams")
+        self._check_network()
+
+    def _check_network(self) -> None:
+        model = self.network.model
+        row = registry.find_network(model)
+        if self.reconstructs and row.teacher is None:
+            raise SettingsError(f"model {model}: has no maps to compare, wanted distillation none and no warm start")
+        if self.batch < row.smallest_batch:
+            raise SettingsError(f"batch: {self.batch} found, model {model} needs {row.smallest_batch} or more")
+        if self.streams != StreamSettings() and not row.parametric:
+            raise SettingsError(f"model {model}: learns from pairs alone, wanted no streams")
 
     @property
     def reconstructs(self) -> bool:
@@ -184,11 +191,9 @@ class TrainSettings(Settings):
         """The largest side that the run trains at."""
         return max(self.size, *(side for _, side in self.grow), 0)
 
-    def network_of(self, stage: str) -> NetworkSettings | PihSettings:
-        """Return the network that a stage trains."""
-        if stage == "harmonize":
-            return self.network
-        return NetworkSettings(model="issam", width=self.network.width, gift=())
+    def network_of(self, stage: str) -> AnySettings:
+        """Return the settings of the network that a stage trains; raises SettingsError where it has no such stage."""
+        return self.network if stage == "harmonize" else registry.teacher_settings(self.network)
 
     def length(self, stage: str, steps_an_epoch: int) -> int:
         """Return how many steps a stage has."""
@@ -226,31 +231,17 @@ class TrainSettings(Settings):
         """
         if model == self.network.model:
             return self
-        if model not in MODELS:
-            raise SettingsError(f"network.model: {model!r} found, one of {', '.join(MODELS)} wanted")
-        network, distill, streams = _STARTS[model]
-        return replace(self, network=network, distill=distill, streams=streams)
+        row = registry.find_network(model)
+        distill = DistillSettings(kind="none", sites=()) if row.teacher is None else DistillSettings()
+        streams = DUAL if row.parametric else StreamSettings()
+        return replace(self, network=row.default, distill=distill, streams=streams)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainSettings:
         """Read settings from plain values; a name that is not a field raises SettingsError."""
         inner: dict[str, Any] = {
-            "network": read_network_settings(values.get("network", {})),
+            "network": registry.read_settings(values.get("network", {})),
             "distill": DistillSettings.from_dict(values.get("distill", {})),
             "streams": StreamSettings.from_dict(values.get("streams", {})),
         }
         return settings.from_dict(cls, {**values, **inner})
-
-
-def read_network_settings(values: Mapping[str, Any]) -> NetworkSettings | PihSettings:
-    """Read a network's settings from plain values, by the model that they name; raises SettingsError."""
-    return PihSettings.from_dict(values) if values.get("model") == "pih" else NetworkSettings.from_dict(values)
-
-
-_STARTS: dict[str, tuple[NetworkSettings | PihSettings, DistillSettings, StreamSettings]] = {
-    "giftnet": (NetworkSettings(), DistillSettings(), StreamSettings()),
-    "issam": (ISSAM, DistillSettings(), StreamSettings()),
-    "pih": (PihSettings(), DistillSettings(kind="none", sites=()), DUAL),
-}
-MODELS = tuple(_STARTS)
-"""Names of the models that can be trained."""

@@ -15,8 +15,7 @@ from torch import Tensor
 from ccharmony.errors import SettingsError, TrainingError
 from harmonize.data import batches
 from harmonize.data.batches import Batch, Draw, Source
-from harmonize.models.registry import Network
-from harmonize.models.unet import UNet
+from harmonize.models.network import Network
 from harmonize.training.distributed import World
 from harmonize.training.objective import PARTS, Objective
 from harmonize.training.settings import TrainSettings
@@ -51,7 +50,7 @@ class Stage:
         self,
         name: str,
         network: Network,
-        teacher: UNet | None,
+        teacher: Network | None,
         settings: TrainSettings,
         source: Source,
         world: World,
@@ -192,7 +191,7 @@ class Stage:
         self._before, self._since = state.seconds, time.monotonic()
         torch.set_rng_state(state.random)
 
-    def make_objective(self, teacher: UNet | None) -> Objective:
+    def make_objective(self, teacher: Network | None) -> Objective:
         """Return what the stage minimizes, on its device."""
         return Objective(self.network, teacher, self.settings, self.name)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ccharmony import files
 from ccharmony.errors import WeightsError
-from harmonize.models.registry import Network
+from harmonize.models.network import Network
 
 VERSION = 1
 

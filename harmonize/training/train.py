@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 from ccharmony.files import make_folder
-from harmonize.models.unet import UNet
 from harmonize.training import reconstruction
 from harmonize.training.data import Places, describe, open_data
 from harmonize.training.distributed import join_world
@@ -88,5 +87,4 @@ def _read_start(settings: TrainSettings, begin_from: str | Path | None, teacher_
     if teacher_from is None:
         return Start(network)
     teacher = read_network(teacher_from, settings.network_of("reconstruct"))
-    assert isinstance(teacher, UNet)  # what the settings' reconstruct stage trains
     return Start(network, reconstruction.freeze(teacher))

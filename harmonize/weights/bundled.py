@@ -10,12 +10,22 @@ WEIGHTS = Path(__file__).parent
 
 
 def list_weights() -> list[str]:
-    """Names of the weights that come with the package, sorted."""
+    """Return the names of the weights that come with the package, sorted."""
     return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
 
 
 def find(name_or_path: str | Path) -> Path:
-    """Path of bundled weights by name, or the path itself.
+    """Return the path of bundled weights by name, or the path itself.
+
+    Parameters
+    ----------
+    name_or_path
+        Name of bundled weights, or a file.
+
+    Returns
+    -------
+    Path
+        A file that exists.
 
     Raises
     ------
@@ -32,7 +42,7 @@ def find(name_or_path: str | Path) -> Path:
 
 
 def check_digest(path: Path) -> None:
-    """Compare bundled weights with the line of ``SHA256SUMS`` that names them."""
+    """Check bundled weights against their line of ``SHA256SUMS``; raises WeightsError."""
     sums = path.parent / "SHA256SUMS"
     lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
     pairs = [line.split() for line in lines]

@@ -1,15 +1,21 @@
-"""The weights that come with the package, for people: a table of all, and the card of each."""
+"""The weights that come with the package, as text: a table of all, and the card of each."""
 
 from __future__ import annotations
 
 import math
 
 from ccharmony.errors import WeightsError
+from harmonize.models import registry
 from harmonize.weights import bundled, checkpoint
 
 
 def to_table() -> str:
     """Return one line for each bundled file: name, model, parameters, megabytes; the default is marked.
+
+    Returns
+    -------
+    str
+        The table; one line that says so where no weights are bundled.
 
     Raises
     ------
@@ -38,30 +44,37 @@ def read(name: str) -> str:
         raise WeightsError(f"{name}: no such weights, bundled are {', '.join(names) or 'none'}")
     card = bundled.WEIGHTS / f"{name}.md"
     if not card.is_file():
-        raise WeightsError(f"{name}: no card {card.name} beside its weights, one wanted")
+        raise WeightsError(f"{name}: no card {card.name} found, one wanted for all bundled weights")
     return card.read_text(encoding="utf-8").rstrip()
 
 
-def default_weights(model: str | None = None) -> str:
+def default_weights(model: str | None = None, *, parametric: bool = False) -> str:
     """Return the name of the bundled weights with the lowest fMSE on the validation photos.
 
     Parameters
     ----------
     model
-        Only weights of this model are looked at.
+        Select among the weights of this network only.
+    parametric
+        Select among networks that render by parameters only.
+
+    Returns
+    -------
+    str
+        Name of bundled weights.
 
     Raises
     ------
     WeightsError
-        None is bundled.
+        None is bundled, or a bundled file is damaged.
     """
     found = {name: checkpoint.read_notes(bundled.find(name)) for name in bundled.list_weights()}
     errors = {
         name: float(metadata.get("val_fmse") or metadata.get("best_fmse") or math.inf)
         for name, (settings, metadata) in found.items()
-        if model in (None, settings.model)
+        if model in (None, settings.model) and (not parametric or registry.find_network(settings.model).parametric)
     }
     if not errors:
-        kind = "no weights" if model is None else f"no weights of {model}"
+        kind = f"no weights of {model or 'a parametric network'}" if model or parametric else "no weights"
         raise WeightsError(f"{kind} are bundled with this version, wanted a file of weights (--weights FILE)")
     return min(errors, key=lambda name: (errors[name], name))

@@ -3,16 +3,15 @@
 -   :func:`save_weights`, :func:`load_weights`: a network, its settings and what is known of its training.
 -   :func:`load_issam`: a checkpoint as Sofiiuk et al. released it; never runs code that such a file may hold.
 -   :func:`load`: whichever of the two, or a bundled one, by name or path.
--   :func:`bundled`, :func:`find`: the weights that come with the package, each checked against its SHA-256.
--   :data:`KINDS`: the models that a checkpoint may hold; a new one is one line there.
 
-A checkpoint that does not fit is refused with the names missing and unexpected; nothing is ever loaded in part.
+The registry finds a network by the name in its settings. A checkpoint that does not fit is refused with the names
+missing and unexpected; nothing is ever loaded in part.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,9 +20,10 @@ from torch import Tensor, nn
 
 from ccharmony import __version__, files
 from ccharmony.errors import SettingsError, WeightsError
-from harmonize.models import giftnet
-from harmonize.models.pih import network
-from harmonize.models.settings import ISSAM, NetworkSettings, PihSettings
+from harmonize.models import registry
+from harmonize.models.network import Network
+from harmonize.models.registry import AnySettings
+from harmonize.models.settings import ISSAM
 from harmonize.models.unet import UNet
 from harmonize.weights import bundled
 
@@ -31,51 +31,25 @@ FORMAT = 1
 """Version of the layout of the metadata; a file with a higher one is refused."""
 
 
-class Settings(Protocol):
-    """Any frozen settings dataclass of a network."""
-
-    @property
-    def model(self) -> str:
-        """Key of :data:`KINDS`."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-
-
-class Kind(NamedTuple):
-    """How a model comes back from plain values."""
-
-    read_settings: Callable[[Mapping[str, Any]], Any]
-    build: Callable[[Any], nn.Module]
-
-
-KINDS: dict[str, Kind] = {
-    "giftnet": Kind(NetworkSettings.from_dict, giftnet.build),
-    "issam": Kind(NetworkSettings.from_dict, giftnet.build),
-    "pih": Kind(PihSettings.from_dict, network.build),
-}
-"""Models by the name in their settings."""
-
-
 class Loaded(NamedTuple):
-    """A network as it came from disk: on the CPU, float32, in evaluation mode."""
+    """A network read from disk: on the CPU, float32, in evaluation mode."""
 
-    net: nn.Module
-    settings: Any
+    net: Network
+    settings: AnySettings
     metadata: dict[str, Any]
 
 
 def save_weights(
-    path: Path, net: nn.Module, settings: Settings, *, metadata: Mapping[str, Any] | None = None, half: bool = False
+    path: Path, net: nn.Module, settings: AnySettings, *, metadata: Mapping[str, Any] | None = None, half: bool = False
 ) -> None:
-    """Write `net` with its `settings`, whole or not at all.
+    """Write `net` with its `settings`, completely or not at all.
 
     Parameters
     ----------
     path
-        ``*.safetensors``; what was there stays until the new file is complete.
+        ``*.safetensors``; a file of that name stays until the new one is complete.
     net
-        The network, on any device; wrappers of ``torch.compile`` and distributed training are taken off.
+        The network, on any device; wrappers of ``torch.compile`` and distributed training are removed.
     settings
         What it was built from.
     metadata
@@ -101,22 +75,32 @@ def save_weights(
 def load_weights(path: Path) -> Loaded:
     """Read what :func:`save_weights` wrote.
 
+    Parameters
+    ----------
+    path
+        ``*.safetensors``; a bundled file is also checked against its SHA-256.
+
+    Returns
+    -------
+    Loaded
+        Network, settings and metadata.
+
     Raises
     ------
     WeightsError
-        No such file, not one of ours, damaged, of a newer format, or parts missing.
+        No such file, not a file of ours, damaged, of a newer format, of an unknown network, or parts missing.
     """
     path = Path(path)
     if path.parent.resolve() == bundled.WEIGHTS.resolve():
         bundled.check_digest(path)
     tensors, notes = _read(path)
     settings, metadata = _parse(path, notes)
-    net = KINDS[settings.model].build(settings)
+    net = registry.build_network(settings)
     _fill(net, tensors, path)
     return Loaded(net, settings, metadata)
 
 
-def read_notes(path: Path) -> tuple[Any, dict[str, Any]]:
+def read_notes(path: Path) -> tuple[AnySettings, dict[str, Any]]:
     """Read settings and metadata of weights without the weights; raises WeightsError as :func:`load_weights`."""
     path = Path(path)
     try:
@@ -130,6 +114,11 @@ def load_issam(path: Path) -> UNet:
     """Read a released iSSAM checkpoint (``.pth``, 256×256 model without backbone) by the names of its tensors.
 
     Only tensors are unpickled (``weights_only``), so code inside a foreign file does not run.
+
+    Parameters
+    ----------
+    path
+        The file as released.
 
     Returns
     -------
@@ -146,7 +135,7 @@ def load_issam(path: Path) -> UNet:
         raise WeightsError(f"{path}: no such file, an iSSAM checkpoint wanted")
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # foreign bytes make the unpickler fail in every way there is
+    except Exception as error:  # foreign bytes can make the unpickler fail in any way
         raise WeightsError(f"{path}: not a checkpoint of plain tensors ({_first_line(error)})") from error
     if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise WeightsError(f"{path}: {type(tensors).__name__} found, tensors by name wanted")
@@ -158,10 +147,20 @@ def load_issam(path: Path) -> UNet:
 def load(name_or_path: str | Path) -> Loaded:
     """Read bundled weights by name, ours by path, or a released iSSAM checkpoint (``.pth`` or ``.pt``) by path.
 
+    Parameters
+    ----------
+    name_or_path
+        Name of bundled weights, or a file.
+
+    Returns
+    -------
+    Loaded
+        Network, settings and metadata.
+
     Raises
     ------
     WeightsError
-        As :func:`find`, :func:`load_weights` and :func:`load_issam`.
+        As :func:`harmonize.weights.bundled.find`, :func:`load_weights` and :func:`load_issam`.
     """
     path = bundled.find(name_or_path)
     if path.suffix in (".pth", ".pt"):
@@ -175,7 +174,7 @@ def _stored(value: Tensor, half: bool) -> Tensor:
 
 
 def _unwrap(net: nn.Module) -> nn.Module:
-    """Take off what ``torch.compile`` (``_orig_mod``) and ``DistributedDataParallel`` (``module``) put around."""
+    """Remove the wrappers of ``torch.compile`` (``_orig_mod``) and ``DistributedDataParallel`` (``module``)."""
     inner = getattr(net, "_orig_mod", None) or getattr(net, "module", None)
     return _unwrap(inner) if isinstance(inner, nn.Module) else net
 
@@ -190,16 +189,14 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise WeightsError(f"{path}: damaged or not a safetensors file ({_first_line(error)})") from error
 
 
-def _parse(path: Path, notes: Mapping[str, str]) -> tuple[Any, dict[str, Any]]:
+def _parse(path: Path, notes: Mapping[str, str]) -> tuple[AnySettings, dict[str, Any]]:
     if "settings" not in notes or not notes.get("format", "").isdecimal():
         raise WeightsError(f"{path}: no settings inside, weights saved by harmonize wanted")
     if int(notes["format"]) > FORMAT:
         raise WeightsError(f"{path}: format {notes['format']} found, at most {FORMAT} can be read; update harmonize")
     try:
         values, metadata = json.loads(notes["settings"]), json.loads(notes.get("metadata", "{}"))
-        if values["model"] not in KINDS:
-            raise WeightsError(f"{path}: model {values['model']!r} found, one of {', '.join(KINDS)} wanted")
-        return KINDS[values["model"]].read_settings(values), metadata
+        return registry.read_settings({"model": values["model"], **values}), metadata
     except (ValueError, KeyError, TypeError, SettingsError) as error:
         raise WeightsError(f"{path}: settings cannot be read ({_first_line(error)})") from error
 

@@ -1,6 +1,5 @@
 """PIH, the parametric harmonizer: RGB curves, then a shading map, both applied to the foreground alone.
 
--   :class:`Parameters`: the curves and the map; what a person can see, edit and apply at any size.
 -   :class:`Pih`: predicts them from a small picture and applies them to the whole one.
 -   :func:`build`: the network that settings describe.
 
@@ -11,18 +10,16 @@ References
 Wang, Gharbi, Zhang, Xia, Shechtman: Semi-supervised Parametric Real-world Image Harmonization, CVPR 2023.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harmonize.models.network import Parameters, ParametricNetwork
 from harmonize.models.normalization import MEAN, STD
 from harmonize.models.pih import curves, shading
 from harmonize.models.pih.backbone import LightBackbone, ResNet50
 from harmonize.models.pih.shading import FaithfulShading, LightShading
 from harmonize.models.settings import PihSettings
-from harmonize.models.unet import Features
 
 BINS = 16
 """Bins of the histograms that the curve head sees."""
@@ -35,21 +32,6 @@ _DROPOUT = 0.1
 
 _STATISTICS = 64
 """Side at which histograms are taken: 4,096 pixels are plenty for 16 bins."""
-
-
-class Parameters(NamedTuple):
-    """What harmonizes a foreground.
-
-    Attributes
-    ----------
-    curves
-        Heights of the knots, (B, 3, K), at ``curves.centers(K)``, sRGB-encoded, about [0, 1].
-    log_gain
-        Natural logarithm of the gain, (B, 1, h, w), over the whole picture; zeros where there is no shading.
-    """
-
-    curves: Tensor
-    log_gain: Tensor
 
 
 class LightPredictor(nn.Module):
@@ -112,7 +94,7 @@ class FaithfulPredictor(nn.Module):
         return Parameters(knots, self.shade(seen, curved).float())
 
 
-class Pih(nn.Module):
+class Pih(ParametricNetwork):
     """The parametric harmonizer; called like every network of this package.
 
     Parameters
@@ -126,9 +108,7 @@ class Pih(nn.Module):
         self.settings = settings
         self.predictor = LightPredictor(settings) if settings.form == "light" else FaithfulPredictor(settings)
 
-    def forward(
-        self, image: Tensor, mask: Tensor, background: Tensor | None = None, *, features: bool = False
-    ) -> Tensor | Features:
+    def forward(self, image: Tensor, mask: Tensor, background: Tensor | None = None) -> Tensor:
         """Harmonize.
 
         Parameters
@@ -140,25 +120,16 @@ class Pih(nn.Module):
         background
             Picture without the foreground, as `image`; only where the settings make it an input. Without one it is
             filled in from the composite, see :func:`fill`.
-        features
-            As of :class:`harmonize.models.unet.UNet`; there are no maps to compare.
 
         Returns
         -------
-        Tensor or Features
+        Tensor
             Harmonized image, normalized, shape (B, 3, H, W), not clipped; the background is that of `image`.
         """
         predicted = self.parameters_of(image, mask, background)
         encoded = _to_unit(image)
         moved = apply_parameters(encoded, mask, predicted) - encoded
-        output = image + moved / image.new_tensor(STD)[:, None, None]
-        return Features(output, mask, (), ()) if features else output
-
-    def forward_features(self, image: Tensor, mask: Tensor) -> Features:
-        """``self(image, mask, features=True)``, which training asks of every network."""
-        output = self(image, mask, features=True)
-        assert isinstance(output, Features)
-        return output
+        return image + moved / image.new_tensor(STD)[:, None, None]
 
     def parameters_of(self, image: Tensor, mask: Tensor, background: Tensor | None = None) -> Parameters:
         """Predict curves and map; arguments as of :meth:`forward`.

@@ -18,9 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from harmonize.data.batches import Batch, Source
+from harmonize.models.network import Network
 from harmonize.models.normalization import normalize
-from harmonize.models.registry import Network
-from harmonize.models.unet import UNet
 from harmonize.training.distributed import World
 from harmonize.training.objective import Objective
 from harmonize.training.semi_supervised.critic import Critic, adversarial_loss, critic_loss
@@ -87,7 +86,7 @@ class DualStage(Stage):
         self,
         name: str,
         network: Network,
-        teacher: UNet | None,
+        teacher: Network | None,
         settings: TrainSettings,
         source: Source,
         world: World,
@@ -100,7 +99,7 @@ class DualStage(Stage):
             self.judgment = world.wrap(CriticObjective(self.critic)).train()
             self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), settings.rate, settings.betas)
 
-    def make_objective(self, teacher: UNet | None) -> Objective:  # noqa: ARG002 - there is none
+    def make_objective(self, teacher: Network | None) -> Objective:  # noqa: ARG002 - there is none
         """Return the harmonizer's losses."""
         self._dual = DualObjective(self.network, self.critic, self.settings)
         return self._dual

@@ -103,7 +103,7 @@ def test_another_model_brings_its_own_settings(given: Any) -> None:
         ("distill.sites=E,D1", "distill.sites: 'E,D1' found, a list, each one of E, D2, D3 wanted"),
         ("decay=steep", "decay: 'steep' found, one of milestones, linear, cosine, none wanted"),
         ("network.knots=8", "network.knots: model giftnet has no such setting"),
-        ("network.model=dovenet", "network.model: 'dovenet' found, one of giftnet, issam, pih wanted"),
+        ("network.model=dovenet", "model 'dovenet' found, one of giftnet, issam, pih wanted"),
         ("streams.shift=0.1", "model giftnet: learns from pairs alone, wanted no streams"),
     ],
 )

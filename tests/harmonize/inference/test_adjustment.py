@@ -14,8 +14,9 @@ from harmonize.evaluation.scoring import Rules
 from harmonize.inference import adjustment, parametric
 from harmonize.inference.adjustment import Adjustment
 from harmonize.inference.image import harmonize_image
+from harmonize.models.network import Parameters
 from harmonize.models.pih import curves
-from harmonize.models.pih.network import Parameters, apply_parameters, build
+from harmonize.models.pih.network import apply_parameters, build
 from harmonize.models.settings import ISSAM, PihSettings
 from harmonize.models.unet import UNet
 from harmonize.weights import bundled, cards, checkpoint
@@ -163,7 +164,7 @@ def test_the_command_writes_parameters_and_applies_them_again(picture, weights, 
 
 def test_other_networks_have_no_curves(tmp_path):
     checkpoint.save_weights(tmp_path / "issam.safetensors", UNet(ISSAM), ISSAM)
-    with pytest.raises(WeightsError, match="weights of UNet found, those of PIH have curves to write"):
+    with pytest.raises(WeightsError, match="weights of UNet found, those of a parametric network wanted"):
         parametric.load(tmp_path / "issam.safetensors", "cpu")
 
 

@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from harmonize.models.network import Features
 from harmonize.models.settings import NetworkSettings
-from harmonize.models.unet import Features, UNet
+from harmonize.models.unet import UNet
 
 # Every tensor of a released iSSAM checkpoint: a layer, its kind, channels in and out. ``conv`` has weight and bias,
 # ``plain`` a weight only, ``norm`` the five tensors of batch norm.

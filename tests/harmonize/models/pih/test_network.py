@@ -6,10 +6,10 @@ import torch
 
 from ccharmony.errors import SettingsError, WeightsError
 from harmonize.models import registry
+from harmonize.models.network import Parameters
 from harmonize.models.normalization import denormalize, normalize
 from harmonize.models.pih import curves, network, shading
 from harmonize.models.pih.backbone import ResNet50, masked_mean
-from harmonize.models.pih.network import Parameters
 from harmonize.models.settings import FAITHFUL, NetworkSettings, PihSettings
 from harmonize.training import losses
 from harmonize.training.settings import DistillSettings, TrainSettings
@@ -255,5 +255,5 @@ def test_weights_come_back_from_disk(tmp_path):
 
 
 def test_every_model_is_built_from_its_settings():
-    assert isinstance(registry.build(TINY), network.Pih)
-    assert type(registry.build(NetworkSettings(width=4))).__name__ == "GiftNet"
+    assert isinstance(registry.build_network(TINY), network.Pih)
+    assert type(registry.build_network(NetworkSettings(width=4))).__name__ == "GiftNet"
