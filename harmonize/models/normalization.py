@@ -1,22 +1,19 @@
-"""Pictures in [0, 1] to the units of the networks, and back: the mean and deviation of ImageNet's colors."""
+"""Pictures in [0, 1] to the networks' units and back, by the mean and standard deviation of ImageNet's colors."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""ImageNet's channel means and standard deviations: normalized = (RGB in [0, 1] - MEAN) / STD."""
+
 
 def normalize(image: Tensor) -> Tensor:
-    """Bring pictures (B, 3, H, W) in [0, 1] to the networks' units."""
+    """Return pictures (B, 3, H, W) in [0, 1] in the networks' units, mean 0 and deviation 1 over ImageNet."""
     return (image - image.new_tensor(MEAN)[:, None, None]) / image.new_tensor(STD)[:, None, None]
 
 
 def denormalize(image: Tensor) -> Tensor:
-    """Bring network output (B, 3, H, W) back to [0, 1], clipped."""
+    """Return network output (B, 3, H, W) as pictures in [0, 1], clipped."""
     return (image * image.new_tensor(STD)[:, None, None] + image.new_tensor(MEAN)[:, None, None]).clamp(0, 1)
-
-
-MEAN = (0.485, 0.456, 0.406)
-
-
-STD = (0.229, 0.224, 0.225)
-"""ImageNet's channel means and deviations: normalized = (RGB in [0, 1] − MEAN) / STD."""
