@@ -30,7 +30,7 @@ from harmonize.data.lit_photos import LitPhotos
 from harmonize.data.photos import PhotoMemory
 from harmonize.data.unpaired import LEAST_PHOTOS, Streams
 from harmonize.models.normalization import denormalize, normalize
-from harmonize.models.pih.backbone import LightBackbone
+from harmonize.models.pih.backbone import Backbone
 from harmonize.weights import bundled, checkpoint
 
 SIDE = 128
@@ -48,7 +48,7 @@ class Judge(nn.Module):
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()
-        self.backbone = LightBackbone(4, width)
+        self.backbone = Backbone(4, width)
         self.head = nn.Sequential(nn.Linear(self.backbone.summary_width, 128), nn.ReLU(), nn.Linear(128, 1))
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from ccharmony.errors import SettingsError
 
@@ -66,11 +66,19 @@ Weight = Annotated[float, Range(0)]
 class Settings:
     """Base of a frozen dataclass of settings; a subclass that defines `__post_init__` calls this one first.
 
+    Attributes
+    ----------
+    retired
+        Settings that a class no longer has, and the only value of each that still works: an older file that names one
+        with that value can be read.
+
     Raises
     ------
     SettingsError
         A value of another type than its field's, or out of the field's range.
     """
+
+    retired: ClassVar[Mapping[str, Any]] = {}
 
     def __post_init__(self) -> None:
         for name, kind in hints(type(self)).items():
@@ -83,8 +91,8 @@ class Settings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read settings from plain values; a name that is not a field raises :class:`SettingsError`."""
-        return from_dict(cls, values)
+        """Read settings from plain values; raises :class:`SettingsError` where a name is no field, or is retired."""
+        return from_dict(cls, drop_retired(values, cls.retired))
 
 
 def hints(cls: type) -> dict[str, Any]:
@@ -113,6 +121,25 @@ def from_dict(cls: type[S], values: Mapping[str, Any]) -> S:
     """
     check_names(cls, values)
     return cls(**{name: _to_tuple(value) for name, value in values.items()})
+
+
+def drop_retired(values: Mapping[str, Any], retired: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings, as plain values, without the retired ones.
+
+    Raises
+    ------
+    SettingsError
+        A retired setting with a value that no longer works.
+
+    Examples
+    --------
+    >>> drop_retired({"width": 16, "mask_resize": "area"}, {"mask_resize": "area"})
+    {'width': 16}
+    """
+    for name, only in retired.items():
+        if values.get(name, only) != only:
+            raise SettingsError(f"{name}: {values[name]!r} found, {only!r} wanted: nothing else is supported any more")
+    return {name: value for name, value in values.items() if name not in retired}
 
 
 def check_names(cls: type, names: Iterable[str]) -> None:

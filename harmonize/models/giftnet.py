@@ -12,15 +12,21 @@ ICCV 2023, section 3.1.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from harmonize.models.layers import ModulatedConv, blend, resize_mask
 from harmonize.models.settings import NetworkSettings
 from harmonize.models.unet import UNet
 
+_SLOPE = 0.2
+"""Slope of the leaky ReLU after each shared layer. Not in the paper; that of StyleGAN2's mapping network (the paper's
+reference for the modulation), whose units cannot die as a ReLU's can."""
+
 
 class Gift(nn.Module):
     """Globally guided feature transformation of every site in the settings.
+
+    Nothing follows the modulated convolution: equations 1 and 2 of the paper have no bias and no noise, figure 1b draws
+    no activation, and in short runs none (val fMSE 1,005) was better than a leaky ReLU (1,039).
 
     The scales come from a perceptron of four fully connected layers, the last one for each site. It starts with zero
     weights and bias one, so every scale starts at exactly 1 and the modulation is learned away from the plain
@@ -38,10 +44,7 @@ class Gift(nn.Module):
         self.settings = settings
         guidance, sites = settings.guidance, settings.sites
         self.convs = nn.ModuleDict(
-            {
-                name: ModulatedConv(channels, epsilon=settings.epsilon, start=settings.gift_start)
-                for name, channels in sites.items()
-            }
+            {name: ModulatedConv(channels, epsilon=settings.epsilon) for name, channels in sites.items()}
         )
         if guidance == "none":
             self.scales = nn.ParameterDict({name: torch.ones(channels) for name, channels in sites.items()})
@@ -78,10 +81,8 @@ class Gift(nn.Module):
         if site not in self.convs:
             return x
         y = self.convs[site](x, self.predict(site, x, guide))
-        if self.settings.gift_activation == "leaky_relu":
-            y = F.leaky_relu(y, 0.2)
         height, width = x.shape[-2:]
-        return blend(y, x, resize_mask(mask, (height, width), self.settings.mask_resize))
+        return blend(y, x, resize_mask(mask, (height, width)))
 
     def predict(self, site: str, x: Tensor, guide: Tensor | None) -> Tensor:
         """Scales s of the input channels of `site`, shape (B, C)."""
@@ -138,9 +139,9 @@ def _perceptron(in_channels: int, settings: NetworkSettings) -> nn.Sequential:
     width, layers = settings.mlp_width, []
     for inputs in (in_channels, width, width):
         linear = nn.Linear(inputs, width)
-        nn.init.kaiming_normal_(linear.weight, settings.mlp_slope)  # keeps the variance through the leaky ReLU
+        nn.init.kaiming_normal_(linear.weight, _SLOPE)  # keeps the variance through the leaky ReLU
         nn.init.zeros_(linear.bias)
-        layers += [linear, nn.LeakyReLU(settings.mlp_slope)]
+        layers += [linear, nn.LeakyReLU(_SLOPE)]
     return nn.Sequential(*layers)
 
 

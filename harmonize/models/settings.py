@@ -1,19 +1,23 @@
-"""What shapes the parametric harmonizer; saved in every checkpoint of it.
+"""What shapes the networks; saved in every checkpoint.
 
--   :class:`PihSettings`: light or as the paper's release runs, with or without a clean background, with or without
-    the shading map.
--   :data:`FAITHFUL`: the release's choices (whose release has 93.6 M parameters and runs at 512×512).
+-   :class:`NetworkSettings`: the basic network or GiftNet, how wide, where and how GIFT acts.
+-   :data:`ISSAM`: the basic network.
+-   :class:`PihSettings`: the parametric harmonizer, with or without a clean background and the shading map.
 
 References
 ----------
-Wang, Gharbi, Zhang, Xia, Shechtman: Semi-supervised Parametric Real-world Image Harmonization, CVPR 2023.
+-   Niu et al.: Deep Image Harmonization with Globally Guided Feature Transformation and Relation Distillation, ICCV
+    2023 ("the paper" of GiftNet). Where it is silent, the field's comment says what was chosen and why.
+-   Wang, Gharbi, Zhang, Xia, Shechtman: Semi-supervised Parametric Real-world Image Harmonization, CVPR 2023 ("the
+    paper" of PIH).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from ccharmony.errors import SettingsError
-from harmonize.settings import Count, Positive, Range, Settings, Share, Weight, ordered
+from harmonize.settings import Count, Positive, Range, Settings, ordered
 
 SIDE = 256
 """Height and width in pixels at which the field trains and scores; what a network sees unless asked otherwise."""
@@ -21,8 +25,6 @@ SIDE = 256
 MULTIPLE = 32
 """Sides that a U-Net takes without padding are multiples of this. Three poolings would need 8; the original pads to
 2^(depth + 1)."""
-
-_LIGHT_SIDE, _FAITHFUL_SIDE = 128, 512
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,14 @@ class PihSettings(Settings):
 
     Examples
     --------
-    >>> PihSettings().side, PihSettings(form="faithful").side
-    (128, 512)
+    >>> PihSettings().channels, PihSettings(background=True).channels
+    (4, 7)
     """
+
+    retired: ClassVar[Mapping[str, Any]] = {"form": "light", "darkest": 0.5}
 
     model: Literal["pih"] = "pih"
     """``pih``; the key by which a checkpoint finds its builder."""
-
-    form: Literal["light", "faithful"] = "light"
-    """``light``: one small backbone for curves and shading, free knots, a gain that may brighten, the identity at the
-    start. ``faithful``: a ResNet-50 for the curves and a U-Net for the shading, knots behind a sigmoid, a gain in
-    [`darkest`, 1], as the paper's release."""
 
     knots: Annotated[int, Range(2, 256)] = 32
     """Knots of each curve, at the bin centers (i + 0.5) / knots; the release's number."""
@@ -60,33 +59,19 @@ class PihSettings(Settings):
     monotone: bool = False
     """Whether curves may not fall: each knot is raised to the highest before it."""
 
-    side: Annotated[int, Range(0, 4096)] = 0
-    """Side in pixels of the square that the networks see; 0 is the form's own, 128 or 512."""
+    side: Annotated[int, Range(64, 4096, multiple=MULTIPLE)] = 128
+    """Side in pixels of the square that the network sees, whatever the size of the picture; the release's is 512."""
 
     shading_side: Annotated[int, Range(2, 256)] = 16
     """Side of the shading map; the release's effective resolution."""
 
     width: Count = 32
-    """Channels of the light backbone's first convolution; its maps have width · (1, 2, 4, 8)."""
-
-    darkest: Share = 0.5
-    """o of the faithful gain sigmoid·(1 − o) + o: the darkest shade, in [0, 1]."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.side == 0:
-            object.__setattr__(self, "side", _LIGHT_SIDE if self.form == "light" else _FAITHFUL_SIDE)
-        if self.side % MULTIPLE or self.side < 64:
-            raise SettingsError(f"side: {self.side} found, a multiple of {MULTIPLE} of at least 64 wanted")
+    """Channels of the backbone's first convolution; its maps have width · (1, 2, 4, 8)."""
 
     @property
     def channels(self) -> int:
-        """Channels that the networks see: composite and mask, with the clean background where it is an input."""
+        """Channels that the network sees: composite and mask, with the clean background where it is an input."""
         return 7 if self.background else 4
-
-
-FAITHFUL = PihSettings(form="faithful")
-"""The paper's model as its public release runs."""
 
 
 GiftSite = Literal["D1", "D2", "D3", "E"]
@@ -113,6 +98,13 @@ class NetworkSettings(Settings):
     True
     """
 
+    retired: ClassVar[Mapping[str, Any]] = {
+        "gift_activation": "none",
+        "gift_start": "random",
+        "mask_resize": "area",
+        "mlp_slope": 0.2,
+    }
+
     model: Literal["giftnet", "issam"] = "giftnet"
     """``giftnet`` or ``issam`` (the basic network, exactly; it has no GIFT)."""
 
@@ -130,28 +122,8 @@ class NetworkSettings(Settings):
     """Width of the three shared fully connected layers. The paper gives only their number; 256 is the bottleneck's
     own width, and gives the parameter count that a GIFT without bias would have at that width."""
 
-    mlp_slope: Weight = 0.2
-    """Slope of the leaky ReLU after each of the three layers. Not in the paper; that of StyleGAN2's mapping network
-    (the paper's reference for the modulation), which cannot die as a ReLU's units can."""
-
     epsilon: Positive = 1e-8
     """The small constant of equation 2. Not in the paper; StyleGAN2's."""
-
-    gift_activation: Literal["none", "leaky_relu"] = "none"
-    """What follows the modulated convolution: ``none`` or ``leaky_relu`` (slope 0.2, StyleGAN2's). Figure 1b draws
-    nothing after it; in short runs nothing (val fMSE 1,005) beat the leaky ReLU (1,039). No bias and no noise either:
-    equations 1 and 2 have none."""
-
-    gift_start: Literal["identity", "random"] = "random"
-    """The base weights at the start: ``random`` (Xavier-normal; StyleGAN2's are random too) or ``identity`` (a
-    centered unit impulse plus a tenth of that, so that GIFT begins as almost no change: for a network that starts
-    from the weights of a basic one). Random won three of three short runs from scratch, half width, 64×64, batch 8,
-    600 steps of L1: val fMSE 886, 873, 897 against 929, 1,518, 916; composites 1,518."""
-
-    mask_resize: Literal["area", "bilinear", "nearest"] = "area"
-    """How the mask reaches a map's resolution: ``area`` (share of foreground under each map pixel), ``bilinear`` or
-    ``nearest``. Not in the paper. Area loses no thin part: iHarmony4's smallest foreground has 84 pixels, about one
-    pixel of the bottleneck."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -175,7 +175,7 @@ def start(net: nn.Module) -> None:
 
 
 def pad(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
-    """Surround with black background to the next multiple of :data:`MULTIPLE`, the larger half below and right.
+    """Surround with black background to the next multiple of 32, the larger half below and right.
 
     Black is a zero before normalization, as in the original, which pads the 8-bit picture.
 

@@ -1,8 +1,7 @@
-"""What sees the picture in the parametric harmonizer: two backbones.
+"""What sees the picture in the parametric harmonizer: maps, and their means over foreground and background.
 
--   :class:`LightBackbone`: four levels of residual blocks, at most 1/16 of the size, with masked pooling: what the
+-   :class:`Backbone`: four levels of residual blocks, down to 1/16 of the size, with masked pooling: what the
     foreground shows and what the background shows, apart.
--   :class:`ResNet50`: the paper's curve network up to its pooled features (He et al., CVPR 2016), any input channels.
 -   :func:`masked_mean`: the mean of a map over the foreground or the background.
 """
 
@@ -14,7 +13,20 @@ from torch.nn import functional as F
 
 
 def masked_mean(features: Tensor, weights: Tensor) -> Tensor:
-    """Return the mean of maps (B, C, h, w) under weights (B, 1, h, w) as (B, C); 0 where all weights are 0."""
+    """Return the mean of maps over a region.
+
+    Parameters
+    ----------
+    features
+        Maps (B, C, h, w), any unit.
+    weights
+        How much each pixel counts, (B, 1, h, w), in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        Weighted means (B, C); 0 where all weights are 0.
+    """
     flat = features.flatten(2)  # (B, C, h·w)
     shares = weights.flatten(2)  # (B, 1, h·w)
     total = torch.bmm(flat, shares.transpose(1, 2)).squeeze(2)  # (B, C)
@@ -33,7 +45,7 @@ class ResidualBlock(nn.Module):
         return F.relu(x + self.body(x))
 
 
-class LightBackbone(nn.Module):
+class Backbone(nn.Module):
     """Convolutions of stride 2, each followed by a residual block but for the first: maps at 1/2, 1/4, 1/8, 1/16.
 
     Parameters
@@ -67,7 +79,20 @@ class LightBackbone(nn.Module):
         return maps
 
     def summarize(self, maps: Sequence[Tensor], mask: Tensor) -> Tensor:
-        """Return the means of the coarser three maps over foreground and background, (B, summary width)."""
+        """Average the coarser three maps over foreground and background.
+
+        Parameters
+        ----------
+        maps
+            What :meth:`forward` returns.
+        mask
+            Foreground (B, 1, S, S), in [0, 1].
+
+        Returns
+        -------
+        Tensor
+            Means (B, summary width).
+        """
         parts = []
         for features in maps[1:]:
             inside = F.adaptive_avg_pool2d(mask, (features.shape[-2], features.shape[-1]))
@@ -75,50 +100,8 @@ class LightBackbone(nn.Module):
         return torch.cat(parts, dim=1)
 
 
-class Bottleneck(nn.Module):
-    """ResNet's block of 1×1, 3×3 and 1×1 convolutions; the stride sits in the 3×3 (the usual variant)."""
-
-    def __init__(self, channels: int, width: int, stride: int) -> None:
-        super().__init__()
-        out = 4 * width
-        self.body = nn.Sequential(
-            *_convolve(channels, width, size=1),
-            nn.ReLU(),
-            *_convolve(width, width, stride=stride),
-            nn.ReLU(),
-            *_convolve(width, out, size=1),
-        )
-        same = channels == out and stride == 1
-        self.shortcut = nn.Identity() if same else nn.Sequential(*_convolve(channels, out, size=1, stride=stride))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → (B, 4·width, H/stride, W/stride)."""
-        return F.relu(self.shortcut(x) + self.body(x))
-
-
-class ResNet50(nn.Module):
-    """ResNet-50 without its classifier: 23.5 M parameters, a vector of 2,048 for each picture."""
-
-    features = 2048
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(*_convolve(channels, 64, size=7, stride=2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
-        stages, before = [], 64
-        for width, count, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
-            blocks = [Bottleneck(before if n == 0 else 4 * width, width, stride if n == 0 else 1) for n in range(count)]
-            stages.append(nn.Sequential(*blocks))
-            before = 4 * width
-        self.stages = nn.Sequential(*stages)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, S, S) → (B, 2048)."""
-        maps: Tensor = self.stages(self.stem(x))
-        return maps.mean((2, 3))
-
-
-def _convolve(before: int, after: int, *, size: int = 3, stride: int = 1) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
-    """Convolution and batch norm, which makes a bias idle."""
-    convolution = nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
+def _convolve(before: int, after: int, *, stride: int = 1) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    """3×3 convolution and batch norm, which makes a bias useless."""
+    convolution = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
     nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
     return convolution, nn.BatchNorm2d(after)

@@ -51,10 +51,20 @@ def apply(image: Tensor, curves: Tensor) -> Tensor:
 
 
 def smooth(change: Tensor) -> Tensor:
-    """Average what moves the knots, (B, 3, K), over five neighbors, weights 1 2 3 2 1; the ends count as going on.
+    """Average the changes of the knots over five neighbors, weights 1 2 3 2 1; beyond the ends the end is repeated.
 
-    Few colors of a foreground lie near any one knot: left alone, neighbors learn to differ, and the curve has kinks
+    Few colors of a foreground lie near any one knot: without this, neighbors learn to differ, and the curve has kinks
     that a person sees as bands in a sky or on skin.
+
+    Parameters
+    ----------
+    change
+        What is added to the knots of the identity, (B, 3, K).
+
+    Returns
+    -------
+    Tensor
+        Smoothed changes, (B, 3, K).
     """
     padded = F.pad(change, (2, 2), mode="replicate")  # (B, 3, K + 4)
     return F.avg_pool1d(F.avg_pool1d(padded, 3, 1), 3, 1)
@@ -88,6 +98,8 @@ def histogram(image: Tensor, weights: Tensor, bins: int) -> Tensor:
         Pictures (B, 3, H, W), in [0, 1].
     weights
         Weight of each pixel, (B, 1, H, W), at least 0.
+    bins
+        Number of bins over [0, 1].
 
     Returns
     -------

@@ -32,9 +32,8 @@ def modulate_one_by_one(x, weight, scales, epsilon):
     return torch.cat(pictures)
 
 
-@pytest.mark.parametrize("start", ["identity", "random"])
-def test_modulated_convolution_is_equations_one_and_two(start):
-    conv = ModulatedConv(6, epsilon=1e-3, start=start).double()
+def test_modulated_convolution_is_equations_one_and_two():
+    conv = ModulatedConv(6, epsilon=1e-3).double()
     x, scales = torch.randn(3, 6, 9, 7, dtype=torch.float64), torch.randn(3, 6, dtype=torch.float64)
     assert torch.allclose(conv(x, scales), modulate_one_by_one(x, conv.weight, scales, 1e-3))
 
@@ -46,19 +45,13 @@ def test_modulated_convolution_does_not_depend_on_the_size_of_the_scales():
 
 
 def test_every_filter_of_a_modulated_convolution_has_norm_one():
-    conv = ModulatedConv(5, start="random")
+    conv = ModulatedConv(5)
     impulse = torch.zeros(1, 5, 5, 5)
     energy = torch.zeros(5)
     for channel in range(5):
         impulse.zero_()[0, channel, 2, 2] = 1
         energy += conv(impulse, torch.tensor([[0.3, 2.0, 1.0, 5.0, 0.1]]))[0].square().sum((1, 2))
     assert energy.tolist() == pytest.approx([1.0] * 5, abs=1e-5)
-
-
-def test_modulated_convolution_can_start_near_the_identity():
-    conv, x = ModulatedConv(32, start="identity"), torch.randn(1, 32, 16, 16)
-    change = (conv(x, torch.ones(1, 32)) - x).square().mean().sqrt()
-    assert 0.05 < change < 0.2  # a tenth of the random weights
 
 
 def test_scales_of_zero_give_zero_not_nan():
@@ -105,14 +98,12 @@ def test_area_is_the_share_of_foreground_under_each_pixel():
     mask = torch.zeros(1, 1, 4, 8)
     mask[0, 0, 0, 0] = mask[0, 0, 1, 5] = mask[0, 0, 2:, 4:6] = 1
     assert resize_mask(mask, (2, 4)).tolist() == [[[[0.25, 0.0, 0.25, 0.0], [0.0, 0.0, 1.0, 0.0]]]]
-    assert resize_mask(mask, (2, 4), "nearest").tolist() == [[[[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]]]
 
 
-def test_area_keeps_a_thin_foreground_that_nearest_loses():
+def test_a_foreground_thinner_than_a_map_s_pixel_is_not_lost():
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., 3] = 1
     assert resize_mask(mask, (8, 8)).sum().item() == pytest.approx(math.ldexp(8, -3))
-    assert resize_mask(mask, (8, 8), "nearest").sum().item() == 0.0
 
 
 def test_mask_of_the_same_size_is_returned_as_it_is():

@@ -10,7 +10,8 @@ from torch import nn
 
 from ccharmony.errors import OutputError, WeightsError
 from harmonize.models import giftnet
-from harmonize.models.settings import ISSAM, NetworkSettings
+from harmonize.models.pih import network
+from harmonize.models.settings import ISSAM, NetworkSettings, PihSettings
 from harmonize.models.unet import UNet
 from harmonize.weights import bundled, checkpoint
 
@@ -261,3 +262,53 @@ def test_every_bundled_file_has_its_card_and_loads():
     for name in bundled.list_weights():
         assert (bundled.WEIGHTS / f"{name}.md").is_file()
         assert checkpoint.load(name).settings.model in ("giftnet", "issam", "pih")
+
+
+def leave(_tensors):
+    """Change nothing."""
+
+
+RETIRED = {"gift_activation": "none", "gift_start": "random", "mask_resize": "area", "mlp_slope": 0.2}
+
+
+def test_weights_saved_before_switches_were_retired_load_as_they_were(saved, net):
+    notes = {"settings": json.dumps({**SMALL.to_dict(), **RETIRED})}
+    rewrite(saved, leave, notes)
+    loaded = checkpoint.load_weights(saved)
+    assert loaded.settings == SMALL
+    assert all(torch.equal(value, loaded.net.state_dict()[name]) for name, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "only"),
+    [
+        ("gift_activation", "leaky_relu", "'none'"),
+        ("gift_start", "identity", "'random'"),
+        ("mask_resize", "nearest", "'area'"),
+        ("mlp_slope", 0.1, "0.2"),
+    ],
+)
+def test_weights_of_a_retired_switch_s_other_value_are_refused_in_one_line(saved, name, value, only):
+    notes = {"settings": json.dumps({**SMALL.to_dict(), **RETIRED, name: value})}
+    rewrite(saved, leave, notes)
+    with pytest.raises(WeightsError, match=rf"net\.safetensors: .*{name}: {value!r} found, {only} wanted") as caught:
+        checkpoint.load_weights(saved)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_light_weights_of_pih_load_and_faithful_ones_are_refused(tmp_path):
+    settings = PihSettings(side=64, width=2)
+    path, before = tmp_path / "pih.safetensors", {"form": "light", "darkest": 0.5}
+    checkpoint.save_weights(path, network.build(settings), settings)
+    rewrite(path, leave, {"settings": json.dumps({**settings.to_dict(), **before})})
+    assert checkpoint.load_weights(path).settings == settings
+    rewrite(path, leave, {"settings": json.dumps({**settings.to_dict(), "form": "faithful"})})
+    with pytest.raises(WeightsError, match="form: 'faithful' found, 'light' wanted"):
+        checkpoint.load_weights(path)
+
+
+def test_the_bundled_weights_still_name_what_was_retired():
+    """Else they would not show that older files load; new ones may replace them."""
+    with checkpoint.safe_open(bundled.find("giftnet_w16"), framework="pt") as file:
+        named = json.loads(file.metadata()["settings"])
+    assert {name: named[name] for name in RETIRED} == RETIRED

@@ -9,8 +9,8 @@ from harmonize.models import registry
 from harmonize.models.network import Parameters
 from harmonize.models.normalization import denormalize, normalize
 from harmonize.models.pih import curves, network, shading
-from harmonize.models.pih.backbone import ResNet50, masked_mean
-from harmonize.models.settings import FAITHFUL, NetworkSettings, PihSettings
+from harmonize.models.pih.backbone import masked_mean
+from harmonize.models.settings import NetworkSettings, PihSettings
 from harmonize.training import losses
 from harmonize.training.settings import DistillSettings, TrainSettings
 from harmonize.training.stream_settings import DUAL
@@ -89,7 +89,7 @@ def test_the_mean_over_a_mask_sees_nothing_else():
     assert masked_mean(features, torch.zeros(1, 1, 2, 2)).item() == 0
 
 
-def test_the_light_form_begins_as_the_identity():
+def test_the_network_begins_as_the_identity():
     image, mask = pictures()
     output = network.build(TINY).eval()(normalize(image), mask)
     # Flat outside the outer knots: the darkest and the brightest 1/64 become one.
@@ -108,26 +108,6 @@ def test_the_background_stays_to_the_bit():
 
 def test_the_default_has_fewer_parameters_than_the_issue_allows():
     assert sum(p.numel() for p in network.build(PihSettings()).parameters()) == 2_512_897
-
-
-def test_the_faithful_form_has_the_release_s_shapes():
-    with torch.device("meta"):
-        net = network.build(FAITHFUL)
-        curve_net = sum(p.numel() for p in ResNet50(4).parameters())
-        found = net.parameters_of(torch.zeros(2, 3, 512, 512), torch.zeros(2, 1, 512, 512))
-    # torchvision's ResNet-50 has 25,557,032, of them 2,049,000 in the classifier; one more input channel adds 3,136.
-    assert curve_net == 25_557_032 - 2_049_000 + 64 * 49
-    assert found.curves.shape == (2, 3, 32)
-    assert found.log_gain.shape == (2, 1, 16, 16)
-
-
-def test_the_faithful_curves_begin_as_the_identity_and_its_gain_only_darkens():
-    settings = PihSettings(form="faithful", side=64, darkest=0.5)
-    torch.manual_seed(0)
-    found = network.build(settings).eval().parameters_of(*pictures())
-    assert torch.allclose(found.curves, curves.centers(32).expand(2, 3, 32), atol=1e-6)
-    assert (found.log_gain <= 0).all()
-    assert (found.log_gain >= math.log(0.5)).all()
 
 
 def test_curves_only_has_no_shading():
@@ -215,10 +195,8 @@ def test_training_finds_a_darkened_foreground():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"form": "heavy"}, "form: 'heavy' found, one of light, faithful wanted"),
         ({"knots": 1}, "knots: 1 found, an integer of at least 2"),
         ({"side": 100}, "side: 100 found, a multiple of 32 of at least 64 wanted"),
-        ({"darkest": 2.0}, "darkest: 2.0 found"),
     ],
 )
 def test_wrong_settings_are_one_clear_line(changes, message):
