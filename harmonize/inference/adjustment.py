@@ -9,9 +9,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +19,11 @@ import numpy as np
 from ccharmony import files
 from ccharmony.arrays import Float32, Float64, UInt8
 from ccharmony.errors import SettingsError
+from harmonize.inference.strips import Render, blend
 from harmonize.models.pih import curves
 
 CHANNELS = ("red", "green", "blue")
 FORMAT = "harmonize adjustment 1"
-
-_STRIP_PIXELS = 2**16
-"""Pixels changed at a time: 0.8 MB of floats, which stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ class Adjustment:
             raise SettingsError("adjustment: a value that is not a number found, finite ones wanted")
 
 
-def renderer(adjustment: Adjustment, image: UInt8) -> Callable[[slice, slice], Float32]:
+def renderer(adjustment: Adjustment, image: UInt8) -> Render:
     """Return a function that gives any part of a picture as the adjustment makes it, the background too.
 
     Parameters
@@ -73,8 +68,8 @@ def renderer(adjustment: Adjustment, image: UInt8) -> Callable[[slice, slice], F
 
     Returns
     -------
-    Callable
-        Of rows and columns, gives levels (rows, columns, 3), clipped to [0, 255] but not rounded.
+    Render
+        Of rows and columns, gives levels (rows, columns, 3), neither clipped nor rounded.
     """
     height, width = image.shape[:2]
     tables = (255 * curves.table(adjustment.curves)).T.astype(np.float32)[None]  # (1, 256, 3)
@@ -88,7 +83,7 @@ def renderer(adjustment: Adjustment, image: UInt8) -> Callable[[slice, slice], F
         levels = np.asarray(cv2.LUT(part, tables), np.float32).reshape(part.shape)
         if not flat:
             levels *= _interpolate(wide[:, columns], places[rows])[..., None]
-        return np.clip(levels, 0, 255, out=levels)
+        return levels
 
     return render
 
@@ -110,24 +105,8 @@ def apply(adjustment: Adjustment, image: UInt8, mask: Float32, strength: float =
     UInt8
         Picture (H, W, 3); where the mask is 0 it equals `image` to the bit.
     """
-    render, result = renderer(adjustment, image), image.copy()
-
-    def change(rows: slice) -> None:
-        columns = _extent(mask[rows])
-        if columns is None:
-            return
-        levels, weights = render(rows, columns), mask[rows, columns]
-        if strength != 1 or weights.min() < 1:
-            before = image[rows, columns]
-            levels -= before
-            levels *= (weights * np.float32(strength))[..., None]
-            levels += before
-        result[rows, columns] = np.rint(levels, out=levels)
-
-    height, width = mask.shape
-    step = max(_STRIP_PIXELS // width, 1)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        list(pool.map(change, [slice(top, top + step) for top in range(0, height, step)]))
+    result = image.copy()
+    blend(image, mask, strength, renderer(adjustment, image), result)
     return result
 
 
@@ -219,12 +198,6 @@ def _interpolate(values: Float32, places: Float32) -> Float32:
     low = values[below]
     low += (places - below)[:, None].astype(np.float32) * (values[above] - low)
     return low
-
-
-def _extent(weights: Float32) -> slice | None:
-    """Return the columns from the first to the last that hold foreground; None where none does."""
-    places = np.flatnonzero(weights.any(axis=0))
-    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else None
 
 
 def _spell(value: Any) -> str:

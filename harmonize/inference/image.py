@@ -4,13 +4,12 @@
 -   :func:`harmonize_levels`: the same before it is rounded to 8 bits.
 
 Networks are trained on small squares. By default they see the picture as such a square, and what they did to it is
-carried to full resolution by :mod:`harmonize.inference.color_map`; a larger `size` shows them more detail, "full" shows
-them all.
+repeated at full resolution by :mod:`harmonize.inference.color_map`; a larger `size` shows them more detail, "full"
+shows them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -24,6 +23,7 @@ from ccharmony.errors import ImageError, SettingsError
 from harmonize.inference import adjustment, parametric
 from harmonize.inference.color_map import fit
 from harmonize.inference.network import infer, load_network
+from harmonize.inference.strips import Render, blend
 from harmonize.models.network import ParametricNetwork
 from harmonize.models.settings import MULTIPLE, SIDE
 from harmonize.settings import check_integer, check_number
@@ -33,9 +33,6 @@ Picture: TypeAlias = Any
 
 Size: TypeAlias = int | Literal["full"]
 Weights: TypeAlias = nn.Module | str | Path | None
-
-_STRIP_PIXELS = 2**18
-"""Pixels changed at a time: 60 MB of interpolated matrices, whatever the picture's size."""
 
 
 def harmonize_image(
@@ -57,7 +54,7 @@ def harmonize_image(
         Foreground (H, W): boolean, in [0, 1], or 8-bit levels. Soft edges blend.
     net
         A network, the name of bundled weights, a file of weights, or None for the bundled default. Weights are
-        loaded once and kept.
+        loaded once and stay in memory.
     strength
         How much of the change is made, in [0, 1]; 0 gives the composite back to the bit.
     size
@@ -94,7 +91,23 @@ def harmonize_levels(
     size: Size = SIDE,
     device: str = "auto",
 ) -> Float32:
-    """As `harmonize_image`, in levels that are not rounded: for scores that count fractions of a level."""
+    """Harmonize without rounding: for scores that count fractions of a level.
+
+    Parameters
+    ----------
+    composite, mask, net, strength, size, device
+        As of :func:`harmonize_image`.
+
+    Returns
+    -------
+    Float32
+        Levels (H, W, 3), in [0, 255]. Where the mask is 0 they equal the composite.
+
+    Raises
+    ------
+    ImageError, SettingsError, WeightsError
+        As :func:`harmonize_image`.
+    """
     result = _check_picture(composite).astype(np.float32)
     _harmonize(composite, mask, net, strength, size, device, result)
     return result
@@ -109,7 +122,20 @@ def check_size(size: Size) -> None:
 
 
 def shrink(picture: Picture, side: int) -> Picture:
-    """Return a picture or a mask as a square of that side; along an axis that gets shorter, areas are averaged."""
+    """Resize a picture or a mask to a square; along an axis that gets shorter, areas are averaged.
+
+    Parameters
+    ----------
+    picture
+        Picture (H, W, 3) or mask (H, W), 8 bits or floats.
+    side
+        Height and width of the result in pixels.
+
+    Returns
+    -------
+    Picture
+        Of shape (side, side, 3) or (side, side), of the same type.
+    """
     for height, width in ((side, picture.shape[1]), (side, side)):
         shorter = height <= picture.shape[0] and width <= picture.shape[1]
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shorter else cv2.INTER_LINEAR)
@@ -132,15 +158,12 @@ def _harmonize(
     if strength == 0 or not weights.any():
         return
     network = net if isinstance(net, nn.Module) else load_network(net, device)
-    _blend(picture, weights * np.float32(strength), _render(network, picture, weights, size), result)
+    blend(picture, weights, strength, _render(network, picture, weights, size), result)
 
 
-_Render: TypeAlias = Callable[[slice, slice], Float32]
-"""Give the harmonized levels of a part of the picture, (rows, columns, 3)."""
-
-
-def _render(net: nn.Module, picture: UInt8, mask: Float32, size: Size) -> _Render:
-    if isinstance(net, ParametricNetwork):  # curves and map need no carrying
+def _render(net: nn.Module, picture: UInt8, mask: Float32, size: Size) -> Render:
+    """Return what gives the harmonized levels of any part of the picture."""
+    if isinstance(net, ParametricNetwork):  # curves and map hold at any size
         return adjustment.renderer(parametric.predict(net, picture, mask), picture)
     if size == "full" or picture.shape[:2] == (size, size):
         whole = infer(net, picture[None], mask[None])[0]
@@ -154,26 +177,6 @@ def _render(net: nn.Module, picture: UInt8, mask: Float32, size: Size) -> _Rende
         return color_map.change(colors, rows, columns, picture.shape[:2]) * 255
 
     return render
-
-
-def _blend(picture: UInt8, weights: Float32, render: _Render, result: UInt8 | Float32) -> None:
-    """Mix the rendered foreground into the result, strip by strip; weights of 0 leave pixels alone."""
-    rows, columns = _extent(weights.max(axis=1)), _extent(weights.max(axis=0))
-    for strip in _strips(rows, columns.stop - columns.start):
-        before = picture[strip, columns].astype(np.float32)
-        mixed = before + (render(strip, columns).clip(0, 255) - before) * weights[strip, columns, None]
-        result[strip, columns] = np.rint(mixed) if result.dtype == np.uint8 else mixed
-
-
-def _strips(rows: slice, width: int) -> Iterator[slice]:
-    height = max(_STRIP_PIXELS // width, 1)
-    for start in range(rows.start, rows.stop, height):
-        yield slice(start, min(start + height, rows.stop))
-
-
-def _extent(line: Float32) -> slice:
-    places = np.flatnonzero(line)
-    return slice(int(places[0]), int(places[-1]) + 1)
 
 
 def _check_picture(picture: UInt8) -> UInt8:

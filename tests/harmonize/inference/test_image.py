@@ -143,7 +143,7 @@ def test_the_network_sees_a_square_of_the_size_asked_for(photo, mask, nets):
 
 def test_the_result_does_not_depend_on_where_strips_begin(photo, mask, monkeypatch, nets):
     whole = harmonize_image(photo, mask, nets.Shade())
-    monkeypatch.setattr("harmonize.inference.image._STRIP_PIXELS", 1000)
+    monkeypatch.setattr("harmonize.inference.strips.STRIP_PIXELS", 1000)
     np.testing.assert_array_equal(harmonize_image(photo, mask, nets.Shade()), whole)
 
 

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from harmonize.inference import strips
+
+
+def ramp(rows, columns):
+    """Levels that grow by 3 from one row to the next, past 255."""
+    levels = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None, None] * 3
+    return np.ascontiguousarray(np.broadcast_to(levels, (rows.stop - rows.start, columns.stop - columns.start, 3)))
+
+
+def test_levels_are_mixed_by_mask_and_strength_and_clipped():
+    picture = np.full((100, 4, 3), 90, np.uint8)
+    mask = np.repeat(np.array([[0, 0.5, 1, 0]], np.float32), 100, axis=0)
+    result = picture.copy()
+    strips.blend(picture, mask, 0.5, ramp, result)
+    assert result[10, :, 0].tolist() == [90, 75, 60, 90]  # a quarter and a half of the way from 90 to 30
+    assert result[99, :, 0].tolist() == [90, 131, 172, 90]  # of the way to 255, not to 297: 131.25 and 172.5
+
+
+def test_levels_of_floats_are_not_rounded():
+    picture = np.full((1, 1, 3), 90, np.uint8)
+    result = picture.astype(np.float32)
+    strips.blend(picture, np.full((1, 1), 0.25, np.float32), 0.5, ramp, result)
+    assert result.tolist() == [[[78.75] * 3]]
+
+
+@pytest.mark.parametrize("pixels", [1, 37, 10_000])
+def test_every_row_is_rendered_once_whatever_the_strips(monkeypatch, pixels):
+    monkeypatch.setattr(strips, "STRIP_PIXELS", pixels)
+    assert rows_rendered(np.ones((50, 9), np.float32)) == list(range(50))
+
+
+def test_strips_without_foreground_are_not_rendered(monkeypatch):
+    monkeypatch.setattr(strips, "STRIP_PIXELS", 9)
+    mask = np.ones((50, 9), np.float32)
+    mask[20:30] = 0
+    assert rows_rendered(mask) == [*range(20), *range(30, 50)]
+
+
+def rows_rendered(mask):
+    seen = []
+
+    def render(rows, columns):
+        seen.extend(range(rows.start, rows.stop))
+        return ramp(rows, columns)
+
+    picture = np.zeros((*mask.shape, 3), np.uint8)
+    strips.blend(picture, mask, 1.0, render, picture.copy())
+    return sorted(seen)
