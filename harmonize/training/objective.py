@@ -53,28 +53,45 @@ class Objective(nn.Module):
         form = torch.channels_last if self.settings.channels_last else torch.contiguous_format
         target = normalize(real).to(memory_format=form)
         given = target if self.stage == "reconstruct" else normalize(composite).to(memory_format=form)
-        with self.autocast(given.device.type):
+        with autocast(self.settings, given.device.type):
             output = self.network.forward_features(given, mask)
             reference = self._refer(target, mask)
-        image = self.compare(output.image, target, mask)
+        image = image_loss(self.settings, output.image, target, mask)
         distilled = image.new_zeros(())
         if reference:
             maps = output.maps(self.settings.distill.sites)
             distilled = losses.distillation(maps, reference, output.mask, self.settings.distill)
         return torch.stack([image + distilled, image.detach(), distilled.detach()])
 
-    def autocast(self, kind: str) -> torch.autocast:
-        """Return the context in which a network runs on a kind of device, at the precision of the settings."""
-        half = _HALF.get(self.settings.precision)
-        return torch.autocast(kind, dtype=half, enabled=half is not None)
-
-    def compare(self, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Return the loss of the image, one number; pictures (B, 3, H, W) are normalized."""
-        if self.settings.loss == "l1":
-            return losses.l1(output, target)
-        return losses.foreground_mse(output, target, mask, self.settings.min_share)
-
     def _refer(self, target: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         if self.teacher is None:
             return ()
         return reconstruction.reference(self.teacher, target, mask, self.settings.distill.sites)
+
+
+def autocast(settings: TrainSettings, device_type: str) -> torch.autocast:
+    """Return the context of a forward pass on ``cpu`` or ``cuda``, at the precision of the settings."""
+    half = _HALF.get(settings.precision)
+    return torch.autocast(device_type, dtype=half, enabled=half is not None)
+
+
+def image_loss(settings: TrainSettings, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Compare a network's pictures with the real ones.
+
+    Parameters
+    ----------
+    settings
+        Say which loss.
+    output, target
+        Normalized pictures (B, 3, H, W).
+    mask
+        Foreground (B, 1, H, W), in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        One number, at least 0.
+    """
+    if settings.loss == "l1":
+        return losses.l1(output, target)
+    return losses.foreground_mse(output, target, mask, settings.min_share)

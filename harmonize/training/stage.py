@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ccharmony.errors import SettingsError, TrainingError
 from harmonize.data import batches
@@ -191,23 +191,27 @@ class Stage:
         self._before, self._since = state.seconds, time.monotonic()
         torch.set_rng_state(state.random)
 
-    def make_objective(self, teacher: Network | None) -> Objective:
+    def make_objective(self, teacher: Network | None) -> nn.Module:
         """Return what the stage minimizes, on its device."""
         return Objective(self.network, teacher, self.settings, self.name)
 
     def learn(self, batch: Batch, *, unpaired: bool) -> Tensor:  # noqa: ARG002 - see harmonize.training.semi_supervised.stage
         """Take a step on a batch that is on the device, and return its losses, (3,)."""
+        losses: Tensor = self.objective(batch.composite, batch.mask, batch.real)
+        self.descend(losses[0])
+        return losses.detach()
+
+    def descend(self, loss: Tensor) -> None:
+        """Change the network by the gradient of a loss, one number."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
         self.optimizer.zero_grad(set_to_none=True)
-        losses: Tensor = self.objective(batch.composite, batch.mask, batch.real)
-        torch.autograd.backward(self.scaler.scale(losses[0]))
+        torch.autograd.backward(self.scaler.scale(loss))
         if self.settings.clip:
             self.scaler.unscale_(self.optimizer)
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        return losses.detach()
 
 
 def _lay_out(network: N, settings: TrainSettings, world: World) -> N:

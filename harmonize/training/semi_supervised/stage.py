@@ -12,7 +12,7 @@ Wang, Gharbi, Zhang, Xia, Shechtman: Semi-supervised Parametric Real-world Image
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from harmonize.data.batches import Batch, Source
 from harmonize.models.network import Network
 from harmonize.models.normalization import normalize
 from harmonize.training.distributed import World
-from harmonize.training.objective import Objective
+from harmonize.training.objective import autocast, image_loss
 from harmonize.training.semi_supervised.critic import Critic, adversarial_loss, critic_loss
 from harmonize.training.semi_supervised.jitter import jitter
 from harmonize.training.settings import TrainSettings
@@ -29,37 +29,72 @@ from harmonize.training.stage import Stage
 from harmonize.training.state import RunState
 
 
-class DualObjective(Objective):
+class CriticBatch(NamedTuple):
+    """What the critic learns from in a step, as the harmonizer left it.
+
+    Attributes
+    ----------
+    real, harmonized
+        Normalized pictures (B, 3, H, W), without gradient.
+    mask
+        Foreground of the harmonized pictures, (B, 1, H, W), in [0, 1].
+    """
+
+    real: Tensor
+    harmonized: Tensor
+    mask: Tensor
+
+
+class DualObjective(nn.Module):
     """Losses of the harmonizer; the critic is not trained here.
 
     Parameters
     ----------
-    network, settings
-        As of :class:`harmonize.training.objective.Objective`.
-    critic
-        The critic, or None without an adversary.
+    network
+        The harmonizer.
+    settings
+        Losses, streams and precision.
     """
 
-    def __init__(self, network: Network, critic: Critic | None, settings: TrainSettings) -> None:
-        super().__init__(network, None, settings, "harmonize")
-        self._critic = (critic,)  # in a tuple: a wrapper for distributed training should not see its weights
-        self.unpaired = False
-        self.seen: tuple[Tensor, Tensor, Tensor] | None = None
+    def __init__(self, network: Network, settings: TrainSettings) -> None:
+        super().__init__()
+        self.network = network
+        self.settings = settings
 
-    def forward(self, composite: Tensor, mask: Tensor, real: Tensor) -> Tensor:
-        """Return loss, image loss and adversarial loss, (3,), and keep what the critic should learn from."""
-        streams, (critic,) = self.settings.streams, self._critic
-        if streams.jitters and not self.unpaired:
+    def forward(
+        self, composite: Tensor, mask: Tensor, real: Tensor, *, critic: Critic | None, unpaired: bool
+    ) -> tuple[Tensor, CriticBatch]:
+        """Harmonize a batch and judge the result.
+
+        Parameters
+        ----------
+        composite, real
+            Pictures (B, 3, H, W), in [0, 1].
+        mask
+            Foreground (B, 1, H, W), in [0, 1].
+        critic
+            Judges the result, or None without an adversary. An argument and no part of the module, so that a wrapper
+            for distributed training does not see its weights.
+        unpaired
+            Whether `real` is no answer to the composite: then only the critic judges, and nothing is jittered.
+
+        Returns
+        -------
+        losses, batch
+            Loss, image loss and adversarial loss, (3,); and what the critic should learn from.
+        """
+        streams = self.settings.streams
+        if streams.jitters and not unpaired:
             composite, mask, real = jitter(composite, mask, real, streams)
         given, target = normalize(composite), normalize(real)
-        with self.autocast(given.device.type):
+        with autocast(self.settings, given.device.type):
             output = self.network.forward_features(given, mask).image
-            judged = None if critic is None else critic(output)
-        image = output.new_zeros(()) if self.unpaired else self.compare(output, target, mask)
-        adversarial = image.new_zeros(()) if judged is None else adversarial_loss(judged)
-        self.seen = target, output.detach(), mask
+            logits = None if critic is None else critic(output)
+        image = output.new_zeros(()) if unpaired else image_loss(self.settings, output, target, mask)
+        adversarial = image.new_zeros(()) if logits is None else adversarial_loss(logits)
         total = (1 - streams.adversarial) * image + streams.adversarial * adversarial
-        return torch.stack([total, image.detach(), adversarial.detach()])
+        losses = torch.stack([total, image.detach(), adversarial.detach()])
+        return losses, CriticBatch(target, output.detach(), mask)
 
 
 class CriticObjective(nn.Module):
@@ -70,7 +105,7 @@ class CriticObjective(nn.Module):
         self.critic = critic
 
     def forward(self, real: Tensor, harmonized: Tensor, mask: Tensor) -> Tensor:
-        """Return one number; pictures (B, 3, H, W) are normalized, the mask (B, 1, H, W) is in [0, 1]."""
+        """Return the critic's loss, one number; arguments as in :class:`CriticBatch`."""
         of_real, of_harmonized = self.critic(torch.cat([real, harmonized])).chunk(2)
         return critic_loss(of_real, of_harmonized, mask)
 
@@ -78,8 +113,8 @@ class CriticObjective(nn.Module):
 class DualStage(Stage):
     """A harmonize stage whose steps are of one of two streams, and train a critic too.
 
-    The third number of its log, ``distill`` elsewhere, is the adversarial loss. Its critic rests in the state beside
-    the optimizers.
+    The third number of its log, ``distill`` elsewhere, is the adversarial loss. The critic is saved in the
+    state with the optimizers.
     """
 
     def __init__(
@@ -96,49 +131,49 @@ class DualStage(Stage):
         self.critic = Critic(settings.streams.critic_width).to(world.device) if settings.streams.adversary else None
         super().__init__(name, network, teacher, settings, source, world, compiled=compiled)
         if self.critic is not None:
-            self.judgment = world.wrap(CriticObjective(self.critic)).train()
+            self.critic_objective = world.wrap(CriticObjective(self.critic)).train()
             self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), settings.rate, settings.betas)
 
-    def make_objective(self, teacher: Network | None) -> Objective:  # noqa: ARG002 - there is none
+    def make_objective(self, teacher: Network | None) -> DualObjective:  # noqa: ARG002 - there is none
         """Return the harmonizer's losses."""
-        self._dual = DualObjective(self.network, self.critic, self.settings)
-        return self._dual
+        return DualObjective(self.network, self.settings)
 
     def state(self) -> RunState:
-        """Return everything that is needed to go on from here, the critic included."""
+        """Return everything that is needed to resume from here, the critic included."""
         plain = super().state()
         if self.critic is None:
             return plain
-        kept = {"critic": self.critic.state_dict(), "critic_optimizer": self.critic_optimizer.state_dict()}
-        return dataclasses.replace(plain, optimizer={"network": plain.optimizer, **kept})
+        more = {"critic": self.critic.state_dict(), "critic_optimizer": self.critic_optimizer.state_dict()}
+        return dataclasses.replace(plain, optimizer={"network": plain.optimizer, **more})
 
     def restore(self, state: RunState) -> None:
-        """Go on from a state of this stage."""
+        """Resume from a state of this stage."""
         if self.critic is None:
             super().restore(state)
             return
-        kept: dict[str, Any] = state.optimizer
-        super().restore(dataclasses.replace(state, optimizer=kept["network"]))
-        self.critic.load_state_dict(kept["critic"])
-        self.critic_optimizer.load_state_dict(kept["critic_optimizer"])
+        saved: dict[str, Any] = state.optimizer
+        super().restore(dataclasses.replace(state, optimizer=saved["network"]))
+        self.critic.load_state_dict(saved["critic"])
+        self.critic_optimizer.load_state_dict(saved["critic_optimizer"])
 
     def learn(self, batch: Batch, *, unpaired: bool) -> Tensor:
-        """Take a step of the harmonizer, then one of the critic on what it made."""
-        self._dual.unpaired = unpaired
-        if self.critic is None:
-            return super().learn(batch, unpaired=unpaired)
-        self.critic.requires_grad_(False)
-        losses = super().learn(batch, unpaired=unpaired)
-        self.critic.requires_grad_(True)
-        self._teach()
-        return losses
+        """Take a step of the harmonizer, then one of the critic on what it made; return the losses, (3,)."""
+        if self.critic is not None:
+            self.critic.requires_grad_(False)
+        losses, judged = self.objective(batch.composite, batch.mask, batch.real, critic=self.critic, unpaired=unpaired)
+        self.descend(losses[0])
+        if self.critic is not None:
+            self.critic.requires_grad_(True)
+            self._teach(judged)
+        detached: Tensor = losses.detach()
+        return detached
 
-    def _teach(self) -> None:
-        assert self._dual.seen is not None
+    def _teach(self, batch: CriticBatch) -> None:
+        """Take a step of the critic."""
         for group in self.critic_optimizer.param_groups:
             group["lr"] = self.rate
         self.critic_optimizer.zero_grad(set_to_none=True)
-        with self._dual.autocast(self.world.device.type):
-            loss: Tensor = self.judgment(*self._dual.seen)
+        with autocast(self.settings, self.world.device.type):
+            loss: Tensor = self.critic_objective(*batch)
         torch.autograd.backward(loss)
         self.critic_optimizer.step()
