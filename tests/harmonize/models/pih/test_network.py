@@ -196,7 +196,7 @@ def test_training_finds_a_darkened_foreground():
     ("changes", "message"),
     [
         ({"knots": 1}, "knots: 1 found, an integer of at least 2"),
-        ({"side": 100}, "side: 100 found, a multiple of 32 of at least 64 wanted"),
+        ({"side": 100}, "side: 100 found, a multiple of 32 of at least 64 and at most 4096 wanted"),
     ],
 )
 def test_wrong_settings_are_one_clear_line(changes, message):
