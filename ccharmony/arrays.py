@@ -11,7 +11,6 @@ import numpy.typing as npt
 Bool = npt.NDArray[np.bool_]
 UInt8 = npt.NDArray[np.uint8]
 UInt16 = npt.NDArray[np.uint16]
-Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]
 Float32 = npt.NDArray[np.float32]

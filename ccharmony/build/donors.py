@@ -31,8 +31,6 @@ class Choice:
     ----------
     donors
         Ids, in the order drawn.
-    relit
-        The foreground's judged sample under each donor: its mean ΔE2000 to the photo.
     delta_e
         Mean CIEDE2000 of the change under each donor.
     passed_clipped, passed_unchanged

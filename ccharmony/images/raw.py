@@ -6,7 +6,6 @@ LibRaw opens and demosaics; exposure and curve are those of every other linear p
 Contents
 --------
 - :func:`read_raw`: raw file → sRGB photo.
-- :func:`read_raw_linear`: raw file → linear counts and the camera's constants.
 - :func:`raw_size`: height and width of either, from the file's header.
 - :class:`Rendering`, :func:`render_linear`: those of :mod:`ccharmony.images.camera` and
   :mod:`ccharmony.images.rendering`.
@@ -56,34 +55,7 @@ def read_raw(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> UInt8:
     ImageError
         The file is missing, empty, truncated, too large, or not one that LibRaw can open.
     """
-    return render_linear(*_develop(path, balanced=True, max_pixels=max_pixels))
-
-
-def read_raw_linear(path: Path) -> tuple[UInt16, Rendering]:
-    """Read a camera's raw file as linear counts of the camera's own red, green and blue.
-
-    ``render_linear(*read_raw_linear(path))`` shows the same as :func:`read_raw` but for the demosaicing, which here is
-    done on unbalanced counts.
-
-    Parameters
-    ----------
-    path
-        Any three-color raw file that LibRaw reads.
-
-    Returns
-    -------
-    linear
-        Shape (H, W, 3), uint16, upright; black is 0, saturation 65535.
-    rendering
-        The camera's constants as the file or LibRaw's list has them. `camera_matrix` is ``None`` where they are not
-        told: some cameras of the 1990s, whose colors then come out duller than in :func:`read_raw`.
-
-    Raises
-    ------
-    ImageError
-        As in :func:`read_raw`; also a camera that does not see in red, green and blue.
-    """
-    return _develop(path, balanced=False, max_pixels=MAX_PIXELS)
+    return render_linear(*_develop(path, max_pixels))
 
 
 def raw_size(path: Path) -> tuple[int, int]:
@@ -106,29 +78,24 @@ def raw_size(path: Path) -> tuple[int, int]:
     return (int(sizes.iwidth), int(sizes.iheight)) if lying else (int(sizes.iheight), int(sizes.iwidth))
 
 
-def _develop(path: Path, *, balanced: bool, max_pixels: int | None) -> tuple[UInt16, Rendering]:
-    """Demosaic, balanced for daylight or not, and say how to render the result."""
+def _develop(path: Path, max_pixels: int | None) -> tuple[UInt16, Rendering]:
+    """Demosaic, balanced for daylight; return linear counts and the constants to render them with."""
     import rawpy  # here, since a build without raw files does not need LibRaw at all
 
     _refuse_empty(path)
     try:
         with rawpy.imread(str(path)) as raw:
             _refuse_large(raw, path, max_pixels)
-            if raw.num_colors != 3 and not balanced:
-                raise ImageError(f"{path}: a camera with {raw.num_colors} colors, wanted red, green and blue")
             matrix = _libraw_matrix(raw, path) if raw.num_colors == 3 else None
-            factors = _libraw_balance(raw)
-            by_libraw = balanced and matrix is None
             linear = raw.postprocess(
-                user_wb=factors if balanced else [1.0, 1.0, 1.0, 1.0],
-                output_color=rawpy.ColorSpace.sRGB if by_libraw else rawpy.ColorSpace.raw,
+                user_wb=_libraw_balance(raw),
+                output_color=rawpy.ColorSpace.sRGB if matrix is None else rawpy.ColorSpace.raw,
                 gamma=(1, 1),
                 output_bps=16,
                 no_auto_bright=True,
                 adjust_maximum_thr=0.0,  # else the scale would follow the photo's own maximum
             )
-            balance = (1.0, 1.0, 1.0) if balanced else (factors[0], factors[1], factors[2])
-            return linear.astype(np.uint16, copy=False), Rendering(balance=balance, camera_matrix=matrix)
+            return linear.astype(np.uint16, copy=False), Rendering(balance=(1.0, 1.0, 1.0), camera_matrix=matrix)
     except rawpy.LibRawError as error:
         raise ImageError(f"{path}: LibRaw says {_reason(error)!r}, wanted a whole raw file of a camera") from error
 

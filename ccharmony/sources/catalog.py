@@ -3,8 +3,7 @@
 The facts stand in ``data_manifests/<source>.toml`` beside the package, one file a source, with the origin of every
 number. This module gives them types.
 
-Contents: :class:`Camera`, :class:`Source`, :class:`Published`, :func:`read_source`, :func:`read_published`,
-:func:`read_exceptions`.
+Contents: :class:`Camera`, :class:`Source`, :func:`read_source`.
 """
 
 from __future__ import annotations
@@ -110,20 +109,6 @@ class Source:
         return None
 
 
-@dataclass(frozen=True)
-class Published:
-    """Counts of the published ccHarmony release."""
-
-    photos: int
-    foregrounds: int
-    composites: int
-    pairs: int
-    train_foregrounds: int
-    test_foregrounds: int
-    train_pairs: int
-    test_pairs: int
-
-
 @functools.cache
 def read_source(name: str) -> Source:
     """Return what is known of a source.
@@ -141,24 +126,6 @@ def read_source(name: str) -> Source:
         return Source(**words, suffixes=suffixes, cameras=cameras)
     except (KeyError, TypeError) as error:
         raise SourceError(f"{_path(name)}: {error}, wanted the entries of ccharmony.sources.catalog.Source") from error
-
-
-@functools.cache
-def read_published() -> Published:
-    """Return the counts that a build of the published dataset must come to; raises SourceError as `read_source`."""
-    try:
-        return Published(**_read("ccharmony")["published"])
-    except (KeyError, TypeError) as error:
-        raise SourceError(f"{_path('ccharmony')}: {error}, wanted the published counts") from error
-
-
-@functools.cache
-def read_exceptions() -> tuple[str, ...]:
-    """Return the foregrounds of the release whose masks cannot be placed in their photo; raises as `read_source`."""
-    try:
-        return tuple(_read("ccharmony")["exceptions"]["unplaced_masks"])
-    except (KeyError, TypeError) as error:
-        raise SourceError(f"{_path('ccharmony')}: {error}, wanted the exceptions") from error
 
 
 def _path(name: str) -> Path:

@@ -148,7 +148,7 @@ def test_what_is_missing_or_damaged_is_rendered_again_to_the_byte(data: Path) ->
 
 
 @pytest.mark.parametrize("index", ["{", '{"recipe": 1, "other": 2}'])
-def test_an_unreadable_index_is_written_anew(tmp_path: Path, index: str) -> None:
+def test_an_unreadable_index_is_written_again(tmp_path: Path, index: str) -> None:
     render.find_demo(tmp_path, [TINY])
     path = tmp_path / "demo" / "index.json"
     before = path.read_bytes()
@@ -164,6 +164,62 @@ def test_another_recipe_renders_everything_again(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(render, "_recipe", lambda: "another")
     render.find_demo(tmp_path, [TINY])
     assert photo.stat().st_mtime_ns > written
+
+
+RENDERED = {
+    1: {
+        "garden_D50": [
+            [123.5, 89.8, 65.5],
+            [131.9, 74.9, 59.2],
+            [129.7, 79.7, 62.5],
+            [113.2, 97.9, 56.5],
+            [94.7, 91.5, 63.4],
+            [100.8, 97.2, 52.1],
+        ],
+        "kitchen_A": [
+            [167.5, 125.8, 73.8],
+            [183.1, 134.5, 69.4],
+            [174.3, 130.1, 71.8],
+            [151.1, 84.0, 39.1],
+            [144.5, 75.3, 30.8],
+            [153.5, 83.6, 35.5],
+        ],
+        "nursery_A": [
+            [184.5, 114.0, 39.6],
+            [191.4, 114.5, 39.1],
+            [185.2, 113.4, 39.3],
+            [127.5, 93.5, 52.8],
+            [132.1, 101.1, 52.4],
+            [138.3, 96.7, 50.5],
+        ],
+        "study_A": [
+            [136.2, 92.1, 48.7],
+            [140.2, 100.1, 48.3],
+            [131.2, 85.4, 45.0],
+            [136.3, 74.6, 27.3],
+            [129.9, 69.4, 20.5],
+            [147.2, 73.8, 25.6],
+        ],
+        "textiles_D50": [
+            [98.7, 91.1, 61.3],
+            [107.2, 107.3, 75.9],
+            [110.2, 115.4, 83.5],
+            [116.4, 78.0, 53.8],
+            [126.7, 94.0, 70.5],
+            [128.3, 93.1, 69.0],
+        ],
+    }
+}
+"""Version of the pictures -> photo -> mean color of 2 by 3 parts of it, 72 by 48 pixels, in levels."""
+
+
+def test_pictures_are_those_of_their_version(tmp_path: Path) -> None:
+    """Where this fails and the change is wanted: raise `render.RECIPE` and write the new numbers beside the old."""
+    scenes = [small(scene, 48, next(iter(scene.lights))) for scene in SCENES]
+    for photo in render.find_demo(tmp_path, scenes).photos:
+        means = pixels.read_image(photo.path).reshape(2, 24, 3, 24, 3).mean(axis=(1, 3))
+        # Means of 576 pixels: a level more or less in some of them, as on another processor, does not count.
+        np.testing.assert_allclose(means.reshape(6, 3), RENDERED[render.RECIPE][photo.id], atol=0.2, err_msg=photo.id)
 
 
 def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
