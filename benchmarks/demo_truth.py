@@ -22,7 +22,7 @@ from ccharmony.arrays import Float32, Float64, Indices, UInt8
 from ccharmony.checker.chart import STANDARD
 from ccharmony.checker.patches import read_patches
 from ccharmony.color import polynomial, residuals, transfer
-from ccharmony.color.polynomial import Kind, fit_polynomial
+from ccharmony.color.polynomial import FitKind, fit_polynomial
 from ccharmony.images import pixels, rendering
 from ccharmony.records import Photo
 from ccharmony.sources.demo import render, spectra
@@ -95,11 +95,11 @@ class Distance:
     donor: str
     same_scene: bool
     unchanged: float
-    carried: dict[Kind, float]
+    carried: dict[FitKind, float]
 
 
 def distances(
-    data_dir: Path, kinds: Sequence[Kind] = polynomial.KINDS, scenes: Sequence[Scene] = SCENES
+    data_dir: Path, kinds: Sequence[FitKind] = polynomial.KINDS, scenes: Sequence[Scene] = SCENES
 ) -> list[Distance]:
     """Carry every foreground of the demo into the light of every other photo of its split, and compare with the truth.
 
@@ -134,7 +134,7 @@ class _Shot:
     photo: Photo
 
 
-_Fits = dict[str, dict[Kind, tuple[Float64, Float64]]]
+_Fits = dict[str, dict[FitKind, tuple[Float64, Float64]]]
 
 
 def _truth(scene: Scene) -> Truth:
@@ -150,7 +150,7 @@ def _truth(scene: Scene) -> Truth:
     return Truth(scene, joined, {letter: np.concatenate(parts) for letter, parts in shares.items()})
 
 
-def _fit(shot: _Shot, kind: Kind) -> tuple[Float64, Float64]:
+def _fit(shot: _Shot, kind: FitKind) -> tuple[Float64, Float64]:
     """Fit T_a and T'_a to the patches of a photo that are not clipped."""
     patches = read_patches(pixels.read_image(shot.photo.path), shot.scene.chart_corners)
     measured, standard = patches.colors[patches.usable], STANDARD[patches.usable]
@@ -186,7 +186,7 @@ def _compare(
         )
 
 
-def _arithmetic(kind: Kind) -> transfer.Arithmetic:
+def _arithmetic(kind: FitKind) -> transfer.Arithmetic:
     return "published" if kind == "published" else "float"
 
 

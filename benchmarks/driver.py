@@ -44,17 +44,19 @@ def main(count: int, smoke: bool) -> None:
     click.echo(f"{count} photos, {COMPOSITES * count} pairs:")
     book = _kept("lights in memory", lambda: _lights(count))
     made = _kept("rows in memory", lambda: _results(list(book)))
-    _timed("train or test", lambda: donors.split([_photo(name) for name in book]))
+    _timed("train or test", lambda: donors.assign_splits([_photo(name) for name in book]))
     candidates = {name: record.from_standard for name, record in book.items()}
     draws = [f"draw {number}" for number in range(5)]
-    _timed("donors of five foregrounds", lambda: [_first(donors.order(name, candidates, 0)) for name in draws])
+    _timed(
+        "donors of five foregrounds", lambda: [_first(donors.order_candidates(name, candidates, 0)) for name in draws]
+    )
     with tempfile.TemporaryDirectory() as folder:
         _journal(Path(folder) / "journal", book, made)
         _tables(Path(folder) / "tables", book, [row for result in made for row in result.pairs])
 
 
 def _journal(root: Path, book: Mapping[str, FitRecord], made: Sequence[PhotoPairs]) -> None:
-    with journal.locked(root) as kept:
+    with journal.lock_journal(root) as kept:
         kept.start("plan", {})
         _timed("journal: lights saved", lambda: _save_lights(kept, book.values()))
         _timed("journal: rows saved", lambda: _save_rows(kept, made))
@@ -67,7 +69,7 @@ def _journal(root: Path, book: Mapping[str, FitRecord], made: Sequence[PhotoPair
 
 
 def _tables(root: Path, book: Mapping[str, FitRecord], rows: Sequence[Pair]) -> None:
-    tables.begin(root)
+    tables.prepare_folders(root)
     peak = 0.0
 
     def write() -> None:

@@ -83,7 +83,7 @@ def _measure_memory(photo: Photo, root: Path) -> None:
 
 def _make(photo: Photo, root: Path, picture: UInt8) -> None:
     donors = {f"d{number}": scene.light(f"d{number}", 0.5 + 0.03 * number) for number in range(DONORS)}
-    light = pairs.PhotoLight(scene.light("a", 0.9), donors, None, "train")
+    light = pairs.PhotoLights(scene.light("a", 0.9), donors, None, "train")
     result = pairs.make_pairs(photo, picture, light, settings.PairSettings(), root, threading.Event())
     if len(result.pairs) != DONORS:
         raise RuntimeError(f"{len(result.pairs)} composites, wanted {DONORS}: {result.problems}")

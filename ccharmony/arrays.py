@@ -1,6 +1,7 @@
 """The array types of both packages, each named once.
 
-Shapes, units and ranges stand in the docstrings of those who take or return an array; a type says the numbers alone.
+Shapes, units and ranges are in the docstrings of the functions that take or return an array; a type names only the kind
+of number.
 """
 
 from __future__ import annotations

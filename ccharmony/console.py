@@ -22,8 +22,8 @@ from ccharmony.progress import Progress
 class LazyGroup(click.Group):
     """A group whose commands live one to a module and are imported when they are called.
 
-    `--help` of the group answers without importing numpy or torch: the one-line help stands here, in the group. The
-    module of `make-pairs` is `make_pairs`. `former` maps names that commands had before, which still work, to theirs.
+    `--help` of the group works without importing numpy or torch, since the group has the one-line helps. The module of
+    `make-pairs` is `make_pairs`. `former` maps names that commands had before, which still work, to their names now.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """Leave the process, also where a thread is busy for seconds more: Python would wait for it, a person would not."""
+    """Leave the process without waiting for threads that are busy for seconds more."""
     if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
@@ -132,7 +132,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Give a function that shows how far each stage is, on stderr."""
+    """Return a function that shows the progress of each stage on stderr."""
     if not sys.stderr.isatty():
         yield _Lines().show
         return

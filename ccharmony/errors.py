@@ -8,10 +8,10 @@
     ├── FitError         patches that no polynomial can be fitted to
     ├── SourceError      a folder of photos, a list, a released archive
     ├── ManifestError    the tables of a built dataset (CSV, HDF5, JSON)
-    ├── OutputError      a place that cannot be written
+    ├── OutputError      a file or folder that cannot be written
     ├── SettingsError    an option or a number outside its range
     ├── WeightsError     a checkpoint that does not fit or is not one
-    └── TrainingError    a run that cannot go on (NaN loss, no memory)
+    └── TrainingError    a run that cannot continue (NaN loss, no memory)
 
 Every message is one line: the thing, what was found, what was wanted.
 """
@@ -54,4 +54,4 @@ class WeightsError(CcharmonyError):
 
 
 class TrainingError(CcharmonyError):
-    """A training run cannot go on."""
+    """A training run cannot continue."""

@@ -1,6 +1,6 @@
-"""Files written whole or not at all, one process a folder, and which texts can name a file.
+"""Files written completely or not at all, locks for one process a folder, and which texts can name a file.
 
-Contents: :data:`StrPath`; :func:`write_bytes`, :func:`remove_unfinished`, :func:`make_folder`; :func:`hold`;
+Contents: :data:`StrPath`; :func:`write_bytes`, :func:`remove_unfinished`, :func:`make_folder`; :func:`lock_file`;
 :func:`flaw`.
 """
 
@@ -27,7 +27,7 @@ _TOKEN = "[0-9a-f]" * 8
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it is either absent, as before, or whole: to a temporary name of its own, then renamed.
+    """Write a file so that it is either as before or complete: under a temporary name, then renamed.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what writers that were killed left in a folder; nobody may be writing there. Raises OutputError."""
+    """Remove temporary files of killed processes; no process may be writing into the folder. Raises OutputError."""
     try:
         for path in folder.glob(f".*.{_TOKEN}{UNFINISHED}"):
             path.unlink(missing_ok=True)
@@ -64,20 +64,25 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def hold(path: Path, busy: str) -> TextIO:
+def lock_file(path: Path, busy: str) -> TextIO:
     """Lock a file, which is made with its folder, until what is returned is closed.
 
     Parameters
     ----------
     path
-        The lock. Its owner may remove it, or the folder, before it lets go.
+        The lock file. Its owner may remove it, or its folder, before it closes it.
     busy
-        What to say where another process holds it.
+        Error message where another process has locked it.
+
+    Returns
+    -------
+    TextIO
+        The open lock file; closing it ends the lock.
 
     Raises
     ------
     OutputError
-        Another process holds it, or the file cannot be written or locked.
+        Another process has locked it, or the file cannot be written or locked.
     """
     while True:
         make_folder(path.parent)
@@ -122,7 +127,7 @@ _REFUSED = ("Cc", "Cs", "Zl", "Zp")
 
 
 def flaw(name: str) -> str:
-    r"""Say why a text cannot be a name; empty if it can.
+    r"""Return why a text cannot be a file name; empty if it can.
 
     Examples
     --------

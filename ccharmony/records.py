@@ -30,7 +30,7 @@ class Chart:
     Attributes
     ----------
     box
-        x0, y0, x1, y1 around the whole chart: what the crop must leave out.
+        x0, y0, x1, y1 around the full chart: what the crop must leave out.
     corners
         Shape (4, 2): the chart's corners next to dark skin, bluish green, black and white; None if unknown.
     quads
@@ -44,7 +44,7 @@ class Chart:
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A source photograph and all that its source knows about it.
+    """A source photograph and everything that its source knows about it.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Photo:
     masks
         Foreground letter -> mask file. A mask has the size of the photo, or of its crop.
     split
-        Given by the source, or None to have it drawn.
+        Given by the source, or None to have it assigned.
     group
         Photos of one group (the same scene under several lights) share a split; empty if the photo stands alone.
     rendering
@@ -71,7 +71,7 @@ class Photo:
     orient
         Whether the EXIF orientation can be trusted.
     charted
-        Whether the photo is meant to show a checker; one that is not borrows a light.
+        Whether the photo is meant to show a checker; if not, the nearest recorded light is used.
     """
 
     id: str
@@ -101,8 +101,8 @@ class Pair:
     photo, foreground, donor, source, camera, split
         Whose foreground, which one, whose light, and where the photo came from.
     fit_kind, donor_fit_kind
-        How the photo's and the donor's matrices were fitted; ``borrowed:<id>`` in front of a light that another
-        photo lent for want of a chart.
+        How the photo's and the donor's matrices were fitted; ``borrowed:<id>:`` in front where the photo has no
+        chart, and the light of another photo is used as its own.
     clipped_share
         Share of the foreground's pixels of which a channel fell outside [0, 1] before it was clipped.
     delta_e
@@ -139,9 +139,9 @@ class FitRecord:
     Attributes
     ----------
     id, camera, source, split, group
-        As in `manifest.Photo`; split and group may be empty.
+        As in `Photo`; split and group may be empty.
     kind
-        How the matrices were fitted: published, affine, ridge, or ``release`` for published ones taken as they are.
+        How the matrices were fitted: published, affine, ridge, or ``release`` for published ones used as they are.
     patches
         Shape (24, 3), in [0, 1], release order, NaN where not measured.
     to_standard, from_standard
@@ -149,10 +149,10 @@ class FitRecord:
     residuals
         Figures by name, NaN where unknown.
     flags
-        Why a person should look at this fit, in words; empty if nothing is conspicuous.
+        Why a person should look at this fit; empty if nothing is conspicuous.
     notes
         Why each of the 24 patches was left out of the fit, release order, an empty string where it was used; empty if
-        nobody kept them, and then every measured patch was used.
+        none are stored, and then every measured patch was used.
     """
 
     id: str
@@ -171,5 +171,5 @@ class FitRecord:
     @property
     def used(self) -> Bool:
         """Return which patches the fit used, shape (24,)."""
-        kept = np.array([note == "" for note in self.notes or ("",) * 24])
-        return np.asarray(kept & np.isfinite(self.patches).all(axis=1))
+        unflagged = np.array([note == "" for note in self.notes or ("",) * 24])
+        return np.asarray(unflagged & np.isfinite(self.patches).all(axis=1))

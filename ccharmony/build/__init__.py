@@ -1,1 +1,1 @@
-"""The construction of a dataset: lights, donors, pairs, and how a build that was killed goes on."""
+"""The construction of a dataset: lights, donors, pairs, and how an interrupted build resumes."""

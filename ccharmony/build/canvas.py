@@ -1,8 +1,8 @@
 """A picture that is written many times, each time with another foreground.
 
-It is kept in the order of channels that OpenCV's codecs want: to swap them anew for every composite took a tenth of a
-build. A foreground is pasted run by run, a run being neighbors in a row, which is faster than pixel by pixel. What is
-outside the foreground is never touched.
+Its channels are in the order that OpenCV's codecs want: to swap them again for every composite took a tenth of a build.
+A foreground is pasted run by run (a run is a row of neighboring pixels), which is faster than pixel by pixel. Pixels
+outside the foreground are never changed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Canvas:
         return transfer.standardize_pixels(self._read, self._swapped.shape[:2], mask, to_standard, arithmetic)
 
     def paste(self, foreground: Foreground, relit: Relit) -> None:
-        """Replace a foreground that was taken from the same picture; `restore` undoes it."""
+        """Replace a foreground that `standardize` returned for this picture; `restore` undoes it."""
         self._put(foreground, transfer.blend(foreground, relit))
 
     def restore(self, foreground: Foreground) -> None:
@@ -59,8 +59,8 @@ class Canvas:
         if len(foreground.runs) * _SHORT > len(foreground.index):
             flat[foreground.index] = swapped
             return
-        for place, first, last in foreground.runs:
-            flat[place : place + last - first] = swapped[first:last]
+        for position, first, last in foreground.runs:
+            flat[position : position + last - first] = swapped[first:last]
 
 
 def _swap(colors: UInt8) -> UInt8:

@@ -1,6 +1,6 @@
-"""Which photos lend their light to which foreground, and which photos go to test.
+"""Which donors give their light to a foreground, and which photos go to test.
 
-Both are drawn by hashes of ids, so that neither the order of the photos nor the number of jobs matters.
+Both are decided by hashes of ids, so that neither the order of the photos nor the number of jobs matters.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from ccharmony.errors import SettingsError
 from ccharmony.records import Photo, Split
 
 _SAMPLE = 2048
-"""Pixels on which a candidate is judged; the mean ΔE of 2,048 pixels is within 1 % of that of all."""
+"""Pixels on which a candidate is measured; the mean ΔE of 2,048 pixels is within 1 % of that of all."""
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class DonorChoice:
     """The donors of one foreground.
 
     Attributes
     ----------
     donors
-        Ids, in the order drawn.
+        Ids, in the order in which they were selected.
     delta_e
         Mean CIEDE2000 of the change under each donor.
     passed_clipped, passed_unchanged
-        Candidates passed over because they clip, or because they change too little.
+        Candidates rejected because they clip, or because they change too little.
     """
 
     donors: tuple[str, ...]
@@ -43,7 +43,7 @@ class Choice:
     passed_unchanged: int
 
 
-def choose(
+def select_donors(
     name: str,
     foreground: transfer.Foreground,
     candidates: Mapping[str, Float64],
@@ -51,13 +51,13 @@ def choose(
     *,
     seed: int = 0,
     limits: Limits | None = None,
-) -> Choice:
-    """Draw the donors of a foreground without repetition.
+) -> DonorChoice:
+    """Select the donors of a foreground, each at most once.
 
     Parameters
     ----------
     name
-        The foreground's id, which with `seed` decides the order of the draw.
+        The foreground's id, which together with `seed` decides the order of the candidates.
     foreground
         Its pixels in standard colors.
     candidates
@@ -65,9 +65,14 @@ def choose(
     count
         How many donors are wanted; fewer come back if the candidates run out.
     seed
-        Another seed gives another draw.
+        Another seed gives another order.
     limits
-        When a candidate is passed over.
+        When a candidate is rejected.
+
+    Returns
+    -------
+    DonorChoice
+        The first `count` candidates that are not rejected, and how many were rejected before them.
     """
     limits = limits or Limits()
     sample = foreground.sample(_SAMPLE)
@@ -75,12 +80,12 @@ def choose(
     donors: list[str] = []
     changes: list[float] = []
     clipped = unchanged = 0
-    draw = order(name, candidates, seed)
-    while drawn := list(itertools.islice(draw, count - len(donors))):
-        relits = list(transfer.relight_each(sample, [candidates[donor] for donor in drawn]))
+    ordered = order_candidates(name, candidates, seed)
+    while next_donors := list(itertools.islice(ordered, count - len(donors))):
+        relits = list(transfer.relight_each(sample, [candidates[donor] for donor in next_donors]))
         labs = residuals.to_lab(np.stack([relit.colors for relit in relits]) / 255)
-        judged = residuals.delta_e_lab(labs, original).mean(axis=1).tolist()
-        for donor, relit, change in zip(drawn, relits, judged, strict=True):
+        measured = residuals.delta_e_lab(labs, original).mean(axis=1).tolist()
+        for donor, relit, change in zip(next_donors, relits, measured, strict=True):
             if relit.clipped_share > limits.max_clipped:
                 clipped += 1
             elif change < limits.min_delta_e:
@@ -88,20 +93,20 @@ def choose(
             else:
                 donors.append(donor)
                 changes.append(change)
-    return Choice(tuple(donors), tuple(changes), clipped, unchanged)
+    return DonorChoice(tuple(donors), tuple(changes), clipped, unchanged)
 
 
-def order(name: str, candidates: Mapping[str, object], seed: int) -> Iterator[str]:
-    """Give the candidates in the order in which a foreground draws them, sorted no further than they are taken."""
+def order_candidates(name: str, candidates: Mapping[str, object], seed: int) -> Iterator[str]:
+    """Yield the candidates in the order of a foreground's hashes, sorted only as far as they are asked for."""
     start = f"{seed}\0{name}\0".encode()
-    drawn = [(hashlib.sha256(start + donor.encode()).digest(), donor) for donor in candidates]
-    heapq.heapify(drawn)  # a dozen of 100,000 are taken: 0.06 s, sorting all takes 0.2
-    while drawn:
-        yield heapq.heappop(drawn)[1]
+    hashed = [(hashlib.sha256(start + donor.encode()).digest(), donor) for donor in candidates]
+    heapq.heapify(hashed)  # a dozen of 100,000 are asked for: 0.06 s, sorting all takes 0.2
+    while hashed:
+        yield heapq.heappop(hashed)[1]
 
 
-def split(photos: Sequence[Photo], test_share: float = TEST_SHARE, seed: int = 0) -> dict[str, Split]:
-    """Assign each photo to train or test; photos of one group stay together, and a split that is given stays.
+def assign_splits(photos: Sequence[Photo], test_share: float = TEST_SHARE, seed: int = 0) -> dict[str, Split]:
+    """Assign each photo to train or test; photos of one group share a split, and a given split is not changed.
 
     Parameters
     ----------
@@ -110,7 +115,12 @@ def split(photos: Sequence[Photo], test_share: float = TEST_SHARE, seed: int = 0
     test_share
         Share of the groups without a given split that go to test, in [0, 1).
     seed
-        Another seed gives another draw.
+        Another seed gives another test set.
+
+    Returns
+    -------
+    dict[str, Split]
+        Photo id -> split.
 
     Raises
     ------
@@ -119,7 +129,7 @@ def split(photos: Sequence[Photo], test_share: float = TEST_SHARE, seed: int = 0
     """
     if not 0 <= test_share < 1:
         raise SettingsError(f"test share {test_share}, wanted 0 or more and less than 1")
-    groups = sorted({_group(photo) for photo in photos if photo.split is None}, key=lambda group: _draw(seed, group))
+    groups = sorted({_group(photo) for photo in photos if photo.split is None}, key=lambda group: _digest(seed, group))
     test = set(groups[: round(test_share * len(groups))])
     return {photo.id: photo.split or ("test" if _group(photo) in test else "train") for photo in photos}
 
@@ -128,5 +138,5 @@ def _group(photo: Photo) -> str:
     return photo.group or photo.id
 
 
-def _draw(*parts: object) -> bytes:
+def _digest(*parts: object) -> bytes:
     return hashlib.sha256("\0".join(map(str, parts)).encode()).digest()

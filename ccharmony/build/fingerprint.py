@@ -1,7 +1,8 @@
-"""What a build is going to make, as a digest, so that it knows whether what it finds done is its own.
+"""The fingerprint of a build: a digest of its settings and inputs.
 
-The digest covers the settings and every input: name, size and time of each file, and all that the sources read from
-their tables (corners, patches, matrices, groups). Folders do not count, so a dataset and its sources may move.
+A build recognizes its own finished and unfinished work by it. The digest covers the settings and every input: name,
+size and time of each file, and all that the sources read from their tables (corners, patches, matrices, groups). Names
+of folders are left out, so that a dataset and its sources may move.
 """
 
 from __future__ import annotations
@@ -28,24 +29,24 @@ Stamp = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What decides the result of a build.
+class Fingerprint:
+    """What decides the result of a build, as a digest.
 
     Attributes
     ----------
     digest
         SHA-256 over all of it.
     stamps
-        Photo id -> stamps of the photo's file and of its masks' files, when the plan was drawn.
+        Photo id -> stamps of the photo's file and of its masks' files, when the fingerprint was computed.
     """
 
     digest: str
     stamps: Mapping[str, tuple[Stamp | None, ...]]
 
-    def complaint(self, photo: Photo) -> SourceError | None:
-        """Return what to say of a photo whose files are not those that the plan was drawn for; None if they are.
+    def check(self, photo: Photo) -> SourceError | None:
+        """Return an error if a file of the photo has changed since the fingerprint was computed; None if none has.
 
-        Asked after the photo has been worked on: a dataset must not hold two versions of one photo.
+        Called when the work on the photo is finished: a dataset must not hold two versions of one photo.
         """
         for path, before, now in zip(_files(photo), self.stamps[photo.id], _stamps(photo), strict=True):
             if now != before:
@@ -54,8 +55,8 @@ class Plan:
         return None
 
 
-def draw(settings: BuildSettings, photos: Sequence[Photo], lent: Mapping[str, FitRecord]) -> Plan:
-    """Draw the plan of a build.
+def compute_fingerprint(settings: BuildSettings, photos: Sequence[Photo], pool: Mapping[str, FitRecord]) -> Fingerprint:
+    """Compute the fingerprint of a build.
 
     Parameters
     ----------
@@ -63,20 +64,25 @@ def draw(settings: BuildSettings, photos: Sequence[Photo], lent: Mapping[str, Fi
         What is asked for.
     photos
         What the sources found, in any order.
-    lent
-        Lights that are lent beside the photos' own, by id.
+    pool
+        Donor lights in addition to the photos' own, by id.
+
+    Returns
+    -------
+    Fingerprint
+        Its digest and the stamps of all files.
     """
     stamps = {photo.id: _stamps(photo) for photo in photos}
     rows = [[vars(photo), stamps[photo.id]] for photo in sorted(photos, key=lambda photo: photo.id)]
-    lights = [[name, lent[name].kind, lent[name].split, lent[name].patches] for name in sorted(lent)]
+    lights = [[name, pool[name].kind, pool[name].split, pool[name].patches] for name in sorted(pool)]
     digest = hashlib.sha256()
     for part in ([__version__, settings.as_dict(), settings.max_pixels], *rows, *lights):
         digest.update(json.dumps(part, sort_keys=True, default=_plain).encode())
-    return Plan(digest.hexdigest(), stamps)
+    return Fingerprint(digest.hexdigest(), stamps)
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON keeps of a part of a photo's row: of a path its name."""
+    """Return a part of a photo's row as JSON stores it; of a path only its name."""
     if isinstance(value, Path):
         return value.name
     if isinstance(value, np.ndarray | np.generic):
@@ -95,7 +101,7 @@ def _stamps(photo: Photo) -> tuple[Stamp | None, ...]:
 
 
 def _stamp(readable: Readable) -> Stamp | None:
-    """Return the stamp of a file, or of the archive or table that a mask comes out of; None if it is not there."""
+    """Return the stamp of a file, or of the archive or table that holds a mask; None if there is no such file."""
     for path in (readable, getattr(readable, "archive", None), getattr(readable, "source", None)):
         if isinstance(path, Path):
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""A foreground's mask as the dataset holds it: fitted to the crop, shrunk, made one bit."""
+"""A foreground's mask as the dataset stores it: resized to the crop, shrunk, made binary."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from ccharmony.sources.release.enrich import ROUNDING
 def read_foreground(
     source: Readable, shape: tuple[int, ...], window: tuple[int, int, int, int], settings: PairSettings
 ) -> tuple[transfer.Mask, str]:
-    """Read a mask of the photo or of its crop, and return it as the dataset will hold it, with a note."""
+    """Read a mask of the photo or of its crop, and return it as the dataset will store it, with a note."""
     x0, y0, x1, y1 = window
-    # A photo of this size was let through, so its mask is.
-    levels, whole = pixels.read_mask_levels(source, max_pixels=max(MAX_PIXELS, shape[0] * shape[1]))
+    # The photo has passed the limit of pixels, so its mask passes too.
+    levels, full_level = pixels.read_mask_levels(source, max_pixels=max(MAX_PIXELS, shape[0] * shape[1]))
     if levels.shape == tuple(shape):
         levels = levels[y0:y1, x0:x1] if settings.crop else levels
         if not settings.soft and not settings.size:
-            return levels > whole // 2, ""  # never as floats, which are the most of what such a mask costs
-        mask, note = pixels.mask_of_levels(levels, whole), ""
+            return levels > full_level // 2, ""  # without floats, which would take most of the time
+        mask, note = pixels.mask_of_levels(levels, full_level), ""
     else:
-        mask, note = fit_mask(pixels.mask_of_levels(levels, whole), (y1 - y0, x1 - x0))
+        mask, note = fit_mask(pixels.mask_of_levels(levels, full_level), (y1 - y0, x1 - x0))
         if not settings.crop:
             mask = np.pad(mask, ((y0, shape[0] - y1), (x0, shape[1] - x1)))
     mask = shrink(mask, settings.size)
@@ -80,7 +80,7 @@ def fit_mask(mask: Float32, shape: Shape) -> tuple[Float32, str]:
 
 
 def _alike(shape: Shape, other: Shape) -> bool:
-    """Tell whether one shape is a scaled copy of the other, up to rounding on both sides."""
+    """Return whether one shape is a scaled copy of the other, up to rounding on both sides."""
     scales = [side / other_side for side, other_side in zip(shape, other, strict=True)]
     slack = ROUNDING * max(1.0, *scales) / min(shape)
     return abs(scales[0] / scales[1] - 1) <= slack

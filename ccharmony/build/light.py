@@ -1,4 +1,4 @@
-"""The light of one photo: its patches read, both polynomials fitted, and the fit refused where it cannot be trusted."""
+"""The light of one photo: patches are read, both polynomials fitted, and fits that cannot be trusted refused."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from ccharmony.arrays import Bool, Float64, UInt8
 from ccharmony.checker.chart import STANDARD, Box
-from ccharmony.checker.detect import find_checker, from_corners
+from ccharmony.checker.detect import checker_from_corners, find_checker
 from ccharmony.checker.patches import Patches, orientation_ratio, read_quads
 from ccharmony.color import polynomial, residuals
-from ccharmony.color.polynomial import Kind, apply_polynomial, fit_polynomial
+from ccharmony.color.polynomial import FitKind, apply_polynomial, fit_polynomial
 from ccharmony.errors import CheckerError, FitError
 from ccharmony.records import FIT_ARRAYS, FitRecord, Photo
 
@@ -22,8 +22,8 @@ _SAME = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Light:
-    """What a photo's checker says.
+class RecordedLight:
+    """The light that a photo's checker recorded, and where the checker is.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Light:
     box: Box | None
 
 
-def record_light(image: UInt8 | None, photo: Photo, kind: Kind, *, drop_flagged: bool = False) -> Light:
+def record_light(image: UInt8 | None, photo: Photo, kind: FitKind, *, drop_flagged: bool = False) -> RecordedLight:
     """Read a photo's patches and fit its two polynomials.
 
     Parameters
@@ -50,6 +50,11 @@ def record_light(image: UInt8 | None, photo: Photo, kind: Kind, *, drop_flagged:
         Fit kind. Published matrices that the photo brings along are used as they are where it is ``published``.
     drop_flagged
         Whether eleven plain terms may be fitted to fewer than 24 patches.
+
+    Returns
+    -------
+    RecordedLight
+        Patches, both matrices and their residuals, and the chart's box.
 
     Raises
     ------
@@ -65,7 +70,7 @@ def record_light(image: UInt8 | None, photo: Photo, kind: Kind, *, drop_flagged:
         record = _record(patches.colors, used, photo, kind)
     except FitError as error:
         raise FitError(f"{photo.id}: {error}") from error
-    return Light(dataclasses.replace(record, notes=_notes(patches, used)), box)
+    return RecordedLight(dataclasses.replace(record, notes=_notes(patches, used)), box)
 
 
 def _patches_of(image: UInt8 | None, photo: Photo) -> tuple[Patches, Box | None]:
@@ -89,7 +94,7 @@ def _locate(image: UInt8, photo: Photo) -> tuple[Patches, Box]:
     if chart is not None and chart.quads is not None:
         return read_quads(image, chart.quads), chart.box
     if chart is not None and chart.corners is not None:
-        found = from_corners(image, chart.corners)
+        found = checker_from_corners(image, chart.corners)
     else:
         found = find_checker(image, box=chart.box if chart else None)
     if found.patches is None or found.corners is None:
@@ -100,7 +105,7 @@ def _locate(image: UInt8, photo: Photo) -> tuple[Patches, Box]:
     return found.patches, (float(x0), float(y0), float(x1), float(y1))
 
 
-def _refuse(patches: Patches, used: Bool, kind: Kind, drop_flagged: bool) -> None:
+def _refuse(patches: Patches, used: Bool, kind: FitKind, drop_flagged: bool) -> None:
     count = int(used.sum())
     needed = 24 if kind == "published" and not drop_flagged else polynomial.MINIMUM_PATCHES[kind]
     if count < needed:
@@ -112,23 +117,23 @@ def _refuse(patches: Patches, used: Bool, kind: Kind, drop_flagged: bool) -> Non
 
 
 def _notes(patches: Patches, used: Bool) -> tuple[str, ...]:
-    """Say of each patch why it was left out; nothing at all where every patch was used."""
+    """Return for each patch why it was left out; an empty tuple where every patch was used."""
     if used.all():
         return ()
-    return tuple("" if kept else flag for kept, flag in zip(used, patches.flags(), strict=True))
+    return tuple("" if is_used else flag for is_used, flag in zip(used, patches.flags(), strict=True))
 
 
-def _record(colors: Float64, used: Bool, photo: Photo, kind: Kind) -> FitRecord:
+def _record(colors: Float64, used: Bool, photo: Photo, kind: FitKind) -> FitRecord:
     measured, standard = colors[used], STANDARD[used]
     to_standard = fit_polynomial(measured, standard, kind)
     from_standard = fit_polynomial(standard, measured, kind)
-    kinds: tuple[Kind | None, Kind | None] = kind, kind
+    kinds: tuple[FitKind | None, FitKind | None] = kind, kind
     refit = float("nan")
     if kind == "published" and photo.to_standard is not None and photo.from_standard is not None:
         refit = _difference(measured, photo.to_standard, to_standard)
         to_standard, from_standard = photo.to_standard, photo.from_standard
         kinds = recognize(measured, standard, to_standard), recognize(standard, measured, from_standard)
-    figures = residuals.measure(colors, used, to_standard, from_standard, kinds, refit)
+    figures = residuals.measure_fit(colors, used, to_standard, from_standard, kinds, refit)
     if not (np.isfinite(to_standard).all() and np.isfinite(from_standard).all()):
         raise FitError("a coefficient is not finite")
     return FitRecord(
@@ -145,8 +150,8 @@ def _record(colors: Float64, used: Bool, photo: Photo, kind: Kind) -> FitRecord:
     )
 
 
-def recognize(source: Float64, target: Float64, matrix: Float64) -> Kind | None:
-    """Say which fit kind a matrix is.
+def recognize(source: Float64, target: Float64, matrix: Float64) -> FitKind | None:
+    """Return which fit kind a matrix is.
 
     Parameters
     ----------
@@ -157,7 +162,7 @@ def recognize(source: Float64, target: Float64, matrix: Float64) -> Kind | None:
 
     Returns
     -------
-    Kind or None
+    FitKind or None
         The kind whose fit predicts the patches within 1e-6 levels of the matrix; None if there is none. Of the
         350 published forward matrices 340 are ``published``, eight ``affine`` and two none; all reverse ones are
         ``published``.
@@ -176,16 +181,16 @@ def _difference(patches: Float64, first: Float64, second: Float64) -> float:
     return float(255 * np.abs(apply_polynomial(first, patches) - apply_polynomial(second, patches)).max())
 
 
-def to_json(light: Light) -> Any:
-    """Return a light as the journal keeps it; every number comes back to the bit."""
+def to_json(light: RecordedLight) -> Any:
+    """Return a light as the journal stores it; every number is restored to the bit."""
     record = dataclasses.asdict(light.record)
     arrays = {name: np.asarray(record[name]).tolist() for name in FIT_ARRAYS}
     return {"record": {**record, **arrays}, "box": light.box}
 
 
-def from_json(data: Any) -> Light:
-    """Return a light that the journal kept."""
+def from_json(data: Any) -> RecordedLight:
+    """Return a light that the journal stored."""
     arrays = {name: np.array(data["record"][name], np.float64) for name in FIT_ARRAYS}
     lists = {name: tuple(data["record"][name]) for name in ("flags", "notes")}
     record = {**data["record"], **arrays, **lists}
-    return Light(FitRecord(**record), data["box"] and tuple(data["box"]))
+    return RecordedLight(FitRecord(**record), data["box"] and tuple(data["box"]))

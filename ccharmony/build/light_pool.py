@@ -1,4 +1,4 @@
-"""Lights that are lent beyond those of the photos at hand: the release's, and those of any fits.h5."""
+"""The light pool: donor lights beyond those of the photos, from the release and from any fits.h5."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ccharmony.arrays import UInt8
 from ccharmony.build.light import record_light
-from ccharmony.color.polynomial import Kind
+from ccharmony.color.polynomial import FitKind
 from ccharmony.dataset.fits import read_fits
 from ccharmony.errors import CcharmonyError, SourceError
 from ccharmony.files import StrPath
@@ -19,17 +19,22 @@ from ccharmony.sources import catalog
 from ccharmony.sources.release.files import Release, read_release
 
 
-def read(release: StrPath | None, fits: StrPath | None, kind: Kind) -> dict[str, FitRecord]:
-    """Read the lights that may be lent, by photo id; the file's win over the release's.
+def read_light_pool(release: StrPath | None, fits: StrPath | None, kind: FitKind) -> dict[str, FitRecord]:
+    """Read the light pool; where both have a light of one id, that of the file is used.
 
     Parameters
     ----------
     release
-        Clone of the authors' repository, all of whose photos lend their light; None without.
+        Clone of the authors' repository, all of whose photos are donors; None without.
     fits
-        A fits.h5; None without. A light in it without a split lends to train.
+        A fits.h5; None without. A light in it without a split belongs to train.
     kind
         How the release's patches are fitted.
+
+    Returns
+    -------
+    dict[str, FitRecord]
+        Photo id -> light, each with a split.
 
     Raises
     ------
@@ -44,11 +49,11 @@ def read(release: StrPath | None, fits: StrPath | None, kind: Kind) -> dict[str,
     return {name: dataclasses.replace(record, split=record.split or "train") for name, record in lights.items()}
 
 
-def nearest(image: UInt8, lights: Mapping[str, FitRecord]) -> FitRecord:
-    """Return the recorded light that stands in for that of a photo without a chart.
+def find_nearest_light(image: UInt8, lights: Mapping[str, FitRecord]) -> FitRecord:
+    """Find the recorded light that is used for a photo without a chart.
 
-    It is the one whose 24 patches have, in the mean, the color nearest to the photo's mean (the gray-world view of a
-    light: the chart's mean reflectance is nearly gray, a photo's mostly too).
+    It is the light whose 24 patches have the mean color nearest to the photo's mean color. This is the gray-world
+    assumption: the mean reflectance of the chart is nearly gray, and that of most photos too.
 
     Parameters
     ----------
@@ -57,13 +62,18 @@ def nearest(image: UInt8, lights: Mapping[str, FitRecord]) -> FitRecord:
     lights
         Candidates by id.
 
+    Returns
+    -------
+    FitRecord
+        One of the candidates.
+
     Raises
     ------
     SourceError
         There is no candidate.
     """
     if not lights:
-        raise SourceError("no light to borrow, wanted --lights with lights of the photo's split")
+        raise SourceError("no recorded light to use, wanted --lights with lights of the photo's split")
     mean = image.reshape(-1, 3).mean(axis=0) / 255
 
     def distance(name: str) -> tuple[float, str]:
@@ -75,7 +85,7 @@ def nearest(image: UInt8, lights: Mapping[str, FitRecord]) -> FitRecord:
 _RELEASE_SOURCES = ("nus", "gehler")
 
 
-def record_release_lights(root: StrPath, kind: Kind = "published") -> tuple[list[FitRecord], list[str]]:
+def record_release_lights(root: StrPath, kind: FitKind = "published") -> tuple[list[FitRecord], list[str]]:
     """Return the light of every photo of a release.
 
     Parameters

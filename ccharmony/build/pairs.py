@@ -1,6 +1,7 @@
-"""The pairs of one photo: cropped, each foreground carried into its donors' lights, pictures written.
+"""The pairs of one photo: the photo is cropped, each foreground relit by its donors, and the pictures are written.
 
-A pure function of its arguments but for the files it writes, so that photos can be made in any order, on any worker.
+Apart from the files that it writes, `make_pairs` depends on its arguments alone, so that photos can be processed in
+any order, on any worker.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ from ccharmony.records import FitRecord, Pair, Photo, Split
 
 
 @dataclass(frozen=True, eq=False)
-class PhotoLight:
-    """A photo's own light and the lights that it may borrow.
+class PhotoLights:
+    """A photo's own light and its donor lights.
 
     Attributes
     ----------
     own
-        The photo's record.
+        The photo's own light; of a photo without a chart, the recorded light used instead.
     donors
-        Records by id: of the same split, the photo's own left out.
+        Donor lights by id: of the same split, without the photo's own.
     box
         Where the chart is, in pixels of the photo; None if it shows none.
     split
@@ -54,7 +55,7 @@ class PhotoLight:
 
 @dataclass
 class PhotoPairs:
-    """What one photo gave.
+    """The pairs of one photo, and what was left out.
 
     Attributes
     ----------
@@ -65,7 +66,7 @@ class PhotoPairs:
     shortages
         One line for each foreground that got fewer donors than asked for.
     passed_clipped, passed_unchanged
-        Donors passed over.
+        Donors rejected.
     """
 
     pairs: list[Pair] = field(default_factory=list)
@@ -75,12 +76,12 @@ class PhotoPairs:
     passed_unchanged: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as the journal keeps it."""
+        """Return the result as the journal stores it."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PhotoPairs:
-        """Return a result that the journal kept."""
+        """Return a result that the journal stored."""
         return cls(**{**data, "pairs": [Pair(**row) for row in data["pairs"]]})
 
 
@@ -89,7 +90,7 @@ class StoppedError(CcharmonyError):
 
 
 def make_pairs(
-    photo: Photo, image: UInt8, light: PhotoLight, settings: PairSettings, out: Path, stop: threading.Event
+    photo: Photo, image: UInt8, light: PhotoLights, settings: PairSettings, out: Path, stop: threading.Event
 ) -> PhotoPairs:
     """Make and write all pairs of a photo.
 
@@ -100,13 +101,18 @@ def make_pairs(
     image
         Its picture (H, W, 3).
     light
-        Its own light and those it may borrow.
+        Its own light and its donor lights.
     settings
         What shapes a pair.
     out
         Root of the dataset; its three folders exist.
     stop
         Raises `StoppedError` before the next file once it is set.
+
+    Returns
+    -------
+    PhotoPairs
+        Rows of the manifest, and one line for each foreground that got no or too few composites.
 
     Raises
     ------
@@ -118,22 +124,24 @@ def make_pairs(
     result = PhotoPairs()
     window = crop.largest_without(light.box, image.shape[:2]) if light.box else (0, 0, *image.shape[1::-1])
     shape = image.shape[:2]
-    scene = _prepare(image, window, settings)
+    prepared = _prepare(image, window, settings)
     del image  # the canvas is a copy, and a photo of 24 MP takes 72 MB
     for letter, source in sorted(photo.masks.items()):
         try:
             mask, note = read_foreground(source, shape, window, settings)
-            _make_composites(_Job(photo, letter, scene, mask, note, light, settings, out, stop), result)
+            _make_composites(
+                _ForegroundContext(photo, letter, prepared, mask, note, light, settings, out, stop), result
+            )
         except ImageError as error:
             result.problems.append(f"{photo.id}_{letter}: {error}")
     if result.pairs:
-        _write(out / result.pairs[0].real, scene.encoded, photo, stop)
+        _write(out / result.pairs[0].real, prepared.encoded, photo, stop)
     return result
 
 
 @dataclass(frozen=True, eq=False)
-class _Scene:
-    """The picture as the dataset will hold it, to take from and to paste into, its bytes, and their hash."""
+class _PreparedPhoto:
+    """The picture as the dataset will store it: a canvas to paste into, the encoded bytes, and their hash."""
 
     canvas: Canvas
     encoded: bytes
@@ -141,15 +149,15 @@ class _Scene:
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
-    """One foreground and all that its composites need."""
+class _ForegroundContext:
+    """One foreground and everything that its composites need."""
 
     photo: Photo
     letter: str
-    scene: _Scene
+    prepared: _PreparedPhoto
     mask: transfer.Mask
     note: str
-    light: PhotoLight
+    light: PhotoLights
     settings: PairSettings
     out: Path
     stop: threading.Event
@@ -159,47 +167,49 @@ class _Job:
         return f"{self.photo.id}_{self.letter}"
 
 
-def _prepare(image: UInt8, window: tuple[int, int, int, int], settings: PairSettings) -> _Scene:
+def _prepare(image: UInt8, window: tuple[int, int, int, int], settings: PairSettings) -> _PreparedPhoto:
     x0, y0, x1, y1 = window
     part = image[y0:y1, x0:x1] if settings.crop else image
     canvas = Canvas(shrink(part, settings.size))
     encoded = canvas.encode(settings.suffix, settings.quality)
-    return _Scene(canvas, encoded, _sha256(encoded))
+    return _PreparedPhoto(canvas, encoded, _sha256(encoded))
 
 
-def _make_composites(job: _Job, result: PhotoPairs) -> None:
-    own, settings = job.light.own, job.settings
+def _make_composites(context: _ForegroundContext, result: PhotoPairs) -> None:
+    own, settings = context.light.own, context.settings
     try:
-        foreground = job.scene.canvas.standardize(job.mask, own.to_standard, job.light.arithmetic)
+        foreground = context.prepared.canvas.standardize(context.mask, own.to_standard, context.light.arithmetic)
     except ImageError as error:
         raise ImageError(f"{error} (after the crop)" if settings.crop else str(error)) from error
-    candidates = {donor: record.from_standard for donor, record in job.light.donors.items()}
-    choice = donors.choose(
-        job.name, foreground, candidates, settings.composites, seed=settings.seed, limits=settings.limits
+    candidates = {donor: record.from_standard for donor, record in context.light.donors.items()}
+    choice = donors.select_donors(
+        context.name, foreground, candidates, settings.composites, seed=settings.seed, limits=settings.limits
     )
     result.passed_clipped += choice.passed_clipped
     result.passed_unchanged += choice.passed_unchanged
     if len(choice.donors) < settings.composites:
-        result.shortages.append(_describe_shortage(job.name, choice, settings.composites, len(candidates)))
+        result.shortages.append(_describe_shortage(context.name, choice, settings.composites, len(candidates)))
     if not choice.donors:
         return
-    mask_bytes = pixels.encode_mask(job.mask)
+    mask_bytes = pixels.encode_mask(context.mask)
     mask_sha256 = _sha256(mask_bytes)
-    _write(job.out / MASKS / f"{job.name}.png", mask_bytes, job.photo, job.stop)
+    _write(context.out / MASKS / f"{context.name}.png", mask_bytes, context.photo, context.stop)
     try:
         relits = transfer.relight_each(foreground, [candidates[donor] for donor in choice.donors])
         chosen = zip(choice.donors, choice.delta_e, relits, strict=True)
         for count, (donor, change, relit) in enumerate(chosen, start=1):
-            job.scene.canvas.paste(foreground, relit)
-            composite = _write_composite(job, count)
-            result.pairs.append(_row(job, composite, donor, relit.clipped_share, change, count, mask_sha256))
+            context.prepared.canvas.paste(foreground, relit)
+            composite = _write_composite(context, count)
+            result.pairs.append(_make_row(context, composite, donor, relit.clipped_share, change, count, mask_sha256))
     finally:
-        job.scene.canvas.restore(foreground)
+        context.prepared.canvas.restore(foreground)
 
 
-def _write_composite(job: _Job, count: int) -> bytes:
-    data = job.scene.canvas.encode(job.settings.suffix, job.settings.quality)
-    _write(job.out / COMPOSITES / f"{job.name}_{count}{job.settings.suffix}", data, job.photo, job.stop)
+def _write_composite(context: _ForegroundContext, count: int) -> bytes:
+    data = context.prepared.canvas.encode(context.settings.suffix, context.settings.quality)
+    _write(
+        context.out / COMPOSITES / f"{context.name}_{count}{context.settings.suffix}", data, context.photo, context.stop
+    )
     return data
 
 
@@ -209,26 +219,34 @@ def _write(path: Path, data: bytes, photo: Photo, stop: threading.Event) -> None
     files.write_bytes(path, data)
 
 
-def _row(job: _Job, composite: bytes, donor: str, clipped: float, change: float, count: int, mask_sha256: str) -> Pair:
-    own = job.light.own
+def _make_row(
+    context: _ForegroundContext,
+    composite: bytes,
+    donor: str,
+    clipped: float,
+    change: float,
+    count: int,
+    mask_sha256: str,
+) -> Pair:
+    own = context.light.own
     return Pair(
-        composite=f"{COMPOSITES}/{job.name}_{count}{job.settings.suffix}",
-        mask=f"{MASKS}/{job.name}.png",
-        real=f"{REALS}/{job.photo.id}{job.settings.suffix}",
-        photo=job.photo.id,
-        foreground=job.letter,
+        composite=f"{COMPOSITES}/{context.name}_{count}{context.settings.suffix}",
+        mask=f"{MASKS}/{context.name}.png",
+        real=f"{REALS}/{context.photo.id}{context.settings.suffix}",
+        photo=context.photo.id,
+        foreground=context.letter,
         donor=donor,
-        source=job.photo.source,
-        camera=job.photo.camera,
-        split=job.light.split,
-        fit_kind=own.kind if own.id == job.photo.id else f"borrowed:{own.id}:{own.kind}",
-        donor_fit_kind=job.light.donors[donor].kind,
+        source=context.photo.source,
+        camera=context.photo.camera,
+        split=context.light.split,
+        fit_kind=own.kind if own.id == context.photo.id else f"borrowed:{own.id}:{own.kind}",
+        donor_fit_kind=context.light.donors[donor].kind,
         clipped_share=clipped,
         delta_e=change,
-        note=job.note,
+        note=context.note,
         composite_sha256=_sha256(composite),
         mask_sha256=mask_sha256,
-        real_sha256=job.scene.sha256,
+        real_sha256=context.prepared.sha256,
     )
 
 
@@ -236,7 +254,7 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _describe_shortage(name: str, choice: donors.Choice, wanted: int, candidates: int) -> str:
+def _describe_shortage(name: str, choice: donors.DonorChoice, wanted: int, candidates: int) -> str:
     return (
         f"{name}: {len(choice.donors)} composites of {wanted} ({candidates} donors; "
         f"{choice.passed_clipped} would clip, {choice.passed_unchanged} would hardly change it)"

@@ -1,4 +1,4 @@
-"""The whole construction, top to bottom: photos in, composite/real pairs out."""
+"""The construction of a dataset from top to bottom: photos in, composite/real pairs out."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from typing import Any
 
 from ccharmony import sources
 from ccharmony.arrays import UInt8
-from ccharmony.build import donors, fingerprint, light_pool, pairs, resume
-from ccharmony.build.light import Light, from_json, record_light, to_json
-from ccharmony.build.pairs import PhotoLight, PhotoPairs
-from ccharmony.build.photo_cache import Recent
+from ccharmony.build import donors, light_pool, pairs, resume
+from ccharmony.build.fingerprint import compute_fingerprint
+from ccharmony.build.light import RecordedLight, from_json, record_light, to_json
+from ccharmony.build.pairs import PhotoLights, PhotoPairs
+from ccharmony.build.photo_cache import PhotoCache
 from ccharmony.build.settings import BuildSettings
 from ccharmony.dataset import tables
 from ccharmony.dataset.build_report import BuildReport
 from ccharmony.errors import CcharmonyError, SourceError
 from ccharmony.files import StrPath
-from ccharmony.jobs import journal
 from ccharmony.jobs.engine import Engine
+from ccharmony.jobs.journal import lock_journal
 from ccharmony.jobs.stage import Outcome, Stage, run_stage
 from ccharmony.jobs.threads import Threads
 from ccharmony.progress import Progress, no_progress
@@ -34,13 +35,13 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What the work of both stages needs; an engine may send it elsewhere."""
+class _BuildContext:
+    """What the work of both stages needs; an engine may send it to another process."""
 
     settings: BuildSettings
     out: Path
     splits: Mapping[str, Split]
-    decoded: Recent
+    decoded: PhotoCache
 
 
 def build_dataset(
@@ -60,17 +61,22 @@ def build_dataset(
     settings
         What to build.
     out
-        Folder to build into; a build that was killed there is gone on with.
+        Folder to build into; an interrupted build in it is resumed.
     jobs
-        Photos worked on at a time. The files written do not depend on it.
+        Photos processed at a time. The files written do not depend on it.
     engine
-        What works on the photos, see `engines`; `jobs` threads by default. The files written do not depend on it.
+        What runs the work, see `ccharmony.jobs.engine`; `jobs` threads by default. Files do not depend on it.
     strict
         Whether the first bad photo stops the build.
     fresh
-        Whether what an unfinished build of the folder has done is dropped. A finished dataset is refused then.
+        Whether the work of an unfinished build in the folder is dropped. A finished dataset is then refused.
     progress
-        Called with the stage, the photos done and their number.
+        Called with the stage, the number of photos done and that of all.
+
+    Returns
+    -------
+    BuildReport
+        Counts by split, and one line for each problem.
 
     Raises
     ------
@@ -81,51 +87,51 @@ def build_dataset(
     SettingsError
         A worker of the engine does not see the folder or the photos.
     CcharmonyError
-        With `strict`, whatever is wrong with the first bad photo.
+        With `strict`, the error of the first bad photo.
     """
     started, out = time.monotonic(), Path(out)
     report = BuildReport()
-    skip = _stop if strict else _skipper(report)
-    with journal.locked(out) as kept:
-        resume.refuse_others_work(settings, out, kept, fresh)
+    skip = _raise if strict else _note_problems_in(report)
+    with lock_journal(out) as journal:
+        resume.refuse_other_work(settings, out, journal, fresh)
         photos = _find_photos(settings, report, skip)
-        splits = donors.split(photos, settings.test_share, settings.pair.seed)
-        lent = light_pool.read(settings.release, settings.lights, settings.kind)
-        planned = fingerprint.draw(settings, photos, lent)
-        if finished := resume.read_finished(out, planned.digest):
-            kept.clear()
+        splits = donors.assign_splits(photos, settings.test_share, settings.pair.seed)
+        pool = light_pool.read_light_pool(settings.release, settings.lights, settings.kind)
+        fingerprint = compute_fingerprint(settings, photos, pool)
+        if finished := resume.read_finished(out, fingerprint.digest):
+            journal.clear()
             return finished
-        resume.begin(out, kept, planned.digest, settings)
+        resume.begin(out, journal, fingerprint.digest, settings)
         engine = engine or Threads(jobs)
-        engine.check(kept.folder, photos[0])
-        follow = functools.partial(
+        engine.check(journal.folder, photos[0])
+        run = functools.partial(
             run_stage,
-            journal=kept,
+            journal=journal,
             engine=engine,
             skip=skip,
-            complaint=planned.complaint,
+            check=fingerprint.check,
             progress=progress or no_progress,
         )
-        job = _Job(settings, out, splits, Recent())
-        found = follow(_lights_stage(job), [photo for photo in photos if photo.charted]).results
-        book = {**lent, **_own_lights(found, splits)}
-        if not book:
-            reason = report.first_problem if report.problems else "they show none, wanted --lights to borrow from"
+        context = _BuildContext(settings, out, splits, PhotoCache())
+        recorded = run(_lights_stage(context), [photo for photo in photos if photo.charted]).results
+        lights = {**pool, **_own_lights(recorded, splits)}
+        if not lights:
+            reason = report.first_problem if report.problems else "they show none, wanted --lights with recorded lights"
             raise SourceError(f"no checker of {len(photos)} photos could be fitted; {reason}")
-        tables.begin(out)
-        ready = [photo for photo in photos if photo.masks and (photo.id in found or not photo.charted)]
-        made = follow(_pairs_stage(job, found, book), ready)
+        tables.prepare_folders(out)
+        ready = [photo for photo in photos if photo.masks and (photo.id in recorded or not photo.charted)]
+        made = run(_pairs_stage(context, recorded, lights), ready)
         rows = _gather(made, report)
-        report.seconds, report.plan = round(time.monotonic() - started, 2), planned.digest
-        tables.write_tables(out, rows, book, settings.as_dict(), report.as_dict())
-        kept.clear()
+        report.seconds, report.plan = round(time.monotonic() - started, 2), fingerprint.digest
+        tables.write_tables(out, rows, lights, settings.as_dict(), report.as_dict())
+        journal.clear()
     return report
 
 
 def record_lights(
     settings: BuildSettings, *, strict: bool = False, progress: Progress | None = None
 ) -> tuple[list[FitRecord], BuildReport]:
-    """Fit the light of every photo of the sources and write nothing; what `inspect --src` shows.
+    """Record the light of every photo of the sources and write nothing; this is what `inspect --src` shows.
 
     Parameters
     ----------
@@ -133,11 +139,18 @@ def record_lights(
         Sources and fit.
     strict, progress
         As in `build_dataset`.
+
+    Returns
+    -------
+    records
+        Lights in the order of the photos, each with a split.
+    report
+        One line for each photo that has none.
     """
     report = BuildReport()
-    skip = _stop if strict else _skipper(report)
+    skip = _raise if strict else _note_problems_in(report)
     photos = _find_photos(settings, report, skip)
-    splits = donors.split(photos, settings.test_share, settings.pair.seed)
+    splits = donors.assign_splits(photos, settings.test_share, settings.pair.seed)
     records = []
     for count, photo in enumerate(photos, start=1):
         try:
@@ -160,14 +173,14 @@ def _find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[C
     return photos
 
 
-def _lights_stage(job: _Job) -> Stage[Light]:
+def _lights_stage(context: _BuildContext) -> Stage[RecordedLight]:
     """Return the stage that fits the light of a photo that shows a checker."""
 
-    def work(photo: Photo, _: threading.Event) -> Light:
-        image = _read_for_light(job.settings, photo)
-        light = _record_light(job.settings, photo, image)
+    def work(photo: Photo, _: threading.Event) -> RecordedLight:
+        image = _read_for_light(context.settings, photo)
+        light = _record_light(context.settings, photo, image)
         if image is not None and photo.masks:
-            job.decoded.keep(photo.id, image)
+            context.decoded.add(photo.id, image)
         return light
 
     return Stage("lights", work, to_json, from_json)
@@ -178,46 +191,48 @@ def _read_for_light(settings: BuildSettings, photo: Photo) -> UInt8 | None:
     return None if photo.patches is not None else sources.read(photo, max_pixels=settings.max_pixels)
 
 
-def _record_light(settings: BuildSettings, photo: Photo, image: UInt8 | None) -> Light:
+def _record_light(settings: BuildSettings, photo: Photo, image: UInt8 | None) -> RecordedLight:
     kind = settings.override.get(photo.id, settings.kind)
     return record_light(image, photo, kind, drop_flagged=settings.drop_flagged)
 
 
-def _own_lights(found: Mapping[str, Light], splits: Mapping[str, Split]) -> dict[str, FitRecord]:
-    """Return the photos' own lights by id, each with its split; they win over lights of the same id from elsewhere."""
+def _own_lights(found: Mapping[str, RecordedLight], splits: Mapping[str, Split]) -> dict[str, FitRecord]:
+    """Return the photos' own lights by id, each with its split; they replace lights of the same id from the pool."""
     return {name: dataclasses.replace(light.record, split=splits[name]) for name, light in found.items()}
 
 
-def _pairs_stage(job: _Job, found: Mapping[str, Light], book: Mapping[str, FitRecord]) -> Stage[PhotoPairs]:
-    """Return the stage that makes the pairs of a photo with a mask and a light, its own or a borrowed one."""
-    settings, out = job.settings, job.out
+def _pairs_stage(
+    context: _BuildContext, recorded: Mapping[str, RecordedLight], lights: Mapping[str, FitRecord]
+) -> Stage[PhotoPairs]:
+    """Return the stage that makes the pairs of a photo with a mask and a light, its own or the nearest recorded one."""
+    settings, out = context.settings, context.out
 
     def read(photo: Photo) -> UInt8:
-        known = job.decoded.take(photo.id)
+        known = context.decoded.pop(photo.id)
         return sources.read(photo, max_pixels=settings.max_pixels) if known is None else known
 
     def work(photo: Photo, stop: threading.Event) -> PhotoPairs:
-        images = [read(photo)]  # given away below: held here too, it would not be freed once its crop is made
-        split = job.splits[photo.id]
-        others = {name: record for name, record in book.items() if record.split == split and name != photo.id}
+        images = [read(photo)]  # emptied below, so that the photo is freed once its crop is made
+        split = context.splits[photo.id]
+        others = {name: record for name, record in lights.items() if record.split == split and name != photo.id}
         if photo.charted:
-            light = PhotoLight(book[photo.id], others, found[photo.id].box, split, settings.arithmetic)
+            light = PhotoLights(lights[photo.id], others, recorded[photo.id].box, split, settings.arithmetic)
         else:
-            own = others.pop(light_pool.nearest(images[0], others).id)
-            light = PhotoLight(own, others, None, split, settings.arithmetic)
+            own = others.pop(light_pool.find_nearest_light(images[0], others).id)
+            light = PhotoLights(own, others, None, split, settings.arithmetic)
         return pairs.make_pairs(photo, images.pop(), light, settings.pair, out, stop)
 
-    def read_kept(data: Any) -> PhotoPairs:
+    def read_saved(data: Any) -> PhotoPairs:
         result = PhotoPairs.from_json(data)
-        if not resume.are_there(out, result.pairs):
+        if not resume.all_exist(out, result.pairs):
             raise ValueError("a picture is gone")
         return result
 
-    return Stage("pairs", work, PhotoPairs.to_json, read_kept)
+    return Stage("pairs", work, PhotoPairs.to_json, read_saved)
 
 
 def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:
-    """Return all rows in the manifest's order, and sum up the photos' reports."""
+    """Return all rows in the manifest's order, and add up the problems and counts of the photos."""
     report.resumed = made.resumed
     for result in made.results.values():
         report.problems += result.problems
@@ -226,14 +241,14 @@ def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:
         report.passed_unchanged += result.passed_unchanged
     report.problems.sort()
     report.shortages.sort()
-    rows = sorted((row for result in made.results.values() for row in result.pairs), key=tables.place)
+    rows = sorted((row for result in made.results.values() for row in result.pairs), key=tables.manifest_order)
     if not rows:
         raise SourceError(f"no pair was made of {len(made.results)} photos with masks; {report.first_problem}")
     report.count(rows)
     return rows
 
 
-def _skipper(report: BuildReport) -> Callable[[CcharmonyError], None]:
+def _note_problems_in(report: BuildReport) -> Callable[[CcharmonyError], None]:
     def skip(error: CcharmonyError) -> None:
         report.problems.append(str(error))
         log.warning("skipped: %s", error)
@@ -241,5 +256,5 @@ def _skipper(report: BuildReport) -> Callable[[CcharmonyError], None]:
     return skip
 
 
-def _stop(error: CcharmonyError) -> None:
+def _raise(error: CcharmonyError) -> None:
     raise error

@@ -1,4 +1,4 @@
-"""What a build finds in its folder: a dataset of its own, one of other settings, or a build that did not end."""
+"""What a build finds in its folder: its own finished dataset, one of other settings, or an unfinished build."""
 
 from __future__ import annotations
 
@@ -19,54 +19,54 @@ from ccharmony.records import Pair
 log = logging.getLogger(__name__)
 
 
-def refuse_others_work(settings: BuildSettings, out: Path, kept: Journal, fresh: bool) -> None:
-    """Refuse a folder with a dataset or an unfinished build of other settings; nothing of it is touched.
+def refuse_other_work(settings: BuildSettings, out: Path, journal: Journal, fresh: bool) -> None:
+    """Refuse a folder with a dataset or an unfinished build of other settings; nothing in it is changed.
 
     Parameters
     ----------
     settings
         What is to be built.
-    out, kept
+    out, journal
         The folder and its journal.
     fresh
-        Whether an unfinished build is dropped, of whatever settings; a finished dataset is refused then.
+        Whether an unfinished build is dropped, whatever its settings; a finished dataset is then refused.
 
     Raises
     ------
     OutputError
         The folder is refused.
     """
-    finished, begun = tables.read_settings(out), kept.settings()
+    finished, begun = tables.read_settings(out), journal.settings()
     if finished and fresh:
         raise OutputError(f"{out}: holds a finished dataset, which --fresh leaves alone; wanted a new folder")
     wanted = json.loads(json.dumps(settings.as_dict()))
-    for what, there in (("a dataset", finished), ("an unfinished build", {} if fresh else begun)):
-        if there and (different := sorted(name for name in wanted if wanted[name] != there.get(name))):
-            hint = "a new folder" if there is finished else "a new folder, or --fresh to drop it"
+    for what, existing in (("a dataset", finished), ("an unfinished build", {} if fresh else begun)):
+        if existing and (different := sorted(name for name in wanted if wanted[name] != existing.get(name))):
+            hint = "a new folder" if existing is finished else "a new folder, or --fresh to drop it"
             raise OutputError(f"{out}: holds {what} of other settings ({', '.join(different)}), wanted {hint}")
     if fresh:
-        kept.drop()
+        journal.drop()
 
 
-def begin(out: Path, kept: Journal, digest: str, settings: BuildSettings) -> None:
-    """Start the journal, say what is made anew, and remove what writers that were killed left behind.
+def begin(out: Path, journal: Journal, digest: str, settings: BuildSettings) -> None:
+    """Start the journal, log what is built again, and remove unfinished files of processes that were killed.
 
     Raises
     ------
     OutputError
         The folder cannot be written.
     """
-    dropped = kept.start(digest, settings.as_dict())
+    dropped = journal.start(digest, settings.as_dict())
     if tables.read_report(out):
-        log.info("%s: its inputs have changed since it was built, or a file is gone; built anew", out)
+        log.info("%s: its inputs have changed since it was built, or a file is missing; it is built again", out)
     elif dropped:
-        log.info("%s: inputs have changed since the unfinished build; begun anew", out)
+        log.info("%s: inputs have changed since the unfinished build; it starts again", out)
     for folder in ("", *tables.FOLDERS):
         remove_unfinished(out / folder)
 
 
 def read_finished(out: Path, digest: str) -> BuildReport | None:
-    """Return the report of a dataset of the same plan if all its files are there; None otherwise."""
+    """Return the report of a finished dataset with this fingerprint if all its files exist; None otherwise."""
     content = tables.read_report(out)
     if content.get("plan") != digest:
         return None
@@ -75,13 +75,13 @@ def read_finished(out: Path, digest: str) -> BuildReport | None:
         report = BuildReport.from_dict(content)
     except (KeyError, ManifestError):
         return None
-    if not are_there(out, rows) or not (out / tables.FITS).is_file():
+    if not all_exist(out, rows) or not (out / tables.FITS).is_file():
         return None
     report.resumed, report.seconds = sum(report.photos.values()), 0.0
     return report
 
 
-def are_there(out: Path, rows: Sequence[Pair]) -> bool:
-    """Tell whether all pictures that rows of the manifest name are there."""
+def all_exist(out: Path, rows: Sequence[Pair]) -> bool:
+    """Return whether all pictures that rows of the manifest name exist."""
     files = {name for row in rows for name in (row.composite, row.mask, row.real)}
     return all((out / name).is_file() for name in files)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony import sources
-from ccharmony.color.polynomial import Kind
+from ccharmony.color.polynomial import FitKind
 from ccharmony.color.transfer import Arithmetic
 from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
@@ -19,14 +19,14 @@ from ccharmony.images.headers import MAX_PIXELS
 TEST_SHARE = 100 / 350
 """Share of the published photos that are in test."""
 MAX_CLIPPED = 0.2
-"""A composite that clips on a larger share of its foreground is passed over."""
+"""A donor is rejected if its composite clips on a larger share of the foreground."""
 MIN_DELTA_E = 2.0
-"""A composite whose foreground changes less, in mean CIEDE2000, is passed over: it has nothing to teach."""
+"""A donor is rejected if the foreground changes less, in mean CIEDE2000: the pair would show almost no task."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a donor is passed over.
+    """When a donor is rejected.
 
     Attributes
     ----------
@@ -57,15 +57,15 @@ class PairSettings:
     suffix, quality
         Format of composites and real pictures.
     size
-        Longest side of the pictures; 0 keeps them.
+        Longest side of the pictures in pixels; 0 leaves them as they are.
     crop
         Whether the chart is cropped away.
     soft
-        Whether masks keep values between 0 and 1.
+        Whether masks may have values between 0 and 1.
     seed
-        Of the donors' draw.
+        Of the selection of donors and of the split.
     limits
-        When a donor is passed over.
+        When a donor is rejected.
     """
 
     composites: int = 10
@@ -99,7 +99,7 @@ class BuildSettings:
     release
         Clone of the authors' repository; None without.
     lights
-        A fits.h5 whose lights are lent too, and borrowed by photos that show no checker; None without.
+        A fits.h5 whose lights are donors too, and are used for photos that show no checker; None without.
     fit
         Fit kind; None for ``published`` with a release and ``ridge`` without.
     drop_flagged
@@ -121,11 +121,11 @@ class BuildSettings:
     data: StrPath
     release: StrPath | None = None
     lights: StrPath | None = None
-    fit: Kind | None = None
+    fit: FitKind | None = None
     drop_flagged: bool = False
     test_share: float = TEST_SHARE
     exclude: frozenset[str] = frozenset()
-    override: Mapping[str, Kind] = field(default_factory=dict)
+    override: Mapping[str, FitKind] = field(default_factory=dict)
     pair: PairSettings = field(default_factory=PairSettings)
     max_pixels: int | None = MAX_PIXELS
 
@@ -135,17 +135,17 @@ class BuildSettings:
             raise SettingsError(f"source {' '.join(unknown) or 'none'}, wanted some of {' '.join(sources.NAMES)}")
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> FitKind:
         """Return the fit kind that applies where no override does."""
         return self.fit or ("published" if self.release else "ridge")
 
     @property
     def arithmetic(self) -> Arithmetic:
-        """Return how matrices are applied: as the authors did with published fits, without loss otherwise."""
+        """Return how matrices are applied: as the authors did with published fits, in float otherwise."""
         return "published" if self.kind == "published" else "float"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON keeps them; folders by their last name, so that a dataset may move."""
+        """Return the settings as JSON stores them; folders by their last name, so that a dataset may move."""
         plain = dataclasses.asdict(self)
         del plain["max_pixels"]
         plain.update(

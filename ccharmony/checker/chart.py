@@ -51,7 +51,7 @@ SIZE = (5 * PITCH + PATCH + 2 * GAP, 3 * PITCH + PATCH + 2 * GAP)
 """Width and height of the chart, 16.75 by 11.25 units: its corners lie one gap outside the outermost patches."""
 
 MODEL_CORNERS: Float64 = np.array([(0.0, 0.0), (SIZE[0], 0.0), SIZE, (0.0, SIZE[1])])
-"""The corners beside dark skin, bluish green, black and white, shape (4, 2), in units."""
+"""The corners next to dark skin, bluish green, black and white, shape (4, 2), in units."""
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 around a chart, in pixels of the upright photo."""

@@ -43,7 +43,7 @@ def flatten(image: UInt8, corners: Float64) -> tuple[Float32, Float64]:
     image
         Photo, uint8 (H, W, 3).
     corners
-        Corners of the chart beside dark skin, bluish green, black and white, shape (4, 2), in pixels.
+        Corners of the chart next to dark skin, bluish green, black and white, shape (4, 2), in pixels.
 
     Returns
     -------
@@ -65,9 +65,9 @@ def flatten(image: UInt8, corners: Float64) -> tuple[Float32, Float64]:
 
 
 def median_colors(image: UInt8, corners: Float64) -> Float64:
-    """Read the 24 colors quickly from the flat chart: medians, shape (24, 3), release order, in [0, 1].
+    """Return the median color of each patch of the flat chart, (24, 3), release order, in [0, 1]; a quick reading.
 
-    Patches outside the photo are NaN.
+    Patches outside the photo are NaN. Raises CheckerError as :func:`flatten`.
     """
     flat, _ = flatten(image, corners)
     colors = _medians(_without_margin(flat))
@@ -76,7 +76,7 @@ def median_colors(image: UInt8, corners: Float64) -> Float64:
 
 
 def visible_patches(image: UInt8, corners: Float64) -> Bool:
-    """Tell which patches lie inside the photo, shape (24,), chart order."""
+    """Return which patches lie inside the photo, shape (24,), chart order."""
     quads = chart.patch_quads(corners, _INNER)
     inside = (quads > -0.5) & (quads < np.array(image.shape[1::-1]) - 0.5)
     return np.asarray(inside.all(axis=(1, 2)))
@@ -110,7 +110,7 @@ def refine_corners(image: UInt8, corners: Float64) -> Float64:
         try:
             moved = _align(flat, to_photo)
             flat, to_photo = flatten(image, moved)
-        except (cv2.error, CheckerError):  # the alignment ran away: nothing there looks like a chart
+        except (cv2.error, CheckerError):  # the alignment diverged: nothing there looks like a chart
             break
         before, spread = spread, _spread(flat)
         if spread >= before:

@@ -31,16 +31,21 @@ def bounding_box(points: npt.ArrayLike, scale: float = 1.0) -> Box:
         Pixels of the points' picture per pixel of the photo, the same for both axes. For Gehler's coordinates it is
         the header's width over the photo's width, about 5 for the small renderings.
 
+    Returns
+    -------
+    Box
+        x0, y0, x1, y1 in pixels of the photo.
+
     Raises
     ------
     CheckerError
         There are no points, or one is not finite.
     """
-    places = np.asarray(points, np.float64)
-    if places.ndim != 2 or places.shape[1:] != (2,) or not len(places) or not np.isfinite(places).all():
-        raise CheckerError(f"chart corners of shape {places.shape}, wanted finite coordinates (n, 2)")
-    x0, y0 = (places.min(axis=0) / scale).tolist()
-    x1, y1 = (places.max(axis=0) / scale).tolist()
+    coordinates = np.asarray(points, np.float64)
+    if coordinates.ndim != 2 or coordinates.shape[1] != 2 or not len(coordinates) or not np.isfinite(coordinates).all():
+        raise CheckerError(f"chart corners of shape {coordinates.shape}, wanted finite coordinates (n, 2)")
+    x0, y0 = (coordinates.min(axis=0) / scale).tolist()
+    x1, y1 = (coordinates.max(axis=0) / scale).tolist()
     return x0, y0, x1, y1
 
 
@@ -78,7 +83,7 @@ def largest_without(box: Box, shape: tuple[int, int]) -> Part:
 
 
 def parts_without(box: Box, shape: tuple[int, int]) -> dict[str, Part]:
-    """Return what lies left, right, above (``top``) and below (``bottom``) of a chart, as `largest_without` takes it.
+    """Return the parts left, right, above (``top``) and below (``bottom``) of a chart; `largest_without` returns one.
 
     Raises
     ------

@@ -2,9 +2,9 @@
 
 cv2.mcc proposes (:mod:`ccharmony.checker.windows`), the corners are refined (:mod:`ccharmony.checker.corners`), and the
 24 colors decide: an affine map must carry them to the standard colors, in one of the eight ways of reading a chart.
-That also tells how the chart is turned, and whether it is mirrored.
+That also decides how the chart is turned, and whether it is mirrored.
 
-Contents: :class:`Detection`, :func:`find_checker`, :func:`from_corners`.
+Contents: :class:`Detection`, :func:`find_checker`, :func:`checker_from_corners`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ccharmony.arrays import Float64, UInt8
 from ccharmony.checker.chart import Box
 from ccharmony.checker.corners import median_colors, refine_corners, visible_patches
 from ccharmony.checker.patches import Patches, affine_residual, orientation_residuals, read_patches, require_image
-from ccharmony.checker.windows import MIN_WIDTH, Window, look, passes, passes_in_box
+from ccharmony.checker.windows import MIN_WIDTH, Window, passes, passes_in_box, propose_charts
 from ccharmony.errors import CheckerError
 
 MAX_RESIDUAL = 25.0
@@ -28,14 +28,14 @@ MAX_RESIDUAL = 25.0
 44; three of the 350 published photos, under extreme casts, reach it (28 to 35)."""
 
 NEARLY = 45.0
-"""Below this residual a finding may be a chart whose corners are off, and is looked at again from nearer."""
+"""Below this residual a finding may be a chart whose corners are off, and is searched again in a window around it."""
 
 CLEARLY_BETTER = 1.5
 """How much lower a residual must be for another orientation to be believed than the one that a person gave; the right
 one is lower by this factor on all 350 published photos."""
 
 _LEAST_SEEN = 12  # patches by which a chart that is cut off is still recognized as one
-_MOST_NEAR = 3  # findings of a pass that are looked at again
+_MOST_NEAR = 3  # near misses of a pass that are searched again
 _TURNS = {"upright": [0, 1, 2, 3], "turned": [2, 3, 0, 1], "left-right": [1, 0, 3, 2], "up-down": [3, 2, 1, 0]}
 
 
@@ -46,7 +46,7 @@ class Detection:
     Attributes
     ----------
     corners
-        Corners of the chart beside dark skin, bluish green, black and white, shape (4, 2), x and y in pixels; None
+        Corners of the chart next to dark skin, bluish green, black and white, shape (4, 2), x and y in pixels; None
         where no chart was accepted.
     patches
         Its patches; None where no chart was accepted.
@@ -55,7 +55,7 @@ class Detection:
     residual
         Affine residual of the colors in 8-bit levels; NaN where nothing was proposed.
     reason
-        Why no chart was accepted, in words; empty where one was.
+        Why no chart was accepted; empty where one was.
     others
         Other charts in the photo: accepted ones first, then those refused, which keep their corners.
     """
@@ -103,28 +103,33 @@ def find_checker(image: UInt8, *, box: Box | None = None) -> Detection:
     require_image(image)
     height, width = image.shape[:2]
     if box is None:
-        plan = passes(height, width)
+        search = passes(height, width)
     else:
         _refuse_empty(box, height, width)
-        plan = passes_in_box(height, width, box)
+        search = passes_in_box(height, width, box)
     findings: list[Detection] = []
-    for windows in plan:
-        findings += _look(image, windows, box)
+    for windows in search:
+        findings += _search(image, windows, box)
         if _has_chart(findings):
             break
     return _best(findings)
 
 
-def from_corners(image: UInt8, corners: ArrayLike) -> Detection:
-    """Read a chart whose corners a person gave; they are neither moved nor judged.
+def checker_from_corners(image: UInt8, corners: ArrayLike) -> Detection:
+    """Read a chart whose corners a person gave; they are neither moved nor refused.
 
     Parameters
     ----------
     image
         Photo, uint8 (H, W, 3), sRGB-encoded RGB.
     corners
-        Four corners around the chart, shape (4, 2), in pixels, from the one beside dark skin on. Starting at another
-        corner or going the other way round is put right where the colors tell clearly.
+        Four corners around the chart, shape (4, 2), in pixels, from the one next to dark skin on. Another
+        first corner or direction is corrected where the colors show it clearly.
+
+    Returns
+    -------
+    Detection
+        The corners, in the order given here or corrected, and the patches; its cost is NaN.
 
     Raises
     ------
@@ -148,11 +153,11 @@ def _refuse_empty(box: Box, height: int, width: int) -> None:
         raise CheckerError(f"box {found} encloses no part of the photo of {width}x{height}")
 
 
-def _look(image: UInt8, windows: list[Window], box: Box | None) -> list[Detection]:
-    """Judge what is proposed in windows up to the first with a chart; without one look again at what comes near."""
+def _search(image: UInt8, windows: list[Window], box: Box | None) -> list[Detection]:
+    """Examine proposals, window by window, up to the first chart; if there is none, search again around near misses."""
     findings: list[Detection] = []
     for window in windows:
-        findings += _judge_all(image, look(image, window), box)
+        findings += _examine_all(image, propose_charts(image, window), box)
         if _has_chart(findings):
             return findings
     if box is not None:
@@ -164,7 +169,7 @@ def _look(image: UInt8, windows: list[Window], box: Box | None) -> list[Detectio
         (x0, y0), (x1, y1) = finding.corners.min(axis=0), finding.corners.max(axis=0)
         around = float(x0), float(y0), float(x1), float(y1)
         for closer in passes_in_box(height, width, around):
-            findings += _look(image, closer, around)
+            findings += _search(image, closer, around)
             if _has_chart(findings):
                 return findings
     return findings
@@ -174,8 +179,8 @@ def _has_chart(findings: list[Detection]) -> bool:
     return any(finding.residual < MAX_RESIDUAL for finding in findings)
 
 
-def _judge_all(image: UInt8, proposals: Iterable[tuple[float, Float64]], box: Box | None) -> list[Detection]:
-    """Judge proposals, best first, passing over those that lie on a chart already found."""
+def _examine_all(image: UInt8, proposals: Iterable[tuple[float, Float64]], box: Box | None) -> list[Detection]:
+    """Examine proposals, best first, without those that lie on a chart already found."""
     findings: list[Detection] = []
     for cost, corners in proposals:
         center = corners.mean(axis=0)
@@ -184,13 +189,13 @@ def _judge_all(image: UInt8, proposals: Iterable[tuple[float, Float64]], box: Bo
         if box is not None and not (box[0] <= center[0] <= box[2] and box[1] <= center[1] <= box[3]):
             continue
         try:
-            findings.append(_judge(image, cost, corners))
+            findings.append(_examine(image, cost, corners))
         except CheckerError:  # corners that no chart can have, or all of it outside the photo
             continue
     return findings
 
 
-def _judge(image: UInt8, cost: float, corners: Float64) -> Detection:
+def _examine(image: UInt8, cost: float, corners: Float64) -> Detection:
     """Refine a proposal, turn it the right way round and decide; the corners stay even where it is refused."""
     corners = _oriented(image, refine_corners(image, corners))
     seen = int(visible_patches(image, corners).sum())
@@ -206,7 +211,7 @@ def _judge(image: UInt8, cost: float, corners: Float64) -> Detection:
 
 
 def _reason(corners: Float64, residual: float, seen: int) -> str:
-    """Say why a chart cannot be used; nothing where it can."""
+    """Return why a chart cannot be used; empty where it can."""
     ahead = np.roll(corners, -1, axis=0)
     width = np.linalg.norm(ahead - corners, axis=1).max()
     if residual == math.inf:
@@ -233,7 +238,7 @@ def _oriented(image: UInt8, corners: Float64) -> Float64:
 
 
 def _holds(finding: Detection, point: Float64) -> bool:
-    """Tell whether a point lies on a chart."""
+    """Return whether a point lies on a chart."""
     assert finding.corners is not None
     ahead = np.roll(finding.corners, -1, axis=0) - finding.corners
     to_point = point - finding.corners

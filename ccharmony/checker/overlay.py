@@ -1,6 +1,6 @@
-"""A picture of what was found in a photo: where each patch was read, and what it should look like.
+"""A picture of the chart found in a photo: where each patch was read, and what color it should have.
 
-Contents: :func:`draw`.
+Contents: :func:`draw_finding`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _LINE = 40  # pixels a line of text
 _SURROUNDINGS = 0.12  # shown around the chart in the close-up, as a share of its larger side
 
 
-def draw(image: UInt8, found: Detection, side: int = 1600) -> UInt8:
-    """Draw a finding on its photo, and below it a close-up of the chart and its colors beside the standard ones.
+def draw_finding(image: UInt8, found: Detection, side: int = 1600) -> UInt8:
+    """Draw a finding on its photo, and below it a close-up of the chart and its colors next to the standard ones.
 
     Green are the chart and the parts of its patches that were read, red are flagged patches and charts that were
     refused. Patches are numbered in chart order: 1 is dark skin, 24 is black.
@@ -93,13 +93,13 @@ def _swatches(found: Detection, size: tuple[int, int]) -> UInt8:
     width, height = size
     field = np.full((height, width, 3), _PAPER, dtype=np.uint8)
     flags = found.patches.flags()
-    for patch, place in enumerate(chart.RELEASE_TO_CHART):
+    for patch, position in enumerate(chart.RELEASE_TO_CHART):
         row, column = divmod(patch, 6)
         x, y = width * column // 6, height * row // 4
         w, h = width * (column + 1) // 6 - 6 - x, height * (row + 1) // 4 - 6 - y
-        for half, color in enumerate((found.patches.colors[place], STANDARD[place])):
+        for half, color in enumerate((found.patches.colors[position], STANDARD[position])):
             field[y : y + h, x + half * w // 2 : x + (half + 1) * w // 2] = np.nan_to_num(np.round(255 * color))
-        if flags[place]:
+        if flags[position]:
             cv2.rectangle(field, (x, y), (x + w, y + h), _RED, 4)
         _write(field, str(patch + 1), np.array([x + w / 2, y + h / 2]), h / 150)
     return field
@@ -136,6 +136,6 @@ def _outline(image: UInt8, corners: Float64, color: Color) -> None:
 
 def _write(image: UInt8, text: str, center: Float64, size: float) -> None:
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
-    place = round(center[0] - width / 2), round(center[1] + height / 2)
-    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, _BLACK, 3, cv2.LINE_AA)
-    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, _WHITE, 1, cv2.LINE_AA)
+    position = round(center[0] - width / 2), round(center[1] + height / 2)
+    cv2.putText(image, text, position, cv2.FONT_HERSHEY_SIMPLEX, size, _BLACK, 3, cv2.LINE_AA)
+    cv2.putText(image, text, position, cv2.FONT_HERSHEY_SIMPLEX, size, _WHITE, 1, cv2.LINE_AA)

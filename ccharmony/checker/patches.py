@@ -1,7 +1,6 @@
 """The color checker in a photo: its 24 patches read, and how far their colors are from those of a chart.
 
-The chart itself (standard colors, order, geometry) stands in :mod:`ccharmony.checker.chart`; its names are found here
-as well.
+The chart itself (standard colors, order, geometry) is in :mod:`ccharmony.checker.chart`.
 
 Contents: :class:`Patches`, :func:`read_patches`, :func:`read_quads`; :func:`affine_residual`,
 :func:`orientation_residuals`, :func:`orientation_ratio`.
@@ -37,7 +36,7 @@ MAX_SPREAD = 10.0
 """Standard deviation in 8-bit levels above which a patch is uneven: on 18 real photos even patches reach 7.0 with
 all their noise, patches with the edge of a shadow begin at 12."""
 
-_TELLING = 5  # patches: an affine map has four parameters a channel
+_LEAST_PATCHES = 5  # patches: an affine map has four parameters a channel
 _MAX_SAMPLES_PER_SIDE = 64
 # A larger patch is read every n-th pixel: 4,096 pixels fix a mean to a sixtieth of their spread.
 
@@ -64,7 +63,7 @@ class Patches:
     clipped: Float64
 
     def flags(self) -> tuple[str, ...]:
-        """Say for each patch why it should not be trusted; an empty string where it can be."""
+        """Return for each patch why it should not be trusted; an empty string where it can be."""
         return tuple(self._flag(patch) for patch in range(24))
 
     def _flag(self, patch: int) -> str:
@@ -93,7 +92,7 @@ class Patches:
 
 
 def read_patches(image: UInt8, corners: ArrayLike) -> Patches:
-    """Read the 24 patches of a chart from the place of its four corners.
+    """Read the 24 patches of a chart by its four corners.
 
     Parameters
     ----------
@@ -103,6 +102,11 @@ def read_patches(image: UInt8, corners: ArrayLike) -> Patches:
         Outer corners of the chart, shape (4, 2), x and y in pixels, in the order dark skin, bluish green, black,
         white: those of the outermost patches, or a gap further out. A fifth of a patch more goes unnoticed, the edge
         of a card with a wide frame does not: refine such corners first (:mod:`ccharmony.checker.corners`).
+
+    Returns
+    -------
+    Patches
+        Colors in [0, 1], spread, count and clipped share of each patch, release order.
 
     Raises
     ------
@@ -123,6 +127,11 @@ def read_quads(image: UInt8, quads: ArrayLike) -> Patches:
         Four corners a patch, shape (24, 4, 2), x and y in pixels (may be fractional), in chart order; the four
         may come in any order around or across the patch.
 
+    Returns
+    -------
+    Patches
+        As in :func:`read_patches`.
+
     Raises
     ------
     CheckerError
@@ -140,13 +149,13 @@ def read_quads(image: UInt8, quads: ArrayLike) -> Patches:
 def affine_residual(colors: ArrayLike, target: ArrayLike = STANDARD) -> float:
     """Root mean square, in 8-bit levels, of what an affine map leaves between patches and their standard colors.
 
-    The map absorbs exposure, cast and a camera's matrix, so what remains tells a chart from other colored squares: at
-    most 15.6 levels on 17 true findings of cv2.mcc in 20 photos, 53 on the three false ones. Patches with NaN are left
-    out; fewer than five fit anything and leave infinity.
+    The map absorbs exposure, cast and a camera's matrix, so the rest distinguishes a chart from other colored squares:
+    at most 15.6 levels on 17 true findings of cv2.mcc in 20 photos, 53 on the three false ones. Patches with NaN are
+    left out; fewer than five fit anything, and the result is infinity.
     """
     measured = np.asarray(colors, dtype=np.float64)
     known = np.isfinite(measured).all(axis=1)
-    if known.sum() < _TELLING:
+    if known.sum() < _LEAST_PATCHES:
         return float("inf")
     terms = np.column_stack([measured[known], np.ones(known.sum())])
     wanted = np.asarray(target, dtype=np.float64)[known]
@@ -237,7 +246,7 @@ def _read_one(pixels: UInt8) -> tuple[Float64, float, int, float]:
     if count == 0:
         return np.full(3, np.nan), float("nan"), 0, 0.0
     drop = int(TRIM * count)
-    kept = np.sort(pixels, axis=0)[drop : count - drop]
+    middle = np.sort(pixels, axis=0)[drop : count - drop]
     spread = float(np.sqrt(pixels.var(axis=0).mean()))
     clipped = float(((pixels == 0) | (pixels == 255)).any(axis=1).mean())
-    return kept.mean(axis=0) / 255.0, spread, count, clipped
+    return middle.mean(axis=0) / 255.0, spread, count, clipped

@@ -1,9 +1,9 @@
-"""Where cv2.mcc is made to look: windows of a photo, their enlargement, and what it reports there.
+"""Where cv2.mcc searches: windows of a photo, their enlargement, and the charts that it proposes there.
 
 cv2.mcc wants patches of some 20 pixels and loses small charts among other edges. The whole photo at a moderate size
 finds the charts of nine photos in ten at a fifth of the time; full resolution and enlarged tiles find the rest.
 
-Contents: :class:`Window`, :func:`passes`, :func:`passes_in_box`, :func:`look`.
+Contents: :class:`Window`, :func:`passes`, :func:`passes_in_box`, :func:`propose_charts`.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def passes_in_box(height: int, width: int, box: Box) -> Iterator[list[Window]]:
         yield [Window(left, top, right, bottom, scale)]
 
 
-def look(image: UInt8, window: Window) -> list[tuple[float, Float64]]:
+def propose_charts(image: UInt8, window: Window) -> list[tuple[float, Float64]]:
     """Run cv2.mcc on a window of a photo.
 
     Parameters
@@ -99,7 +99,7 @@ def look(image: UInt8, window: Window) -> list[tuple[float, Float64]]:
     image
         Photo, uint8 (H, W, 3), RGB.
     window
-        Where to look and at what scale.
+        Where to search and at what scale.
 
     Returns
     -------

@@ -1,1 +1,1 @@
-"""The color polynomials: fitted, judged by their residuals, and applied to a foreground."""
+"""The color polynomials: fitted, measured by their residuals, and applied to a foreground."""

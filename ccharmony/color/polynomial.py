@@ -21,9 +21,9 @@ from ccharmony.arrays import Float64
 from ccharmony.errors import FitError
 
 Real = TypeVar("Real", bound=np.floating[Any])
-Kind = Literal["published", "affine", "ridge"]
+FitKind = Literal["published", "affine", "ridge"]
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[FitKind, ...] = get_args(FitKind)
 TERMS = ("r", "g", "b", "rg", "rb", "gb", "rr", "gg", "bb", "rgb", "1")
 """The published terms, in the published order."""
 
@@ -34,7 +34,7 @@ DEGREES = np.array([1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 0])
 RIDGE_STRENGTH = 0.01
 """Penalty a patch on the nonlinear terms; leave-one-out ΔE2000 over the 350 published photos is flat in 0.003-0.03."""
 
-MINIMUM_PATCHES: dict[Kind, int] = {"published": 12, "affine": 5, "ridge": 8}
+MINIMUM_PATCHES: dict[FitKind, int] = {"published": 12, "affine": 5, "ridge": 8}
 """Fewest patches that a fit accepts: one more than its free terms, and for ridge twice its four unpenalized ones."""
 
 
@@ -93,7 +93,7 @@ def apply_polynomial(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float64:
 
 
 def fit_polynomial(
-    source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind = "ridge", strength: float = RIDGE_STRENGTH
+    source: npt.ArrayLike, target: npt.ArrayLike, kind: FitKind = "ridge", strength: float = RIDGE_STRENGTH
 ) -> Float64:
     """Fit the polynomial that carries `source` to `target`.
 
@@ -128,7 +128,7 @@ def fit_polynomial(
     return matrix
 
 
-def condition(source: npt.ArrayLike, kind: Kind = "published") -> float:
+def condition(source: npt.ArrayLike, kind: FitKind = "published") -> float:
     """Return the condition number of the fit's design matrix for patches (n, 3) in the unit given."""
     terms = expand(source)
     return float(np.linalg.cond(terms[:, LINEAR] if kind == "affine" else terms))
@@ -159,7 +159,7 @@ def jacobian_determinant(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float6
     return np.asarray(np.linalg.det(jacobian))
 
 
-def _check(source: Float64, target: Float64, kind: Kind) -> None:
+def _check(source: Float64, target: Float64, kind: FitKind) -> None:
     if kind not in KINDS:
         raise FitError(f"fit kind {kind!r}, wanted one of {', '.join(KINDS)}")
     if source.shape != target.shape or source.ndim < 2 or source.shape[-1] != 3:

@@ -19,7 +19,7 @@ from ccharmony.arrays import Bool, Float64
 from ccharmony.checker.chart import STANDARD
 from ccharmony.checker.patches import orientation_ratio
 from ccharmony.color import polynomial
-from ccharmony.color.polynomial import Kind, apply_polynomial, fit_polynomial
+from ccharmony.color.polynomial import FitKind, apply_polynomial, fit_polynomial
 
 RMSE_LIMIT = 10.0
 """Levels; the median of the 350 published forward fits is 5.0, their 95th percentile 9.9."""
@@ -81,7 +81,7 @@ class Residuals:
         return dataclasses.asdict(self)
 
     def flags(self) -> tuple[str, ...]:
-        """Return why a person should look at this fit, in words; empty if nothing is conspicuous."""
+        """Return why a person should look at this fit; empty if nothing is conspicuous."""
         return tuple(self._reasons())
 
     def _reasons(self) -> Iterator[str]:
@@ -119,12 +119,12 @@ def to_lab(colors: npt.ArrayLike) -> Float64:
     return np.asarray(_colour().XYZ_to_Lab(tristimulus), np.float64)
 
 
-def measure(
+def measure_fit(
     patches: npt.ArrayLike,
     used: Bool,
     to_standard: npt.ArrayLike,
     from_standard: npt.ArrayLike,
-    kinds: tuple[Kind | None, Kind | None],
+    kinds: tuple[FitKind | None, FitKind | None],
     refit: float = float("nan"),
 ) -> Residuals:
     """Measure a fit.
@@ -141,6 +141,11 @@ def measure(
         How each was fitted, for the leave-one-out figures; None if it came from elsewhere.
     refit
         As in `Residuals`.
+
+    Returns
+    -------
+    Residuals
+        All figures of the fit.
     """
     patches = np.asarray(patches, np.float64)
     measured, standard = patches[used], STANDARD[used]
@@ -165,7 +170,7 @@ def measure(
     )
 
 
-def left_out(source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind) -> Float64:
+def left_out(source: npt.ArrayLike, target: npt.ArrayLike, kind: FitKind) -> Float64:
     """Return CIEDE2000 of each patch (n,) when it is predicted by the fit of the other patches.
 
     Parameters
@@ -174,6 +179,11 @@ def left_out(source: npt.ArrayLike, target: npt.ArrayLike, kind: Kind) -> Float6
         Patch colors, shape (n, 3), in [0, 1].
     kind
         Fit kind, see `fit_polynomial`.
+
+    Returns
+    -------
+    Float64
+        ΔE2000 of each patch, shape (n,).
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     count = len(source)
@@ -195,7 +205,7 @@ def _colour() -> Any:
     return colour
 
 
-def _mean_left_out(source: Float64, target: Float64, kind: Kind | None) -> float:
+def _mean_left_out(source: Float64, target: Float64, kind: FitKind | None) -> float:
     return float("nan") if kind is None else float(left_out(source, target, kind).mean())
 
 

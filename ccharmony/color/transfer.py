@@ -31,7 +31,7 @@ STRIP = 16_384
 """Pixels a strip: its eleven terms in single precision, 0.7 MB, stay in a core's cache."""
 
 TOGETHER = 2**24
-"""Bytes of the results of the donors that are worked on at a time, unless one alone has more."""
+"""Bytes of the results of donors that are processed together, unless one alone has more."""
 
 _MOST_TOGETHER = 4
 """Donors: a composite's arithmetic takes two thirds of the time that it takes alone, and more donors gain little."""
@@ -69,7 +69,7 @@ class Foreground:
         return list(zip(self.index[firsts].tolist(), firsts.tolist(), lasts.tolist(), strict=True))
 
     def sample(self, count: int) -> Foreground:
-        """Return at most `count` of the pixels, evenly drawn in reading order."""
+        """Return at most `count` of the pixels, evenly spread in reading order."""
         step = max(1, -(-len(self.index) // count))
         weight = None if self.weight is None else self.weight[::step]
         standard = np.ascontiguousarray(self.standard[:, ::step])
@@ -106,6 +106,11 @@ def standardize(image: UInt8, mask: Mask, to_standard: npt.ArrayLike, arithmetic
     arithmetic
         See the module.
 
+    Returns
+    -------
+    Foreground
+        The masked pixels with their original and their standard colors.
+
     Raises
     ------
     ImageError
@@ -132,6 +137,11 @@ def standardize_pixels(
         Flat positions (n,) to RGB colors (n, 3).
     shape, mask, to_standard, arithmetic
         As in `standardize`.
+
+    Returns
+    -------
+    Foreground
+        As `standardize` returns it.
     """
     if mask.shape != shape:
         raise ImageError(f"mask of shape {mask.shape}, its photo has {shape}")
@@ -156,14 +166,19 @@ def relight_foreground(foreground: Foreground, from_standard: npt.ArrayLike) -> 
         From `standardize`, whose arithmetic is used here as well.
     from_standard
         T'_b on [0, 1], shape (3, 11).
+
+    Returns
+    -------
+    Relit
+        Colors of the foreground's pixels, 8 bits, and the share of them that clipped.
     """
     return next(relight_each(foreground, [from_standard]))
 
 
 def relight_each(foreground: Foreground, matrices: Sequence[npt.ArrayLike]) -> Iterator[Relit]:
-    """Give a foreground in the light of one donor after the other, as `relight_foreground` does.
+    """Yield a foreground in the light of one donor after the other, as `relight_foreground` does.
 
-    A few donors are worked on at a time, so that the eleven terms of a pixel are made once for them.
+    A few donors are processed together, so that the eleven terms of a pixel are computed once for them.
 
     Parameters
     ----------
@@ -171,6 +186,11 @@ def relight_each(foreground: Foreground, matrices: Sequence[npt.ArrayLike]) -> I
         As in `relight_foreground`.
     matrices
         T'_b of each donor, shape (3, 11).
+
+    Yields
+    ------
+    Relit
+        As `relight_foreground` returns it, in the order of `matrices`.
     """
     if foreground.standard.dtype == np.uint8:
         for matrix in matrices:
@@ -189,7 +209,7 @@ def _relit(foreground: Foreground, planes: UInt8, clipped: Bool) -> Relit:
 
 
 def paste(image: UInt8, foreground: Foreground, relit: Relit) -> UInt8:
-    """Return a copy of the photo with its foreground replaced; pixels outside the mask keep every bit."""
+    """Return a copy of the photo with its foreground replaced; pixels outside the mask are unchanged to the bit."""
     composite = np.array(image, order="C")
     composite.reshape(-1, 3)[foreground.index] = blend(foreground, relit)
     return composite

@@ -20,7 +20,7 @@ from ccharmony.errors import SettingsError
 from ccharmony.images import pixels
 from ccharmony.images.headers import MAX_PIXELS
 from ccharmony.inspection import marks
-from ccharmony.jobs.engine import NAMES, Engine, Name
+from ccharmony.jobs.engine import ENGINE_NAMES, Engine, EngineName
 from ccharmony.jobs.threads import Threads
 
 _LINES = 10
@@ -31,7 +31,11 @@ _LINES = 10
 @click.option("--data", type=click.Path(path_type=Path), help="Folder with one folder a source.  [default: OUT/source]")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to build into.")
 @click.option("--release", type=click.Path(path_type=Path), help="Clone of the authors' repository.")
-@click.option("--lights", type=click.Path(path_type=Path), help="fits.h5 whose lights are lent, or borrowed, too.")
+@click.option(
+    "--lights",
+    type=click.Path(path_type=Path),
+    help="fits.h5 with more donor lights; photos without a checker use its lights.",
+)
 @click.option("--fit", type=click.Choice(polynomial.KINDS), help="[default: published with --release, else ridge]")
 @click.option("--composites", type=click.IntRange(min=1), default=10, show_default=True, help="Donors a foreground.")
 @click.option("--format", "suffix", type=click.Choice(["jpg", "png"]), default="jpg", show_default=True)
@@ -42,12 +46,12 @@ _LINES = 10
 @click.option(
     "--max-clipped",
     type=click.FloatRange(0, 1),
-    help="Pass over donors that clip more.  [default: 0.2; 1 with --release]",
+    help="Reject donors that clip more.  [default: 0.2; 1 with --release]",
 )
 @click.option(
     "--min-change",
     type=click.FloatRange(0),
-    help="Pass over donors that change less, ΔE2000.  [default: 2; 0 with --release]",
+    help="Reject donors that change less, ΔE2000.  [default: 2; 0 with --release]",
 )
 @click.option(
     "--test-share",
@@ -61,7 +65,9 @@ _LINES = 10
 @click.option("--exclude", type=click.Path(path_type=Path), help="CSV of marks: photos marked bad are left out.")
 @click.option("--override", type=click.Path(path_type=Path), help="CSV of marks: fit kind by photo.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Photos at a time.")
-@click.option("--engine", type=click.Choice(NAMES), default="threads", show_default=True, help="Who does them.")
+@click.option(
+    "--engine", type=click.Choice(ENGINE_NAMES), default="threads", show_default=True, help="Where they are processed."
+)
 @click.option(
     "--ray-address", metavar="HOST:PORT", help="Of a cluster, or auto.  [default: RAY_ADDRESS, else started here]"
 )
@@ -70,7 +76,7 @@ _LINES = 10
     "--resume/--fresh",
     default=True,
     show_default=True,
-    help="Go on from what an unfinished build of OUT has done, or drop that; --fresh refuses a finished dataset.",
+    help="Resume an unfinished build of OUT, or drop its work; --fresh refuses a finished dataset.",
 )
 @click.option(
     "--max-pixels",
@@ -85,7 +91,7 @@ def command(
     out: Path,
     release: Path | None,
     lights: Path | None,
-    fit: polynomial.Kind | None,
+    fit: polynomial.FitKind | None,
     composites: int,
     suffix: str,
     quality: int,
@@ -100,7 +106,7 @@ def command(
     exclude: Path | None,
     override: Path | None,
     jobs: int,
-    engine: Name,
+    engine: EngineName,
     ray_address: str | None,
     strict: bool,
     resume: bool,
@@ -128,11 +134,11 @@ def command(
         pair=pair,
         max_pixels=max_pixels or None,
     )
-    with opened(engine, jobs, ray_address) as workers, progress_bar() as progress:
+    with open_engine(engine, jobs, ray_address) as workers, progress_bar() as progress:
         try:
             report = build_dataset(wanted, out, engine=workers, strict=strict, fresh=not resume, progress=progress)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"{out}: stopped; the same command goes on from there") from None
+            raise KeyboardInterrupt(f"{out}: stopped; the same command resumes it") from None
     _print(report, out)
     sys.exit(1 if report.problems else 0)
 
@@ -156,8 +162,8 @@ def _print(report: build_report.BuildReport, out: Path) -> None:
     for split in ("train", "test"):
         counts = [part.get(split, 0) for part in (report.photos, report.foregrounds, report.pairs)]
         click.echo(f"{split:5s}  {counts[0]} photos, {counts[1]} foregrounds, {counts[2]} pairs")
-    passed = f"{report.passed_clipped} would clip, {report.passed_unchanged} would hardly change the foreground"
-    click.echo(f"donors passed over: {passed}")
+    rejected = f"{report.passed_clipped} would clip, {report.passed_unchanged} would hardly change the foreground"
+    click.echo(f"donors rejected: {rejected}")
     if report.shortages:
         click.echo(f"{len(report.shortages)} foregrounds got fewer donors than asked for, such as")
         click.echo(f"  {report.shortages[0]}")
@@ -169,18 +175,23 @@ def _print(report: build_report.BuildReport, out: Path) -> None:
 
 
 @contextlib.contextmanager
-def opened(name: Name, jobs: int = 1, address: str | None = None) -> Iterator[Engine]:
-    """Give an engine by name, and let go of what it holds afterwards.
+def open_engine(name: EngineName, jobs: int = 1, address: str | None = None) -> Iterator[Engine]:
+    """Open an engine by name, and close it afterwards.
 
     Parameters
     ----------
     name
         ``threads`` or ``ray``.
     jobs
-        Photos worked on at a time; a Ray cluster works on one for each of its cores.
+        Photos processed at a time; a Ray cluster processes one on each of its cores.
     address
         Of the Ray cluster: ``auto`` for the one that runs on this machine, or ``host:port``. None for that in
         RAY_ADDRESS; where that is not set either, a cluster of `jobs` cores is started here and stopped afterwards.
+
+    Yields
+    ------
+    Engine
+        Ready to run work.
 
     Raises
     ------

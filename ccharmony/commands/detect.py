@@ -15,7 +15,7 @@ from ccharmony import files
 from ccharmony.arrays import UInt8
 from ccharmony.checker import overlay
 from ccharmony.checker.chart import NAMES
-from ccharmony.checker.detect import Detection, find_checker, from_corners
+from ccharmony.checker.detect import Detection, checker_from_corners, find_checker
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError
 from ccharmony.images import pixels
 from ccharmony.sources import folder, reading
@@ -37,7 +37,7 @@ def command(photos: tuple[Path, ...], overlays: Path | None, as_json: bool, by_h
     """Find the color checker in photos (or in all photos of a folder)."""
     paths = _files(photos)
     given = _read_corners(by_hand, paths) if by_hand else {}
-    drawn = _overlay_names(paths)
+    names = _overlay_names(paths)
     if overlays is not None:
         files.make_folder(overlays)
     unreadable = 0
@@ -45,7 +45,7 @@ def command(photos: tuple[Path, ...], overlays: Path | None, as_json: bool, by_h
         try:
             image, found = _detect(path, given.get(path))
             if overlays is not None:
-                pixels.write_image(overlays / drawn[path], overlay.draw(image, found))
+                pixels.write_image(overlays / names[path], overlay.draw_finding(image, found))
         except (ImageError, CheckerError) as error:
             unreadable += 1
             click.echo(f"error: {_named(path, error)}", err=True)
@@ -58,7 +58,7 @@ def command(photos: tuple[Path, ...], overlays: Path | None, as_json: bool, by_h
 
 
 def _files(photos: Iterable[Path]) -> list[Path]:
-    """Put the photos of a folder in its place; name each file once."""
+    """Replace each folder by its photos; name each file once."""
     paths: list[Path] = []
     for path in photos:
         paths += [file for file in files_below(path) if reading.is_photo(file)] if path.is_dir() else [path]
@@ -68,7 +68,7 @@ def _files(photos: Iterable[Path]) -> list[Path]:
 
 
 def _read_corners(table: Path, paths: list[Path]) -> dict[Path, list[float]]:
-    """Read corners by photo; a row that cannot be used, or is another photo's, is told and passed over."""
+    """Read corners by photo; a row that cannot be used, or belongs to another photo, is reported and skipped."""
     if not table.is_file():
         raise SourceError(f"{table}: no such file, wanted corners as {','.join(folder.COLUMNS)}")
     corners, problems = folder.read_checkers(table, {path.stem: path for path in paths})
@@ -81,7 +81,7 @@ def _detect(path: Path, corners: list[float] | None) -> tuple[UInt8, Detection]:
     image = reading.read_file(path)
     if corners is None:
         return image, find_checker(image)
-    return image, from_corners(image, np.array(corners).reshape(4, 2))
+    return image, checker_from_corners(image, np.array(corners).reshape(4, 2))
 
 
 def _named(path: Path, error: CcharmonyError) -> str:
@@ -90,7 +90,7 @@ def _named(path: Path, error: CcharmonyError) -> str:
 
 
 def _overlay_names(paths: list[Path]) -> dict[Path, str]:
-    """Give each photo a picture of its own, even where two folders hold files of the same name."""
+    """Return the name of each photo's overlay: different names, even where two folders have files of one name."""
     names: dict[Path, str] = {}
     for path in paths:
         name, count = f"{path.stem}.jpg", 1
@@ -118,18 +118,18 @@ def _as_object(path: Path, found: Detection) -> dict[str, Any]:
     patches = found.patches
     return {
         "photo": str(path),
-        **_place(found),
+        **_describe_position(found),
         "patches": patches and _plain(255 * patches.colors, 2),
         "spread": patches and _plain(patches.spread, 2),
         "count": patches and patches.count.tolist(),
         "clipped": patches and _plain(patches.clipped, 4),
         "flags": patches and list(patches.flags()),
         "gray_ramp_falls": patches and patches.gray_ramp_falls,
-        "others": [_place(other) for other in found.others],
+        "others": [_describe_position(other) for other in found.others],
     }
 
 
-def _place(found: Detection) -> dict[str, Any]:
+def _describe_position(found: Detection) -> dict[str, Any]:
     return {
         "corners": None if found.corners is None else _plain(found.corners, 2),
         "orientation": found.orientation,

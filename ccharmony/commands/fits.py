@@ -23,7 +23,7 @@ from ccharmony.records import SPLITS
     show_default=True,
     help="published takes the published matrices as they are; the others are fitted to the published patches.",
 )
-def command(release: Path, out: Path, fit: polynomial.Kind) -> None:
+def command(release: Path, out: Path, fit: polynomial.FitKind) -> None:
     """Write the lights of a release, all its photos, to one fits.h5; no pictures are needed."""
     records, problems = light_pool.record_release_lights(release, fit)
     fits.write_fits(out, records, STANDARD, {"release": release.name, "fit": fit})

@@ -16,7 +16,7 @@ from ccharmony.console import VariadicCommand, progress_bar
 from ccharmony.errors import ManifestError
 from ccharmony.inspection import report, terminal, thumbnails
 from ccharmony.inspection.target import Subject, find_photos, fit_sources, read_release, read_target
-from ccharmony.inspection.thumbnails import Places
+from ccharmony.inspection.thumbnails import PictureSources
 from ccharmony.progress import Progress
 
 
@@ -37,7 +37,7 @@ def command(
     src: tuple[str, ...],
     data: Path | None,
     release: Path | None,
-    fit: polynomial.Kind | None,
+    fit: polynomial.FitKind | None,
     top: int,
     photo: str | None,
     compare: bool,
@@ -59,7 +59,7 @@ def command(
     for line in found.problems:
         click.echo(f"problem: {terminal.printable(line)}", err=True)
     if html:
-        _write_page(html, found, Places(looked_at.root, find_photos(target, src, data, release)), jobs)
+        _write_page(html, found, PictureSources(looked_at.root, find_photos(target, src, data, release)), jobs)
     if sheet:
         _write_sheets(sheet, found, looked_at, jobs)
 
@@ -69,7 +69,7 @@ def _find(
     src: tuple[str, ...],
     data: Path | None,
     release: Path | None,
-    fit: polynomial.Kind | None,
+    fit: polynomial.FitKind | None,
     progress: Progress,
 ) -> Subject:
     """Read a dataset or its fits, or fit what the sources or the release hold."""
@@ -82,23 +82,27 @@ def _find(
     raise click.UsageError("wanted a dataset, a fits.h5, --src with --data, or --release")
 
 
-def _named(found: report.Report, photo: str) -> report.PhotoReport:
+def _named(found: report.FitReport, photo: str) -> report.PhotoReport:
     for one in found.photos:
         if one.record.id == photo:
             return one
     raise ManifestError(f"{photo}: no fit of this photo among {len(found.photos)}")
 
 
-def _write_page(path: Path, found: report.Report, places: Places, jobs: int) -> None:
+def _write_page(path: Path, found: report.FitReport, found_in: PictureSources, jobs: int) -> None:
     from ccharmony.inspection import page  # here, since only the page needs jinja2
 
     with progress_bar() as progress:
-        shown = thumbnails.collect(found, places, jobs=jobs, progress=progress) if places.root or places.photos else {}
+        shown = (
+            thumbnails.collect_pictures(found, found_in, jobs=jobs, progress=progress)
+            if found_in.root or found_in.photos
+            else {}
+        )
         page.write_page(path, found, shown, progress)
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {len(found.photos)} photos")
 
 
-def _write_sheets(folder: Path, found: report.Report, looked_at: Subject, jobs: int) -> None:
+def _write_sheets(folder: Path, found: report.FitReport, looked_at: Subject, jobs: int) -> None:
     from ccharmony.inspection import contact_sheets  # here, since matplotlib takes a second to import
 
     if looked_at.root is None or not looked_at.pairs:

@@ -26,7 +26,7 @@ from ccharmony.dataset.packing.write_shards import Limit
 def command(dataset: Path, to: str, out: Path, shard_size: float, shard_pairs: int, jobs: int, strict: bool) -> None:
     """Pack a dataset of many files into few; `harmonize train --data` and `evaluate` read either.
 
-    The pictures' bytes stay as they are. The same command given again goes on where it was broken off.
+    The pictures' bytes stay as they are. The same command resumes interrupted packing.
     """
     with progress_bar() as progress:
         report = pack_dataset(
@@ -41,7 +41,7 @@ def command(dataset: Path, to: str, out: Path, shard_size: float, shard_pairs: i
     for line in report.problems:
         click.echo(f"left out: {line}")
     if report.resumed:
-        click.echo(f"{report.resumed} pairs were packed before, gone on from there")
+        click.echo(f"{report.resumed} pairs were packed before")
     counts = ", ".join(f"{count} {split}" for split, count in report.pairs.items())
     files = f"{report.files} shards" if to == "shards" else "one file"
     click.echo(f"{sum(report.pairs.values())} pairs ({counts}) in {out}: {files}, {report.bytes / 1e6:.1f} MB")

@@ -1,4 +1,4 @@
-"""What a build did, as build.json keeps it."""
+"""What a build did, as build.json stores it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class BuildReport:
     resumed
         Photos whose pairs were finished by an earlier run.
     passed_clipped, passed_unchanged
-        Donors passed over because the composite would clip, or hardly change.
+        Donors rejected because the composite would clip, or hardly change.
     seconds
         Wall time.
     plan
-        Digest of settings and input files: a build of the same plan finds its work done.
+        Fingerprint of the build: another build with the same one finds its work finished.
     """
 
     photos: dict[str, int] = field(default_factory=dict)
@@ -48,17 +48,17 @@ class BuildReport:
     plan: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as build.json keeps it: all but `resumed`, which an unbroken build would not know."""
+        """Return the report as build.json stores it: all but `resumed`, which an uninterrupted build does not have."""
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "resumed"}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> BuildReport:
-        """Return a report that build.json kept; raises KeyError where a field is missing."""
+        """Return a report that build.json stored; raises KeyError where a field is missing."""
         return cls(**{name: content[name] for name in cls.__dataclass_fields__ if name != "resumed"})
 
     @property
     def first_problem(self) -> str:
-        """Return the first problem or shortage, for the message of a build that failed as a whole."""
+        """Return the first problem or shortage, for the error message of a failed build."""
         lines = self.problems + self.shortages
         return f"the first problem: {lines[0]}" if lines else "no problem was met"
 

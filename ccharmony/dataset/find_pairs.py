@@ -1,4 +1,4 @@
-"""The pairs of a dataset in any format that the project reads: one door to all of them."""
+"""The pairs of a dataset in any format that the project reads: one function for all of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def find_pairs(root: StrPath, split: Split, *, strict: bool = False) -> tuple[li
         A folder with `composite_images`, `masks` and `real_images`, a folder of such folders (iHarmony4's root), or
         what `ccharmony pack` made of them.
     split
-        Which lists count. ``all`` takes train and test; where there is no list at all, every composite found.
+        Which lists count. ``all`` reads train and test; where there is no list at all, it reads every composite found.
     strict
         Whether the first broken pair is an error.
 

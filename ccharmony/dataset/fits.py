@@ -1,4 +1,4 @@
-"""fits.h5: the light of every photo, written and read; the only door to HDF5.
+"""fits.h5: the light of every photo, written and read; read and written with h5py here alone.
 
 One row a photo in every dataset of the file, rows in the order of the ids::
 
@@ -91,7 +91,7 @@ def write_fits(
     standard
         The standard colors that the matrices lead to, shape (24, 3), in [0, 1].
     settings
-        What the build was asked for; JSON-able. For people and other tools: `read_fits` does not look at them.
+        What the build was asked for; JSON-able. For people and other tools: `read_fits` ignores them.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def read_fits(path: StrPath) -> Fits:
             return _read_columns(file, path)
     except CcharmonyError:
         raise
-    except Exception as error:  # h5py raises whatever the file makes HDF5 and NumPy stumble over
+    except Exception as error:  # a damaged file may raise any error in h5py and NumPy
         raise ManifestError(f"{path}: not a fits.h5 of version {VERSION} ({error})") from error
 
 
@@ -168,28 +168,28 @@ def _read_columns(file: h5py.File, path: Path) -> Fits:
 def _read_version(file: h5py.File) -> int | None:
     if "version" not in file.attrs:
         return None
-    kept = file.attrs.get_id("version")
-    return int(file.attrs["version"]) if kept.shape == () and kept.dtype.kind in "iu" else None
+    attribute = file.attrs.get_id("version")
+    return int(file.attrs["version"]) if attribute.shape == () and attribute.dtype.kind in "iu" else None
 
 
 def _read_numbers(stored: Any, shape: tuple[int, ...]) -> Float64:
     """Read numbers of a known shape."""
-    _refuse_larger_than_life(stored, shape)
+    _refuse_oversized(stored, shape)
     if stored.dtype.kind not in "iuf":
         raise ValueError(f"{stored.name}: {stored.dtype}, wanted numbers")
     return np.asarray(stored, np.float64)
 
 
 def _read_texts(stored: Any, count: int, path: Path) -> list[str]:
-    _refuse_larger_than_life(stored, (count,))
-    place = stored.id.get_offset()
-    if h5py.check_string_dtype(stored.dtype) is None or (count and place is None):
-        raise ValueError(f"{stored.name}: not texts in one piece, wanted them as ccharmony keeps them")
-    return hdf5_texts.read_texts(path, place or 0, count)
+    _refuse_oversized(stored, (count,))
+    position = stored.id.get_offset()
+    if h5py.check_string_dtype(stored.dtype) is None or (count and position is None):
+        raise ValueError(f"{stored.name}: not texts in one piece, wanted them as ccharmony writes them")
+    return hdf5_texts.read_texts(path, position or 0, count)
 
 
-def _refuse_larger_than_life(stored: Any, shape: tuple[int, ...]) -> None:
-    """Refuse what has another shape, or more numbers than its file can hold: it would take memory without end."""
+def _refuse_oversized(stored: Any, shape: tuple[int, ...]) -> None:
+    """Refuse what has another shape, or more numbers than its file can hold: reading it could take all memory."""
     if not isinstance(stored, h5py.Dataset) or stored.shape != shape:
         raise ValueError(f"{getattr(stored, 'name', '?')} of shape {getattr(stored, 'shape', None)}, wanted {shape}")
     if stored.nbytes > _MOST_PACKED * stored.id.get_storage_size():

@@ -1,4 +1,4 @@
-"""The typed rows that the build passes on: photos, their charts and foregrounds, and the pairs made of them."""
+"""manifest.csv: one row a pair, written and read."""
 
 from __future__ import annotations
 
@@ -53,24 +53,24 @@ def to_row(pair: Pair) -> list[str]:
     return [f"{cell:.6f}" if isinstance(cell, float) else str(cell) for cell in _CELLS(pair)]
 
 
-def _parse(row: list[str], place: str) -> Pair:
+def _parse(row: list[str], line: str) -> Pair:
     if len(row) != len(COLUMNS):
-        raise ManifestError(f"{place}: {len(row)} cells, wanted {len(COLUMNS)}")
+        raise ManifestError(f"{line}: {len(row)} cells, wanted {len(COLUMNS)}")
     cells = dict(zip(COLUMNS, row, strict=True))
     for column in ("composite", "mask", "real"):
-        _check_inside(cells[column], place)
+        _check_inside(cells[column], line)
     for column in ("photo", "foreground", "donor"):
         if reason := flaw(cells[column]):
-            raise ManifestError(f"{place}: {column} {cells[column]!r} {reason}, wanted a name for files")
+            raise ManifestError(f"{line}: {column} {cells[column]!r} {reason}, wanted a name for files")
     if cells["split"] not in SPLITS:
-        raise ManifestError(f"{place}: split {cells['split']!r}, wanted train or test")
+        raise ManifestError(f"{line}: split {cells['split']!r}, wanted train or test")
     try:
         numbers = {name: float(cells[name]) for name in ("clipped_share", "delta_e")}
     except ValueError as error:
-        raise ManifestError(f"{place}: {error}") from error
+        raise ManifestError(f"{line}: {error}") from error
     return Pair(**{**cells, **numbers})  # type: ignore[arg-type]  # checked cell by cell above
 
 
-def _check_inside(name: str, place: str) -> None:
+def _check_inside(name: str, line: str) -> None:
     if not name or name.startswith("/") or ".." in name.split("/") or "\\" in name or "\0" in name:
-        raise ManifestError(f"{place}: path {name!r} leads out of the dataset")
+        raise ManifestError(f"{line}: path {name!r} leads out of the dataset")

@@ -37,7 +37,7 @@ def merge_datasets(roots: Sequence[StrPath], out: StrPath) -> BuildReport:
     Parameters
     ----------
     roots
-        Built datasets, two or more. A photo whose id an earlier one has taken is renamed ``<id>-2``, ``-3`` and so on.
+        Built datasets, two or more. A photo whose id is used already is renamed ``<id>-2``, ``-3`` and so on.
     out
         Folder of the new dataset; absent or empty.
 
@@ -62,7 +62,7 @@ def merge_datasets(roots: Sequence[StrPath], out: StrPath) -> BuildReport:
         raise OutputError(f"{out}: not an empty folder, wanted a new one")
     report, fits = BuildReport(), dict[str, FitRecord]()
     parts = [_rename(root, fits, report) for root in folders]
-    rows = sorted((row for part in parts for row in part.after), key=tables.place)
+    rows = sorted((row for part in parts for row in part.after), key=tables.manifest_order)
     _refuse_leaks(rows)
     for folder in tables.FOLDERS:
         files.make_folder(out / folder)
@@ -74,7 +74,7 @@ def merge_datasets(roots: Sequence[StrPath], out: StrPath) -> BuildReport:
 
 
 def _rename(root: Path, fits: dict[str, FitRecord], report: BuildReport) -> _Part:
-    """Give a dataset's ids names that are free, and add its lights to those taken."""
+    """Give a dataset's ids names that are free, and add its lights to `fits`."""
     rows = tuple(read_manifest(root / tables.MANIFEST))
     lights = {record.id: record for record in read_fits(root / tables.FITS).records}
     photos = {row.photo for row in rows}
@@ -87,11 +87,11 @@ def _rename(root: Path, fits: dict[str, FitRecord], report: BuildReport) -> _Par
     return _Part(root, rows, tuple(_renamed(row, names) for row in rows))
 
 
-def _free(name: str, record: FitRecord | None, taken: Mapping[str, FitRecord], has_pictures: bool) -> str:
-    """Return the id itself if nobody has it, or if it is only a light that is the same; else a numbered one."""
-    if name not in taken or (record is not None and not has_pictures and _same_light(record, taken[name])):
+def _free(name: str, record: FitRecord | None, used: Mapping[str, FitRecord], has_pictures: bool) -> str:
+    """Return the id if it is free, or names only a light and that light is the same; else a numbered id."""
+    if name not in used or (record is not None and not has_pictures and _same_light(record, used[name])):
         return name
-    return next(new for new in _numbered(name) if new not in taken)
+    return next(new for new in _numbered(name) if new not in used)
 
 
 def _numbered(name: str) -> Iterator[str]:
@@ -138,7 +138,7 @@ def _link_pictures(part: _Part, out: Path) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Share the file with the dataset it comes from where the file system can, copy it elsewhere."""
+    """Link the file of the dataset that it comes from where the file system can do that; copy it elsewhere."""
     try:
         try:
             os.link(source, target)

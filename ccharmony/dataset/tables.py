@@ -27,7 +27,7 @@ FOLDERS = (iharmony4.COMPOSITES, iharmony4.MASKS, iharmony4.REALS)
 def write_tables(
     root: Path, rows: Sequence[Pair], fits: Mapping[str, FitRecord], settings: Any, report: Mapping[str, Any]
 ) -> None:
-    """Write the tables of a dataset whose pictures are there, and remove pictures that no row names.
+    """Write the tables of a dataset whose pictures exist, and remove pictures that no row names.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def write_tables(
     settings
         What it was made with; JSON-able.
     report
-        How that went; JSON-able.
+        The report of the build; JSON-able.
 
     Raises
     ------
     OutputError
-        A table cannot be written. The report comes last: a folder that has one is whole.
+        A table cannot be written. The report is written last: a folder that has one is complete.
     """
     _remove_strays(root, rows)
     for split in records.SPLITS:
@@ -57,10 +57,10 @@ def write_tables(
     files.write_bytes(root / REPORT, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
 
 
-def begin(root: Path) -> None:
-    """Make the folders of pictures, and take away the tables of an earlier dataset, whose pictures are to be replaced.
+def prepare_folders(root: Path) -> None:
+    """Make the folders of pictures, and remove the tables of an earlier dataset, whose pictures will be replaced.
 
-    The report goes first: a folder that has one is whole.
+    The report is removed first: a folder that has one is complete.
 
     Raises
     ------
@@ -83,18 +83,18 @@ def read_report(root: Path) -> dict[str, Any]:
 
 
 def read_settings(root: Path) -> dict[str, Any]:
-    """Return the settings of a finished dataset as JSON keeps them; empty where there is none."""
+    """Return the settings of a finished dataset as JSON stores them; empty where there is no dataset."""
     settings = read_report(root).get("settings", {})
     return settings if isinstance(settings, dict) else {}
 
 
 def is_soft(root: Path) -> bool:
-    """Tell whether a dataset's masks may hold values between 0 and 1, by what it was made with."""
+    """Return whether a dataset's masks may hold values between 0 and 1, by the settings it was built with."""
     pair = read_settings(root).get("pair")
     return isinstance(pair, dict) and bool(pair.get("soft", False))
 
 
-def place(row: Pair) -> tuple[str, str, int]:
+def manifest_order(row: Pair) -> tuple[str, str, int]:
     """Return the key of the manifest's order: photo, foreground, number of the composite."""
     return row.photo, row.foreground, int(Path(row.composite).stem.rpartition("_")[2])
 

@@ -33,7 +33,7 @@ class Verdict:
     pairs, photos
         Counts.
     problems
-        One line each; a whole dataset has none.
+        One line each; a flawless dataset has none.
     """
 
     pairs: int = 0
@@ -87,7 +87,7 @@ def _check_tables(root: Path, rows: Sequence[Pair]) -> Iterator[str]:
     for row in rows:
         splits[row.photo].add(row.split)
     yield from (f"{photo}: in train and in test" for photo, found in splits.items() if len(found) > 1)
-    yield from (f"{row.composite}: lit by its own photo" for row in rows if row.donor == row.photo)
+    yield from (f"{row.composite}: its donor is its own photo" for row in rows if row.donor == row.photo)
     yield from (
         f"{row.composite}: donor {row.donor} is of the other split"
         for row in rows

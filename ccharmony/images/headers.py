@@ -1,4 +1,4 @@
-"""What a picture's file says of itself before it is decoded: format, size, mode, orientation, and whether it is whole.
+"""The header of a picture, read before the picture is decoded: format, size, mode, orientation, completeness.
 
 Pillow reads the headers; `pixels` decodes.
 """
@@ -35,7 +35,7 @@ _DEFLATE = 1040  # bytes that one of deflate stands for at most: 1,032
 _PNG_CHANNELS = {2: 3, 4: 2, 6: 4}
 _SWAPS_SIDES = (5, 6, 7, 8)
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP")
-"""What is looked at: of Pillow's forty parsers, those of formats in which photos and masks are kept."""
+"""Formats that are read: of Pillow's forty parsers, those of formats in which photos and masks are stored."""
 
 
 class Readable(Protocol):
@@ -71,7 +71,7 @@ def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:
 
 
 def bit_depth(path: Readable) -> int:
-    """Return the bits of a sample, 8 or 16, from the header alone; Pillow's raw mode tells, such as ``RGB;16B``.
+    """Return the bits of a sample, 8 or 16, from the header alone; from Pillow's raw mode, such as ``RGB;16B``.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def bit_depth(path: Readable) -> int:
 
 
 def read_bytes(path: Readable) -> bytes:
-    """Return the whole file; raises ImageError where that is impossible or there is nothing in it."""
+    """Return the whole file; raises ImageError where that is impossible or the file is empty."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -104,9 +104,9 @@ def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Im
         raise ImageError(
             f"{path}: {width}x{height} pixels, the limit is {max_pixels} (ccharmony build --max-pixels lifts it)"
         )
-    if header.format in ("JPEG", "MPO") and not _is_whole_jpeg(data):
+    if header.format in ("JPEG", "MPO") and not _is_complete_jpeg(data):
         raise ImageError(f"{path}: truncated JPEG ({len(data)} bytes and no end marker)")
-    if header.format == "PNG" and not _is_whole_png(data):
+    if header.format == "PNG" and not _is_complete_png(data):
         raise ImageError(f"{path}: truncated PNG ({len(data)} bytes and no end chunk)")
     if header.format == "PNG" and (most := _DEFLATE * len(data)) < _count_png_bytes(data):
         raise ImageError(f"{path}: {len(data)} bytes of PNG hold {most} at most, {width}x{height} pixels need more")
@@ -127,7 +127,7 @@ def open_header(path: Readable) -> Iterator[Image.Image]:
 
 @contextlib.contextmanager
 def _parsing(path: Readable) -> Iterator[None]:
-    """Turn whatever Pillow stumbles over in a damaged file, which may be any error at all, into ours."""
+    """Turn any error that Pillow raises on a damaged file into an ImageError."""
     try:
         yield
     except CcharmonyError:
@@ -157,8 +157,8 @@ def orientation(header: Image.Image) -> int:
     return int(header.getexif().get(_EXIF_ORIENTATION, 1))
 
 
-def _is_whole_jpeg(data: bytes) -> bool:
-    """Tell whether an end marker follows the scan; the thumbnail in the EXIF block has one of its own."""
+def _is_complete_jpeg(data: bytes) -> bool:
+    """Return whether an end marker follows the scan; the thumbnail in the EXIF block has one of its own."""
     position = 2
     while position + 4 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
@@ -168,8 +168,8 @@ def _is_whole_jpeg(data: bytes) -> bool:
     return False
 
 
-def _is_whole_png(data: bytes) -> bool:
-    """Tell whether chunks of the lengths they tell lead to the end; OpenCV takes 4 GB for one that tells 4 GB."""
+def _is_complete_png(data: bytes) -> bool:
+    """Return whether the lengths of the chunks lead to the end; OpenCV allocates 4 GB for a chunk of that length."""
     position = 8
     while position + 8 <= len(data):
         size, kind = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
@@ -189,5 +189,5 @@ def _count_png_bytes(data: bytes) -> int:
 
 
 def describe(mode: str) -> str:
-    """Say in words what a mode of Pillow's is."""
+    """Return a name for a mode of Pillow's that a reader understands."""
     return {"L": "gray", "LA": "gray with alpha", "1": "one bit", "CMYK": "CMYK"}.get(mode, f"mode {mode}")

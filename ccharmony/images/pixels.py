@@ -1,4 +1,4 @@
-"""Pictures and masks: how they are read, checked and written; the only door to the codecs.
+"""Pictures and masks: how they are read, checked and written; the codecs are called here alone.
 
 An *image* is a uint8 array (H, W, 3), RGB, sRGB-encoded, upright. A *mask* is a float32 array (H, W) in [0, 1].
 OpenCV decodes and encodes; `headers` looks at a file before it is decoded.
@@ -21,7 +21,7 @@ from ccharmony.files import StrPath
 from ccharmony.images import headers
 from ccharmony.images.headers import MAX_PIXELS, Readable
 
-# What a codec says of a damaged file is in our error's one line, or of no use to whoever reads it.
+# Messages of a codec on a damaged file are in our error's one line, or of no use to the reader.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 JPEG_QUALITY = 95
@@ -99,7 +99,7 @@ def read_linear(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> UInt1
 
 
 def read_preview(path: Readable, side: int) -> UInt8:
-    """Read a picture for looking at it, not for measuring: decoded at a fraction of its size where that is faster.
+    """Read a picture for display, not for measuring: decoded at a fraction of its size where that is faster.
 
     Parameters
     ----------
@@ -150,14 +150,14 @@ def read_mask(
         The file cannot be read, is a color picture, or has another size.
     """
     path = headers.as_readable(path)
-    levels, whole = read_mask_levels(path, max_pixels=max_pixels)
+    levels, full_level = read_mask_levels(path, max_pixels=max_pixels)
     if shape is not None and levels.shape != shape:
         raise ImageError(f"{path}: mask of {_size_text(levels.shape)}, its photo is {_size_text(shape)}")
-    return mask_of_levels(levels, whole)
+    return mask_of_levels(levels, full_level)
 
 
 def read_mask_levels(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> tuple[Samples, int]:
-    """Read a foreground mask as it is stored: `read_mask` before its division, in a quarter of the memory.
+    """Read a foreground mask as it is stored: `read_mask` before the division, in a quarter of the memory.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def read_mask_levels(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> 
     -------
     levels
         Mask (H, W), 8 or 16 bits.
-    whole
+    full_level
         The level that stands for 1: 255, 65535, or 1 in a file of zeros and ones.
 
     Raises
@@ -187,9 +187,9 @@ def read_mask_levels(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> 
     return values, 1 if values.max(initial=0) == 1 else int(np.iinfo(values.dtype).max)
 
 
-def mask_of_levels(levels: Samples, whole: int) -> Float32:
+def mask_of_levels(levels: Samples, full_level: int) -> Float32:
     """Return a mask in [0, 1] of what `read_mask_levels` gives, or of a part of it."""
-    return (levels / np.float32(whole)).astype(np.float32, copy=False)
+    return (levels / np.float32(full_level)).astype(np.float32, copy=False)
 
 
 def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
@@ -233,6 +233,11 @@ def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
         One of `WRITABLE_SUFFIXES`.
     quality
         JPEG or WebP quality, 1 to 100; lossless formats ignore it.
+
+    Returns
+    -------
+    bytes
+        The encoded file.
 
     Raises
     ------
@@ -286,11 +291,11 @@ def _decode_heif(header: Image.Image, path: Readable) -> UInt8:
 
 
 def _decode_whole(data: bytes, flags: int, header: Image.Image, path: Readable) -> Samples:
-    """Decode a picture and refuse one that is not of the size for which its header was let through."""
+    """Decode a picture and refuse one that does not have the size that its header says."""
     values = _decode(data, flags, path)
     if sorted(values.shape[:2]) != sorted(header.size):
-        told = _size_text(header.size[::-1])
-        raise ImageError(f"{path}: {_size_text(values.shape)} pixels, its header says {told}; the file is damaged")
+        announced = _size_text(header.size[::-1])
+        raise ImageError(f"{path}: {_size_text(values.shape)} pixels, its header says {announced}; the file is damaged")
     return values
 
 

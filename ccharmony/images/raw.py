@@ -1,4 +1,4 @@
-"""A camera's raw file as a photo that keeps the color of its light; the only door to rawpy.
+"""A camera's raw file as a photo that keeps the color of its light; rawpy is called here alone.
 
 LibRaw opens and demosaics; exposure and curve are those of every other linear photo
 (:mod:`ccharmony.images.rendering`), so that a camera's raw file and its linear copy become the same picture.
@@ -35,7 +35,7 @@ def read_raw(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> UInt8:
     """Read a camera's raw file as a photo that keeps the cast of its light.
 
     LibRaw subtracts the black level, balances for daylight and demosaics (AHD); the camera's own white balance and any
-    automatic brightness stay off. The rest is :func:`render_linear`, with the matrix that the file or LibRaw tells; for
+    automatic brightness stay off. The rest is :func:`render_linear`, with the matrix of the file or of LibRaw; for
     cameras of four colors or without a matrix, LibRaw converts to linear sRGB by what it knows.
 
     Parameters

@@ -9,7 +9,7 @@ Every photo that does not arrive as a finished picture goes through this one ren
    instead of magenta;
 3. multiply by the camera matrix (balanced camera color → linear sRGB), where one is known. Saturated colors in a
    colored light then have negative channels. A channel that lies more than 0.95 of the brightest one below it is
-   drawn toward, but never to, 0: what is out of gamut stays told apart, and its patches remain usable for a fit;
+   drawn toward, but never to, 0: colors out of gamut stay distinct, and their patches remain usable for a fit;
 4. expose: the 99th percentile of the brightest channel, over the pixels that are not clipped, goes to 0.8. Metering
    only ever brightens, so that what is blown stays white; an exposure compensation comes on top;
 5. clip to [0, 1], apply the sRGB curve, round to 8 bits.
@@ -66,8 +66,8 @@ def render_linear(linear: Linear, rendering: Rendering, gain: float | None = Non
     Returns
     -------
     UInt8
-        Shape (H, W, 3), uint8, RGB, sRGB-encoded. Equal input gives equal bytes. Beside input and output it
-        needs a few MB: pixels are worked on in strips of rows.
+        Shape (H, W, 3), uint8, RGB, sRGB-encoded. Equal input gives equal bytes. In addition to input and
+        output it needs a few MB: pixels are processed in strips of rows.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Contact sheets: the composites of a dataset at a glance, ten in a row beside the real picture and the foreground.
+"""Contact sheets: the composites of a dataset, ten in a row next to the real picture and the foreground.
 
 Pictures are placed pixel by pixel; matplotlib sets the captions, in any script that its fonts have.
 
@@ -24,15 +24,15 @@ from ccharmony import files
 from ccharmony.arrays import UInt8
 from ccharmony.images import pixels
 from ccharmony.inspection import thumbnails
-from ccharmony.inspection.report import PhotoReport, Report
+from ccharmony.inspection.report import FitReport, PhotoReport
 from ccharmony.progress import Progress
 from ccharmony.records import Pair
 
 Item = TypeVar("Item")
 Cell = tuple[UInt8, tuple[str, ...]]
 """A picture and the lines below it."""
-Words = tuple[int, int, str, float, str]
-"""Place of the left end of the base line in pixels x, y; text; size in points; color."""
+Label = tuple[int, int, str, float, str]
+"""Left end of the base line in pixels x, y; text; size in points; color."""
 
 COMPOSITES_A_ROW = 10
 ROWS_A_SHEET = 8
@@ -42,12 +42,12 @@ _GAP, _MARGIN, _HEAD, _CAPTION = 8, 24, 30, 36
 _LETTERS = 27
 _ROW = _HEAD + _CELL[1] + _CAPTION
 _DPI = 100
-_SURROUND = 110  # a neutral gray of L* 47, on which neither light nor dark pictures are judged wrongly
+_SURROUND = 110  # a neutral gray of L* 47, on which neither light nor dark pictures look wrong
 _INK, _DIM = "#ffffff", "#d8d8d8"
 
 
 @dataclass(frozen=True)
-class Row:
+class SheetRow:
     """One row of a sheet: a foreground of a photo with at most ten of its composites."""
 
     photo: PhotoReport
@@ -55,7 +55,7 @@ class Row:
 
 
 def write_sheets(
-    folder: Path, content: Report, root: Path, *, jobs: int = 2, progress: Progress | None = None
+    folder: Path, content: FitReport, root: Path, *, jobs: int = 2, progress: Progress | None = None
 ) -> list[Path]:
     """Write the contact sheets of a dataset, ``sheet_001.png`` and so on, the worst fits first.
 
@@ -71,6 +71,11 @@ def write_sheets(
         Rows read at a time.
     progress
         Called after each sheet.
+
+    Returns
+    -------
+    list[Path]
+        The sheets written, in order.
 
     Raises
     ------
@@ -90,7 +95,7 @@ def write_sheets(
     return paths
 
 
-def draw_sheet(rows: Sequence[Row], root: Path, title: str, jobs: int = 1) -> UInt8:
+def draw_sheet(rows: Sequence[SheetRow], root: Path, title: str, jobs: int = 1) -> UInt8:
     """Return one sheet as an image.
 
     Parameters
@@ -103,25 +108,30 @@ def draw_sheet(rows: Sequence[Row], root: Path, title: str, jobs: int = 1) -> UI
         Written at the top.
     jobs
         Rows read at a time.
+
+    Returns
+    -------
+    UInt8
+        The sheet, shape (H, W, 3), RGB.
     """
     width = 2 * _MARGIN + (COMPOSITES_A_ROW + 2) * (_CELL[0] + _GAP) - _GAP
     height = 2 * _MARGIN + _HEAD + len(rows) * _ROW
     sheet = np.full((height, width, 3), _SURROUND, np.uint8)
-    words = [(_MARGIN, _MARGIN, title, 13.0, _INK)]
+    labels = [(_MARGIN, _MARGIN, title, 13.0, _INK)]
     with ThreadPoolExecutor(jobs) as pool:
         read = pool.map(lambda row: list(_cells(row, root)), rows)
         for number, (row, cells) in enumerate(zip(rows, read, strict=True)):
             top = _MARGIN + _HEAD + number * _ROW
-            words.append((_MARGIN, top + _HEAD - 8, _describe(row), 10.0, _INK))
-            words += _place(sheet, cells, top + _HEAD)
-    return _write_words(sheet, words)
+            labels.append((_MARGIN, top + _HEAD - 8, _describe(row), 10.0, _INK))
+            labels += _insert(sheet, cells, top + _HEAD)
+    return _write_labels(sheet, labels)
 
 
-def _rows(content: Report) -> Iterator[Row]:
+def _rows(content: FitReport) -> Iterator[SheetRow]:
     for photo in content.photos:
         for _, pairs in itertools.groupby(photo.pairs, key=lambda pair: pair.foreground):
             for batch in _batches(list(pairs), COMPOSITES_A_ROW):
-                yield Row(photo, tuple(batch))
+                yield SheetRow(photo, tuple(batch))
 
 
 def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
@@ -129,7 +139,7 @@ def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
         yield items[start : start + size]
 
 
-def _describe(row: Row) -> str:
+def _describe(row: SheetRow) -> str:
     record = row.photo.record
     about = (
         f"{record.id}  {row.pairs[0].foreground}   {record.kind} fit, ΔE there and back {row.photo.there_and_back:.1f}"
@@ -137,7 +147,7 @@ def _describe(row: Row) -> str:
     return "   ·   ".join((about, *row.photo.reasons))
 
 
-def _cells(row: Row, root: Path) -> Iterator[Cell]:
+def _cells(row: SheetRow, root: Path) -> Iterator[Cell]:
     """Yield the real picture, the same with the foreground outlined, and the composites, each with its caption."""
     real = _read(root / row.pairs[0].real)
     yield real, ("real",)
@@ -147,7 +157,7 @@ def _cells(row: Row, root: Path) -> Iterator[Cell]:
         yield _read(root / pair.composite), (_shortened(pair.donor), figures)
 
 
-def _place(sheet: UInt8, cells: Sequence[Cell], top: int) -> Iterator[Words]:
+def _insert(sheet: UInt8, cells: Sequence[Cell], top: int) -> Iterator[Label]:
     """Put the pictures of a row on the sheet, and yield the captions below them."""
     for column, (picture, caption) in enumerate(cells):
         height, width = picture.shape[:2]
@@ -158,7 +168,7 @@ def _place(sheet: UInt8, cells: Sequence[Cell], top: int) -> Iterator[Words]:
 
 
 def _shortened(name: str) -> str:
-    """Return a name that fits below a picture; of a long one the end, which tells photos of one series apart."""
+    """Return a name that fits below a picture; of a long one the end, by which photos of one series differ."""
     return name if len(name) <= _LETTERS else f"…{name[1 - _LETTERS :]}"
 
 
@@ -172,7 +182,7 @@ def _outlined(real: UInt8, mask: Path) -> UInt8:
     """Return a copy of the picture with the mask's outline: white, on a darker line that shows where white does not."""
     whole = pixels.read_mask(mask)
     scale = np.array(real.shape[1::-1]) / np.array(whole.shape[::-1])
-    # OpenCV places lines at fractions of a pixel that it is told in sixteenths.
+    # OpenCV takes coordinates in sixteenths of a pixel.
     lines = [np.rint(16 * (line * scale - 0.5)).astype(np.int32) for line in thumbnails.outline(whole)]
     drawn = real.copy()
     cv2.polylines(drawn, lines, True, (40, 40, 40), 3, cv2.LINE_AA, 4)
@@ -180,17 +190,17 @@ def _outlined(real: UInt8, mask: Path) -> UInt8:
     return drawn
 
 
-def _write_words(sheet: UInt8, words: Sequence[Words]) -> UInt8:
-    """Return the sheet with words on it."""
+def _write_labels(sheet: UInt8, labels: Sequence[Label]) -> UInt8:
+    """Return the sheet with labels on it."""
     height, width = sheet.shape[:2]
     figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI)
     figure.figimage(sheet, origin="upper")
-    for x, y, text, size, color in words:
+    for x, y, text, size, color in labels:
         # A file name may hold a dollar sign: nothing is read as a formula.
         figure.text(x / width, 1 - y / height, text, fontsize=size, color=color, parse_math=False)
     drawn = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # it becomes a box, the picture is still told apart
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # it becomes a box, which does no harm
         figure.savefig(drawn, format="rgba", dpi=_DPI)
     whole = np.frombuffer(drawn.getvalue(), np.uint8).reshape(height, width, 4)
     return np.ascontiguousarray(whole[..., :3])

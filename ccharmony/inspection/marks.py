@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from ccharmony.color import polynomial
-from ccharmony.color.polynomial import Kind
+from ccharmony.color.polynomial import FitKind
 from ccharmony.errors import ManifestError
 
 COLUMNS = ("photo", "mark", "fit")
@@ -23,7 +23,7 @@ def read_excluded(path: Path) -> frozenset[str]:
     return frozenset(row["photo"] for row in _read(path) if row["mark"] == "bad")
 
 
-def read_overrides(path: Path) -> dict[str, Kind]:
+def read_overrides(path: Path) -> dict[str, FitKind]:
     """Return the fit kind of every photo that is given one.
 
     Raises
@@ -31,7 +31,7 @@ def read_overrides(path: Path) -> dict[str, Kind]:
     ManifestError
         The file is absent, has no column photo, or holds an unknown mark or fit kind.
     """
-    return {row["photo"]: cast(Kind, row["fit"]) for row in _read(path) if row["fit"]}
+    return {row["photo"]: cast(FitKind, row["fit"]) for row in _read(path) if row["fit"]}
 
 
 def _read(path: Path) -> list[dict[str, str]]:
@@ -43,12 +43,12 @@ def _read(path: Path) -> list[dict[str, str]]:
     return [_check(row, f"{path} line {number}") for number, row in enumerate(rows, start=2)]
 
 
-def _check(row: dict[str, str], place: str) -> dict[str, str]:
+def _check(row: dict[str, str], line: str) -> dict[str, str]:
     cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
     if not cells["photo"]:
-        raise ManifestError(f"{place}: no photo, wanted the columns {','.join(COLUMNS)}")
+        raise ManifestError(f"{line}: no photo, wanted the columns {','.join(COLUMNS)}")
     if cells["mark"] not in _MARKS:
-        raise ManifestError(f"{place}: mark {cells['mark']!r}, wanted good, bad or nothing")
+        raise ManifestError(f"{line}: mark {cells['mark']!r}, wanted good, bad or nothing")
     if cells["fit"] not in ("", *polynomial.KINDS):
-        raise ManifestError(f"{place}: fit {cells['fit']!r}, wanted {', '.join(polynomial.KINDS)} or nothing")
+        raise ManifestError(f"{line}: fit {cells['fit']!r}, wanted {', '.join(polynomial.KINDS)} or nothing")
     return cells

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing beside itself: no network, no other file, no server.
+"""The report as one HTML page that needs nothing else: no network, no other file, no server.
 
 Python computes every number; the page's script sorts, filters and draws. Nothing that comes from a file name or a table
 is ever parsed as HTML: the template escapes, the data stand in JSON blocks whose ``<`` is escaped, the script makes
@@ -27,7 +27,7 @@ from ccharmony.color import polynomial, residuals
 from ccharmony.color.polynomial import apply_polynomial
 from ccharmony.inspection import report
 from ccharmony.inspection.patch_errors import Direction
-from ccharmony.inspection.report import PhotoReport, Report
+from ccharmony.inspection.report import FitReport, PhotoReport
 from ccharmony.inspection.thumbnails import PhotoPictures, Thumbnail
 from ccharmony.progress import Progress
 
@@ -44,13 +44,13 @@ _LIMITS = {
 
 
 def write_page(
-    path: Path, content: Report, pictures: Mapping[str, PhotoPictures], progress: Progress | None = None
+    path: Path, content: FitReport, pictures: Mapping[str, PhotoPictures], progress: Progress | None = None
 ) -> None:
     """Write the page atomically; raises OutputError."""
     files.write_bytes(path, render(content, pictures, progress).encode("utf-8", errors="replace"))
 
 
-def render(content: Report, pictures: Mapping[str, PhotoPictures], progress: Progress | None = None) -> str:
+def render(content: FitReport, pictures: Mapping[str, PhotoPictures], progress: Progress | None = None) -> str:
     """Return the page.
 
     Parameters
@@ -61,6 +61,11 @@ def render(content: Report, pictures: Mapping[str, PhotoPictures], progress: Pro
         Pictures by photo id; photos may be absent.
     progress
         Called after each photo.
+
+    Returns
+    -------
+    str
+        The page, HTML.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ccharmony.inspection"),
@@ -84,7 +89,7 @@ def render(content: Report, pictures: Mapping[str, PhotoPictures], progress: Pro
     )
 
 
-def tabulate(content: Report, progress: Progress | None = None) -> dict[str, Any]:
+def tabulate(content: FitReport, progress: Progress | None = None) -> dict[str, Any]:
     """Return all that the page shows but for pictures, as plain values; patches in chart order, colors in levels."""
     photos = []
     for count, photo in enumerate(content.photos, start=1):

@@ -14,7 +14,7 @@ from ccharmony.arrays import Bool, Float64
 from ccharmony.build import light
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial, residuals
-from ccharmony.color.polynomial import Kind, apply_polynomial, fit_polynomial
+from ccharmony.color.polynomial import FitKind, apply_polynomial, fit_polynomial
 from ccharmony.errors import FitError
 from ccharmony.records import FitRecord
 
@@ -46,8 +46,8 @@ class Direction:
     hue_shift: Float64
 
 
-def fitted_kinds(record: FitRecord) -> tuple[Kind | None, Kind | None]:
-    """Return the kinds by which T_a and T'_a of a record were fitted; None where no kind gives the matrix."""
+def fitted_kinds(record: FitRecord) -> tuple[FitKind | None, FitKind | None]:
+    """Return the kinds by which T_a and T'_a of a record were fitted; None where the matrix is no fit of any kind."""
     measured, standard = record.patches[record.used], STANDARD[record.used]
     there = light.recognize(measured, standard, record.to_standard)
     return there, light.recognize(standard, measured, record.from_standard)
@@ -64,6 +64,11 @@ def examine(source: Float64, wanted: Float64, matrix: Float64, used: Bool) -> Di
         Shape (3, 11), on [0, 1].
     used
         Which patches the fit used, shape (24,).
+
+    Returns
+    -------
+    Direction
+        What the matrix makes of each patch, and how far that is from what it should be.
     """
     carried = apply_polynomial(matrix, source)
     known = np.isfinite(source).all(axis=1) & np.isfinite(wanted).all(axis=1)
@@ -75,17 +80,17 @@ def examine(source: Float64, wanted: Float64, matrix: Float64, used: Bool) -> Di
     return Direction(source, wanted, carried, difference, left_out, hue_shift)
 
 
-def compare_kinds(record: FitRecord) -> dict[Kind, Mapping[str, float]]:
+def compare_kinds(record: FitRecord) -> dict[FitKind, Mapping[str, float]]:
     """Return the figures of every fit kind on a record's patches; a kind that cannot be fitted to them is absent."""
     measured, standard = record.patches[record.used], STANDARD[record.used]
-    found: dict[Kind, Mapping[str, float]] = {}
+    found: dict[FitKind, Mapping[str, float]] = {}
     for kind in polynomial.KINDS:
         try:
             there, back = (
                 fit_polynomial(measured, standard, kind),
                 fit_polynomial(standard, measured, kind),
             )
-            found[kind] = residuals.measure(record.patches, record.used, there, back, (kind, kind)).as_dict()
+            found[kind] = residuals.measure_fit(record.patches, record.used, there, back, (kind, kind)).as_dict()
         except FitError:
             continue
     return found

@@ -1,6 +1,6 @@
-"""What `inspect` tells about fits: figures and reasons, worst first, and what stands out.
+"""What `inspect` reports about fits: figures and reasons, worst first, and what stands out.
 
-Contents: :data:`FIGURES`, :data:`CAUSES`; :class:`PhotoReport`, :class:`Report`, :func:`make_report`;
+Contents: :data:`FIGURES`, :data:`CAUSES`; :class:`PhotoReport`, :class:`FitReport`, :func:`make_report`;
 :class:`Finding`, :func:`findings`.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import residuals
-from ccharmony.color.polynomial import Kind
+from ccharmony.color.polynomial import FitKind
 from ccharmony.color.residuals import Residuals
 from ccharmony.inspection import patch_errors
 from ccharmony.inspection.patch_errors import Direction
@@ -44,7 +44,7 @@ FIGURES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, eq=False)
 class PhotoReport:
-    """One photo's fit, as a person looks at it.
+    """The report on one photo's fit.
 
     Attributes
     ----------
@@ -59,26 +59,26 @@ class PhotoReport:
 
     @functools.cached_property
     def figures(self) -> Mapping[str, float]:
-        """Return the fit's figures by name; what the record does not hold is measured."""
+        """Return the fit's figures by name; figures that the record lacks are measured."""
         known = dict(self.record.residuals)
         if set(known) >= set(Residuals.__dataclass_fields__):
             return known
         record = self.record
         kinds = patch_errors.fitted_kinds(record)
-        measured = residuals.measure(record.patches, record.used, record.to_standard, record.from_standard, kinds)
+        measured = residuals.measure_fit(record.patches, record.used, record.to_standard, record.from_standard, kinds)
         return measured.as_dict() | known
 
     @property
     def there_and_back(self) -> float:
         """Return the mean ΔE2000 of the checker carried to standard plus that of the standard carried back.
 
-        The order of the report: one number, in units of perception, that both polynomials answer for.
+        The order of the report: one number, in units of perception, that measures both polynomials.
         """
         return self.figures["delta_e"] + self.figures["delta_e_inverse"]
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Return why a person should look at this fit, in words; empty if nothing is conspicuous."""
+        """Return why a person should look at this fit; empty if nothing is conspicuous."""
         origin = {"affine": "published matrix is an affine fit", "unexplained": "published matrix is no known fit"}
         words = [origin[self.record.kind]] if self.causes & {"affine", "unexplained"} else []
         return (*words, *self.record.flags)
@@ -101,19 +101,19 @@ class PhotoReport:
         return patch_errors.examine(STANDARD, record.patches, record.from_standard, record.used)
 
     @functools.cached_property
-    def kinds(self) -> Mapping[Kind, Mapping[str, float]]:
+    def kinds(self) -> Mapping[FitKind, Mapping[str, float]]:
         """Return the figures that each fit kind has on this photo's patches; a kind that cannot be fitted is absent."""
         return patch_errors.compare_kinds(self.record)
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
-    """All photos of a report.
+class FitReport:
+    """The report on the fits of all photos.
 
     Attributes
     ----------
     title
-        What was looked at.
+        What was inspected.
     photos
         Worst first.
     problems
@@ -148,16 +148,16 @@ class Finding:
 
 def make_report(
     title: str, records: Sequence[FitRecord], pairs: Sequence[Pair] = (), problems: Sequence[str] = ()
-) -> Report:
+) -> FitReport:
     """Put fits in the order in which they should be looked at: by `PhotoReport.there_and_back`, then by id."""
     by_photo: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_photo.setdefault(pair.photo, []).append(pair)
     photos = [PhotoReport(record, tuple(by_photo.get(record.id, ()))) for record in records]
-    return Report(title, tuple(sorted(photos, key=_worst_first)), tuple(problems))
+    return FitReport(title, tuple(sorted(photos, key=_worst_first)), tuple(problems))
 
 
-def findings(report: Report) -> Iterator[Finding]:
+def findings(report: FitReport) -> Iterator[Finding]:
     """Yield what the summary says: the worst, then the photos of each cause."""
     if report.photos:
         worst = report.photos[: min(WORST, len(report.photos))]

@@ -1,4 +1,4 @@
-"""What `inspect` looks at: a built dataset, a fits.h5, photos fitted on the spot, or a release without its photos.
+"""What `inspect` reports on: a built dataset, a fits.h5, photos fitted on the spot, or a release without its photos.
 
 Contents: :class:`Subject`, :func:`read_target`, :func:`fit_sources`, :func:`read_release`, :func:`find_photos`.
 """
@@ -12,12 +12,12 @@ from pathlib import Path
 from ccharmony import sources
 from ccharmony.build import light_pool, pipeline
 from ccharmony.build.settings import BuildSettings
-from ccharmony.color.polynomial import Kind
+from ccharmony.color.polynomial import FitKind
 from ccharmony.dataset import fits, tables
 from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import SourceError
 from ccharmony.inspection import report
-from ccharmony.inspection.report import Report
+from ccharmony.inspection.report import FitReport
 from ccharmony.progress import Progress
 from ccharmony.records import FitRecord, Pair, Photo
 
@@ -27,7 +27,7 @@ OWN_SOURCES = "source"
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What is looked at.
+    """What is inspected.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Subject:
     problems: Sequence[str] = ()
     root: Path | None = None
 
-    def report(self) -> Report:
+    def report(self) -> FitReport:
         """Return the fits in the order in which they should be looked at."""
         return report.make_report(self.title, self.records, self.pairs, self.problems)
 
@@ -75,7 +75,7 @@ def fit_sources(settings: BuildSettings, progress: Progress | None = None) -> Su
     return Subject(" ".join(settings.src), records, problems=outcome.problems)
 
 
-def read_release(root: Path, kind: Kind = "published") -> Subject:
+def read_release(root: Path, kind: FitKind = "published") -> Subject:
     """Return the fits of a release, which needs no photos; raises SourceError if the folder is not one."""
     records, problems = light_pool.record_release_lights(root, kind)
     return Subject(root.resolve().name, records, problems=problems)
@@ -89,7 +89,7 @@ def find_photos(
     Parameters
     ----------
     target
-        A dataset, which knows the names of its sources and may hold their folder; or None.
+        A dataset, which knows the names of its sources and may contain their folder; or None.
     src
         Names of the sources; empty for those of the dataset.
     data
@@ -100,19 +100,19 @@ def find_photos(
     Returns
     -------
     Mapping
-        Photos by id; empty where nothing tells where they are.
+        Photos by id; empty where their folder is unknown.
 
     Raises
     ------
     SourceError
-        `data` was given and does not hold the sources.
+        `data` was given and does not contain the sources.
     """
     names = src or tuple(tables.read_settings(target).get("src", ())) if target else src
-    place = data or (target / OWN_SOURCES if target else None)
-    if not names or place is None:
+    folder = data or (target / OWN_SOURCES if target else None)
+    if not names or folder is None:
         return {}
     try:
-        return {photo.id: photo for photo in sources.find(names, place, release).photos}
+        return {photo.id: photo for photo in sources.find(names, folder, release).photos}
     except SourceError:
         if data is None:
             return {}

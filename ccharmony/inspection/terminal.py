@@ -14,11 +14,11 @@ import numpy as np
 from ccharmony.arrays import Float64
 from ccharmony.checker.chart import NAMES, RELEASE_TO_CHART
 from ccharmony.color import polynomial
-from ccharmony.color.polynomial import Kind
+from ccharmony.color.polynomial import FitKind
 from ccharmony.inspection.patch_errors import Direction
-from ccharmony.inspection.report import FIGURES, PhotoReport, Report
+from ccharmony.inspection.report import FIGURES, FitReport, PhotoReport
 
-Row = Sequence[str]
+Cells = Sequence[str]
 Swatch = Callable[[tuple[int, int, int]], str]
 """Draws a small patch of an 8-bit color; returns an empty string where colors cannot be shown."""
 
@@ -36,7 +36,7 @@ _NARROWEST = 30
 _SHARES = ("cube_clipped", "cube_folded")
 
 
-def worst_first(report: Report, top: int, width: int = 0) -> Iterator[str]:
+def worst_first(report: FitReport, top: int, width: int = 0) -> Iterator[str]:
     """Yield the table of the worst photos, and what is left out of it.
 
     Parameters
@@ -47,6 +47,11 @@ def worst_first(report: Report, top: int, width: int = 0) -> Iterator[str]:
         Rows; 0 for all.
     width
         Columns of the terminal, into which the reasons are wrapped; 0 leaves each row on one line.
+
+    Yields
+    ------
+    str
+        One line.
     """
     photos = report.photos[: top or None]
     header = ("photo", "camera", "split", "fit", "there+back", "RMSE", "ΔE", "max", "left out", "clips", "folds", "why")
@@ -62,7 +67,7 @@ def worst_first(report: Report, top: int, width: int = 0) -> Iterator[str]:
 
 
 def detail(photo: PhotoReport, swatch: Swatch) -> Iterator[str]:
-    """Yield all there is to say of one photo: reasons, figures, each patch in both directions, every fit kind."""
+    """Yield everything on one photo: reasons, figures, each patch in both directions, every fit kind."""
     record = photo.record
     about = [record.camera, record.source, record.split, f"{record.kind} fit"]
     yield f"{printable(record.id)}: {', '.join(printable(text) for text in about if text)}"
@@ -78,7 +83,7 @@ def detail(photo: PhotoReport, swatch: Swatch) -> Iterator[str]:
     yield from _kinds_of(photo)
 
 
-def comparison(report: Report) -> Iterator[str]:
+def comparison(report: FitReport) -> Iterator[str]:
     """Yield the fit kinds side by side over all photos: median and 95th percentile, and where each is the best."""
     photos = [photo for photo in report.photos if len(photo.kinds) == len(polynomial.KINDS)]
     best = [_best(photo) for photo in photos]
@@ -106,7 +111,7 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
-def _row(photo: PhotoReport) -> Row:
+def _row(photo: PhotoReport) -> Cells:
     record, figures = photo.record, photo.figures
     texts = [printable(text) for text in (record.id, record.camera, record.split, record.kind)]
     values = [photo.there_and_back, *(figures[name] for name in ("rmse", "delta_e", "delta_e_max", "left_out"))]
@@ -141,7 +146,7 @@ def _kinds_of(photo: PhotoReport) -> Iterator[str]:
     yield from _aligned(("fit", *_COMPARED), rows, left=(0,))
 
 
-def _best(photo: PhotoReport) -> Kind | None:
+def _best(photo: PhotoReport) -> FitKind | None:
     """Return the kind that meets the left-out patches best, there and back together."""
 
     def missed(figures: Mapping[str, float]) -> float:
@@ -164,7 +169,7 @@ def _spread(values: Sequence[float], unit: str) -> str:
     return " / ".join(show_figure(float(np.percentile(known, share)), unit) for share in (50, 95))
 
 
-def _aligned(header: Row, rows: Sequence[Row], left: Sequence[int], width: int = 0) -> Iterator[str]:
+def _aligned(header: Cells, rows: Sequence[Cells], left: Sequence[int], width: int = 0) -> Iterator[str]:
     """Yield a table whose columns stand under each other; numbers flush right, the columns in `left` flush left.
 
     With a width, the last column is wrapped into what the others leave of it, or into `_NARROWEST` columns.

@@ -3,7 +3,8 @@
 A page for 350 photos has to stay below 15 MB. Each photo gets the same share of the bytes that its pictures may take,
 and each picture is shrunk until it fits into its part of that share.
 
-Contents: :class:`Thumbnail`, :class:`PhotoPictures`, :class:`Places`, :func:`collect`, :func:`outline`, :func:`shrink`.
+Contents: :class:`Thumbnail`, :class:`PhotoPictures`, :class:`PictureSources`; :func:`collect_pictures`,
+:func:`outline`, :func:`shrink`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ccharmony.checker.detect import find_checker
 from ccharmony.checker.patches import INNER_SHARE, INNER_SHARE_OF_QUADS
 from ccharmony.errors import CcharmonyError
 from ccharmony.images import pixels
-from ccharmony.inspection.report import PhotoReport, Report
+from ccharmony.inspection.report import FitReport, PhotoReport
 from ccharmony.progress import Progress
 from ccharmony.records import Pair, Photo
 
@@ -47,7 +48,7 @@ _SMALLEST_SPOT = 1e-4
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small picture and what is drawn over it.
+    """A small picture and the lines drawn over it.
 
     Attributes
     ----------
@@ -71,7 +72,7 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class PhotoPictures:
-    """The pictures of one photo; what is not there is None or absent.
+    """The pictures of one photo; those that do not exist are None or absent.
 
     Attributes
     ----------
@@ -93,8 +94,8 @@ class PhotoPictures:
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where pictures are found.
+class PictureSources:
+    """Where pictures are read from.
 
     Attributes
     ----------
@@ -108,14 +109,14 @@ class Places:
     photos: Mapping[str, Photo] = field(default_factory=dict)
 
 
-def collect(
-    report: Report, places: Places, *, jobs: int = 2, progress: Progress | None = None
+def collect_pictures(
+    report: FitReport, found_in: PictureSources, *, jobs: int = 2, progress: Progress | None = None
 ) -> dict[str, PhotoPictures]:
     """Return the pictures of all photos by id, together within `PAGE_BYTES`."""
     quota = min(PHOTO_BYTES, PAGE_BYTES // max(1, len(report.photos)))
     found: dict[str, PhotoPictures] = {}
     with ThreadPoolExecutor(jobs) as pool:
-        results = pool.map(lambda photo: _pictures_of(photo, places, quota), report.photos)
+        results = pool.map(lambda photo: _pictures_of(photo, found_in, quota), report.photos)
         for count, (photo, pictures) in enumerate(zip(report.photos, results, strict=True), start=1):
             found[photo.record.id] = pictures
             if progress:
@@ -142,31 +143,31 @@ def outline(mask: Float32) -> list[Float64]:
     return [line for line in lines if cv2.contourArea(line.astype(np.float32)) > _SMALLEST_SPOT * mask.size]
 
 
-def _pictures_of(photo: PhotoReport, places: Places, quota: int) -> PhotoPictures:
+def _pictures_of(photo: PhotoReport, found_in: PictureSources, quota: int) -> PhotoPictures:
     problems: list[str] = []
-    shown, chart = _photo(photo, places, quota, problems)
+    shown, chart = _photo(photo, found_in, quota, problems)
     reals: dict[str, Thumbnail] = {}
     composites: dict[str, list[Thumbnail]] = {}
-    if places.root:
+    if found_in.root:
         share = int(_STRIPS_PART * quota / (len(photo.pairs) + 1))
         for letter, rows in itertools.groupby(photo.pairs, key=lambda pair: pair.foreground):
             try:
-                reals[letter], composites[letter] = _strip(list(rows), places.root, share)
+                reals[letter], composites[letter] = _strip(list(rows), found_in.root, share)
             except CcharmonyError as error:
                 problems.append(str(error))
     return PhotoPictures(shown, chart, reals, composites, problems)
 
 
 def _photo(
-    photo: PhotoReport, places: Places, quota: int, problems: list[str]
+    photo: PhotoReport, found_in: PictureSources, quota: int, problems: list[str]
 ) -> tuple[Thumbnail | None, Thumbnail | None]:
     """Return the photo and its chart; of a dataset alone, the real picture, which shows none."""
-    source = places.photos.get(photo.record.id)
+    source = found_in.photos.get(photo.record.id)
     try:
         if source:
             return _photo_with_chart(source, quota)
-        if places.root and photo.pairs:
-            image = pixels.read_preview(places.root / photo.pairs[0].real, _SIDES[0])
+        if found_in.root and photo.pairs:
+            image = pixels.read_preview(found_in.root / photo.pairs[0].real, _SIDES[0])
             return _within(image, int(_PHOTO_PART * quota)), None
     except CcharmonyError as error:
         problems.append(str(error))

@@ -1,6 +1,7 @@
-"""What does the work of a stage for many photos: threads of this process, or a Ray cluster (`ray_engine`).
+"""An engine runs the work of a stage on many photos: threads of this process, or a Ray cluster (`ray_engine`).
 
-An engine is given pure work, so which one runs it, and in which order photos come back, changes no byte of a dataset.
+The work is a pure function, so neither the engine nor the order in which photos are finished changes a byte of a
+dataset.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from ccharmony.errors import CcharmonyError
 from ccharmony.records import Photo
 
 Result = TypeVar("Result")
-Work = Callable[[Photo, threading.Event], Result]
-"""Makes the result of one photo; looks at the event now and then, and raises once it is set."""
+PhotoWork = Callable[[Photo, threading.Event], Result]
+"""Returns the result of one photo; checks the event now and then, and raises once it is set."""
 
 Finished = Generator[tuple[Photo, Result | CcharmonyError], None, None]
-"""Photos with their results, or with the errors for which they are left out, as they are finished."""
+"""Photos with their results, or with the errors for which they are left out, in the order in which they finish."""
 
-Name = Literal["threads", "ray"]
-NAMES: tuple[Name, ...] = get_args(Name)
+EngineName = Literal["threads", "ray"]
+ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
 AHEAD = 2
 """Photos handed out for each worker, the one it works on among them: memory does not grow with the number of photos."""
 
@@ -35,9 +36,9 @@ class Engine(Protocol):
         Parameters
         ----------
         folder
-            A folder of the dataset that goes when it is whole; written to.
+            A folder of the dataset that is removed when the build is finished; written to.
         photo
-            One whose file every worker must be able to open.
+            A photo whose file every worker must be able to open.
 
         Raises
         ------
@@ -45,10 +46,10 @@ class Engine(Protocol):
             A worker cannot do the work.
         """
 
-    def run(self, work: Work[Result], photos: Sequence[Photo]) -> Finished[Result]:
-        """Do the work for each photo.
+    def run(self, work: PhotoWork[Result], photos: Sequence[Photo]) -> Finished[Result]:
+        """Run the work on each photo.
 
-        Closing the generator stops the work; nothing is written any more when that returns.
+        Closing the generator stops the work; nothing is written after that.
 
         Raises
         ------

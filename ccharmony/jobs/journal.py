@@ -1,13 +1,13 @@
-"""What a build has finished, so that one which was killed goes on where it stopped.
+"""The journal: the finished photos of an unfinished build, from which an interrupted build resumes.
 
 ::
 
-    OUT/.build/lock             held while a build runs; a second build into the folder is refused
-    OUT/.build/plan.json        settings, and the digest of all that decides the result (see `plan`)
+    OUT/.build/lock             locked while a build runs; a second build into the folder is refused
+    OUT/.build/plan.json        settings and fingerprint of the build (see `ccharmony.build.fingerprint`)
     OUT/.build/<stage>.jsonl    a line for each photo, [id, result], added after its pictures
 
-The folder goes when the dataset is whole. A stage has one file, not one a photo: the 200,000 files of 100,000 photos
-took minutes to write and longer to remove.
+The folder is removed when the dataset is finished. A stage has one file, not one a photo: the 200,000 files of 100,000
+photos took minutes to write and longer to remove.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ccharmony import files
 from ccharmony.errors import OutputError
 
 FOLDER = ".build"
-_LOCK, _PLAN = "lock", "plan.json"
+_LOCK, _FINGERPRINT = "lock", "plan.json"
 
 Result = TypeVar("Result")
 
@@ -35,42 +35,42 @@ class Journal:
         self.folder = root / FOLDER
 
     def settings(self) -> Mapping[str, Any]:
-        """Return the settings of the build that was begun here; empty where there is none."""
-        found = self._plan().get("settings")
+        """Return the settings of the unfinished build in this folder; empty where there is none."""
+        found = self._read_fingerprint().get("settings")
         return found if isinstance(found, dict) else {}
 
     def start(self, digest: str, settings: Mapping[str, Any]) -> bool:
-        """Keep the results of the same plan and drop those of another; return whether another one's were dropped.
+        """Keep the results of a build with this fingerprint, drop those of another; return whether any were dropped.
 
         Raises
         ------
         OutputError
             The folder cannot be written.
         """
-        found = self._plan()
+        found = self._read_fingerprint()
         if found.get("digest") == digest:
             return False
         self.drop()
-        files.write_bytes(self.folder / _PLAN, json.dumps({"digest": digest, "settings": settings}).encode())
+        files.write_bytes(self.folder / _FINGERPRINT, json.dumps({"digest": digest, "settings": settings}).encode())
         return bool(found)
 
     def load(self, stage: str, from_json: Callable[[Any], Result]) -> dict[str, Result]:
-        """Return the results of a stage by photo, and cut off a line that was cut short when a build was killed.
+        """Return the results of a stage by photo, and remove an incomplete last line, which a killed build leaves.
 
-        A line that is no result counts for nothing; of two of one photo the later counts.
+        A line that is no result is ignored; of two lines of one photo the later counts.
 
         Raises
         ------
         OutputError
             The file cannot be read or shortened.
         """
-        path, done, whole = self._results(stage), dict[str, Result](), 0
+        path, done, complete = self._results(stage), dict[str, Result](), 0
         with _refused(path, "cannot be read"), contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
             for line in file:
                 if not line.endswith(b"\n"):
-                    file.truncate(whole)
+                    file.truncate(complete)
                     break
-                whole += len(line)
+                complete += len(line)
                 with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
                     photo, result = json.loads(line)
                     done.pop(photo, None)
@@ -84,9 +84,9 @@ class Journal:
             file.write(json.dumps([photo, result]).encode() + b"\n")
 
     def drop(self) -> None:
-        """Remove all results, the plan first, so that a build which is killed here starts afresh."""
+        """Remove all results, the fingerprint first, so that a build that is killed here starts again."""
         with _refused(self.folder, "cannot be emptied"):
-            (self.folder / _PLAN).unlink(missing_ok=True)
+            (self.folder / _FINGERPRINT).unlink(missing_ok=True)
             for path in self.folder.iterdir():
                 if path.is_dir():
                     shutil.rmtree(path)
@@ -94,7 +94,7 @@ class Journal:
                     path.unlink()
 
     def clear(self) -> None:
-        """Remove everything, the lock last; the dataset is whole. Raises OutputError."""
+        """Remove everything, the lock last, when the dataset is finished. Raises OutputError."""
         self.drop()
         with _refused(self.folder, "cannot be removed"):
             (self.folder / _LOCK).unlink(missing_ok=True)
@@ -104,30 +104,30 @@ class Journal:
     def _results(self, stage: str) -> Path:
         return self.folder / f"{stage}.jsonl"
 
-    def _plan(self) -> Mapping[str, Any]:
+    def _read_fingerprint(self) -> Mapping[str, Any]:
         try:
-            content = json.loads((self.folder / _PLAN).read_text(encoding="utf-8"))
+            content = json.loads((self.folder / _FINGERPRINT).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             return {}
         return content if isinstance(content, dict) else {}
 
 
 @contextlib.contextmanager
-def locked(root: Path) -> Iterator[Journal]:
-    """Hold the journal of an output folder for one build; nothing of it stays if no plan was started.
+def lock_journal(root: Path) -> Iterator[Journal]:
+    """Lock the journal of an output folder for one build; it is removed again if no build was started.
 
     Raises
     ------
     OutputError
-        The folder cannot be written or locked, or another build holds it.
+        The folder cannot be written or locked, or another build has locked it.
     """
     journal = Journal(root)
     is_new = not root.exists()
-    with files.hold(journal.folder / _LOCK, f"{root}: another build is writing here, wanted a folder of its own"):
+    with files.lock_file(journal.folder / _LOCK, f"{root}: another build is writing here, wanted a folder of its own"):
         try:
             yield journal
         finally:
-            if not (journal.folder / _PLAN).exists():
+            if not (journal.folder / _FINGERPRINT).exists():
                 with contextlib.suppress(OSError, OutputError):
                     journal.clear()
                     if is_new:
@@ -135,8 +135,8 @@ def locked(root: Path) -> Iterator[Journal]:
 
 
 @contextlib.contextmanager
-def _refused(place: Path, what: str) -> Iterator[None]:
+def _refused(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"{place}: {what} ({error.strerror})") from error
+        raise OutputError(f"{path}: {what} ({error.strerror})") from error

@@ -1,8 +1,8 @@
-"""A stage's work on a Ray cluster; the only door to ray.
+"""A stage's work on a Ray cluster; ray is called here alone.
 
 Workers read photos and write pairs themselves, so all machines must see one file system under the same paths. Journal,
-lock and tables stay with the process that started the build. A photo whose worker dies is done again: its files are
-written whole or not at all, and with the same bytes whoever writes them.
+lock and tables stay with the process that started the build. A photo whose worker dies is processed again: its files
+are written completely or not at all, and with the same bytes whichever worker writes them.
 
 Contents: :func:`connected`, :class:`RayEngine`.
 """
@@ -27,20 +27,20 @@ import cv2
 from ccharmony import files
 from ccharmony.dataset import tables
 from ccharmony.errors import CcharmonyError, ImageError, OutputError, SettingsError
-from ccharmony.jobs.engine import AHEAD, Finished, Result, Work
+from ccharmony.jobs.engine import AHEAD, Finished, PhotoWork, Result
 from ccharmony.records import Photo
 
 RETRIES = 3
-"""Times that a photo is done again after its worker died; one that kills every worker must not stop the others."""
+"""Times that a photo is processed again after its worker died; one that kills every worker must not stop the others."""
 
-_SECONDS_TO_KNOCK = 5.0
-_SECONDS_TO_LOOK = 60.0
+_SECONDS_TO_CONNECT = 5.0
+_SECONDS_TO_CHECK = 60.0
 _SECONDS_TO_STOP = 2.0
 
 
 @contextlib.contextmanager
 def connected(jobs: int = 1, address: str | None = None) -> Iterator[RayEngine]:
-    """Connect to a Ray cluster, or start one of `jobs` cores on this machine; see `engine.opened`."""
+    """Connect to a Ray cluster, or start one of `jobs` cores on this machine; see `open_engine`."""
     ray = _import_ray()
     if ray.is_initialized():
         yield RayEngine(ray)
@@ -49,7 +49,7 @@ def connected(jobs: int = 1, address: str | None = None) -> Iterator[RayEngine]:
     options = {"address": address} if address else {"address": "local", "num_cpus": jobs, "include_dashboard": False}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster started here reports to nobody
     try:
-        _knock(address or "")
+        _check_address(address or "")
         ray.init(**options, log_to_driver=False, logging_level="ERROR")
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
@@ -62,7 +62,7 @@ def connected(jobs: int = 1, address: str | None = None) -> Iterator[RayEngine]:
 
 
 class RayEngine:
-    """Tasks of a cluster, one core each; see `engine.Engine`.
+    """Tasks of a cluster, one core each; see `ccharmony.jobs.engine.Engine`.
 
     Parameters
     ----------
@@ -72,37 +72,42 @@ class RayEngine:
 
     def __init__(self, ray: Any) -> None:
         self.ray = ray
-        self.view: View | None = None
+        self.environment: BuildEnvironment | None = None
 
     def check(self, folder: Path, photo: Photo) -> None:
-        """Let every node look at the dataset's folder, the photo and its own libraries; see `Engine.check`."""
-        view = View(Path.cwd(), folder / "token", secrets.token_hex(8), photo.path, tables.versions())
-        files.write_bytes(view.token, view.text.encode())
-        look = self.ray.remote(num_cpus=0)(View.amiss)
+        """Check on every node the dataset's folder, the photo and the versions of libraries; see `Engine.check`."""
+        environment = BuildEnvironment(
+            Path.cwd(), folder / "token", secrets.token_hex(8), photo.path, tables.versions()
+        )
+        files.write_bytes(environment.token, environment.text.encode())
+        check = self.ray.remote(num_cpus=0)(BuildEnvironment.find_difference)
         nodes = [node for node in self.ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
         if not nodes:
             raise SettingsError("the Ray cluster has no core to work on, wanted one at least")
-        looks = {node["NodeID"]: look.options(scheduling_strategy=self._on(node)).remote(view) for node in nodes}
+        checks = {
+            node["NodeID"]: check.options(scheduling_strategy=self._on(node)).remote(environment) for node in nodes
+        }
         for node in nodes:
             try:
-                amiss = self.ray.get(looks[node["NodeID"]], timeout=_SECONDS_TO_LOOK)
+                difference = self.ray.get(checks[node["NodeID"]], timeout=_SECONDS_TO_CHECK)
             except self.ray.exceptions.RayError as error:
-                amiss = f"{_last_line(error)}, wanted this ccharmony installed on it"
-            if amiss:
-                raise SettingsError(f"Ray node {node['NodeManagerHostname']}: {amiss}")
-        self.view = view
+                difference = f"{_last_line(error)}, wanted this ccharmony installed on it"
+            if difference:
+                raise SettingsError(f"Ray node {node['NodeManagerHostname']}: {difference}")
+        self.environment = environment
 
-    def run(self, work: Work[Result], photos: Sequence[Photo]) -> Finished[Result]:
+    def run(self, work: PhotoWork[Result], photos: Sequence[Photo]) -> Finished[Result]:
         """See `Engine.run`."""
         task = self.ray.remote(num_cpus=1, max_retries=RETRIES)(_do)
-        kept = [self.ray.put(_Job(work, self.view))]  # in a list, so that a worker fetches it once and not once a photo
+        # In a list, so that a worker fetches it once and not once a photo.
+        handles = [self.ray.put(_StageTask(work, self.environment))]
         left = iter(photos)
         waiting: dict[Any, Photo] = {}
         try:
             while True:
-                cores = int(self.ray.cluster_resources().get("CPU", 1))  # anew each time: clusters grow
+                cores = int(self.ray.cluster_resources().get("CPU", 1))  # asked again each time: clusters grow
                 for photo in islice(left, max(AHEAD * cores - len(waiting), 0)):
-                    waiting[task.remote(kept, photo)] = photo
+                    waiting[task.remote(handles, photo)] = photo
                 if not waiting:
                     return
                 for done in self.ray.wait(list(waiting))[0]:
@@ -124,7 +129,7 @@ class RayEngine:
         return result
 
     def _cancel(self, waiting: list[Any]) -> None:
-        """Stop tasks; those that do not heed it are killed, so that nobody writes into the folder afterwards."""
+        """Stop tasks; tasks that do not stop are killed, so that none writes into the folder afterwards."""
         for force in (False, True):
             for one in waiting:
                 self.ray.cancel(one, force=force)
@@ -136,15 +141,15 @@ class RayEngine:
 
 
 @dataclass(frozen=True)
-class View:
-    """What the process that started the build sees, and every worker has to see too.
+class BuildEnvironment:
+    """The files and libraries of the process that started the build, which every worker must have too.
 
     Attributes
     ----------
     folder
-        Its working folder, which relative paths start from.
+        Its working folder, to which relative paths refer.
     token, text
-        A file in the dataset's folder, and what stands in it.
+        A file in the dataset's folder, and its content.
     photo
         A photo of a source.
     versions
@@ -157,8 +162,8 @@ class View:
     photo: Path
     versions: dict[str, str]
 
-    def amiss(self) -> str:
-        """Go to the working folder and return what is different from here; empty if nothing is."""
+    def find_difference(self) -> str:
+        """Change to the working folder and return what differs here from the build's process; empty if nothing does."""
         with contextlib.suppress(OSError):
             os.chdir(self.folder)  # absolute paths are found without it
         if not self.token.is_file() or self.token.read_text() != self.text:
@@ -172,36 +177,36 @@ class View:
 
 
 @dataclass(frozen=True)
-class _Job:
-    """The work of a stage, as it travels to a worker once."""
+class _StageTask:
+    """The work of a stage, sent to each worker once."""
 
-    work: Work[Any]
-    view: View | None
+    work: PhotoWork[Any]
+    environment: BuildEnvironment | None
 
 
-def _do(kept: list[Any], photo: Photo) -> Any:
+def _do(handles: list[Any], photo: Photo) -> Any:
     """Return the result of one photo, or the error that ended it; runs on a worker."""
     try:
-        return _fetch(kept[0])(photo, threading.Event())
+        return _fetch(handles[0])(photo, threading.Event())
     except CcharmonyError as error:
         return error
 
 
 @functools.lru_cache(maxsize=1)
-def _fetch(handle: Any) -> Work[Any]:
-    """Return the work of the stage; its first photo on a worker shows whether one that came late sees all, too."""
-    job: _Job = _import_ray().get(handle)
-    if job.view and (amiss := job.view.amiss()):
-        raise OutputError(f"Ray node {platform.node()}: {amiss}")
+def _fetch(handle: Any) -> PhotoWork[Any]:
+    """Return the work of the stage; the environment is checked at the first photo, since workers may join later."""
+    task: _StageTask = _import_ray().get(handle)
+    if task.environment and (difference := task.environment.find_difference()):
+        raise OutputError(f"Ray node {platform.node()}: {difference}")
     cv2.setNumThreads(1)  # one core a task
-    return job.work
+    return task.work
 
 
-def _knock(address: str) -> None:
-    """Raise OSError where nobody answers at host:port; ray itself would try for a minute, then abort the process."""
+def _check_address(address: str) -> None:
+    """Raise OSError where nothing answers at host:port; ray itself would try for a minute, then abort the process."""
     host, _, port = address.rpartition(":")
     if host and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=_SECONDS_TO_KNOCK).close()
+        socket.create_connection((host, int(port)), timeout=_SECONDS_TO_CONNECT).close()
 
 
 def _import_ray() -> Any:

@@ -1,4 +1,4 @@
-"""One stage of a build: the same work for every photo, by an engine, finished photos kept in the journal."""
+"""One stage of a build: the same work on every photo, run by an engine; finished photos are saved in the journal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from ccharmony.errors import CcharmonyError
-from ccharmony.jobs.engine import Engine, Result, Work
+from ccharmony.jobs.engine import Engine, PhotoWork, Result
 from ccharmony.jobs.journal import Journal
 from ccharmony.progress import Progress
 from ccharmony.records import Photo
@@ -19,27 +19,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Stage(Generic[Result]):
-    """A stage: its name in the journal, its work, and how a result is kept.
+    """A stage: its name in the journal, its work, and how a result is saved.
 
     Attributes
     ----------
     name
         Name in the journal and for the reader.
     work
-        Makes the result of one photo.
+        Returns the result of one photo.
     to_json, from_json
-        How the journal keeps a result.
+        How the journal stores a result.
     """
 
     name: str
-    work: Work[Result]
+    work: PhotoWork[Result]
     to_json: Callable[[Result], Any]
     from_json: Callable[[Any], Result]
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[Result]):
-    """What a stage gave.
+    """The results of a stage.
 
     Attributes
     ----------
@@ -60,42 +60,47 @@ def run_stage(
     *,
     engine: Engine,
     skip: Callable[[CcharmonyError], None],
-    complaint: Callable[[Photo], CcharmonyError | None],
+    check: Callable[[Photo], CcharmonyError | None],
     progress: Progress,
 ) -> Outcome[Result]:
-    """Do the work of a stage for every photo that the journal has not finished.
+    """Run the work of a stage on every photo that is not in the journal.
 
     Parameters
     ----------
     stage
-        What to do.
+        The work.
     photos
-        For which photos.
+        The photos to run it on.
     journal
-        Where results are kept.
+        Where results are saved.
     engine
-        What does the work.
+        What runs the work.
     skip
         Called with the error of a photo that is left out; may raise it.
-    complaint
-        Asked after a photo has been worked on; what it returns is the photo's error.
+    check
+        Called when the work on a photo is finished; the error that it returns, if any, is the photo's.
     progress
         Called after each photo.
+
+    Returns
+    -------
+    Outcome
+        Results by photo id, and how many of them were in the journal.
 
     Raises
     ------
     OutputError
         A result cannot be written; the stage stops.
     """
-    kept = journal.load(stage.name, stage.from_json)
-    done = {photo.id: kept[photo.id] for photo in photos if photo.id in kept}
+    saved = journal.load(stage.name, stage.from_json)
+    done = {photo.id: saved[photo.id] for photo in photos if photo.id in saved}
     resumed = len(done)
     waiting = [photo for photo in photos if photo.id not in done]
     if resumed:
         log.info("%s: %d of %d photos finished before, %d left", stage.name, resumed, len(photos), len(waiting))
     with contextlib.closing(engine.run(stage.work, waiting)) as finished:
         for count, (photo, result) in enumerate(finished, start=resumed + 1):
-            error = result if isinstance(result, CcharmonyError) else complaint(photo)
+            error = result if isinstance(result, CcharmonyError) else check(photo)
             if error is not None:
                 skip(error)
             elif not isinstance(result, CcharmonyError):

@@ -13,12 +13,12 @@ from typing import Any
 import cv2
 
 from ccharmony.errors import CcharmonyError, OutputError
-from ccharmony.jobs.engine import AHEAD, Finished, Result, Work
+from ccharmony.jobs.engine import AHEAD, Finished, PhotoWork, Result
 from ccharmony.records import Photo
 
 _SECONDS_TO_STOP = 1.0
-"""How long a thread that writes a file may take to finish it. One that decodes or searches for a chart may go on for
-longer, but finds itself stopped before it writes anything."""
+"""How long a thread that writes a file may take to finish it. A thread that decodes or searches for a chart may run
+longer, but is stopped before it writes anything."""
 
 
 class Threads:
@@ -27,16 +27,16 @@ class Threads:
     Parameters
     ----------
     jobs
-        Photos worked on at a time.
+        Photos processed at a time.
     """
 
     def __init__(self, jobs: int = 1) -> None:
         self.jobs = jobs
 
     def check(self, folder: Path, photo: Photo) -> None:
-        """Find nothing amiss: threads see what their process sees."""
+        """Accept always: threads see what their process sees."""
 
-    def run(self, work: Work[Result], photos: Sequence[Photo]) -> Finished[Result]:
+    def run(self, work: PhotoWork[Result], photos: Sequence[Photo]) -> Finished[Result]:
         """See `Engine.run`."""
         stop = threading.Event()
         executor = ThreadPoolExecutor(self.jobs)

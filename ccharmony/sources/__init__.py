@@ -1,4 +1,4 @@
-"""Where photos come from: one module a source, and one door to all of them.
+"""Where photos come from: one module a source, and one function that finds the photos of any of them.
 
 Contents: :data:`NAMES`, :class:`Found`, :func:`find`, :func:`read`.
 """
@@ -79,18 +79,18 @@ def _find_one(name: str, data_dir: Path, published: files.Release | None) -> Fou
         found = render.find_demo(data_dir)
     else:
         raise SourceError(f"source {name!r}, wanted some of {' '.join(NAMES)}")
-    return found if published is None else enrich.apply(found, published)
+    return found if published is None else enrich.enrich_photos(found, published)
 
 
 def _joined(parts: Sequence[Found]) -> Found:
-    """Put the sources together; of two photos with one id the first is kept, what cannot name a file is refused."""
+    """Put the sources together; the first of two photos with one id is used, ids must be file names."""
     photos: dict[str, Photo] = {}
     problems = [problem for part in parts for problem in part.problems]
     for photo in (photo for part in parts for photo in part.photos):
         if flawed := next((name for name in (photo.id, *photo.masks) if flaw(name)), None):
             problems.append(f"{str(photo.path)!r}: the name {flawed!r} {flaw(flawed)}, wanted one for files")
             continue
-        kept = photos.setdefault(photo.id, photo)
-        if kept is not photo:
-            problems.append(f"{photo.id}: two photos with one id, {kept.path} is used and {photo.path} is not")
+        first = photos.setdefault(photo.id, photo)
+        if first is not photo:
+            problems.append(f"{photo.id}: two photos with one id, {first.path} is used and {photo.path} is not")
     return Found(list(photos.values()), problems, [line for part in parts for line in part.summary])

@@ -1,6 +1,6 @@
 """What is known of each source before a file is opened: cameras, counts, levels, sizes, page and terms.
 
-The facts stand in ``data_manifests/<source>.toml`` beside the package, one file a source, with the origin of every
+The facts are in ``data_manifests/<source>.toml`` next to the package, one file a source, with the origin of every
 number. This module gives them types.
 
 Contents: :class:`Camera`, :class:`Source`, :func:`read_source`.
@@ -20,7 +20,7 @@ from ccharmony.errors import SourceError
 from ccharmony.images.camera import Matrix, Triple
 
 FOLDER = Path(__file__).resolve().parents[2] / "data_manifests"
-"""In a checkout and in an installation alike, the folder lies beside the package."""
+"""In a checkout and in an installation alike, the folder is next to the package."""
 
 Size = tuple[int, int]
 
@@ -69,7 +69,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Source:
-    """One place that photos come from.
+    """One source of photos.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Source:
     page, terms, citation
         Where to get the photos, on which terms as far as known, and what to cite.
     layout
-        How the files lie below the data folder, in words.
+        How the files are laid out below the data folder, as a text.
     suffixes
         Kind of picture (``rendered``, ``linear``, ``raw``) -> file suffixes in lower case.
     cameras

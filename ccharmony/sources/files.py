@@ -56,12 +56,12 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
 
 
 def is_litter(name: str) -> bool:
-    """Tell whether a file or folder is hidden, or left behind by a file manager."""
+    """Return whether a file or folder is hidden, or left behind by a file manager."""
     return name.startswith(".") or name.lower() in _LITTER
 
 
 def in_masks(path: Path, folder: Path) -> bool:
-    """Tell whether a file lies in a folder called ``masks`` below `folder`."""
+    """Return whether a file is in a folder called ``masks`` below `folder`."""
     return MASKS in (part.lower() for part in path.relative_to(folder).parts[:-1])
 
 
@@ -84,9 +84,9 @@ class Duplicates:
 
     def first(self, photo: str, paths: Iterable[Path]) -> Path:
         """Return the first path; the others become problems."""
-        kept, *others = paths
-        self.problems += [f"{photo}: two photos with one id, {kept} is used and {other} is not" for other in others]
-        return kept
+        used, *others = paths
+        self.problems += [f"{photo}: two photos with one id, {used} is used and {other} is not" for other in others]
+        return used
 
 
 def read_rows(path: Path) -> list[list[float]]:

@@ -34,7 +34,7 @@ COLUMNS = ("photo", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4")
 
 
 def find_folder(data_dir: Path) -> Found:
-    """Find photos, masks and hand-drawn chart corners in a folder of one's own.
+    """Find photos, masks and hand-masks chart corners in a folder of one's own.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def find_folder(data_dir: Path) -> Found:
     Returns
     -------
     Found
-        Photos under the bare names of their files. Their chart is known where ``checkers.csv`` tells it.
+        Photos under the bare names of their files. Their chart is known where ``checkers.csv`` has its corners.
 
     Raises
     ------
@@ -54,10 +54,10 @@ def find_folder(data_dir: Path) -> Found:
     root = find_root(data_dir, "folder", PHOTOS)
     photos, problems, summary = _find_pictures(root)
     corners, bad_rows = read_checkers(root / CHECKERS, photos)
-    drawn, strange = find_all_masks(root, photos)
+    masks, strange = find_all_masks(root, photos)
     rows = []
     for name, path in photos.items():
-        row = Photo(name, "folder", "unknown", path, masks=drawn.get(name, {}))
+        row = Photo(name, "folder", "unknown", path, masks=masks.get(name, {}))
         try:
             rows.append(_with_chart(row, corners[name]) if name in corners else row)
         except CcharmonyError as error:
@@ -83,13 +83,13 @@ def find_root(data_dir: Path, name: str, inside: str) -> Path:
 
 
 def find_all_masks(root: Path, photos: dict[str, Path]) -> tuple[Masks, list[str]]:
-    """Find the masks of photos: pictures first, then what LabelMe and COCO files draw under letters of their own."""
+    """Find the masks of photos: pictures first, then the foregrounds of LabelMe and COCO files, under new letters."""
     if not (root / MASKS).is_dir():
         return {}, []
     files = files_below(root / MASKS)
     found, problems = find_masks(root, files, photos)
-    drawn, more = find_drawings(files, photos)
-    for photo, drawings in drawn.items():
+    masks, more = find_drawings(files, photos)
+    for photo, drawings in masks.items():
         if photo in found:
             more.append(f"{photo}: has mask pictures, its {len(drawings)} drawn masks are not used")
         else:
@@ -111,7 +111,7 @@ def _find_pictures(root: Path) -> tuple[dict[str, Path], list[str], list[str]]:
         pictures = [path for path in paths if not reading.is_raw(path.suffix)]
         photos[name] = duplicates.first(name, pictures or paths)
         both += 0 < len(pictures) < len(paths)
-    summary = [f"folder: {both} photos are there as raw file too; the picture is used"] if both else []
+    summary = [f"folder: {both} photos exist as raw file too; the picture is used"] if both else []
     return photos, duplicates.problems, summary
 
 

@@ -1,4 +1,4 @@
-"""What a source hands over."""
+"""What a source found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccharmony.sources.catalog import Source
 
 @dataclass(frozen=True)
 class Found:
-    """The photos of one or more sources, and what there is to say about them.
+    """The photos of one or more sources, problems, and a summary.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class Found:
     summary
         What was found and what is missing, such as ``nus: 5 of 259 Canon1DsMkIII photos``.
     left_out
-        Photos that are there but not in the release.
+        Photos that exist but are not in the release.
     """
 
     photos: list[Photo] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The Gehler photos: the small 8-bit renderings where they are, else Shi's linear pictures.
+"""The Gehler photos: the small 8-bit renderings where they exist, else Shi's linear pictures.
 
 ``<id>_macbeth.txt`` holds the chart in pixels of the raw picture: a header ``W H`` (missing in 22 of 592 files), four
 corners (dark skin, bluish green, white, black), and four corners for each of the 24 patches in chart order. All is
@@ -70,13 +70,13 @@ def find_gehler(data_dir: Path, published: Release | None = None) -> Found:
     folder = source_folder(data_dir, "gehler")
     files = files_below(folder)
     groups, problems = _group(files, folder, source)
-    drawn, strange = find_masks(folder, files, groups)
+    masks, strange = find_masks(folder, files, groups)
     wanted, left_out = leave_out(groups, published.ids if published else None)
     duplicates = Duplicates()
     photos = []
     for name in wanted:
         try:
-            photos.append(_photo(name, groups[name], duplicates, drawn.get(name, {})))
+            photos.append(_photo(name, groups[name], duplicates, masks.get(name, {})))
         except CcharmonyError as error:
             problems.append(str(error))
     summary = count_cameras(source, photos)
@@ -93,7 +93,12 @@ def read_chart(path: Path, shape: tuple[int, int], raw_size: tuple[int, int]) ->
     shape
         Height and width of the photo.
     raw_size
-        Width and height, lying down, of the camera's raw picture; it stands in for a missing header.
+        Width and height, lying down, of the camera's raw picture; it is used where the header is missing.
+
+    Returns
+    -------
+    Chart
+        Box, corners and patches in pixels of the photo.
 
     Raises
     ------
@@ -122,7 +127,7 @@ def _raw_width(shape: tuple[int, int], raw_size: tuple[int, int]) -> int:
 
 
 def _chart(points: Float64, shape: tuple[int, int], path: Path) -> Chart:
-    """Make a chart of 4 + 96 points in pixels of the photo; the file's last two corners change places."""
+    """Make a chart of 4 + 96 points in pixels of the photo; the file's last two corners are swapped."""
     dark_skin, bluish_green, white, black = points[:_CORNERS]
     try:
         box = crop.bounding_box(points[:_CORNERS])
@@ -156,25 +161,25 @@ def _group(files: Sequence[Path], folder: Path, source: Source) -> tuple[dict[st
 
 
 def _is_linear(path: Path, camera: Camera, source: Source) -> bool:
-    """Tell a linear picture from a rendering: 16 bits, or 8 bits at about half the raw picture's width."""
+    """Return whether a picture is linear, not rendered: 16 bits, or 8 bits at about half the raw picture's width."""
     if path.suffix.lower() not in source.suffixes["linear"]:
         return False
     longest = max(headers.image_size(path))
     return headers.bit_depth(path) == 16 or longest > _SMALL * max(camera.raw_size or camera.linear_size)
 
 
-def _photo(name: str, group: _Group, duplicates: Duplicates, drawn: Mapping[str, Readable]) -> Photo:
+def _photo(name: str, group: _Group, duplicates: Duplicates, masks: Mapping[str, Readable]) -> Photo:
     path = duplicates.first(name, group.rendered or group.linear)
     rendering = None if group.rendered else _rendering(path, group.camera)
     shape = headers.image_size(path, orient=rendering is None)
     chart = None
     if group.coordinates:
         chart = read_chart(group.coordinates, shape, group.camera.raw_size or group.camera.linear_size)
-    return Photo(name, "gehler", group.camera.name, path, chart=chart, masks=drawn, rendering=rendering)
+    return Photo(name, "gehler", group.camera.name, path, chart=chart, masks=masks, rendering=rendering)
 
 
 def _rendering(path: Path, camera: Camera) -> Rendering:
-    """Return how Shi's counts are rendered; an 8-bit copy was scaled to its full range, black level taken off."""
+    """Return how Shi's counts are rendered; an 8-bit copy was scaled to its full range, black level subtracted."""
     eight_bits = headers.bit_depth(path) == 8
     black, saturation = (0.0, 255.0) if eight_bits else (camera.black, camera.saturation)
     return Rendering(black, saturation, camera.daylight_balance, camera.camera_matrix)

@@ -5,7 +5,7 @@
     DATA/images/<id>.<ext>   DATA/masks/<id>.png   DATA/index.csv
 
 ``index.csv`` needs the column ``id``; ``group`` (photos that must share a split) and ``split`` (train, test, or val,
-which goes to test) are used where they are there. Without it every picture counts. ``DATA/photos`` may stand for
+which goes to test) are used where they exist. Without it every picture counts. ``DATA/photos`` may replace
 ``DATA``.
 """
 
@@ -50,9 +50,9 @@ def find_photos(data_dir: Path) -> Found:
     index = _read_index(root / INDEX)
     if index is not None:
         problems += [f"{root / INDEX}: {name} has no picture in {IMAGES}/" for name in index if name not in pictures]
-    drawn, strange = find_all_masks(root, pictures)
+    masks, strange = find_all_masks(root, pictures)
     rows = [
-        _photo(name, path, (index or {}).get(name, {}), drawn.get(name, {}))
+        _photo(name, path, (index or {}).get(name, {}), masks.get(name, {}))
         for name, path in pictures.items()
         if index is None or name in index
     ]
@@ -86,7 +86,7 @@ def _read_index(path: Path) -> dict[str, dict[str, str]] | None:
     return {files.normal(row["id"]): row for row in rows}
 
 
-def _photo(name: str, path: Path, row: Mapping[str, str], drawn: Mapping[str, Readable]) -> Photo:
+def _photo(name: str, path: Path, row: Mapping[str, str], masks: Mapping[str, Readable]) -> Photo:
     split = _SPLITS[row.get("split") or ""]
     group = row.get("group") or ""
-    return Photo(name, "photos", "unknown", path, masks=drawn, split=split, group=group, charted=False)
+    return Photo(name, "photos", "unknown", path, masks=masks, split=split, group=group, charted=False)

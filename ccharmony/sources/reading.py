@@ -43,7 +43,7 @@ def read_file(path: Path, *, orient: bool = True, max_pixels: int | None = heade
 
 
 def read_size(source: Photo) -> tuple[int, int]:
-    """Return (height, width) of a photo as `read` gives it, from the file's header alone; raises ImageError."""
+    """Return (height, width) of a photo as `read` returns it, from the file's header alone; raises ImageError."""
     if is_raw(source.path.suffix):
         return raw.raw_size(source.path)
     return headers.image_size(source.path, orient=source.orient and source.rendering is None)
@@ -55,5 +55,5 @@ def is_photo(path: Path) -> bool:
 
 
 def is_raw(suffix: str) -> bool:
-    """Tell whether a file suffix is that of a camera's raw file."""
+    """Return whether a file suffix is that of a camera's raw file."""
     return suffix.lower() in catalog.read_source("folder").suffixes["raw"]

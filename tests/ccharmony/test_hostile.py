@@ -188,7 +188,7 @@ def test_fits_whose_text_tells_gigabytes_takes_no_memory(tmp_path: Path) -> None
     assert data[place : place + 4] == struct.pack("<I", len("ridge"))
     data[place : place + 4] = struct.pack("<I", 0xFE000000)
     path.write_bytes(data)
-    with pytest.raises(ManifestError, match="a text of another length than its reference tells"):
+    with pytest.raises(ManifestError, match="a text of another length than its reference says"):
         fits.read_fits(path)
 
 

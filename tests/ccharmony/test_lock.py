@@ -10,9 +10,9 @@ from ccharmony.errors import OutputError
 
 def test_a_lock_is_held_until_it_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "new" / "lock"
-    with files.hold(path, "busy"), pytest.raises(OutputError, match=r"^busy$"):
-        files.hold(path, "busy")
-    files.hold(path, "busy").close()
+    with files.lock_file(path, "busy"), pytest.raises(OutputError, match=r"^busy$"):
+        files.lock_file(path, "busy")
+    files.lock_file(path, "busy").close()
 
 
 def test_a_lock_whose_owner_removed_it_meanwhile_is_looked_for_again(
@@ -26,7 +26,7 @@ def test_a_lock_whose_owner_removed_it_meanwhile_is_looked_for_again(
             path.unlink()  # the owner is done between our opening and our locking
 
     monkeypatch.setattr(files.fcntl, "flock", flock)
-    with files.hold(path, "busy"):
+    with files.lock_file(path, "busy"):
         assert path.exists()
     assert len(calls) == 2
 
@@ -34,4 +34,4 @@ def test_a_lock_whose_owner_removed_it_meanwhile_is_looked_for_again(
 def test_a_lock_where_no_file_can_be_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     with pytest.raises(OutputError, match=r"lock: cannot be written \(Is a directory\)"):
-        files.hold(tmp_path / "lock", "busy")
+        files.lock_file(tmp_path / "lock", "busy")

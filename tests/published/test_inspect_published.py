@@ -10,7 +10,7 @@ import pytest
 
 from ccharmony.build import light_pool
 from ccharmony.inspection import page, report, thumbnails
-from ccharmony.inspection.report import Report
+from ccharmony.inspection.report import FitReport
 
 EIGHT_AFFINE = {
     "IMG_0305", "IMG_0456", "IMG_0549", "IMG_0553",
@@ -21,24 +21,24 @@ SIX_WORST = {"IMG_0614", "IMG_0281", "IMG_0405", "IMG_0290", "IMG_0305", "IMG_03
 
 
 @pytest.fixture(scope="module")
-def content(shared_data: Path) -> Report:
+def content(shared_data: Path) -> FitReport:
     records, problems = light_pool.record_release_lights(shared_data / "ccharmony_release")
     return report.make_report("ccharmony_release", records, problems=problems)
 
 
 @pytest.fixture(scope="module")
-def written(content: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(content: FitReport, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("published") / "report.html"
     page.write_page(path, content, {})
     return path
 
 
-def test_all_350_photos_are_there(content: Report) -> None:
+def test_all_350_photos_are_there(content: FitReport) -> None:
     assert len(content.photos) == 350
     assert content.problems == ()
 
 
-def test_the_eight_affine_and_the_two_unexplained_are_named(content: Report) -> None:
+def test_the_eight_affine_and_the_two_unexplained_are_named(content: FitReport) -> None:
     found = {finding.text: set(finding.photos) for finding in report.findings(content)}
     assert found["published matrix is an affine fit"] == EIGHT_AFFINE
     assert found["published matrix is no known fit"] == TWO_UNEXPLAINED
@@ -47,12 +47,12 @@ def test_the_eight_affine_and_the_two_unexplained_are_named(content: Report) -> 
     assert all("no known fit" in named[photo] for photo in TWO_UNEXPLAINED)
 
 
-def test_the_six_worst_come_first(content: Report) -> None:
+def test_the_six_worst_come_first(content: FitReport) -> None:
     assert {photo.record.id for photo in content.photos[:6]} == SIX_WORST
     assert set(next(report.findings(content)).photos) == SIX_WORST
 
 
-def test_the_known_medians_are_reported(content: Report) -> None:
+def test_the_known_medians_are_reported(content: FitReport) -> None:
     def median(name: str) -> float:
         return float(sorted(photo.figures[name] for photo in content.photos)[175])
 

@@ -1,16 +1,17 @@
-"""A dataset as one HDF5 file; with `store` the only door to HDF5, apart from it since neither needs the other.
+"""A dataset as one HDF5 file, the read side; `packing.write_hdf5` writes it.
 
 ::
 
     bytes                          (total,) uint8: all files, encoded as they were, one after the other
     files/name, offset, size       (F,) path below its dataset, first byte in `bytes`, number of bytes
     pairs/set, name, split         (N,) text; split is empty where no list says
-    pairs/composite, mask, real    (N,) rows of `files`; a picture that several pairs share is there once
+    pairs/composite, mask, real    (N,) rows of `files`; a picture that several pairs share is stored once
     pairs/row                      (N,) JSON: what the manifest says of the pair, with the sha256 of its files
     attributes: format, version, plan
 
-`bytes` is contiguous, so that its place in the file is known and pictures are read with pread, past HDF5 and its lock:
-of 3,000 files of 60 kB in random order each took 60 µs so, 90 µs through h5py, and 300 µs as variable-length entries.
+`bytes` is contiguous, so that its offset in the file is known and pictures are read with pread, without HDF5 and its
+lock. Of 3,000 files of 60 kB in random order each took 60 µs that way, 90 µs through h5py, and 300 µs as
+variable-length entries.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _BROKEN = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeErro
 
 
 def is_packed(root: Path) -> bool:
-    """Tell by its name whether a path is a dataset in one HDF5 file."""
+    """Return whether a path is a dataset in one HDF5 file, by its name."""
     return root.suffix.lower() in SUFFIXES and not root.is_dir()
 
 
@@ -61,7 +62,7 @@ def read_rows(root: Path) -> list[dict[str, Any]]:
         return [dict(json.loads(row)) for row in _texts(file["pairs/row"])]
 
 
-def read_plan(root: Path) -> str:
+def read_contents_digest(root: Path) -> str:
     """Return the digest of what was packed; empty for another file."""
     try:
         with h5py.File(root, "r") as file:
@@ -72,7 +73,7 @@ def read_plan(root: Path) -> str:
 
 @contextlib.contextmanager
 def _opened(root: Path) -> Iterator[tuple[Archive, h5py.File]]:
-    """Open a packed dataset; whatever HDF5 or the tables in it say against that is a SourceError."""
+    """Open a packed dataset; any error of HDF5 or in its tables becomes a SourceError."""
     if not root.is_file():
         raise SourceError(f"{root}: no such file, wanted a packed dataset")
     try:
@@ -87,7 +88,7 @@ def _opened(root: Path) -> Iterator[tuple[Archive, h5py.File]]:
 
 
 def _read_members(file: h5py.File, archive: Archive) -> list[Member]:
-    """Return every file of the archive, at its place from the beginning of the HDF5 file."""
+    """Return every file of the archive, with its offset from the beginning of the HDF5 file."""
     start, total = file["bytes"].id.get_offset(), file["bytes"].shape[0]
     offsets, sizes = (np.asarray(file[f"files/{name}"], np.int64) for name in ("offset", "size"))
     if start is None or ((offsets < 0) | (sizes < 0) | (offsets + sizes > total)).any():
@@ -103,7 +104,7 @@ def _read_pairs(file: h5py.File, members: Sequence[Member]) -> list[PairPaths]:
     texts = [_texts(file[f"pairs/{name}"]) for name in ("set", "name", "split")]
     columns = [np.asarray(file[f"pairs/{name}"], np.int64) for name in PARTS]
     if any(((column < 0) | (column >= len(members))).any() for column in columns):
-        raise ValueError("pairs of files that are not there")
+        raise ValueError("pairs of files that do not exist")
     parts = [[members[row] for row in column.tolist()] for column in columns]
     return [
         PairPaths(name_of_set, name, composite, mask, real, split)

@@ -83,15 +83,15 @@ class _Folder:
         stem = PurePosixPath(name).stem
         foreground, _, count = stem.rpartition("_")
         real, _, letter = foreground.rpartition("_")
-        place = self.root / COMPOSITES / name
+        path = self.root / COMPOSITES / name
         if not (real and letter and count):
-            raise SourceError(f"{place}: name of another form, wanted <real>_<foreground>_<number>")
+            raise SourceError(f"{path}: name of another form, wanted <real>_<foreground>_<number>")
         return PairPaths(
             set=self.root.name,
             name=PurePosixPath(name).name,
-            composite=_look_up(self.composites, stem, f"{place}: no such composite"),
-            mask=_look_up(self.masks, foreground, f"{place}: no mask {foreground} in {MASKS}"),
-            real=_look_up(self.reals, real, f"{place}: no real picture {real} in {REALS}"),
+            composite=_look_up(self.composites, stem, f"{path}: no such composite"),
+            mask=_look_up(self.masks, foreground, f"{path}: no mask {foreground} in {MASKS}"),
+            real=_look_up(self.reals, real, f"{path}: no real picture {real} in {REALS}"),
             split=split,
         )
 
@@ -136,7 +136,7 @@ def _split_root_entry(root: Path, folders: dict[str, _Folder], line: str, split:
 
 
 def _list_names(root: Path, split: Split) -> list[tuple[str, str]]:
-    """Return the composites that `<anything>_<split>.txt` beside the folders names, each with its split."""
+    """Return the composites that `<anything>_<split>.txt` next to the folders names, each with its split."""
     names: list[tuple[str, str]] = []
     for part in _LISTED[split]:
         for path in sorted(root.glob(f"*_{part}.txt")):

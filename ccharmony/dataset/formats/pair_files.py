@@ -1,7 +1,7 @@
-"""Three files that belong together, wherever they lie: on their own, or as parts of a larger file.
+"""The three files of a pair, single files or parts of a larger file.
 
 -   :class:`PairPaths`: composite, mask and real picture.
--   :class:`Archive`: a larger file, read by place; :class:`Member`: one of its parts, which `pixels` reads like a path.
+-   :class:`Archive`: a larger file, read by offset; :class:`Member`: one part of it, which `pixels` reads like a path.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Split = Literal["train", "test", "all"]
 PARTS = ("composite", "mask", "real")
 
 OPEN_FILES = 256
-"""Archives held open at a time, below the 1,024 files that a process may commonly have."""
+"""Archives that are open at a time, below the 1,024 files that a process may commonly have."""
 
 
 @dataclass(frozen=True, order=True)
@@ -52,14 +52,14 @@ class PairPaths:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A file that holds many others, each read by its place without moving a position that threads would share.
+    """A file that holds many others; each is read by its offset, so that threads share no file position.
 
     Attributes
     ----------
     path
         The file.
     size, time
-        Bytes and time of the last change, in nanoseconds, when its table was read: another file is not read by it.
+        Bytes and time of the last change, in nanoseconds, when its table was read; a changed file is refused.
     """
 
     path: str
@@ -68,13 +68,15 @@ class Archive:
 
     @classmethod
     def of(cls, path: Path) -> Archive:
-        """Return the archive that a path leads to now; raises OSError where there is none."""
+        """Return the archive that a path names now; raises OSError where there is none."""
         status = path.stat()
         return cls(str(path), status.st_size, status.st_mtime_ns)
 
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on, fewer where the file ends; raises OSError or ImageError."""
-        handle = _open(self)  # held while it is read from: the cache may drop it meanwhile, and that closes it
+        handle = _open(
+            self
+        )  # a reference during the read: the cache may drop the handle meanwhile, which would close it
         return os.pread(handle.descriptor, size, offset)
 
 
@@ -89,7 +91,7 @@ class Member:
     name
         What it is called there.
     offset, size
-        Where its bytes begin, and their number.
+        Offset and number of its bytes.
     """
 
     archive: Archive
@@ -98,7 +100,7 @@ class Member:
     size: int
 
     def read_bytes(self) -> bytes:
-        """Return the whole content; raises OSError, or ImageError where the archive is not what it was."""
+        """Return the whole content; raises OSError, or ImageError where the archive has changed."""
         data = self.archive.read(self.offset, self.size)
         if len(data) != self.size:
             raise ImageError(f"{self}: {len(data)} bytes, wanted {self.size}")
@@ -109,7 +111,7 @@ class Member:
 
 
 class _Handle:
-    """A descriptor that is closed when nobody reads from it any more, even where the cache has let go of it before."""
+    """A descriptor that is closed when its last reader has finished, also where the cache has dropped it before."""
 
     def __init__(self, path: str) -> None:
         self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

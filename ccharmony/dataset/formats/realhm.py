@@ -32,7 +32,7 @@ _ANSWER = "_gt"
 
 
 def is_realhm(root: Path) -> bool:
-    """Tell whether a folder has RealHM's layout."""
+    """Return whether a folder has RealHM's layout."""
     return any(path.is_dir() for path in root.glob(FOLDERS))
 
 
@@ -79,5 +79,5 @@ def _find_pair(folder: Path, files: dict[str, Path], name: str) -> PairPaths | s
     composite, mask = files.get(name) or files.get(f"{name}_small"), files.get(f"{name}_mask")
     if composite is None or mask is None:
         wanted = f"{name}.jpg or {name}_small.jpg" if composite is None else f"{name}_mask.jpg"
-        return f"{folder / name}: the answer is there, {wanted} is not"
+        return f"{folder / name}: the answer exists, {wanted} does not"
     return PairPaths(set=folder.name, name=composite.name, composite=composite, mask=mask, real=files[name + _ANSWER])

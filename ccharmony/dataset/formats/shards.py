@@ -1,14 +1,14 @@
-"""A dataset as WebDataset shards, the read side: every picture found once, by its place in a tar, and read from there.
+"""A dataset as WebDataset shards, the read side: each picture is read by its offset in a tar.
 
 ::
 
     index.json                    version, counts, and of each shard its file, pairs, bytes and sha256
     train/shard-000000.tar        <set>/<composite>.composite.jpg  .mask.png  .real.jpg  .json  of each pair
-    train/shard-000000.json       where each picture lies in that tar
+    train/shard-000000.json       offset and size of each picture in that tar
     test/…                        likewise; `all` instead of the two where no list says which pair is which
 
-A reader of WebDataset needs the tars alone. The order of the pairs in them is shuffled, as such readers want it; the
-tables keep the place of each pair in the dataset's lists, and that order is given back here.
+A reader of WebDataset needs the tars alone. The pairs in them are shuffled, as such readers want them; the tables store
+the position of each pair in the dataset's lists, and the readers here return the pairs in that order.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ class Shard:
 
 
 def is_packed(root: Path) -> bool:
-    """Tell whether a folder holds shards."""
+    """Return whether a folder holds shards."""
     return (root / INDEX).is_file()
 
 
 def read_index(root: Path) -> list[Shard]:
-    """Read the index and check that every shard is there with its size.
+    """Read the index and check that every shard exists and has its size.
 
     Raises
     ------
@@ -84,14 +84,14 @@ def read_index(root: Path) -> list[Shard]:
     except _BROKEN as error:
         raise SourceError(f"{path}: not an index of shards of version {VERSION} ({error})") from error
     for shard in shards:
-        place = root / shard.file
-        found = place.stat().st_size if place.is_file() else 0
+        tar = root / shard.file
+        found = tar.stat().st_size if tar.is_file() else 0
         if found != shard.bytes:
-            raise SourceError(f"{place}: {found or 'no'} bytes, {INDEX} says {shard.bytes}: not all of it is here")
+            raise SourceError(f"{tar}: {found or 'no'} bytes, {INDEX} says {shard.bytes}: the shard is incomplete")
     return shards
 
 
-def read_plan(root: Path) -> str:
+def read_contents_digest(root: Path) -> str:
     """Return the digest of what was packed; empty where there is no index."""
     try:
         return str(json.loads((root / INDEX).read_text(encoding="utf-8"))["plan"])
@@ -109,15 +109,15 @@ def read_pairs(root: Path, split: Split) -> list[PairPaths]:
     """
     shards = read_index(root)
     chosen = [shard for shard in shards if split in ("all", shard.folder)]
-    placed = [pair for shard in chosen for pair in read_table(root, shard)]
-    if not placed:
+    positioned = [pair for shard in chosen for pair in read_table(root, shard)]
+    if not positioned:
         held = ", ".join(sorted({shard.folder for shard in shards})) or "nothing"
         raise SourceError(f"{root}: no pair of split {split!r}, it holds {held}")
-    return [pair for _, pair in sorted(placed, key=lambda entry: entry[0])]
+    return [pair for _, pair in sorted(positioned, key=lambda entry: entry[0])]
 
 
 def read_table(root: Path, shard: Shard) -> Iterator[tuple[int, PairPaths]]:
-    """Give each pair of a shard with its position; raises SourceError."""
+    """Yield each pair of a shard with its position in the lists; raises SourceError."""
     path = table_of(root / shard.file)
     try:
         archive = Archive.of(root / shard.file)
@@ -134,7 +134,7 @@ def read_table(root: Path, shard: Shard) -> Iterator[tuple[int, PairPaths]]:
 
 
 def table_of(tar: Path) -> Path:
-    """Return where the table of a shard is."""
+    """Return the path of a shard's table."""
     return tar.with_suffix(".json")
 
 

@@ -1,4 +1,4 @@
-"""What a packed dataset will hold: its pairs in order, their files with sizes, and what the manifest says of them."""
+"""The contents of a packed dataset: its pairs in order, their files with sizes, and their rows of the manifest."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ccharmony.errors import ManifestError, SourceError
 
 @dataclass(frozen=True)
 class File:
-    """A picture to pack, as it lies on disk.
+    """A picture to pack, as it is on disk.
 
     Attributes
     ----------
     path
-        Where it is.
+        The file.
     name
         Path below its dataset, with forward slashes.
     size, time
@@ -46,7 +46,7 @@ class File:
         Raises
         ------
         SourceError
-            The file cannot be read, or has changed since it was planned.
+            The file cannot be read, or its size has changed since packing began.
         ManifestError
             It is not the file that the manifest names.
         """
@@ -69,7 +69,7 @@ class Entry:
     Attributes
     ----------
     position
-        Its place among all pairs, in the order of the lists; readers give that order back.
+        Its position among all pairs, in the order of the lists; readers restore that order.
     set, name, split
         As in `ccharmony.dataset.formats.pair_files.PairPaths`.
     composite, mask, real
@@ -104,8 +104,8 @@ class Entry:
         return {"set": self.set, "name": self.name, "split": self.split, **names, **self.row, **hashes}
 
 
-def plan(root: Path, *, strict: bool = False) -> tuple[list[Entry], list[str]]:
-    """Find what to pack.
+def read_contents(root: Path, *, strict: bool = False) -> tuple[list[Entry], list[str]]:
+    """Find the pairs to pack.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def plan(root: Path, *, strict: bool = False) -> tuple[list[Entry], list[str]]:
     Returns
     -------
     tuple[list[Entry], list[str]]
-        The whole pairs in the order of the lists, and one line for each that is broken and left out.
+        The complete pairs in the order of the lists, and one line for each broken pair, which is left out.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def plan(root: Path, *, strict: bool = False) -> tuple[list[Entry], list[str]]:
     return list(_enter(pairs)), problems
 
 
-def digest(entries: Iterable[Entry], options: str) -> str:
+def digest_contents(entries: Iterable[Entry], options: str) -> str:
     """Return a digest of what is packed: the options, and name, size and known hash of every file; not their times."""
     found = hashlib.sha256(options.encode())
     for entry in entries:
@@ -147,7 +147,7 @@ def digest(entries: Iterable[Entry], options: str) -> str:
     return found.hexdigest()
 
 
-def newest(entries: Iterable[Entry]) -> int:
+def newest_change(entries: Iterable[Entry]) -> int:
     """Return when the last of all files was changed, in nanoseconds."""
     return max(file.time for entry in entries for file in entry.files)
 
@@ -160,17 +160,17 @@ def _enter(pairs: Iterable[PairPaths]) -> Iterable[Entry]:
         if folder not in manifests:
             manifests[folder] = _read_manifest(folder / tables.MANIFEST)
         row = _row_of(pair, folder, manifests[folder])
-        places = [(Path(str(getattr(pair, part))), str(row.get(f"{part}_sha256", ""))) for part in PARTS]
-        for path, wanted in places:
+        wanted_files = [(Path(str(getattr(pair, part))), str(row.get(f"{part}_sha256", ""))) for part in PARTS]
+        for path, wanted in wanted_files:
             if (path, wanted) not in files:
                 files[path, wanted] = _stat(path, folder, wanted)
-        composite, mask, real = (files[place] for place in places)
+        composite, mask, real = (files[key] for key in wanted_files)
         rest = {name: cell for name, cell in row.items() if name not in PARTS and not name.endswith("_sha256")}
         yield Entry(position, pair.set, pair.name, pair.split, composite, mask, real, rest)
 
 
 def _dataset_of(pair: PairPaths) -> Path:
-    """Return the folder that holds `composite_images`, which may have a folder a foreground below it."""
+    """Return the folder that holds `composite_images`, in which each foreground may have a folder of its own."""
     return next(above.parent for above in Path(str(pair.composite)).parents if above.name == iharmony4.COMPOSITES)
 
 

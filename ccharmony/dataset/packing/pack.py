@@ -1,7 +1,8 @@
 """A dataset of many small files packed into few large ones: WebDataset shards or one HDF5 file, bytes as they are.
 
-Work goes on in a folder beside the result, `.<name>.part`, and gets its name when it is whole. Shards that were whole
-when packing was broken off are kept there and gone on from; an HDF5 file is begun anew.
+The work is done in a folder next to the result, `.<name>.part`, which gets the result's name when it is finished. If
+packing is interrupted, finished shards stay in that folder and packing resumes after them; an HDF5 file is written
+again.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from ccharmony.dataset.packing import contents, write_hdf5, write_shards
 from ccharmony.dataset.packing.contents import Entry, File
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import OutputError
-from ccharmony.files import UNFINISHED, StrPath, hold, write_bytes
+from ccharmony.files import UNFINISHED, StrPath, lock_file, write_bytes
 from ccharmony.progress import Progress, no_progress
 
 PackedFormat = Literal["shards", "h5"]
 
-_PLAN, _LOCK = "plan.txt", "lock"
+_DIGEST, _LOCK = "plan.txt", "lock"
 
 
 @dataclass
@@ -73,7 +74,7 @@ def pack_dataset(
     to
         ``shards``: a folder of tars as WebDataset reads them; ``h5``: one HDF5 file.
     out
-        What to write. If it is there already, from the same files, nothing is done.
+        What to write. If it exists already, made from the same files, nothing is done.
     limit
         Size of a shard.
     jobs
@@ -83,30 +84,37 @@ def pack_dataset(
     progress
         Called with "pack", the pairs (or files, of an HDF5 file) done and their number.
 
+    Returns
+    -------
+    PackReport
+        Counts, bytes, and one line for each broken pair.
+
     Raises
     ------
     SourceError, ManifestError
         There is nothing to pack, a file cannot be read or changes meanwhile, or is not what the manifest says.
     OutputError
-        The place is taken, in use, or cannot be written.
+        The path exists already, is in use, or cannot be written.
     """
     root, out = Path(root), Path(out)
     limit, progress, out = limit or Limit(), progress or no_progress, out if out.name else out.absolute()
-    entries, problems = contents.plan(root, strict=strict)
+    entries, problems = contents.read_contents(root, strict=strict)
     counts = Counter(entry.split or shards.UNLISTED for entry in entries)
     report = PackReport(dict(sorted(counts.items(), reverse=True)), problems=problems)
-    plan = contents.digest(entries, f"{to} {limit if to == 'shards' else ''} {shards.VERSION} {hdf5.VERSION}")
-    if _is_finished(out, to, plan, contents.newest(entries)):
+    digest = contents.digest_contents(
+        entries, f"{to} {limit if to == 'shards' else ''} {shards.VERSION} {hdf5.VERSION}"
+    )
+    if _is_finished(out, to, digest, contents.newest_change(entries)):
         report.resumed = len(entries)
     else:
         _refuse_taken(out, to)
-        with _staged(out) as folder:
+        with _work_folder(out) as folder:
             if to == "shards":
-                _forget_other(folder, f"{plan} {contents.newest(entries)}")
-                _pack_shards(entries, folder, plan, limit, jobs, progress, report)
+                _remove_other_work(folder, f"{digest} {contents.newest_change(entries)}")
+                _pack_shards(entries, folder, digest, limit, jobs, progress, report)
             else:
-                _pack_h5(entries, folder / out.name, plan, progress)
-            _settle(folder, out, to)
+                _pack_h5(entries, folder / out.name, digest, progress)
+            _publish(folder, out, to)
     files = [out / shard.file for shard in shards.read_index(out)] if to == "shards" else [out]
     report.files, report.bytes = len(files), sum(file.stat().st_size for file in files)
     return report
@@ -115,7 +123,7 @@ def pack_dataset(
 def _pack_shards(
     entries: Sequence[Entry],
     folder: Path,
-    plan: str,
+    digest: str,
     limit: Limit,
     jobs: int,
     progress: Progress,
@@ -128,11 +136,13 @@ def _pack_shards(
         done += pairs
         progress("pack", done, len(entries))
 
-    written, report.resumed = write_shards.write(write_shards.deal(entries, limit), folder, jobs=jobs, progress=count)
-    write_shards.write_index(folder, written, plan)
+    written, report.resumed = write_shards.write_missing_shards(
+        write_shards.divide_into_shards(entries, limit), folder, jobs=jobs, progress=count
+    )
+    write_shards.write_index(folder, written, digest)
 
 
-def _pack_h5(entries: Sequence[Entry], path: Path, plan: str, progress: Progress) -> None:
+def _pack_h5(entries: Sequence[Entry], path: Path, digest: str, progress: Progress) -> None:
     """Write every file once, in the order in which the pairs name it first."""
     numbers: dict[File, int] = {}
     for file in (file for entry in entries for file in entry.files):
@@ -141,60 +151,60 @@ def _pack_h5(entries: Sequence[Entry], path: Path, plan: str, progress: Progress
     try:
         with write_hdf5.Writer(path, [file.name for file in numbers], [file.size for file in numbers]) as writer:
             for file, number in numbers.items():
-                data, digest = file.read()
-                digests.append(digest)
+                data, sha256 = file.read()
+                digests.append(sha256)
                 writer.write_file(number, data)
                 progress("pack", number + 1, len(numbers))
-            places = np.array([[numbers[file] for file in entry.files] for entry in entries], np.int64)
+            rows_of_files = np.array([[numbers[file] for file in entry.files] for entry in entries], np.int64)
             rows = [
                 entry.describe((digests[composite], digests[mask], digests[real]))
-                for entry, (composite, mask, real) in zip(entries, places.tolist(), strict=True)
+                for entry, (composite, mask, real) in zip(entries, rows_of_files.tolist(), strict=True)
             ]
-            writer.write_pairs(rows, places, plan)
+            writer.write_pairs(rows, rows_of_files, digest)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 @contextlib.contextmanager
-def _staged(out: Path) -> Iterator[Path]:
-    """Give the folder in which the work goes on, to one process at a time; raises OutputError."""
+def _work_folder(out: Path) -> Iterator[Path]:
+    """Open the folder of unfinished work for one process at a time; raises OutputError."""
     folder = out.with_name(f".{out.name}{UNFINISHED}")
-    with hold(folder / _LOCK, f"{out}: is being packed by another process"):
+    with lock_file(folder / _LOCK, f"{out}: is being packed by another process"):
         yield folder
 
 
-def _forget_other(folder: Path, plan: str) -> None:
-    """Remove what is left of another plan, and note this one."""
-    path = folder / _PLAN
-    if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == plan:
+def _remove_other_work(folder: Path, digest: str) -> None:
+    """Remove unfinished work on other contents, and write down the digest of these."""
+    path = folder / _DIGEST
+    if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == digest:
         return
     for stale in [path for path in folder.iterdir() if path.name != _LOCK]:
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-    write_bytes(path, plan.encode())
+    write_bytes(path, digest.encode())
 
 
-def _settle(folder: Path, out: Path, to: PackedFormat) -> None:
-    """Give the finished work its name."""
+def _publish(folder: Path, out: Path, to: PackedFormat) -> None:
+    """Give the finished work the name of the result."""
     try:
         if to == "h5":
             (folder / out.name).replace(out)
             shutil.rmtree(folder)
             return
-        for name in (_PLAN, _LOCK):
+        for name in (_DIGEST, _LOCK):
             (folder / name).unlink(missing_ok=True)
         folder.replace(out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
 
 
-def _is_finished(out: Path, to: PackedFormat, plan: str, newest: int) -> bool:
-    """Tell whether that plan was packed there, all of it, after the last change of a file."""
-    place = out if to == "h5" else out / shards.INDEX
-    if not place.is_file() or place.stat().st_mtime_ns < newest:
+def _is_finished(out: Path, to: PackedFormat, digest: str, newest: int) -> bool:
+    """Return whether these contents were packed there, completely, after the last change of a file."""
+    path = out if to == "h5" else out / shards.INDEX
+    if not path.is_file() or path.stat().st_mtime_ns < newest:
         return False
     if to == "h5":
-        return hdf5.read_plan(out) == plan
-    return shards.read_plan(out) == plan and bool(shards.read_index(out))
+        return hdf5.read_contents_digest(out) == digest
+    return shards.read_contents_digest(out) == digest and bool(shards.read_index(out))
 
 
 def _refuse_taken(out: Path, to: PackedFormat) -> None:
@@ -202,6 +212,6 @@ def _refuse_taken(out: Path, to: PackedFormat) -> None:
         if out.suffix.lower() not in hdf5.SUFFIXES:
             raise OutputError(f"{out}: wanted a name that ends in {' or '.join(hdf5.SUFFIXES)}")
         if out.exists():
-            raise OutputError(f"{out}: is there already and holds something else, wanted a new name")
+            raise OutputError(f"{out}: exists already and holds something else, wanted a new name")
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"{out}: not an empty folder, wanted a new one")

@@ -131,7 +131,7 @@ def _rows_of(tar: Path) -> Iterator[dict[str, Any]]:
 
 
 def _check_pair(pair: PairPaths, row: Mapping[str, Any], checked: dict[str, str]) -> Iterator[str]:
-    """Check the three files of a pair; `checked` keeps the hashes of those that several pairs share."""
+    """Check the three files of a pair; `checked` stores the hashes of files that several pairs share."""
     if not row:
         yield f"{pair.set}/{pair.name}: no row is packed with it"
         return
@@ -152,12 +152,12 @@ def _check_pair(pair: PairPaths, row: Mapping[str, Any], checked: dict[str, str]
 
 
 def _check_hash(file: Readable, wanted: str, checked: dict[str, str]) -> Iterator[str]:
-    place = repr(file)
+    key = repr(file)
     try:
-        if place not in checked:
-            checked[place] = hashlib.sha256(file.read_bytes()).hexdigest()
+        if key not in checked:
+            checked[key] = hashlib.sha256(file.read_bytes()).hexdigest()
     except (OSError, ImageError) as error:
         yield f"{file}: cannot be read ({error})"
         return
-    if checked[place] != wanted:
-        yield f"{file}: sha256 {checked[place][:12]}..., its row says {wanted[:12]}..."
+    if checked[key] != wanted:
+        yield f"{file}: sha256 {checked[key][:12]}..., its row says {wanted[:12]}..."

@@ -48,16 +48,16 @@ class Writer:
             raise ManifestError(f"file {number}: {len(data)} bytes, wanted {last - first}")
         self._bytes[first:last] = np.frombuffer(data, np.uint8)
 
-    def write_pairs(self, rows: Sequence[dict[str, Any]], files: Int64, plan: str) -> None:
-        """Write the tables, which makes the file whole.
+    def write_pairs(self, rows: Sequence[dict[str, Any]], files: Int64, digest: str) -> None:
+        """Write the tables, with which the file is complete.
 
         Parameters
         ----------
         rows
-            What to keep of each pair; ``set``, ``name`` and ``split`` among it.
+            What to store of each pair; ``set``, ``name`` and ``split`` among it.
         files
             Which file is the composite, mask and real picture of each pair, shape (N, 3).
-        plan
+        digest
             Digest of what was packed.
         """
         for name in ("set", "name", "split"):
@@ -65,7 +65,7 @@ class Writer:
         for name, column in zip(PARTS, files.T, strict=True):
             self._create(f"pairs/{name}", data=np.ascontiguousarray(column, np.int64))
         self._write_texts("pairs/row", [json.dumps(row, ensure_ascii=False) for row in rows])
-        self._file.attrs.update({"format": FORMAT, "version": VERSION, "plan": plan})
+        self._file.attrs.update({"format": FORMAT, "version": VERSION, "plan": digest})
 
     def _create(self, name: str, *args: Any, **kwargs: Any) -> h5py.Dataset:
         return self._file.create_dataset(name, *args, track_times=False, **kwargs)

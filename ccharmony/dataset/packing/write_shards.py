@@ -1,10 +1,10 @@
-"""A dataset as WebDataset shards, the write side; `shards` reads them and says what is where.
+"""A dataset as WebDataset shards, the write side; `formats.shards` reads them.
 
-Every pair carries its mask and its real picture, though ten pairs may share them: a reader that streams sees one pair
-at a time and may have no other at hand. Pairs are dealt into shards in an order drawn by a hash of their names, since
-such a reader shuffles only what is near, and ten composites of one photo are near each other in the lists.
+Every pair is stored with its mask and its real picture, though ten pairs may share them: a streaming reader sees one
+pair at a time. Pairs are put into shards in the order of a hash of their names, since a streaming reader shuffles only
+neighbors, and ten composites of one photo are neighbors in the lists.
 
-A shard is written whole and then its table, so that packing which was broken off goes on after the last whole shard.
+A shard is written first and then its table, so that interrupted packing resumes after the last finished shard.
 Bytes depend on the pairs and the limit alone: no times, no owners, a fixed order.
 """
 
@@ -34,7 +34,7 @@ _JSON = {"ensure_ascii": False, "separators": (",", ":")}
 
 @dataclass(frozen=True)
 class Limit:
-    """How large a shard may become; a single pair that is larger gets one of its own.
+    """How large a shard may become; a single pair that is larger gets its own shard.
 
     Attributes
     ----------
@@ -70,8 +70,8 @@ class Batch:
     entries: tuple[Entry, ...]
 
 
-def deal(entries: Sequence[Entry], limit: Limit) -> list[Batch]:
-    """Deal pairs into shards, each split on its own."""
+def divide_into_shards(entries: Sequence[Entry], limit: Limit) -> list[Batch]:
+    """Divide pairs into shards, each split separately."""
     batches: list[Batch] = []
     for folder in ("train", "test", shards.UNLISTED):
         chosen = [entry for entry in entries if (entry.split or shards.UNLISTED) == folder]
@@ -82,26 +82,26 @@ def deal(entries: Sequence[Entry], limit: Limit) -> list[Batch]:
     return batches
 
 
-def write(
+def write_missing_shards(
     batches: Sequence[Batch], root: Path, *, jobs: int = 1, progress: Callable[[int], None] = lambda _pairs: None
 ) -> tuple[list[Shard], int]:
-    """Write the shards that are not there yet.
+    """Write the shards that do not exist yet.
 
     Parameters
     ----------
     batches
-        What `deal` gave.
+        What `divide_into_shards` gave.
     root
         Folder to write into.
     jobs
         Shards written at a time.
     progress
-        Called with the pairs of each shard that is there.
+        Called with the number of pairs of each finished shard.
 
     Returns
     -------
     tuple[list[Shard], int]
-        All shards for the index, and how many pairs were there already.
+        All shards for the index, and how many pairs were packed before.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def write(
     OutputError
         A shard cannot be written.
     """
-    done = {batch.file: shard for batch in batches if (shard := _find_whole(root, batch)) is not None}
+    done = {batch.file: shard for batch in batches if (shard := _find_finished(root, batch)) is not None}
     resumed = sum(shard.pairs for shard in done.values())
     progress(resumed)
     stop = threading.Event()
@@ -127,13 +127,13 @@ def write(
     return [done[batch.file] for batch in batches], resumed
 
 
-def write_index(root: Path, written: Sequence[Shard], plan: str) -> None:
-    """Write the index, which makes the folder whole; raises OutputError."""
+def write_index(root: Path, written: Sequence[Shard], digest: str) -> None:
+    """Write the index, with which the folder is complete; raises OutputError."""
     counts = {folder: sum(shard.pairs for shard in written if shard.folder == folder) for folder in _folders(written)}
     content = {
         "format": shards.FORMAT,
         "version": shards.VERSION,
-        "plan": plan,
+        "plan": digest,
         "pairs": counts,
         "bytes": sum(shard.bytes for shard in written),
         "shards": [asdict(shard) for shard in written],
@@ -142,7 +142,7 @@ def write_index(root: Path, written: Sequence[Shard], plan: str) -> None:
 
 
 def key_of(entry: Entry) -> str:
-    """Return what the four files of a pair are called before their first dot, which ends a key of WebDataset's."""
+    """Return the name of a pair's four files up to their first dot, where a WebDataset key ends."""
     stem = PurePosixPath(entry.name).stem.replace("%", "%25").replace(".", "%2E")
     return f"{entry.set}/{stem}" if entry.set else stem
 
@@ -161,7 +161,7 @@ def _cut(entries: Sequence[Entry], limit: Limit) -> Iterator[list[Entry]]:
         yield group
 
 
-def _find_whole(root: Path, batch: Batch) -> Shard | None:
+def _find_finished(root: Path, batch: Batch) -> Shard | None:
     """Return a shard that was finished before: its table is written after it."""
     tar = root / batch.file
     try:
@@ -201,15 +201,15 @@ def _write_pair(stream: _Stream, entry: Entry, stop: threading.Event) -> list[An
     """Write the four files of a pair, and return its row of the table."""
     if stop.is_set():
         raise OutputError(f"{entry.name}: stopped")
-    key, digests, places = key_of(entry), [], []
+    key, digests, members = key_of(entry), [], []
     for part, file in zip(PARTS, entry.files, strict=True):
         data, sha256 = file.read()
         name = f"{key}.{part}{file.path.suffix.lower()}"
-        places.append([name, stream.append(name, data), len(data)])
+        members.append([name, stream.append(name, data), len(data)])
         digests.append(sha256)
     row = entry.describe((digests[0], digests[1], digests[2]))
     stream.append(f"{key}.json", json.dumps(row, **_JSON).encode())  # type: ignore[arg-type]
-    return [entry.position, entry.set, entry.name, *places]
+    return [entry.position, entry.set, entry.name, *members]
 
 
 class _Stream:
@@ -225,10 +225,10 @@ class _Stream:
         member = tarfile.TarInfo(name)
         member.size = len(data)
         self._write(member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
-        place = self.position
+        start = self.position
         self._write(data)
         self._write(bytes(-len(data) % tarfile.BLOCKSIZE))
-        return place
+        return start
 
     def finish(self) -> None:
         """Write the end mark, filled up to a whole record as tar does."""

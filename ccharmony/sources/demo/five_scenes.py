@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ccharmony.sources.demo import props
-from ccharmony.sources.demo.scene import Lamp, Scene, Thing, View
+from ccharmony.sources.demo.scene import CameraView, Lamp, Scene, Thing
 from ccharmony.sources.demo.shapes import Plane, Pose
 from ccharmony.sources.demo.textures import blend, mottled, noise, plain, stripes, tiles, wood
 
@@ -20,7 +20,7 @@ def _kitchen() -> Scene:
     tiled = tiles(mottled("linen", "ice", 1.0, contrast=0.7), plain("plaster"), (1.5, 1.5), 0.06, bond=False, axes="xz")
     return Scene(
         name="kitchen",
-        view=View((0.3, 4.1, 13.2), (0.25, 1.6, 0), 30.5, LARGE),
+        view=CameraView((0.3, 4.1, 13.2), (0.25, 1.6, 0), 30.5, LARGE),
         lamp=Lamp((-0.6, 0.9, 0.85), 5.0, 0.3),
         chart=props.checker(3.85, 0.6, -14, 12),
         things=(
@@ -40,7 +40,7 @@ def _nursery() -> Scene:
     paper = stripes((plain("vanilla"), plain("cream"), plain("apricot"), plain("cream")), 0.55)
     return Scene(
         name="nursery",
-        view=View((-0.3, 4.4, 12.8), (-0.25, 1.45, 0), 30.5, SMALL),
+        view=CameraView((-0.3, 4.4, 12.8), (-0.25, 1.45, 0), 30.5, SMALL),
         lamp=Lamp((0.55, 0.9, 0.8), 6.0, 0.32),
         chart=props.checker(-3.6, 0.4, 12, 10),
         things=(
@@ -64,7 +64,7 @@ def _garden() -> Scene:
     lawn = blend(grass, plain("leaf"), lambda points: 0.5 * noise(points * np.float32(0.7), 2))
     return Scene(
         name="garden",
-        view=View((0.1, 4.0, 12.6), (0.15, 1.6, 0), 30, SMALL),
+        view=CameraView((0.1, 4.0, 12.6), (0.15, 1.6, 0), 30, SMALL),
         lamp=Lamp((-0.5, 1.0, 0.75), 2.0, 0.35),
         chart=props.checker(3.5, -0.3, -10, 14),
         things=(
@@ -83,7 +83,7 @@ def _textiles() -> Scene:
     """Stand a tartan cushion and a basket of yarn before a curtain."""
     return Scene(
         name="textiles",
-        view=View((0.3, 3.9, 12.8), (0.25, 1.6, 0), 31, LARGE),
+        view=CameraView((0.3, 3.9, 12.8), (0.25, 1.6, 0), 31, LARGE),
         lamp=Lamp((-0.42, 0.85, 0.9), 6.0, 0.3),
         chart=props.checker(3.7, 0.3, -8, 9),
         things=(
@@ -102,7 +102,7 @@ def _study() -> Scene:
     """Stand a globe and a mug before a row of books."""
     return Scene(
         name="study",
-        view=View((-0.3, 3.7, 12.8), (-0.25, 1.6, 0), 30.5, SMALL),
+        view=CameraView((-0.3, 3.7, 12.8), (-0.25, 1.6, 0), 30.5, SMALL),
         lamp=Lamp((0.5, 0.85, 0.9), 5.0, 0.28),
         chart=props.checker(-3.65, 0.7, 14, 12),
         things=(

@@ -1,6 +1,6 @@
 """What a scene of the demo is: a camera's view, a lamp, things, a chart, and the photos to take.
 
-Contents: :class:`View`, :func:`project`; :class:`Lamp`, :class:`Thing`, :class:`Scene`.
+Contents: :class:`CameraView`, :func:`project`; :class:`Lamp`, :class:`Thing`, :class:`Scene`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ccharmony.sources.demo.textures import CHART_HALF, CHART_OUTLINE, GLOSS, Te
 
 
 @dataclass(frozen=True)
-class View:
+class CameraView:
     """Where the camera stands and looks, its vertical angle in degrees, the picture's height and width in pixels."""
 
     eye: Triple
@@ -43,7 +43,7 @@ class View:
         return float(self.size[0] / 2 / np.tan(np.radians(self.angle) / 2))
 
 
-def project(view: View, points: npt.ArrayLike) -> Float64:
+def project(view: CameraView, points: npt.ArrayLike) -> Float64:
     """Return where points (n, 3) are seen, shape (n, 2): x, y in pixels; (0, 0) is the first pixel's center."""
     right, up, backward = view.axes @ (np.asarray(points, np.float64) - view.eye).T
     height, width = view.size
@@ -82,7 +82,7 @@ class Lamp:
 
 @dataclass(frozen=True)
 class Thing:
-    """A shape in its place.
+    """A shape in its position.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ class Scene:
     """
 
     name: str
-    view: View
+    view: CameraView
     lamp: Lamp
     chart: Thing
     things: tuple[Thing, ...]

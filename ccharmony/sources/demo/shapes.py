@@ -33,7 +33,7 @@ TINY = np.float32(1e-9)
 class Pose:
     """Place and attitude: first rolled about z, then pitched about x (tilted back), then yawed about y; in degrees."""
 
-    place: Triple = (0.0, 0.0, 0.0)
+    position: Triple = (0.0, 0.0, 0.0)
     yaw: float = 0.0
     pitch: float = 0.0
     roll: float = 0.0
@@ -49,11 +49,11 @@ class Pose:
 
     def enter(self, points: Float32) -> Float32:
         """Bring points (3, n) of the scene into the shape's frame."""
-        return self.axes.T @ (points - np.array(self.place, np.float32)[:, None])
+        return self.axes.T @ (points - np.array(self.position, np.float32)[:, None])
 
     def leave(self, points: Float32) -> Float32:
         """Bring points (3, n) of the shape's frame into the scene."""
-        return self.axes @ points + np.array(self.place, np.float32)[:, None]
+        return self.axes @ points + np.array(self.position, np.float32)[:, None]
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ _UNIT_VECTORS = np.eye(3, dtype=np.float32)[:, :, None]
 
 
 def turned(profile: tuple[tuple[float, float], ...], ribs: int = 0, depth: float = 0.0) -> Solid:
-    """Return what a lathe makes: a vase, a pear, a bowl.
+    """Return a solid of revolution: a vase, a pear, a bowl.
 
     Parameters
     ----------
@@ -129,6 +129,11 @@ def turned(profile: tuple[tuple[float, float], ...], ribs: int = 0, depth: float
         Knots (height, radius), from the foot up; smooth in between.
     ribs, depth
         Number of ribs around it, and how deep they are as a share of the radius.
+
+    Returns
+    -------
+    Solid
+        Its foot at the origin, its axis along y.
     """
     heights, radii = np.array(profile, np.float64).T
     fine = np.linspace(heights[0], heights[-1], 257)
@@ -137,9 +142,9 @@ def turned(profile: tuple[tuple[float, float], ...], ribs: int = 0, depth: float
 
     def field(points: Float32) -> Float32:
         x, y, z = points
-        place = np.clip((y - low) * scale, 0, np.float32(255.999))
-        knot = place.astype(np.int32)
-        radius = table[knot] + (place - knot) * (table[knot + 1] - table[knot])
+        position = np.clip((y - low) * scale, 0, np.float32(255.999))
+        knot = position.astype(np.int32)
+        radius = table[knot] + (position - knot) * (table[knot + 1] - table[knot])
         if ribs:
             radius = radius * (1 + np.float32(depth) * np.cos(np.float32(ribs) * np.arctan2(x, z)))
         caps = np.maximum(low - y, y - np.float32(heights[-1]))

@@ -56,8 +56,8 @@ def noise(points: Float32, octaves: int = 3) -> Float32:
 def _value_noise(points: Float32) -> Float32:
     """Random values at the points of a grid, blended in between."""
     cell = np.floor(points)
-    place = points - cell
-    x, y, z = place * place * (3 - 2 * place)
+    position = points - cell
+    x, y, z = position * position * (3 - 2 * position)
     i, j, k = cell.astype(np.int32).astype(np.uint8)
     corners = [[_HASH[_HASH[i + a] + j + b] for b in _BYTES] for a in _BYTES]
     planes = [_mix(_mix(_at(corners, 0, 0, k + c), _at(corners, 1, 0, k + c), x),
@@ -139,9 +139,9 @@ def plaid(ground: str, broad: str, narrow: str, size: float, axes: str = "xz") -
     """Return a woven tartan: warp and weft show in turn where they cross."""
     across, along = ("xyz".index(axis) for axis in axes)
 
-    def thread(place: Float32) -> Float32:
+    def thread(position: Float32) -> Float32:
         """Return half the share of ground, broad and narrow along one direction, shape (3, n)."""
-        phase = place / np.float32(size) - np.floor(place / np.float32(size))
+        phase = position / np.float32(size) - np.floor(position / np.float32(size))
         wide, thin = (phase > 0.15) & (phase < 0.55), (np.abs(phase - np.float32(0.8)) < 0.035)
         return np.stack([~wide & ~thin, wide, thin]).astype(np.float32) * np.float32(0.5)
 

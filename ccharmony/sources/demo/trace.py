@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ccharmony.arrays import Bool, Float32, Float64, Int64
-from ccharmony.sources.demo.scene import Scene, Thing, View
+from ccharmony.sources.demo.scene import CameraView, Scene, Thing
 from ccharmony.sources.demo.shapes import FAR, dot
 from ccharmony.sources.demo.textures import CHART_HALF, CHART_OUTLINE, GLOSS
 
@@ -54,7 +54,7 @@ def trace(scene: Scene, rows: slice) -> Traced:
     pattern, the rim of a shadow), eight more rays, which look at other points of the lamp, make nine.
     """
     height, width = rows.stop - rows.start, scene.view.size[1]
-    y, x = (place.ravel() for place in np.mgrid[rows.start - 1 : rows.stop + 1, 0:width].astype(np.float64))
+    y, x = (positions.ravel() for positions in np.mgrid[rows.start - 1 : rows.stop + 1, 0:width].astype(np.float64))
     lamp = scene.lamp.samples(_LAMP_SAMPLES)
     seen = np.empty((y.size, len(scene.materials) + len(scene.foregrounds)), np.float32)  # rows one after the other
     kind = (2 * (y % 2) + x % 2).astype(int)
@@ -75,8 +75,8 @@ def trace(scene: Scene, rows: slice) -> Traced:
 def chart_light(scene: Scene) -> float:
     """Return how much light the chart of a scene sends back from white: 1 where it faces the lamp."""
     x, y = np.meshgrid(np.linspace(-1, 1, 6), np.linspace(-1, 1, 4))
-    place = np.stack([CHART_OUTLINE[0] * x, CHART_OUTLINE[1] * y, np.full(x.shape, CHART_HALF[2])]).reshape(3, -1)
-    points = scene.chart.pose.leave(place.astype(np.float32))
+    positions = np.stack([CHART_OUTLINE[0] * x, CHART_OUTLINE[1] * y, np.full(x.shape, CHART_HALF[2])]).reshape(3, -1)
+    points = scene.chart.pose.leave(positions.astype(np.float32))
     normals = scene.chart.pose.axes @ np.tile(np.array([[0], [0], [1]], np.float32), points.shape[1])
     diffuse, _ = _light(scene, 0, points, normals, -normals, scene.lamp.samples(_LAMP_SAMPLES))
     return float(diffuse.mean())
@@ -97,8 +97,8 @@ def _differs(seen: Float32) -> Bool:
     return differs
 
 
-def _rays(view: View, y: Float64, x: Float64) -> Float32:
-    """Return unit directions (3, n) through places on the picture in pixels."""
+def _rays(view: CameraView, y: Float64, x: Float64) -> Float32:
+    """Return unit directions (3, n) through positions in the picture in pixels."""
     height, width = view.size
     local = np.stack([x + 0.5 - width / 2, height / 2 - y - 0.5, np.full(x.shape, -view.focal)])
     directions = view.axes.T @ local

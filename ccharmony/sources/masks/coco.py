@@ -20,13 +20,18 @@ def read_coco(path: Path, content: Json, targets: Targets, problems: list[str]) 
     Parameters
     ----------
     path, content
-        The file and what it holds.
+        The file and its content.
     targets
         The photos.
     problems
         A line is added for each annotation that cannot be used: a crowd (several objects under one mask), a mask of
         another size or without a pixel in the photo; for each image of another size than its photo; and one for all
         images that have no photo.
+
+    Returns
+    -------
+    list[tuple[str, Readable]]
+        Photo id and mask of each foreground.
     """
     images = _match_images(path, content["images"], targets, problems)
     drawings: list[tuple[str, Readable]] = []

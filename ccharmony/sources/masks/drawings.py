@@ -1,4 +1,4 @@
-"""Masks that are kept as numbers and drawn when they are read: outlines, run lengths.
+"""Masks that are stored as numbers and drawn when they are read: outlines, run lengths.
 
 Both read like a file (:class:`ccharmony.images.headers.Readable`), pickle, and are small however large the photo is.
 """
@@ -37,7 +37,7 @@ class Drawing(ABC):
     source
         The file it was read from.
     entry
-        Its place in the file, for messages.
+        Its name in the file, for messages.
     shape
         Height and width of the photo.
     """
@@ -165,7 +165,7 @@ def unpack_counts(text: str) -> tuple[int, ...]:
 
     Each number is written in groups of five bits, the lowest first, in the characters from ``0`` on; a sixth bit says
     that more groups follow, the highest bit of the last group is the sign. From the fourth number on, the difference to
-    the number two places before is written.
+    the number two positions before is written.
 
     Raises
     ------

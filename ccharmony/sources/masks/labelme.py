@@ -21,11 +21,16 @@ def read_labelme(path: Path, content: Json, targets: Targets, problems: list[str
     path
         The file; its photo has its name, or the name of ``imagePath``.
     content
-        What the file holds.
+        The content of the file.
     targets
         The photos.
     problems
         A line is added for each shape without an area (points, lines) or without a pixel in the photo.
+
+    Returns
+    -------
+    list[tuple[str, Readable]]
+        Photo id and mask of each foreground.
 
     Raises
     ------
@@ -53,20 +58,22 @@ def read_labelme(path: Path, content: Json, targets: Targets, problems: list[str
 def _groups(path: Path, shapes: list[Json], problems: list[str]) -> dict[str, list[Ring]]:
     """Return the outlines by foreground; those with one ``group_id`` belong together."""
     groups: dict[str, list[Ring]] = {}
-    for number, drawn in enumerate(shapes):
-        ring = _ring(drawn)
+    for number, shape_entry in enumerate(shapes):
+        ring = _ring(shape_entry)
         if ring is None:
-            problems.append(f"{path} shape {number}: a {drawn.get('shape_type')}, wanted an area such as a polygon")
+            problems.append(
+                f"{path} shape {number}: a {shape_entry.get('shape_type')}, wanted an area such as a polygon"
+            )
             continue
-        group = drawn.get("group_id")
+        group = shape_entry.get("group_id")
         groups.setdefault(f"shape {number}" if group is None else f"group {group}", []).append(ring)
     return groups
 
 
-def _ring(drawn: Json) -> Ring | None:
+def _ring(shape_entry: Json) -> Ring | None:
     """Return a shape as a closed outline; None for a shape without an area."""
-    points = [(float(x), float(y)) for x, y in drawn["points"]]
-    kind = drawn.get("shape_type") or "polygon"
+    points = [(float(x), float(y)) for x, y in shape_entry["points"]]
+    kind = shape_entry.get("shape_type") or "polygon"
     if kind == "rectangle" and len(points) in (2, 4):
         return rectangle(points)
     if kind == "circle" and len(points) == 2:

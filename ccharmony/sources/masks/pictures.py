@@ -22,7 +22,7 @@ def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> 
     folder
         The source's folder.
     files
-        All files below it; those in a folder called ``masks`` are looked at.
+        All files below it; those in a folder called ``masks`` are used.
     photos
         Ids of the photos. What follows the id and an underscore is the foreground's letter.
 
@@ -50,7 +50,7 @@ def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> 
 
 
 def _split(stem: str, ids: dict[str, str]) -> tuple[str | None, str]:
-    """Part a mask's name into photo and letter, from the right, since ids hold underscores; `ids` are case-folded."""
+    """Split a mask's name into photo and letter, at the last underscore, since ids have some; `ids` are case-folded."""
     if whole := ids.get(stem.casefold()):
         return whole, "a"
     photo, _, letter = stem.rpartition("_")

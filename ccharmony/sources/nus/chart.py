@@ -1,9 +1,9 @@
-"""Where the chart is in the picture that is read, and which way up that picture is.
+"""Where the chart is in the picture that is read, and how that picture is turned.
 
 NUS's boxes are in pixels of the linear PNG. The JPGs of the 1Ds Mark III carry orientation tags that cannot be trusted,
-and a few PNGs lie where their JPG stands. All readings of the box that lie inside the picture are collected; the
-published crop rules some out, and where several are left, a checker must be detected there, an upright one before a
-turned one.
+and a few PNGs lie on their side while their JPG is upright. All readings of the box that are inside the picture are
+collected; the published crop excludes some. Where several remain, the one is used at which a checker is detected, an
+upright one rather than a turned one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SLACK = 0.01
 
 
 @dataclass(frozen=True)
-class Place:
+class ChartReading:
     """A reading of a box.
 
     Attributes
@@ -66,7 +66,7 @@ class Picture:
     published: Shape | None = None
 
 
-def place_chart(picture: Picture, box: Box, *, lying: bool = False) -> Place:
+def locate_chart(picture: Picture, box: Box, *, lying: bool = False) -> ChartReading:
     """Carry a chart's box over to a picture.
 
     Parameters
@@ -78,6 +78,11 @@ def place_chart(picture: Picture, box: Box, *, lying: bool = False) -> Place:
     lying
         Whether the box of an upright photo may be stretched to the shape of one lying down (seen in ``CC_coords``).
 
+    Returns
+    -------
+    ChartReading
+        The likeliest reading of the box.
+
     Raises
     ------
     CheckerError
@@ -86,26 +91,28 @@ def place_chart(picture: Picture, box: Box, *, lying: bool = False) -> Place:
         The picture or its size cannot be read.
     """
     turned, stored = _shapes(picture)
-    places = [Place(scaled, True, turned) for scaled in _scaled(box, turned, picture, lying)]
+    readings = [ChartReading(scaled, True, turned) for scaled in _scaled(box, turned, picture, lying)]
     if stored != turned:
         as_stored = [scaled for scaled in _scaled(box, stored, picture, lying) if _inside(scaled, stored)]
-        places += [Place(turn, True, turned) for scaled in as_stored for turn in quarter_turns(scaled, stored)]
-        places += [Place(scaled, False, stored) for scaled in as_stored]
-    places = [place for place in places if _inside(place.box, place.shape)]
-    if not places:
+        readings += [ChartReading(turn, True, turned) for scaled in as_stored for turn in quarter_turns(scaled, stored)]
+        readings += [ChartReading(scaled, False, stored) for scaled in as_stored]
+    readings = [reading for reading in readings if _inside(reading.box, reading.shape)]
+    if not readings:
         found = "x {0:.0f} to {2:.0f}, y {1:.0f} to {3:.0f}".format(*box)
         outside = f"outside the photo of {turned[1]}x{turned[0]}"
         raise CheckerError(f"{picture.path}: chart at {found} of the linear PNG, {outside}")
-    return _best(picture, places, lying)
+    return _best(picture, readings, lying)
 
 
-def _best(picture: Picture, places: Sequence[Place], lying: bool) -> Place:
+def _best(picture: Picture, readings: Sequence[ChartReading], lying: bool) -> ChartReading:
     """Choose among readings, the likelier ones first."""
     if picture.published is not None:
         mask, longest = picture.published, max(picture.camera.rendered_size)
-        places = [place for place in places if published_box(place.box, place.shape, mask, longest)] or places
-    plain = picture.camera.orientation_reliable and places[0].orient and not lying
-    return places[0] if plain or len(places) == 1 else _detected(picture, places)
+        readings = [
+            reading for reading in readings if published_box(reading.box, reading.shape, mask, longest)
+        ] or readings
+    plain = picture.camera.orientation_reliable and readings[0].orient and not lying
+    return readings[0] if plain or len(readings) == 1 else _detected(picture, readings)
 
 
 def _shapes(picture: Picture) -> tuple[Shape, Shape]:
@@ -118,7 +125,7 @@ def _shapes(picture: Picture) -> tuple[Shape, Shape]:
 
 
 def _scaled(box: Box, shape: Shape, picture: Picture, lying: bool) -> list[Box]:
-    """Scale a box to a picture of that shape, and where it may be stretched, also take the stretch back."""
+    """Scale a box to a picture of that shape, and where it may be stretched, also undo the stretch."""
     camera, rendered = picture.camera, picture.kind == "rendered"
     longer, shorter = camera.rendered_size if rendered else camera.linear_size
     scale = max(shape) / longer * (camera.rendered_scale if rendered else 1.0)
@@ -141,13 +148,13 @@ def _inside(box: Box, shape: Shape) -> bool:
     return box[0] >= -slack and box[1] >= -slack and box[2] <= width + slack and box[3] <= height + slack
 
 
-def _detected(picture: Picture, places: Sequence[Place]) -> Place:
-    """Return the first place where an upright checker is found, else the first where any is, else the first."""
-    images = {orient: picture.read(orient) for orient in {place.orient for place in places}}
+def _detected(picture: Picture, readings: Sequence[ChartReading]) -> ChartReading:
+    """Return the first reading where an upright checker is found, else the first where any is, else the first."""
+    images = {orient: picture.read(orient) for orient in {reading.orient for reading in readings}}
     turned = []
-    for place in places:
-        found = find_checker(images[place.orient], box=place.box)
+    for reading in readings:
+        found = find_checker(images[reading.orient], box=reading.box)
         if found.orientation == 0:
-            return place
-        turned += [place] if found.corners is not None else []
-    return [*turned, *places][0]
+            return reading
+        turned += [reading] if found.corners is not None else []
+    return [*turned, *readings][0]

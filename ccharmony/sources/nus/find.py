@@ -1,4 +1,4 @@
-"""The NUS photos: the camera's JPG where it is there, else the linear PNG, else the camera's raw file."""
+"""The NUS photos: the camera's JPG where it exists, else the linear PNG, else the camera's raw file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ccharmony.sources.catalog import Camera, Source
 from ccharmony.sources.files import Duplicates, files_below, in_masks, source_folder
 from ccharmony.sources.found import Found, count_cameras, leave_out
 from ccharmony.sources.masks.pictures import find_masks
-from ccharmony.sources.nus.chart import Picture, place_chart
+from ccharmony.sources.nus.chart import Picture, locate_chart
 from ccharmony.sources.nus.truth import Truth, known_truth, read_box, read_colors, read_truth
 from ccharmony.sources.release.files import Release
 
@@ -34,7 +34,7 @@ _FULL = 0.98
 
 @dataclass
 class _Group:
-    """The files of one photo: pictures by kind, and the texts beside them (``mask``, ``color``)."""
+    """The files of one photo: pictures by kind, and the texts next to them (``mask``, ``color``)."""
 
     camera: Camera
     pictures: dict[str, list[Path]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class _Group:
 
     @property
     def kind(self) -> str:
-        """Return the preferred kind of picture among those that are there."""
+        """Return the preferred kind of picture among those that exist."""
         return next(kind for kind in KINDS if kind in self.pictures)
 
 
@@ -54,7 +54,7 @@ def find_nus(data_dir: Path, published: Release | None = None) -> Found:
     data_dir
         Folder that holds the folder ``nus``.
     published
-        The release; only its photos are then returned, and its masks tell which way up a photo is. None for all.
+        The release; only its photos are then returned, and its masks show how a photo is turned. None for all.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def find_nus(data_dir: Path, published: Release | None = None) -> Found:
     files = files_below(folder)
     groups = _group(files, folder, source)
     truths, problems = _read_truths(files, source)
-    drawn, strange = find_masks(folder, files, groups)
+    masks, strange = find_masks(folder, files, groups)
     wanted, left_out = leave_out(groups, published.ids if published else None)
     duplicates = Duplicates()
     photos, full = [], []
@@ -79,7 +79,7 @@ def find_nus(data_dir: Path, published: Release | None = None) -> Found:
         group = groups[name]
         truth = truths.get(group.camera.name, known_truth(group.camera))
         try:
-            row = _photo(name, group, truth, duplicates, drawn.get(name, {}))
+            row = _photo(name, group, truth, duplicates, masks.get(name, {}))
             photos.append(_with_chart(row, group, truth, published))
             full += [name] if _has_full_patch(group, truth) else []
         except CcharmonyError as error:
@@ -126,11 +126,11 @@ def _read_truths(files: Sequence[Path], source: Source) -> tuple[dict[str, Truth
     return truths, problems
 
 
-def _photo(name: str, group: _Group, truth: Truth, duplicates: Duplicates, drawn: Mapping[str, Readable]) -> Photo:
-    """Make the row of a photo, yet without its chart."""
+def _photo(name: str, group: _Group, truth: Truth, duplicates: Duplicates, masks: Mapping[str, Readable]) -> Photo:
+    """Make the row of a photo, still without its chart."""
     path = duplicates.first(name, group.pictures[group.kind])
     rendering = _rendering(path, group.camera, truth) if group.kind == "linear" else None
-    return Photo(name, "nus", group.camera.name, path, masks=drawn, rendering=rendering)
+    return Photo(name, "nus", group.camera.name, path, masks=masks, rendering=rendering)
 
 
 def _rendering(path: Path, camera: Camera, truth: Truth) -> Rendering:
@@ -148,14 +148,14 @@ def _with_chart(row: Photo, group: _Group, truth: Truth, published: Release | No
     mask = None if published is None else headers.image_size(next(iter(published.masks[row.id].values())))
     picture = Picture(row.path, group.kind, group.camera, read, mask)
     if "mask" in group.beside:
-        place = place_chart(picture, read_box(group.beside["mask"]))
+        placed = locate_chart(picture, read_box(group.beside["mask"]))
     elif row.id in truth.boxes:
-        place = place_chart(picture, truth.boxes[row.id], lying=True)
+        placed = locate_chart(picture, truth.boxes[row.id], lying=True)
     else:
         return row
-    return dataclasses.replace(row, chart=Chart(place.box), orient=place.orient)
+    return dataclasses.replace(row, chart=Chart(placed.box), orient=placed.orient)
 
 
 def _has_full_patch(group: _Group, truth: Truth) -> bool:
-    """Tell whether the counts that NUS noted show a clipped patch, which a rendering may hide."""
+    """Return whether the counts that NUS noted show a clipped patch, which a rendering may hide."""
     return "color" in group.beside and bool((read_colors(group.beside["color"], truth) > _FULL).any())

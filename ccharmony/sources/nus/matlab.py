@@ -1,7 +1,7 @@
 """MATLAB 5 files, as far as photo collections use them: numbers, texts, and cells of both.
 
 Written after *MAT-File Format*, The MathWorks, section on version 5. A reader of its own, since scipy's ends the
-whole process with a segmentation fault on 45 of 1,500 copies of a NUS file with one to eight flipped bits (scipy 1.17),
+process with a segmentation fault on 45 of 1,500 copies of a NUS file with one to eight flipped bits (scipy 1.17),
 and a build must outlive a bad file.
 
 Contents: :func:`read_matlab`.
@@ -49,6 +49,11 @@ def read_matlab(path: Path) -> Mapping[str, Value]:
     path
         A file that MATLAB writes with ``-v6`` or ``-v7``.
 
+    Returns
+    -------
+    Mapping[str, Value]
+        Variables by name.
+
     Raises
     ------
     SourceError
@@ -81,7 +86,7 @@ class _Element:
 
 
 def _elements(data: bytes, order: str) -> Iterator[_Element]:
-    """Part a run of data elements; small ones hold type, length and up to four bytes in a tag's place."""
+    """Split a run of data elements; small ones have type, length and up to four bytes in the eight bytes of a tag."""
     position = 0
     while position + _TAG <= len(data):
         kind, size = struct.unpack_from(f"{order}II", data, position)
@@ -90,7 +95,7 @@ def _elements(data: bytes, order: str) -> Iterator[_Element]:
         if small := kind >> 16:
             kind, size, start, position = kind & 0xFFFF, small, start - 4, start
         if start + size > len(data) or small > 4:
-            raise _DamagedError(f"an element of {size} bytes, {max(0, len(data) - start)} are there")
+            raise _DamagedError(f"an element of {size} bytes, the file has {max(0, len(data) - start)}")
         yield _Element(kind, data[start : start + size])
 
 
@@ -138,7 +143,7 @@ def _cells(content: list[_Element], order: str, depth: int) -> list[Value]:
 
 
 def _numbers(content: _Element, sides: list[int], order: str) -> npt.NDArray[np.generic]:
-    """Return an array; its numbers may be kept in a smaller type than its own."""
+    """Return an array; its numbers may be stored in a smaller type."""
     if content.kind not in _TYPES:
         raise _DamagedError(f"numbers of type {content.kind}")
     return np.frombuffer(content.data, order + _TYPES[content.kind]).reshape(sides, order="F")

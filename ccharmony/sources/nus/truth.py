@@ -1,4 +1,4 @@
-"""What NUS writes down beside its photos: chart boxes, patch counts, levels.
+"""The text files next to NUS's photos: chart boxes, patch counts, levels.
 
 -   ``<id>_mask.txt``: one line ``x,y,width,height`` of the chart, in pixels of the upright linear PNG.
 -   ``<id>_color.txt``: 24 lines ``r,g,b``, the means of raw counts, black level included, in release order.

@@ -1,8 +1,8 @@
 """The files of a folder and of the ZIP archives in it, side by side; nothing is ever unpacked to the disk.
 
 Archives come from strangers. Entries whose names lead out of the archive, links, and entries that say of themselves
-that they are far larger than any file of the release are refused from the directory; of one that lies about its size no
-more is unpacked than it says.
+that they are far larger than any file of the release are refused from the directory; if an entry is larger than it
+says, only the size that it says is unpacked.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Member:
         return f"{self.archive}:{self.entry}"
 
     def read_bytes(self) -> bytes:
-        """Return the whole content.
+        """Return the content.
 
         Raises
         ------
@@ -97,7 +97,7 @@ class Loaded:
         return str(self.member)
 
     def read_bytes(self) -> bytes:
-        """Return the whole content."""
+        """Return the content."""
         return self.content
 
 
@@ -112,6 +112,11 @@ def files_and_members(root: Path, load: Collection[str], problems: list[str]) ->
         Suffixes, such as ``.csv``, of the members that are read at once.
     problems
         A line is added for each archive that is damaged, and for each entry that is refused.
+
+    Yields
+    ------
+    Readable
+        A file, or a member of an archive.
     """
     files = files_below(root)
     yield from (path for path in files if path.suffix.lower() != ".zip")
@@ -129,14 +134,14 @@ def _members(path: Path, load: Collection[str], problems: list[str]) -> list[Rea
     with zipfile.ZipFile(path) as archive:
         infos = {info.filename: info for info in archive.infolist() if not info.is_dir()}
         for name, info in sorted(infos.items()):
-            place = PurePosixPath(name)
+            entry_path = PurePosixPath(name)
             if reason := _refusal(info):
                 problems.append(f"{path}: entry {name!r} {reason}")
                 continue
-            if any(is_litter(part) for part in place.parts):
+            if any(is_litter(part) for part in entry_path.parts):
                 continue
             member = Member(path, name)
-            if place.suffix.lower() not in load:
+            if entry_path.suffix.lower() not in load:
                 members.append(member)
             elif (left := left - info.file_size) < 0:
                 raise ValueError(f"more than {MAX_BYTES} bytes of {' '.join(load)}")
@@ -146,9 +151,9 @@ def _members(path: Path, load: Collection[str], problems: list[str]) -> list[Rea
 
 
 def _refusal(info: zipfile.ZipInfo) -> str:
-    """Say why an entry is not used; empty if it is."""
-    place = PurePosixPath(info.filename)
-    if place.is_absolute() or ".." in place.parts or any(sign in info.orig_filename for sign in "\\:\0"):
+    """Return why an entry is not used; empty if it is used."""
+    entry_path = PurePosixPath(info.filename)
+    if entry_path.is_absolute() or ".." in entry_path.parts or any(sign in info.orig_filename for sign in "\\:\0"):
         return "leads out of the archive and is refused"
     if stat.S_ISLNK(info.external_attr >> 16):
         return "is a link and is refused"

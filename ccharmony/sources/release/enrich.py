@@ -1,9 +1,9 @@
 """What the published release adds to NUS and Gehler photos: patches, matrices, masks, split, and the published crop.
 
-The masks have the size of the cropped photo, which settles the crop. The rule of :mod:`ccharmony.checker.crop` gives
-the size of every Gehler mask; of the 128 NUS photos many were cropped some pixels beside the chart's coordinates, and a
-few on another side of the chart than the largest. Where a mask spans the photo from edge to edge, its size tells the
-side.
+The masks have the size of the cropped photo, which decides the crop. The rule of :mod:`ccharmony.checker.crop` gives
+the size of every Gehler mask; of the 128 NUS photos many were cropped some pixels away from the chart's coordinates,
+and a few on another side of the chart than the largest. Where a mask spans the photo from edge to edge, its size shows
+the side.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ccharmony.sources.found import Found
 from ccharmony.sources.release.files import Release
 
 MAX_SHIFT = 0.035
-"""Share of a photo's side by which a published crop may end beside the chart's coordinates.
+"""Share of a photo's side by which a published crop may end away from the chart's coordinates.
 
 3.2 % is the most seen on NUS (FujifilmXM1_0069, whose coordinates are those of a third of the raw resolution).
 """
@@ -34,11 +34,11 @@ MAX_STRETCH = 0.01
 """Share by which the side that a mask spans may differ from the photo's: 0.5 % (Canon1DsMkIII_0116), else one pixel."""
 
 ROUNDING = 2.0
-"""Pixels that rounding, and the row or column that some masks lack, may take from a mask's side."""
+"""Pixels that rounding, and the row or column that some masks lack, may subtract from a mask's side."""
 
 
-def apply(found: Found, release: Release) -> Found:
-    """Give photos what the release has of them; photos that are not in it are left out.
+def enrich_photos(found: Found, release: Release) -> Found:
+    """Add what the release has to its photos; photos that are not in it are left out.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ class Release:
 
     @property
     def ids(self) -> frozenset[str]:
-        """Photos of which everything is there: patches, both matrices, a mask and the split."""
+        """Photos that are complete: patches, both matrices, a mask and the split."""
         tables = (self.patches, self.to_standard, self.from_standard, self.masks, self.split)
         return frozenset.intersection(*(frozenset(table) for table in tables))
 
@@ -75,7 +75,13 @@ def read_release(root: Path) -> Release:
     Parameters
     ----------
     root
-        Folder that holds the clone. A file that lies there both unpacked and in an archive is taken unpacked.
+        Folder that holds the clone. If a file exists both unpacked and in an archive, the unpacked one is
+        read.
+
+    Returns
+    -------
+    Release
+        The published facts, and one line for each file that cannot be used.
 
     Raises
     ------
@@ -98,24 +104,24 @@ def read_release(root: Path) -> Release:
 
 
 def _sort_in(entry: Readable, release: Release) -> None:
-    """Read one file of the release into the table where it belongs; other files are passed over."""
+    """Read one file of the release into the table where it belongs; other files are skipped."""
     stem, _, suffix = entry.name.rpartition(".")
     suffix = suffix.lower()
     if suffix == "csv" and (photo := _photo_id(stem)):
-        _keep(photo, entry, release.patches, _read_patches, release)
+        _read_once(photo, entry, release.patches, _read_patches, release)
     elif suffix == "npy" and (photo := _photo_id(stem.removesuffix("_reverse"))):
         table = release.from_standard if stem.endswith("_reverse") else release.to_standard
-        _keep(photo, entry, table, _read_matrix, release)
+        _read_once(photo, entry, table, _read_matrix, release)
     elif suffix == "png" and _MASKS in str(entry).removeprefix(str(release.root)).lower():
         name, _, letter = stem.rpartition("_")
         if (photo := _photo_id(name)) and letter:
             release.masks.setdefault(photo, {}).setdefault(letter, entry)
 
 
-def _keep(
+def _read_once(
     photo: str, entry: Readable, table: dict[str, Item], read: Callable[[Readable], Item], release: Release
 ) -> None:
-    """Read an entry into its table unless it is there already; what cannot be read becomes a problem."""
+    """Read an entry into its table unless the table has one already; what cannot be read becomes a problem."""
     if photo in table:
         return
     try:

@@ -23,7 +23,7 @@ from click.testing import CliRunner
 
 from ccharmony import cli
 from ccharmony.build import pipeline
-from ccharmony.build.photo_cache import Recent
+from ccharmony.build.photo_cache import PhotoCache
 from ccharmony.build.settings import BuildSettings, PairSettings
 from ccharmony.dataset import tables
 from ccharmony.dataset.verify import verify_folder
@@ -136,7 +136,7 @@ def test_photo_that_changes_meanwhile_is_left_out_and_taken_in_next_time(
         f"{photo}: changed while the build ran and is left out, wanted it as it was"
     ]
     assert not (out / "real_images" / "p3.png").exists()
-    # The light of p3 was recorded before its pairs were made, and is lent to the other photo of its split.
+    # The light of p3 was recorded before its pairs were made, and is a donor of the other photo of its split.
     assert sum(report.photos.values()) == {"lights": 2, "pairs": 3}[stage]
     assert verify_folder(out).problems == []
     assert pipeline.build_dataset(settings, out).problems == []
@@ -154,7 +154,7 @@ def test_photo_that_changes_meanwhile_is_left_out_and_taken_in_next_time(
 def test_photo_that_vanishes_meanwhile_is_named_and_the_rest_is_built(
     most: int, reason: str, settings: BuildSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "Recent", lambda: Recent(most))
+    monkeypatch.setattr(pipeline, "PhotoCache", lambda: PhotoCache(most))
     photo, out = settings.data / "folder" / "photos" / "p3.png", tmp_path / "out"
 
     def progress(name: str, done: int, _total: int) -> None:
@@ -176,7 +176,7 @@ def test_unfinished_build_begins_anew_when_a_photo_has_changed(
     change(settings.data / "folder" / "photos" / "p1.png")
     with caplog.at_level(logging.INFO, "ccharmony"):
         assert pipeline.build_dataset(settings, out).resumed == 0
-    assert caplog.messages == [f"{out}: inputs have changed since the unfinished build; begun anew"]
+    assert caplog.messages == [f"{out}: inputs have changed since the unfinished build; it starts again"]
     pipeline.build_dataset(settings, tmp_path / "fresh")
     assert contents(out) == contents(tmp_path / "fresh")
 
@@ -347,7 +347,7 @@ def test_ctrl_c_stops_two_jobs_on_large_photos_at_once(tmp_path: Path, sign: str
     stdout, stderr = running.communicate(timeout=60)
     seconds = time.monotonic() - started
     assert running.returncode == 130
-    assert (stdout, stderr.strip()) == ("", f"{out}: stopped; the same command goes on from there")
+    assert (stdout, stderr.strip()) == ("", f"{out}: stopped; the same command resumes it")
     assert not list(out.rglob("*.part"))
     # Two seconds on an idle machine; this one may be busy with other tests.
     assert seconds < 2 + 2 * os.getloadavg()[0] / (os.cpu_count() or 1)

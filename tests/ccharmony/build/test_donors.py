@@ -25,7 +25,7 @@ def lights(count: int) -> dict[str, Float64]:
 
 
 def test_donors_are_drawn_without_repetition() -> None:
-    choice = donors.choose("x_a", foreground(), lights(12), 10)
+    choice = donors.select_donors("x_a", foreground(), lights(12), 10)
     assert len(set(choice.donors)) == 10
     assert len(choice.delta_e) == 10
 
@@ -33,38 +33,38 @@ def test_donors_are_drawn_without_repetition() -> None:
 @given(st.permutations(sorted(lights(12))))
 def test_draw_does_not_depend_on_the_order_of_candidates(order: list[str]) -> None:
     shuffled = {name: lights(12)[name] for name in order}
-    assert list(donors.order("x_a", shuffled, 0)) == list(donors.order("x_a", lights(12), 0))
+    assert list(donors.order_candidates("x_a", shuffled, 0)) == list(donors.order_candidates("x_a", lights(12), 0))
 
 
 def test_draw_depends_on_the_foreground_and_on_the_seed() -> None:
-    first = donors.choose("x_a", foreground(), lights(12), 5)
-    assert first.donors != donors.choose("x_b", foreground(), lights(12), 5).donors
-    assert first.donors != donors.choose("x_a", foreground(), lights(12), 5, seed=1).donors
+    first = donors.select_donors("x_a", foreground(), lights(12), 5)
+    assert first.donors != donors.select_donors("x_b", foreground(), lights(12), 5).donors
+    assert first.donors != donors.select_donors("x_a", foreground(), lights(12), 5, seed=1).donors
 
 
 def test_a_new_photo_moves_no_other_in_the_draw() -> None:
-    before = list(donors.order("x_a", lights(11), 0))
-    after = list(donors.order("x_a", lights(12), 0))
+    before = list(donors.order_candidates("x_a", lights(11), 0))
+    after = list(donors.order_candidates("x_a", lights(12), 0))
     assert [name for name in after if name in before] == before
 
 
 def test_donor_that_clips_is_passed_over_and_counted() -> None:
     candidates = {**lights(3), "bright": 4 * IDENTITY}
-    choice = donors.choose("x_a", foreground(), candidates, 10)
+    choice = donors.select_donors("x_a", foreground(), candidates, 10)
     assert "bright" not in choice.donors
     assert (choice.passed_clipped, choice.passed_unchanged) == (1, 0)
 
 
 def test_donor_that_hardly_changes_anything_is_passed_over_and_counted() -> None:
     candidates = {**lights(3), "same": 1.001 * IDENTITY}
-    choice = donors.choose("x_a", foreground(), candidates, 10)
+    choice = donors.select_donors("x_a", foreground(), candidates, 10)
     assert sorted(choice.donors) == ["photo00", "photo01", "photo02"]
     assert (choice.passed_clipped, choice.passed_unchanged) == (0, 1)
 
 
 def test_open_limits_accept_everything() -> None:
     candidates = {"bright": 4 * IDENTITY, "same": IDENTITY}
-    choice = donors.choose("x_a", foreground(), candidates, 10, limits=settings.Limits(1, 0))
+    choice = donors.select_donors("x_a", foreground(), candidates, 10, limits=settings.Limits(1, 0))
     assert set(choice.donors) == {"bright", "same"}
 
 
@@ -79,20 +79,20 @@ def photos(count: int, **given_values: str) -> list[Photo]:
 
 
 def test_split_sends_the_share_asked_for_to_test() -> None:
-    assert list(donors.split(photos(350)).values()).count("test") == 100
+    assert list(donors.assign_splits(photos(350)).values()).count("test") == 100
 
 
 def test_split_does_not_depend_on_the_order() -> None:
-    assert donors.split(photos(20)) == donors.split(photos(20)[::-1])
+    assert donors.assign_splits(photos(20)) == donors.assign_splits(photos(20)[::-1])
 
 
 def test_split_keeps_what_the_source_gives() -> None:
-    assert set(donors.split(photos(5, split="train")).values()) == {"train"}
+    assert set(donors.assign_splits(photos(5, split="train")).values()) == {"train"}
 
 
 def test_split_keeps_a_group_together() -> None:
     groups = [Photo(f"p{n}", "s", "c", Path("x"), group=f"g{n // 4}") for n in range(40)]
-    splits = donors.split(groups, 0.5)
+    splits = donors.assign_splits(groups, 0.5)
     for group in range(10):
         assert len({splits[f"p{n}"] for n in range(4 * group, 4 * group + 4)}) == 1
     assert list(splits.values()).count("test") == 20
@@ -101,4 +101,4 @@ def test_split_keeps_a_group_together() -> None:
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
 def test_split_refuses_a_share_out_of_range(share: float) -> None:
     with pytest.raises(SettingsError, match="test share"):
-        donors.split(photos(3), share)
+        donors.assign_splits(photos(3), share)

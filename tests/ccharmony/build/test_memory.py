@@ -53,7 +53,7 @@ def photo(tmp_path: Path) -> Photo:
 def test_pairs_of_a_photo_take_eight_bytes_a_pixel_beside_it(photo: Photo, tmp_path: Path) -> None:
     image = pixels.read_image(photo.path)
     donors = {f"d{number}": record(f"d{number}", 0.6 + 0.1 * number) for number in range(DONORS)}
-    light = pairs.PhotoLight(record("p", 1.0), donors, None, "train")
+    light = pairs.PhotoLights(record("p", 1.0), donors, None, "train")
     settings = PairSettings(composites=DONORS)
     made: list[int] = []
 

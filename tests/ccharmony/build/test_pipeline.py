@@ -15,7 +15,7 @@ import pytest
 from ccharmony import files, sources
 from ccharmony.arrays import UInt8
 from ccharmony.build import pipeline
-from ccharmony.build.photo_cache import Recent
+from ccharmony.build.photo_cache import PhotoCache
 from ccharmony.build.settings import BuildSettings, PairSettings
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import transfer
@@ -225,7 +225,7 @@ def test_folder_with_a_dataset_of_other_settings_is_refused_untouched(tmp_path: 
 @pytest.mark.usefixtures("found")
 def test_second_build_into_a_folder_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with journal.locked(out), pytest.raises(OutputError, match="another build is writing here"):
+    with journal.lock_journal(out), pytest.raises(OutputError, match="another build is writing here"):
         pipeline.build_dataset(settings(tmp_path), out)
 
 
@@ -309,7 +309,7 @@ def test_work_stops_between_composites(tmp_path: Path, photos: list[Photo]) -> N
     others = {name: light.record for name, light in found.items() if name != photos[0].id}
     stop = threading.Event()
     stop.set()
-    light = pairs.PhotoLight(own.record, others, own.box, "train")
+    light = pairs.PhotoLights(own.record, others, own.box, "train")
     with pytest.raises(pairs.StoppedError):
         pairs.make_pairs(photos[0], sources.read(photos[0]), light, PairSettings(), tmp_path, stop)
     assert list((tmp_path / iharmony4.COMPOSITES).iterdir()) == []
@@ -319,18 +319,18 @@ def test_work_stops_between_composites(tmp_path: Path, photos: list[Photo]) -> N
 def test_lights_of_a_file_are_lent_too(tmp_path: Path, photos: list[Photo]) -> None:
     pipeline.build_dataset(settings(tmp_path), tmp_path / "other")
     fits = read_fits(tmp_path / "other" / "fits.h5")
-    lent = [replace(record, id=f"lent {record.id}") for record in fits.records]
-    write_fits(tmp_path / "lent.h5", lent, STANDARD)
-    pipeline.build_dataset(settings(tmp_path, lights=tmp_path / "lent.h5"), tmp_path / "out")
+    pool = [replace(record, id=f"pool {record.id}") for record in fits.records]
+    write_fits(tmp_path / "pool.h5", pool, STANDARD)
+    pipeline.build_dataset(settings(tmp_path, lights=tmp_path / "pool.h5"), tmp_path / "out")
     rows = read_manifest(tmp_path / "out" / "manifest.csv")
-    assert any(row.donor.startswith("lent ") for row in rows)
-    split = {record.id: record.split for record in lent}
+    assert any(row.donor.startswith("pool ") for row in rows)
+    split = {record.id: record.split for record in pool}
     assert all(split.get(row.donor, row.split) == row.split for row in rows)
     assert len(read_fits(tmp_path / "out" / "fits.h5").ids) == 2 * len(photos)
     assert verify_folder(tmp_path / "out").problems == []
 
 
-def test_photo_without_a_chart_borrows_the_nearest_light(tmp_path: Path, found: list[Photo]) -> None:
+def test_photo_without_a_chart_uses_the_nearest_recorded_light(tmp_path: Path, found: list[Photo]) -> None:
     pipeline.build_dataset(settings(tmp_path, test_share=0.0), tmp_path / "lights")
     fits = tmp_path / "lights" / "fits.h5"
     found[:] = [replace(found[2], id="plain", chart=None, charted=False)]
@@ -339,9 +339,9 @@ def test_photo_without_a_chart_borrows_the_nearest_light(tmp_path: Path, found: 
     rows = read_manifest(tmp_path / "out" / "manifest.csv")
     own = {row.fit_kind for row in rows}
     assert len(own) == 1
-    borrowed = own.pop()
-    assert borrowed.startswith("borrowed:photo ")
-    assert borrowed.split(":")[1] not in {row.donor for row in rows}
+    fit_kind = own.pop()
+    assert fit_kind.startswith("borrowed:photo ")
+    assert fit_kind.split(":")[1] not in {row.donor for row in rows}
     assert report.pairs == {"train": 3}
     assert headers.image_size(tmp_path / "out" / "real_images" / "plain.png") == (120, 200)
     assert verify_folder(tmp_path / "out").problems == []
@@ -361,12 +361,12 @@ def test_a_photo_is_decoded_once_where_memory_allows_and_one_without_a_chart_alw
 
     original = sources.read
     monkeypatch.setattr(sources, "read", count)
-    monkeypatch.setattr(pipeline, "Recent", lambda: Recent(most))
+    monkeypatch.setattr(pipeline, "PhotoCache", lambda: PhotoCache(most))
     pipeline.build_dataset(settings(tmp_path), tmp_path / "out", jobs=2)
     assert sorted(read) == sorted([*(photo.id for photo in found[:7] for _ in range(times)), bare.id])
 
 
-def test_photo_without_a_chart_needs_lights_to_borrow(tmp_path: Path, found: list[Photo]) -> None:
+def test_photo_without_a_chart_needs_recorded_lights(tmp_path: Path, found: list[Photo]) -> None:
     found[:] = [replace(found[2], chart=None, charted=False)]
     with pytest.raises(SourceError, match="wanted --lights"):
         pipeline.build_dataset(settings(tmp_path), tmp_path / "out")

@@ -6,7 +6,7 @@ import pytest
 
 from ccharmony.checker.chart import STANDARD, Box
 from ccharmony.checker.corners import refine_corners
-from ccharmony.checker.detect import find_checker, from_corners
+from ccharmony.checker.detect import checker_from_corners, find_checker
 from ccharmony.errors import CheckerError
 
 Paste = Callable[..., np.ndarray]
@@ -155,7 +155,7 @@ def test_a_gray_or_16_bit_image_is_refused() -> None:
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [1, 2, 3, 0], [2, 3, 0, 1], [3, 2, 1, 0], [1, 0, 3, 2]])
 def test_corners_by_hand_may_start_anywhere_and_go_round_either_way(paste_charts: Paste, order: list[int]) -> None:
-    found = from_corners(paste_charts(UPRIGHT), UPRIGHT[order])
+    found = checker_from_corners(paste_charts(UPRIGHT), UPRIGHT[order])
     np.testing.assert_array_equal(found.corners, UPRIGHT)
     assert found.residual < 2
     assert np.isnan(found.cost)
@@ -163,7 +163,7 @@ def test_corners_by_hand_may_start_anywhere_and_go_round_either_way(paste_charts
 
 def test_corners_by_hand_are_neither_moved_nor_refused(paste_charts: Paste) -> None:
     elsewhere = at(30, 20, 150)
-    found = from_corners(paste_charts(UPRIGHT), elsewhere)
+    found = checker_from_corners(paste_charts(UPRIGHT), elsewhere)
     assert found.corners is not None
     assert {tuple(corner) for corner in found.corners} == {tuple(corner) for corner in elsewhere}
     assert found.reason == ""
@@ -172,9 +172,9 @@ def test_corners_by_hand_are_neither_moved_nor_refused(paste_charts: Paste) -> N
 
 def test_corners_by_hand_outside_the_photo_or_without_area_are_refused(paste_charts: Paste) -> None:
     with pytest.raises(CheckerError, match="outside the photo of 720x480"):
-        from_corners(paste_charts(), UPRIGHT + 400)
+        checker_from_corners(paste_charts(), UPRIGHT + 400)
     with pytest.raises(CheckerError, match="enclose no convex area"):
-        from_corners(paste_charts(), UPRIGHT * [1, 0])
+        checker_from_corners(paste_charts(), UPRIGHT * [1, 0])
 
 
 def test_refining_moves_corners_that_are_a_third_of_a_patch_off(paste_charts: Paste) -> None:

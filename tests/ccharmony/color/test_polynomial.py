@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial
-from ccharmony.color.polynomial import Kind, apply_polynomial, fit_polynomial
+from ccharmony.color.polynomial import FitKind, apply_polynomial, fit_polynomial
 from ccharmony.errors import FitError
 
 COLORS = arrays(np.float64, (5, 3), elements=st.floats(0, 1))
@@ -45,7 +45,7 @@ def test_affine_fit_uses_four_terms_only() -> None:
 
 def test_ridge_lies_between_published_and_affine() -> None:
     for strength, kind in ((0.0, "published"), (1e12, "affine")):
-        ends: Kind = kind  # type: ignore[assignment]
+        ends: FitKind = kind  # type: ignore[assignment]
         ridge = fit_polynomial(PHOTO, STANDARD, "ridge", strength)
         np.testing.assert_allclose(ridge, fit_polynomial(PHOTO, STANDARD, ends), atol=1e-6)
 
@@ -96,7 +96,7 @@ def test_jacobian_is_that_of_finite_differences() -> None:
     ("kind", "count", "message"),
     [("published", 11, "11 patches, a published fit needs 12"), ("affine", 4, "needs 5"), ("ridge", 7, "needs 8")],
 )
-def test_fit_refuses_too_few_patches(kind: Kind, count: int, message: str) -> None:
+def test_fit_refuses_too_few_patches(kind: FitKind, count: int, message: str) -> None:
     with pytest.raises(FitError, match=message):
         fit_polynomial(PHOTO[:count], STANDARD[:count], kind)
 
@@ -109,7 +109,7 @@ def test_fit_refuses_nan() -> None:
 
 
 @pytest.mark.parametrize("kind", polynomial.KINDS)
-def test_fit_refuses_a_gray_checker(kind: Kind) -> None:
+def test_fit_refuses_a_gray_checker(kind: FitKind) -> None:
     gray = np.repeat(np.linspace(0, 1, 24)[:, None], 3, axis=1)
     with pytest.raises(FitError, match="too alike"):
         fit_polynomial(gray, STANDARD, kind)

@@ -12,7 +12,7 @@ ALL = np.ones(24, bool)
 def measure(photo: np.ndarray, used: np.ndarray = ALL) -> residuals.Residuals:
     forward = polynomial.fit_polynomial(photo[used], STANDARD[used])
     inverse = polynomial.fit_polynomial(STANDARD[used], photo[used])
-    return residuals.measure(photo, used, forward, inverse, ("ridge", "ridge"))
+    return residuals.measure_fit(photo, used, forward, inverse, ("ridge", "ridge"))
 
 
 def test_delta_e_is_that_of_scikit_image() -> None:
@@ -22,7 +22,7 @@ def test_delta_e_is_that_of_scikit_image() -> None:
 
 
 def test_perfect_fit_leaves_nothing() -> None:
-    found = residuals.measure(STANDARD, ALL, np.eye(3, 11), np.eye(3, 11), (None, None))
+    found = residuals.measure_fit(STANDARD, ALL, np.eye(3, 11), np.eye(3, 11), (None, None))
     assert found.rmse == found.delta_e == found.delta_e_inverse == 0
     assert found.cube_clipped == found.cube_folded == 0
     assert np.isnan(found.left_out)
@@ -31,7 +31,7 @@ def test_perfect_fit_leaves_nothing() -> None:
 def test_rmse_is_in_levels() -> None:
     shifted = np.eye(3, 11)
     shifted[:, 10] = 5 / 255
-    assert residuals.measure(STANDARD, ALL, shifted, np.eye(3, 11), (None, None)).rmse == pytest.approx(5)
+    assert residuals.measure_fit(STANDARD, ALL, shifted, np.eye(3, 11), (None, None)).rmse == pytest.approx(5)
 
 
 def test_left_out_patch_is_predicted_by_the_others() -> None:
@@ -45,7 +45,7 @@ def test_left_out_patch_is_predicted_by_the_others() -> None:
 def test_folded_share_counts_where_the_map_turns_inside_out() -> None:
     mirrored = np.eye(3, 11)
     mirrored[0, 0] = -1
-    assert residuals.measure(STANDARD, ALL, mirrored, np.eye(3, 11), (None, None)).cube_folded == 1
+    assert residuals.measure_fit(STANDARD, ALL, mirrored, np.eye(3, 11), (None, None)).cube_folded == 1
 
 
 def test_good_fit_has_no_flag() -> None:
@@ -61,7 +61,7 @@ def test_flags_say_why() -> None:
 
 
 @pytest.mark.parametrize("kind", polynomial.KINDS)
-def test_all_patches_are_left_out_at_once_as_one_by_one(kind: polynomial.Kind) -> None:
+def test_all_patches_are_left_out_at_once_as_one_by_one(kind: polynomial.FitKind) -> None:
     found = residuals.left_out(PHOTO, STANDARD, kind)
     for patch in range(24):
         kept = np.delete(np.arange(24), patch)

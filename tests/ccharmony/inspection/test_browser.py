@@ -22,7 +22,7 @@ def places(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Path:
     rows = read_manifest(built / "manifest.csv")
     content = report.make_report("small $et", fits.read_fits(built / "fits.h5").records, rows, ["<b>dusk</b>: gone"])
     path = tmp_path_factory.mktemp("page") / "report.html"
-    page.write_page(path, content, thumbnails.collect(content, thumbnails.Places(built)))
+    page.write_page(path, content, thumbnails.collect_pictures(content, thumbnails.PictureSources(built)))
     return path
 
 

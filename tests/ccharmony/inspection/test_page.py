@@ -21,7 +21,7 @@ from ccharmony.dataset import fits
 from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import OutputError
 from ccharmony.inspection import page, report, thumbnails
-from ccharmony.inspection.report import Report
+from ccharmony.inspection.report import FitReport
 from ccharmony.records import FitRecord
 
 
@@ -60,12 +60,12 @@ def json_of(text: str, block: str = "data") -> Any:
 
 
 @pytest.fixture(scope="module")
-def content(records: list[FitRecord]) -> Report:
+def content(records: list[FitRecord]) -> FitReport:
     return report.make_report("four fits", records, problems=["dusk: <b>truncated</b>"])
 
 
 @pytest.fixture(scope="module")
-def text(content: Report) -> str:
+def text(content: FitReport) -> str:
     return page.render(content, {})
 
 
@@ -89,7 +89,7 @@ def test_the_policy_names_the_page_s_own_script_and_style(text: str) -> None:
     assert "unsafe" not in policy
 
 
-def test_a_hostile_name_stays_a_name(text: str, content: Report) -> None:
+def test_a_hostile_name_stays_a_name(text: str, content: FitReport) -> None:
     parsed = Parsed(text)
     assert parsed.count("img") == 0
     assert parsed.count("script") == 3
@@ -112,7 +112,7 @@ def test_a_file_name_that_is_no_unicode_can_be_written(records: list[FitRecord],
     assert json_of(written)["photos"][0]["id"] == "b\udcff"
 
 
-def test_a_page_that_cannot_be_written_is_an_error(content: Report, tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_an_error(content: FitReport, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"page\.html"):
         page.write_page(tmp_path / "absent" / "page.html", content, {})
 
@@ -124,7 +124,7 @@ def test_colors_stand_in_chart_order_and_in_levels(text: str) -> None:
     assert data["standard"][-3:] == [49, 49, 51]
 
 
-def test_color_differences_are_those_of_an_independent_library(content: Report, text: str) -> None:
+def test_color_differences_are_those_of_an_independent_library(content: FitReport, text: str) -> None:
     photo = next(photo for photo in json_of(text)["photos"] if photo["id"] == "lamp")
     record = next(photo.record for photo in content.photos if photo.record.id == "lamp")
     carried = np.clip(apply_polynomial(record.to_standard, record.patches), 0, 1)
@@ -142,7 +142,7 @@ def test_what_was_not_measured_is_null(text: str) -> None:
     assert photo["notes"][patch] == "not measured"
 
 
-def test_the_gray_ramp_of_the_inverse_spans_all_levels(content: Report, text: str) -> None:
+def test_the_gray_ramp_of_the_inverse_spans_all_levels(content: FitReport, text: str) -> None:
     photo = json_of(text)["photos"][0]
     record = content.photos[0].record
     curve = photo["inverse"]["curve"]
@@ -150,7 +150,7 @@ def test_the_gray_ramp_of_the_inverse_spans_all_levels(content: Report, text: st
     assert curve[-1][1:] == pytest.approx(255 * record.from_standard.sum(axis=1), abs=0.06)
 
 
-def test_the_gray_ramp_forward_starts_at_black_and_ends_at_white(content: Report, text: str) -> None:
+def test_the_gray_ramp_forward_starts_at_black_and_ends_at_white(content: FitReport, text: str) -> None:
     photo = json_of(text)["photos"][0]
     record = content.photos[0].record
     curve = photo["forward"]["curve"]
@@ -162,7 +162,7 @@ def test_the_gray_ramp_forward_starts_at_black_and_ends_at_white(content: Report
 def test_composites_name_their_donors(built: Path) -> None:
     rows = read_manifest(built / "manifest.csv")
     found = report.make_report("x", fits.read_fits(built / "fits.h5").records, rows)
-    text = page.render(found, thumbnails.collect(found, thumbnails.Places(built)))
+    text = page.render(found, thumbnails.collect_pictures(found, thumbnails.PictureSources(built)))
     photo = next(photo for photo in json_of(text)["photos"] if photo["id"] == "day")
     strip = photo["foregrounds"]["a"]
     assert [row["donor"] for row in strip[:2]] == ['<img src=x onerror="document.title=1">', "lamp"]

@@ -12,11 +12,12 @@ import pytest
 
 from ccharmony.build import light
 from ccharmony.checker import chart
+from ccharmony.checker.detect import Detection
 from ccharmony.dataset import fits
 from ccharmony.dataset.manifest import read_manifest
 from ccharmony.inspection import report, thumbnails
-from ccharmony.inspection.report import Report
-from ccharmony.inspection.thumbnails import Places, Thumbnail
+from ccharmony.inspection.report import FitReport
+from ccharmony.inspection.thumbnails import PictureSources, Thumbnail
 from ccharmony.records import Chart, Photo
 
 
@@ -24,20 +25,20 @@ def decoded(picture: Thumbnail) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(picture.data, np.uint8), cv2.IMREAD_COLOR_RGB)
 
 
-def report_of(dataset: Path) -> Report:
+def report_of(dataset: Path) -> FitReport:
     rows = read_manifest(dataset / "manifest.csv")
     return report.make_report("x", fits.read_fits(dataset / "fits.h5").records, rows)
 
 
 @pytest.fixture
-def seen(make_photo: Callable[..., Photo]) -> tuple[Report, Photo]:
+def seen(make_photo: Callable[..., Photo]) -> tuple[FitReport, Photo]:
     photo = make_photo("seen", 0.9)
     image = thumbnails.sources.read(photo)
     return report.make_report("x", [light.record_light(image, photo, "ridge").record]), photo
 
 
 def test_strips_hold_the_real_picture_and_the_composites_in_order(dataset: Path) -> None:
-    found = thumbnails.collect(report_of(dataset), Places(dataset))["day"]
+    found = thumbnails.collect_pictures(report_of(dataset), PictureSources(dataset))["day"]
     blues = [int(decoded(picture)[30, 45, 2]) for picture in found.composites["a"]]
     assert blues == sorted(blues)
     assert blues[-1] > 215
@@ -45,7 +46,7 @@ def test_strips_hold_the_real_picture_and_the_composites_in_order(dataset: Path)
 
 
 def test_the_foreground_is_outlined_in_thousandths(dataset: Path) -> None:
-    outlines = thumbnails.collect(report_of(dataset), Places(dataset))["day"].reals["a"].outlines
+    outlines = thumbnails.collect_pictures(report_of(dataset), PictureSources(dataset))["day"].reals["a"].outlines
     assert len(outlines) == 1
     x, y = np.array(outlines[0]).reshape(-1, 2).T
     # A square of the pixels 30 to 59 of 90 and 15 to 44 of 60, outlined through the centers of its outermost pixels.
@@ -60,8 +61,8 @@ def test_a_hole_in_a_mask_is_outlined_and_a_speck_is_not() -> None:
     assert sorted(round(np.ptp(line)) for line in thumbnails.outline(mask)) == pytest.approx([101, 199], abs=1)
 
 
-def test_a_photo_shows_its_chart_and_a_close_up_of_it(seen: tuple[Report, Photo]) -> None:
-    found = thumbnails.collect(seen[0], Places(None, {"seen": seen[1]}))["seen"]
+def test_a_photo_shows_its_chart_and_a_close_up_of_it(seen: tuple[FitReport, Photo]) -> None:
+    found = thumbnails.collect_pictures(seen[0], PictureSources(None, {"seen": seen[1]}))["seen"]
     assert found.photo is not None
     assert found.photo.size == (200, 120)
     assert np.array(found.photo.outlines).tolist() == [[640, 83, 980, 83, 980, 467, 640, 467]]
@@ -75,26 +76,26 @@ def test_a_photo_shows_its_chart_and_a_close_up_of_it(seen: tuple[Report, Photo]
 
 
 def test_a_chart_known_by_its_box_alone_is_searched_inside_it(
-    seen: tuple[Report, Photo], monkeypatch: pytest.MonkeyPatch
+    seen: tuple[FitReport, Photo], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boxes = []
 
     def find(_image: np.ndarray, *, box: object) -> object:
         boxes.append(box)
-        return thumbnails.detect.Detection(None, None, float("nan"), float("nan"), "none")
+        return Detection(None, None, float("nan"), float("nan"), "none")
 
-    monkeypatch.setattr(thumbnails.detect, "find", find)
+    monkeypatch.setattr(thumbnails, "find_checker", find)
     photo = replace(seen[1], chart=Chart((128.0, 10.0, 196.0, 56.0)))
-    found = thumbnails.collect(seen[0], Places(None, {"seen": photo}))["seen"]
+    found = thumbnails.collect_pictures(seen[0], PictureSources(None, {"seen": photo}))["seen"]
     assert boxes == [(128.0, 10.0, 196.0, 56.0)]
     assert found.chart is not None
     assert len(found.chart.outlines) == 1
 
 
-def test_patches_given_as_quads_are_outlined_smaller_as_they_are_read(seen: tuple[Report, Photo]) -> None:
+def test_patches_given_as_quads_are_outlined_smaller_as_they_are_read(seen: tuple[FitReport, Photo]) -> None:
     quads = chart.patch_quads(seen[1].chart.corners)  # type: ignore[union-attr]
     photo = replace(seen[1], chart=replace(seen[1].chart, quads=quads))
-    found = thumbnails.collect(seen[0], Places(None, {"seen": photo}))["seen"]
+    found = thumbnails.collect_pictures(seen[0], PictureSources(None, {"seen": photo}))["seen"]
     assert found.chart is not None
     window = 68 * 1.3 / 1000  # pixels a thousandth: the chart with 15 % around it, cut off at the photo's edge
     spans = [np.ptp(np.array(line).reshape(-1, 2)[:, 0]) for line in found.chart.outlines]
@@ -103,15 +104,15 @@ def test_patches_given_as_quads_are_outlined_smaller_as_they_are_read(seen: tupl
 
 def test_a_missing_composite_is_a_problem_and_the_rest_is_shown(dataset: Path) -> None:
     (dataset / "composite_images/day_a_3.png").unlink()
-    found = thumbnails.collect(report_of(dataset), Places(dataset))
+    found = thumbnails.collect_pictures(report_of(dataset), PictureSources(dataset))
     assert found["day"].composites == {}
     assert "day_a_3.png" in found["day"].problems[0]
     assert len(found["lamp"].composites["a"]) == 11
 
 
-def test_a_photo_that_cannot_be_read_is_a_problem(seen: tuple[Report, Photo]) -> None:
+def test_a_photo_that_cannot_be_read_is_a_problem(seen: tuple[FitReport, Photo]) -> None:
     seen[1].path.write_bytes(b"no picture")
-    found = thumbnails.collect(seen[0], Places(None, {"seen": seen[1]}))["seen"]
+    found = thumbnails.collect_pictures(seen[0], PictureSources(None, {"seen": seen[1]}))["seen"]
     assert found.photo is None
     assert "not a picture" in found.problems[0]
 
@@ -123,7 +124,7 @@ def test_pictures_shrink_until_they_fit(dataset: Path, monkeypatch: pytest.Monke
     widths = []
     for budget in (400_000, 1_600_000):
         monkeypatch.setattr(thumbnails, "PAGE_BYTES", budget)
-        found = thumbnails.collect(report_of(dataset), Places(dataset))
+        found = thumbnails.collect_pictures(report_of(dataset), PictureSources(dataset))
         parts = [picture for photo in found.values() for strip in photo.composites.values() for picture in strip]
         assert len(parts) == 22
         assert sum(len(picture.data) for picture in parts) < budget
@@ -132,5 +133,5 @@ def test_pictures_shrink_until_they_fit(dataset: Path, monkeypatch: pytest.Monke
 
 
 def test_photos_without_a_place_have_no_pictures(records: list) -> None:
-    found = thumbnails.collect(report.make_report("x", records), Places())
+    found = thumbnails.collect_pictures(report.make_report("x", records), PictureSources())
     assert all(photo.photo is None and not photo.problems for photo in found.values())

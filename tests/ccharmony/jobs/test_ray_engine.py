@@ -21,7 +21,7 @@ from ccharmony.dataset import tables
 from ccharmony.dataset.verify import verify_folder
 from ccharmony.errors import OutputError, SettingsError
 from ccharmony.jobs import journal, ray_engine
-from ccharmony.jobs.engine import AHEAD, Engine, Finished, Work
+from ccharmony.jobs.engine import AHEAD, Engine, Finished, PhotoWork
 from ccharmony.records import Photo
 from ccharmony.sources import Found
 
@@ -43,7 +43,7 @@ def cluster() -> Iterator[None]:
 
 @pytest.fixture
 def engine(cluster: None) -> Iterator[Engine]:  # noqa: ARG001
-    with build.opened("ray") as opened:
+    with build.open_engine("ray") as opened:
         yield opened
 
 
@@ -84,7 +84,7 @@ class Dying(ray_engine.RayEngine):
         super().__init__(ray)
         self.photo, self.notes = photo, notes
 
-    def run(self, work: Work[Any], photos: Any) -> Finished[Any]:
+    def run(self, work: PhotoWork[Any], photos: Any) -> Finished[Any]:
         doomed, notes = self.photo, self.notes
 
         def die_once(photo: Photo, stop: threading.Event) -> Any:
@@ -263,7 +263,7 @@ def test_address_without_a_cluster_is_refused() -> None:
         "from ccharmony.commands import build\n"
         "from ccharmony.errors import SettingsError\n"
         "try:\n"
-        "    with build.opened('ray', address='127.0.0.1:1'): pass\n"
+        "    with build.open_engine('ray', address='127.0.0.1:1'): pass\n"
         "except SettingsError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -274,6 +274,6 @@ def test_address_without_a_cluster_is_refused() -> None:
 def test_address_wants_its_engine() -> None:
     with (
         pytest.raises(SettingsError, match="address auto of a Ray cluster, wanted --engine ray"),
-        build.opened("threads", address="auto"),
+        build.open_engine("threads", address="auto"),
     ):
         pass

@@ -69,13 +69,13 @@ def test_two_photos_with_one_id_are_reported_with_both_files(tmp_path, disk):
     assert found.problems == [f"one: two photos with one id, {first} is used and {second} is not"]
 
 
-def test_a_raw_file_beside_its_picture_is_counted_and_passed_over(tmp_path, disk):
+def test_a_raw_file_beside_its_picture_is_counted_and_skipped(tmp_path, disk):
     picture = disk.picture("photos/one.jpg", 60, 90)
     disk.write("photos/one.dng", "raw")
     found = find_folder(tmp_path)
     assert [photo.path for photo in found.photos] == [picture]
     assert found.problems == []
-    assert found.summary[-1] == "folder: 1 photos are there as raw file too; the picture is used"
+    assert found.summary[-1] == "folder: 1 photos exist as raw file too; the picture is used"
 
 
 class TestCheckers:

@@ -107,5 +107,5 @@ def test_a_set_without_a_test_list_is_trained_on_and_said_to_be_so(
 def test_training_does_not_begin_on_a_part_of_the_shards(forms: dict[str, Path], tmp_path: Path) -> None:
     pack_dataset(forms["folder"], "shards", tmp_path / "shards", limit=Limit(pairs=3))
     (tmp_path / "shards" / "train" / "shard-000002.tar").unlink()
-    with pytest.raises(SourceError, match="not all of it is here"):
+    with pytest.raises(SourceError, match="the shard is incomplete"):
         open_data(Places(data=(tmp_path / "shards",)), TrainSettings(), torch.device("cpu"))

@@ -216,7 +216,7 @@ def test_realhm_s_folders_are_pairs(tiny, tmp_path):
         ("vendor_testing_2", "b_small.jpg", "b_gt.jpg"),
     ]
     assert problems == [
-        f"{tmp_path / 'vendor_testing_3' / 'lost'}: the answer is there, lost.jpg or lost_small.jpg is not"
+        f"{tmp_path / 'vendor_testing_3' / 'lost'}: the answer exists, lost.jpg or lost_small.jpg does not"
     ]
     with pytest.raises(SourceError, match="lost"):
         realhm.find_pairs(tmp_path, strict=True)

@@ -23,7 +23,7 @@ from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats.pair_files import Split
 from ccharmony.dataset.manifest import read_manifest, write_manifest
 from ccharmony.dataset.packing import pack, write_shards
-from ccharmony.dataset.packing.contents import File, plan
+from ccharmony.dataset.packing.contents import File, read_contents
 from ccharmony.dataset.packing.pack import pack_dataset
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import ManifestError, OutputError, SettingsError, SourceError
@@ -187,8 +187,8 @@ def test_tables_say_where_tar_finds_each_file(tmp_path: Path) -> None:
 
 def test_composites_of_one_photo_do_not_stay_together(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set", photos=6, composites=6)
-    entries, _ = plan(root)
-    (batch, _) = write_shards.deal(entries, Limit())
+    entries, _ = read_contents(root)
+    (batch, _) = write_shards.divide_into_shards(entries, Limit())
     neighbors = [one.real == other.real for one, other in zip(batch.entries, batch.entries[1:], strict=False)]
     assert sum(neighbors) < 15  # in the order of the lists it is 25 of 29, by chance 5
 
@@ -197,8 +197,8 @@ def test_composites_of_one_photo_do_not_stay_together(tmp_path: Path) -> None:
     ("limit", "wanted"), [(Limit(), [9]), (Limit(pairs=4), [4, 4, 1]), (Limit(mebibytes=1e-4), [1] * 9)]
 )
 def test_shards_are_as_large_as_asked_for(limit: Limit, wanted: list[int], tmp_path: Path) -> None:
-    entries, _ = plan(write_set(tmp_path / "set", test=0, photos=3))
-    assert [len(batch.entries) for batch in write_shards.deal(entries, limit)] == wanted
+    entries, _ = read_contents(write_set(tmp_path / "set", test=0, photos=3))
+    assert [len(batch.entries) for batch in write_shards.divide_into_shards(entries, limit)] == wanted
 
 
 @pytest.mark.parametrize("change", [{"mebibytes": 0.0}, {"pairs": -1}])
@@ -293,7 +293,7 @@ def test_packing_that_was_killed_leaves_no_result_and_is_done_again(
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["set", name])
 
 
-def test_what_is_left_of_another_plan_is_not_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_left_of_another_plan_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, out = write_set(tmp_path / "set"), tmp_path / "shards"
     with monkeypatch.context() as patch:
         patch.setattr(write_shards, "write_index", lambda *_: (_ for _ in ()).throw(OutputError("disk full")))
@@ -402,7 +402,7 @@ def test_a_listed_pair_that_the_manifest_lacks_is_refused(tmp_path: Path) -> Non
 
 def test_a_picture_that_changes_while_it_is_packed_is_named(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
-    entries, _ = plan(root)
+    entries, _ = read_contents(root)
     (root / "real_images" / "Ph.o_0.jpg").write_bytes(b"half a pic")
     with pytest.raises(SourceError, match=r"Ph\.o_0\.jpg: 10 bytes, \d+ when packing began"):
         entries[0].real.read()
@@ -422,7 +422,7 @@ def test_pack_command_packs_verifies_and_says_what_it_found(tmp_path: Path, caps
     words = ("pack", root, "--to", "shards", "--out", tmp_path / "out", "--shard-pairs", 5, "--jobs", 2)
     code, out = run(*words)
     assert (code, out) == (0, f"12 pairs (9 train, 3 test) in {tmp_path / 'out'}: 3 shards, 0.1 MB\n")
-    assert run(*words)[1].startswith("12 pairs were packed before, gone on from there\n")
+    assert run(*words)[1].startswith("12 pairs were packed before\n")
     code, out = run("pack", root, "--to", "h5", "--out", tmp_path / "set.h5")
     assert (code, out.split(":")[-1]) == (0, " one file, 0.0 MB\n")
     for packed in (tmp_path / "out", tmp_path / "set.h5"):

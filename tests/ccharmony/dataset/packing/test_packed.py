@@ -75,7 +75,9 @@ def test_a_shard_that_is_missing_or_short_is_named(shards: Path) -> None:
     tar = shards / "train" / "shard-000001.tar"
     data = tar.read_bytes()
     tar.write_bytes(data[:-512])
-    with pytest.raises(SourceError, match=r"shard-000001\.tar: \d+ bytes, index\.json says \d+: not all of it"):
+    with pytest.raises(
+        SourceError, match=r"shard-000001\.tar: \d+ bytes, index\.json says \d+: the shard is incomplete"
+    ):
         find_pairs(shards, "test")
     tar.unlink()
     with pytest.raises(SourceError, match=r"shard-000001\.tar: no bytes"):
@@ -138,8 +140,8 @@ def test_a_file_that_is_cut_off_is_refused(file: Path) -> None:
     [
         ("files/offset", 10**9, "outside its bytes"),
         ("files/size", -1, "outside its bytes"),
-        ("pairs/mask", 10**6, "files that are not there"),
-        ("pairs/real", -1, "files that are not there"),
+        ("pairs/mask", 10**6, "files that do not exist"),
+        ("pairs/real", -1, "files that do not exist"),
     ],
 )
 def test_tables_that_lead_out_of_the_file_are_refused(table: str, value: int, message: str, file: Path) -> None:

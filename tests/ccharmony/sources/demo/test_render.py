@@ -279,7 +279,7 @@ def test_unknown_names_are_refused(materials: tuple[str, ...], light: str, camer
 def test_a_point_is_projected_to_the_pixel_that_sees_it() -> None:
     scene, seen_by_camera = traced(4)
     shares = seen_by_camera.shares
-    x, y = np.rint(project(scene.view, [scene.things[16].pose.place])[0]).astype(int)  # the middle of the globe
+    x, y = np.rint(project(scene.view, [scene.things[16].pose.position])[0]).astype(int)  # the middle of the globe
     seen = {scene.materials[number] for number in np.flatnonzero(shares[y, x] > 0.05)}
     assert seen & {"ocean", "apple", "hay"}
 

@@ -6,6 +6,7 @@ from ccharmony.checker import detect
 from ccharmony.errors import CheckerError, ImageError, SourceError
 from ccharmony.images import raw
 from ccharmony.images.camera import Rendering
+from ccharmony.sources.nus import chart
 from ccharmony.sources.nus.find import find_nus
 from ccharmony.sources.nus.truth import Truth, read_colors, read_truth
 from ccharmony.sources.release.files import Release
@@ -178,7 +179,7 @@ class TestOrientation:
         def find(image, *, box=None):
             return findings.get((image.shape[:2], tuple(round(edge) for edge in box)), NOTHING)
 
-        monkeypatch.setattr(detect, "find", find)
+        monkeypatch.setattr(chart, "find_checker", find)
         return findings
 
     def test_the_tag_is_followed_where_the_box_lies_only_then_inside(self, tmp_path, disk, charts):

@@ -53,7 +53,7 @@ def test_a_file_of_the_other_byte_order_is_read(tmp_path: Path) -> None:
     [
         (b"", "no header of one"),
         (b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM", "version 0x0200, wanted 0x0100"),
-        (HEADER + struct.pack("<II", 14, 2**31), "an element of 2147483648 bytes, 0 are there"),
+        (HEADER + struct.pack("<II", 14, 2**31), "an element of 2147483648 bytes, the file has 0"),
         (HEADER + struct.pack("<II", 15, 4) + b"nope", "incorrect header check"),
         (HEADER + struct.pack("<IIII", 14, 8, 0, 0), "an array without flags, sides and name"),
     ],
