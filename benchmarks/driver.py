@@ -127,7 +127,7 @@ def _first(drawn: object) -> list[str]:
 
 def _save_lights(kept: journal.Journal, records: Iterable[FitRecord]) -> None:
     for record in records:
-        kept.save("lights", record.id, light.to_json(light.Light(record, None)))
+        kept.save("lights", record.id, light.to_json(light.RecordedLight(record, None)))
 
 
 def _save_rows(kept: journal.Journal, made: Iterable[PhotoPairs]) -> None:
