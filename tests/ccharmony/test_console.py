@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from ccharmony import cli, console
 
@@ -39,12 +40,17 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=False)
 
 
-def test_every_command_named_can_be_loaded() -> None:
-    context = click.Context(cli.group)
-    for name in cli.group.list_commands(context):
-        command = cli.group.get_command(context, name)
-        assert command is not None
-        assert command.name == name
+COMMANDS = ["build", "fits", "inspect", "detect", "relight", "verify", "merge", "pack"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_named_can_be_loaded(name: str) -> None:
+    command = cli.group.get_command(click.Context(cli.group), name)
+    assert command is not None
+    assert command.name == name
+    shown = CliRunner().invoke(cli.group, [name, "--help"])
+    assert shown.exit_code == 0
+    assert f" {name} [OPTIONS]" in shown.output.splitlines()[0]
 
 
 def test_failed_job_says_one_line_and_exits_1(tmp_path: Path) -> None:
@@ -59,7 +65,10 @@ def test_wrong_usage_exits_2() -> None:
     assert run("no-such-command").returncode == 2
 
 
-def test_help_lists_the_commands() -> None:
-    done = run("--help")
-    assert done.returncode == 0
-    assert "composite/real pairs" in done.stdout
+def test_help_lists_the_commands_with_a_line_each() -> None:
+    shown = CliRunner().invoke(cli.group, ["--help"], terminal_width=200)
+    assert shown.exit_code == 0
+    listed = [line.split(maxsplit=1) for line in shown.output.split("Commands:")[1].strip().splitlines()]
+    assert [name for name, _ in listed] == COMMANDS
+    assert dict(listed) == cli.group.lazy
+    assert cli.group.lazy["verify"] == "Check a built dataset, file by file."

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from PIL import Image
 
 from ccharmony import console
@@ -61,17 +63,38 @@ def place(pairs: Path) -> SimpleNamespace:
     return SimpleNamespace(composite=composite, mask=mask, picture=pixels.read_image(composite), inside=inside)
 
 
-def test_help_lists_the_commands(run):
-    code, out, _ = run("--help")
-    assert code == 0
-    assert [line.split()[0] for line in out.split("Commands:")[1].strip().splitlines()] >= ["train", "evaluate"]
+COMMANDS = ["train", "lend", "evaluate", "apply", "weights"]
 
 
-@pytest.mark.parametrize("name", ["evaluate", "apply", "weights", "train"])
+def test_help_lists_the_commands_with_a_line_each():
+    shown = CliRunner().invoke(cli.group, ["--help"], terminal_width=200)
+    assert shown.exit_code == 0
+    listed = [line.split(maxsplit=1) for line in shown.output.split("Commands:")[1].strip().splitlines()]
+    assert [name for name, _ in listed] == COMMANDS
+    assert dict(listed) == cli.group.lazy
+    assert cli.group.lazy["weights"] == "List the weights that come with the package."
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_help(run, name):
     code, out, _ = run(name, "--help")
     assert code == 0
     assert out.startswith("Usage: ")
+    assert f" {name} [OPTIONS]" in out.splitlines()[0]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_named_can_be_loaded(name):
+    command = cli.group.get_command(click.Context(cli.group), name)
+    assert command is not None
+    assert command.name == name
+    assert command.short_help in (None, cli.group.lazy[name])
+
+
+def test_a_command_that_is_not_there_is_wrong_usage(run):
+    code, _, err = run("no-such-command")
+    assert code == 2
+    assert "No such command 'no-such-command'" in err
 
 
 def test_protocols_offered_are_the_protocols_there_are():
