@@ -1,3 +1,5 @@
+import math
+
 import colour
 import numpy as np
 import pytest
@@ -28,6 +30,13 @@ def test_terms_are_those_of_colour_science_in_the_published_order() -> None:
     other = colour.characterisation.matrix_augmented_Cheung2004(colors, 11)
     # Cheung's order: r g b rg rb gb r² g² b² rgb 1 - the same eleven.
     np.testing.assert_allclose(polynomial.expand(colors), other, atol=1e-15)
+
+
+def test_each_term_is_the_product_that_its_name_says() -> None:
+    values = {"r": 2.0, "g": 3.0, "b": 5.0, "1": 1.0}
+    assert polynomial.TERMS == ("r", "g", "b", "rg", "rb", "gb", "rr", "gg", "bb", "rgb", "1")
+    products = [math.prod(values[letter] for letter in name) for name in polynomial.TERMS]
+    assert polynomial.expand([2.0, 3.0, 5.0]).tolist() == products
 
 
 def test_published_fit_is_that_of_colour_science() -> None:
@@ -81,6 +90,16 @@ def test_fit_does_not_depend_on_the_order_of_patches(order: list[int]) -> None:
     np.testing.assert_allclose(fit_polynomial(PHOTO[order], STANDARD[order]), matrix, atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", polynomial.KINDS)
+def test_each_chart_of_a_stack_is_fitted_as_it_is_alone(kind: Kind) -> None:
+    photos = np.stack([PHOTO, PHOTO**1.1, 0.7 * PHOTO + 0.1, PHOTO[:, ::-1]])
+    charts = np.stack([STANDARD] * 4)
+    found = fit_polynomial(photos, charts, kind)
+    alone = [fit_polynomial(photo, STANDARD, kind) for photo in photos]
+    assert found.shape == (4, 3, 11)
+    np.testing.assert_allclose(found, alone, atol=1e-9)
+
+
 def test_jacobian_is_that_of_finite_differences() -> None:
     matrix = RNG.normal(size=(3, 11))
     color, step = np.array([0.3, 0.6, 0.2]), 1e-6
@@ -101,11 +120,35 @@ def test_fit_refuses_too_few_patches(kind: FitKind, count: int, message: str) ->
         fit_polynomial(PHOTO[:count], STANDARD[:count], kind)
 
 
-def test_fit_refuses_nan() -> None:
-    broken = PHOTO.copy()
-    broken[3, 1] = np.nan
+@pytest.mark.parametrize(("kind", "count"), [("published", 12), ("affine", 5), ("ridge", 8)])
+def test_fit_accepts_the_fewest_patches(kind: Kind, count: int) -> None:
+    assert fit_polynomial(PHOTO[:count], STANDARD[:count], kind).shape == (3, 11)
+
+
+def test_fit_refuses_a_kind_that_there_is_not() -> None:
+    with pytest.raises(FitError, match="fit kind 'cubic', wanted one of published, affine, ridge"):
+        fit_polynomial(PHOTO, STANDARD, "cubic")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shapes", [((24, 3), (23, 3)), ((3,), (3,)), ((24, 4), (24, 4))])
+def test_fit_refuses_arrays_that_are_no_patches(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    source, target = (np.full(shape, 0.5) for shape in shapes)
+    with pytest.raises(FitError, match=r"wanted \(n, 3\) twice"):
+        fit_polynomial(source, target)
+
+
+@pytest.mark.parametrize("strength", [-0.1, float("nan")])
+def test_fit_refuses_a_ridge_of_no_strength(strength: float) -> None:
+    with pytest.raises(FitError, match=f"ridge strength {strength}, wanted 0 or more"):
+        fit_polynomial(PHOTO, STANDARD, "ridge", strength)
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+def test_fit_refuses_nan(broken: int) -> None:
+    colors = [PHOTO.copy(), STANDARD.copy()]
+    colors[broken][3, 1] = np.nan
     with pytest.raises(FitError, match="not finite"):
-        fit_polynomial(broken, STANDARD)
+        fit_polynomial(*colors)
 
 
 @pytest.mark.parametrize("kind", polynomial.KINDS)
@@ -115,10 +158,31 @@ def test_fit_refuses_a_gray_checker(kind: FitKind) -> None:
         fit_polynomial(gray, STANDARD, kind)
 
 
-def test_fit_refuses_one_color() -> None:
-    with pytest.raises(FitError, match=r"too alike|same on all"):
+@pytest.mark.parametrize("kind", polynomial.KINDS)
+def test_fit_refuses_a_gray_checker_in_a_stack(kind: Kind) -> None:
+    gray = np.repeat(np.linspace(0, 1, 24)[:, None], 3, axis=1)
+    with pytest.raises(FitError, match="too alike"):
+        fit_polynomial(np.stack([PHOTO, gray, PHOTO]), np.stack([STANDARD] * 3), kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"), [("published", "rank 1, the fit needs 11"), ("affine", "rank 1, the fit needs 4")]
+)
+def test_fit_refuses_one_color(kind: Kind, message: str) -> None:
+    with pytest.raises(FitError, match=message):
+        fit_polynomial(np.full((24, 3), 0.5), STANDARD, kind)
+
+
+def test_ridge_refuses_a_term_that_does_not_vary() -> None:
+    with pytest.raises(FitError, match="a term is the same on all patches"):
         fit_polynomial(np.full((24, 3), 0.5), STANDARD, "ridge")
 
 
 def test_condition_is_small_on_the_unit_interval() -> None:
     assert polynomial.condition(PHOTO) < 1e4 < polynomial.condition(255 * PHOTO)
+
+
+def test_condition_is_that_of_the_terms_that_are_fitted() -> None:
+    assert polynomial.condition(PHOTO) == pytest.approx(np.linalg.cond(polynomial.expand(PHOTO)), rel=1e-9)
+    design = np.column_stack([PHOTO, np.ones(24)])
+    assert polynomial.condition(PHOTO, "affine") == pytest.approx(np.linalg.cond(design), rel=1e-9)
