@@ -61,6 +61,12 @@ def test_fmse_weighs_soft_pixels_by_their_mask():
     assert metrics.fmse(prediction, real, np.array([[1.0, 0.5]])) == pytest.approx(72.0, abs=1e-4)  # (100 + 8) / 1.5
 
 
+def test_fmse_adds_a_millionth_to_the_area():
+    real, mask = np.zeros((1, 1, 3)), np.array([[1e-6]])
+    assert metrics.fmse(real + 3.0, real, mask) == pytest.approx(6.75)  # 27e-6 / (3e-6 + 1e-6)
+    assert metrics.fmse(real + 3.0, real, np.zeros((1, 1))) == 0
+
+
 def test_weighted_mse_divides_by_all_pixels():
     real = np.zeros((1, 2, 3))
     prediction = real + np.array([[[10.0], [4.0]]])
@@ -102,6 +108,21 @@ def test_a_picture_smaller_than_the_window_still_has_an_ssim():
     assert metrics.ssim(metrics.ssim_map(picture, picture, WANG, 255), WANG) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(
+    ("window", "size", "inside"),
+    [
+        (WANG, (11, 12), np.s_[5:6, 5:7]),
+        (WANG, (16, 40), np.s_[5:11, 5:35]),
+        (WANG, (10, 40), np.s_[:, :]),  # no pixel is five pixels from every border: the whole map counts
+        (WANG, (40, 9), np.s_[:, :]),
+        (CDTNET, (11, 12), np.s_[:, :]),
+    ],
+)
+def test_ssim_leaves_out_the_rim_that_the_window_does_not_fit_in(window, size, inside):
+    similarity = np.random.default_rng(2).random((*size, 3))
+    assert metrics.ssim(similarity, window) == pytest.approx(similarity[inside].mean(), rel=1e-12)
+
+
 def test_an_exact_picture_scores_finite_numbers(pictures):
     _, real, _ = pictures
     assert metrics.psnr(metrics.mse(real, real), 255) == pytest.approx(108.1308, abs=1e-4)  # 255² over 1e-6
@@ -116,6 +137,17 @@ def test_a_flat_prediction_has_a_finite_psnr_and_ssim():
 
 def test_an_empty_mask_has_no_foreground_ssim():
     assert math.isnan(metrics.fssim(np.ones((4, 4, 3)), np.zeros((4, 4))))
+
+
+def test_a_foreground_of_less_than_a_pixel_has_an_ssim():
+    similarity = np.stack([np.array([[0.2, 0.6]])] * 3, axis=2)
+    assert metrics.fssim(similarity, np.array([[0.1, 0.3]])) == pytest.approx(0.5)  # (0.02 + 0.18) / 0.4
+
+
+def test_names_are_those_of_every_table_and_errors_are_better_when_lower():
+    assert metrics.NAMES == ("mse", "fmse", "psnr", "fpsnr", "ssim", "fssim")
+    assert sorted(metrics.LOWER_IS_BETTER) == ["fmse", "mse"]
+    assert Scores(1, 2, 3, 4, 5, 6).values() == (1, 2, 3, 4, 5, 6)
 
 
 def test_means_weigh_every_picture_alike():
