@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from ccharmony.arrays import UInt8
 from ccharmony.errors import SettingsError
@@ -54,6 +55,45 @@ def test_only_standard_and_pctnet_score_at_full_size():
     assert [name for name, protocol in protocols.PROTOCOLS.items() if protocol.full_size] == ["standard", "pctnet"]
 
 
+def restate_ssim(prediction, real, radius, beyond, peak):
+    """SSIM's map (H, W, 3) with the Gaussian of another library; `beyond` is what surrounds the picture."""
+
+    def mean(values):
+        return ndimage.gaussian_filter(values, (1.5, 1.5, 0), radius=(radius, radius, 0), mode=beyond)
+
+    x, y = mean(prediction), mean(real)
+    spread, common = mean(prediction**2) - x**2 + mean(real**2) - y**2, mean(prediction * real) - x * y
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    return (2 * x * y + c1) * (2 * common + c2) / ((x**2 + y**2 + c1) * (spread + c2))
+
+
+@pytest.fixture
+def scene():
+    """A prediction with every level from 30 to 230 and halves, the real picture, and a soft mask; 24x30."""
+    random = np.random.default_rng(4)
+    real = random.integers(0, 256, (24, 30, 3)).astype(np.float64)
+    prediction = np.clip(0.7 * real + 40 + random.normal(0, 5, real.shape), 30, 230)
+    return prediction, real, random.random((24, 30)).astype(np.float32)
+
+
+def test_standard_scores_ssim_in_wangs_window_with_a_peak_of_255(scene):
+    prediction, real, mask = scene
+    scores = protocols.score(protocols.find("standard"), prediction, real, mask)
+    expected = restate_ssim(np.rint(prediction), real, 5, "reflect", 255)
+    assert scores.ssim == pytest.approx(expected[5:-5, 5:-5].mean(), abs=1e-9)  # the rim is left out
+    assert scores.fssim == pytest.approx(expected[mask > 0.5].mean(), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["issam", "pctnet", "harmonizer"])
+def test_the_papers_protocols_score_ssim_in_cdtnets_window_with_the_range_as_peak(name, scene):
+    prediction, real, mask = scene
+    scores = protocols.score(protocols.find(name), prediction, real, mask)
+    expected = restate_ssim(prediction, real, 3, "constant", prediction.max() - prediction.min())
+    weights = (mask >= 0.5) if name == "harmonizer" else mask.astype(np.float64)
+    assert scores.ssim == pytest.approx(expected.mean(), abs=1e-9)
+    assert scores.fssim == pytest.approx((expected.mean(axis=2) * weights).sum() / weights.sum(), abs=1e-9)
+
+
 @pytest.fixture
 def picture() -> UInt8:
     return np.random.default_rng(3).integers(0, 256, (90, 121, 3), np.uint8)
@@ -82,6 +122,25 @@ def test_antialiased_protocols_resize_masks_as_pillows_one_bit_pictures(size):
     mask = (np.hypot(rows - 40, columns - 60) < 25).astype(np.float32)
     expected = np.asarray(Image.fromarray(mask > 0).resize(size[::-1], Image.Resampling.BILINEAR), np.float32)
     np.testing.assert_array_equal(protocols.resize_mask(mask, protocols.find("dovenet"), size), expected)
+
+
+def test_antialiased_protocols_count_the_middle_of_a_mask_as_set():
+    mask = np.array([[0.49, 0.5, 0.6, 1.0]], np.float32)
+    assert protocols.resize_mask(mask, protocols.find("dovenet"), (1, 4)).tolist() == [[0, 1, 1, 1]]
+
+
+def test_bilinear_protocols_resize_masks_as_opencv_does():
+    mask = np.random.default_rng(6).random((30, 44)).astype(np.float32)
+    expected = cv2.resize(mask, (20, 16), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_array_equal(protocols.resize_mask(mask, protocols.find("issam"), (16, 20)), expected)
+    assert protocols.resize_mask(mask, protocols.find("issam"), (30, 44)) is mask
+
+
+@pytest.mark.parametrize("name", ["issam", "dovenet"])
+def test_pictures_and_masks_are_scored_at_256_unless_another_size_is_given(name, picture):
+    protocol, mask = protocols.find(name), np.ones((90, 121), np.float32)
+    assert protocols.resize_picture(picture, protocol).shape == (256, 256, 3)
+    assert protocols.resize_mask(mask, protocol).shape == (256, 256)
 
 
 def test_bilinear_protocols_keep_masks_soft():

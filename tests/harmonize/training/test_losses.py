@@ -54,6 +54,11 @@ def test_foreground_mse_divides_by_three_times_the_foreground():
     assert losses.foreground_mse(output, torch.zeros_like(output), mask).item() == pytest.approx(13 / (3 * 4))
 
 
+def test_foreground_mse_is_of_the_difference():
+    output, target, mask = torch.full((1, 3, 2, 2), 5.0), torch.full((1, 3, 2, 2), 3.0), torch.ones(1, 1, 2, 2)
+    assert losses.foreground_mse(output, target, mask).item() == pytest.approx(4.0)
+
+
 def test_small_foregrounds_count_as_a_thousand_pixels_of_256_squared():
     output, mask = torch.zeros(1, 3, 256, 256), torch.zeros(1, 1, 256, 256)
     output[0, 0, 0, 0], mask[0, 0, :1, :84] = 6.0, 1.0  # iHarmony4's smallest foreground
@@ -192,6 +197,22 @@ def test_gradients_are_those_of_finite_differences(name):
         "feature_loss": lambda x: losses.feature_loss(x, teacher),
     }
     assert torch.autograd.gradcheck(arguments[name], student.requires_grad_())
+
+
+def test_every_map_of_the_student_needs_one_of_the_teacher():
+    settings = DistillSettings(gamma=0.3)
+    with pytest.raises(ValueError, match="shorter than argument"):
+        losses.distillation([maps(), maps()], [maps()], soft_mask(), settings)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_distances_under_autocast_are_those_of_single_precision(dtype):
+    features, mask = maps(1, 8, 16, 16), soft_mask(1, 16, 16)
+    mean = (features * mask).sum((2, 3), keepdim=True) / mask.sum()
+    expected = (features - mean).square().sum(1).flatten(1)
+    with torch.autocast("cpu", dtype=dtype):
+        found = losses.distance(features.float(), mask.float())
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
