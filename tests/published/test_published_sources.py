@@ -183,8 +183,11 @@ class TestNus:
         (tmp_path / "nus" / "JPG").symlink_to(shared_data / "nus" / "Canon1DsMkIII" / "JPG")
         (tmp_path / "nus" / "Canon1DsMkIII_gt.mat").symlink_to(shared_data / "nus" / "Canon1DsMkIII_gt.mat")
         wanted = {photo.id: photo.chart.box for photo in sources.find(["nus"], shared_data).photos}
-        for photo in sources.find(["nus"], tmp_path).photos:
-            assert photo.chart.box == pytest.approx(wanted[photo.id], abs=16), photo.id
+        found = {photo.id: photo.chart.box for photo in sources.find(["nus"], tmp_path).photos}
+        assert len(found) == 5
+        assert found.keys() == wanted.keys()
+        for photo, box in found.items():
+            assert box == pytest.approx(wanted[photo], abs=16), photo
 
 
 class TestRelease:

@@ -88,7 +88,9 @@ def test_an_exact_answer_at_256_is_carried_to_the_photo(root):
             mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 1, 3, 1, 1)
             return (self.answer - mean) / std
 
-    for pair in (pair for pair in find_pairs(root, "test")[0] if pair.set == "HCOCO"):
+    pairs = [pair for pair in find_pairs(root, "test")[0] if pair.set == "HCOCO"]
+    assert len(pairs) == 4
+    for pair in pairs:
         real, composite = pixels.read_image(pair.real), pixels.read_image(pair.composite)
         mask = pixels.read_mask(pair.mask)
         result = harmonize_image(composite, mask, Oracle(real))

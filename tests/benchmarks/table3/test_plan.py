@@ -47,13 +47,33 @@ def test_a_name_tells_the_run(name):
     assert plan.parse(name).name == name
 
 
-@pytest.mark.parametrize("name", ["row8", "row8_seed", "seed0_row8", "row8_depth=3_seed0", "row11_seed0", "teacher"])
-def test_a_name_of_no_run_is_refused(name):
-    with pytest.raises(SettingsError):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("row8", "row8: no name of a run"),
+        ("row8_seed", "row8_seed: no name of a run"),
+        ("seed0_row8", "seed0_row8: no name of a run"),
+        ("teacher", "teacher: no name of a run"),
+        ("row8_depth=3_seed0", "depth=3: cannot be varied"),
+        ("row11_seed0", "row 11: not in Table 3, wanted 1 to 10"),
+    ],
+)
+def test_a_name_of_no_run_is_refused(name, message):
+    with pytest.raises(SettingsError, match=message):
         plan.parse(name)
 
 
-@pytest.mark.parametrize("item", ["gamma=much", "lambda=-1", "region=sky", "loss=l2", "width=8", "gamma"])
-def test_what_cannot_be_varied_is_refused(item):
-    with pytest.raises(SettingsError):
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("gamma=much", "gamma=much: a number wanted"),
+        ("lambda=-1", "distillation weight: -1 found"),
+        ("region=sky", "distillation region: 'sky' found"),
+        ("loss=l2", "loss=l2: one of l1, foreground wanted"),
+        ("width=8", "width=8: cannot be varied"),
+        ("gamma", "gamma: cannot be varied"),
+    ],
+)
+def test_what_cannot_be_varied_is_refused(item, message):
+    with pytest.raises(SettingsError, match=message):
         plan.make("l1", varied=[item])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import logging
 import os
@@ -27,7 +26,7 @@ from ccharmony.build.photo_cache import PhotoCache
 from ccharmony.build.settings import BuildSettings, PairSettings
 from ccharmony.dataset import tables
 from ccharmony.dataset.verify import verify_folder
-from ccharmony.errors import OutputError
+from ccharmony.errors import OutputError, SourceError
 from ccharmony.images import pixels
 
 from .. import kill_loop
@@ -211,7 +210,7 @@ def test_second_build_into_a_folder_is_refused_while_the_first_goes_on(settings:
 
 
 def test_refused_build_leaves_no_folder_behind(settings: BuildSettings, tmp_path: Path) -> None:
-    with contextlib.suppress(Exception):
+    with pytest.raises(SourceError, match="nowhere: no such folder, wanted the one that holds photos"):
         pipeline.build_dataset(replace(settings, data=tmp_path / "nowhere"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

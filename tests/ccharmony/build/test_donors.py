@@ -68,9 +68,18 @@ def test_open_limits_accept_everything() -> None:
     assert set(choice.donors) == {"bright", "same"}
 
 
-@pytest.mark.parametrize("limits", [(-0.1, 0), (1.1, 0), (0.2, -1), (float("nan"), 0), (0.2, float("nan"))])
-def test_limits_out_of_range_are_refused(limits: tuple[float, float]) -> None:
-    with pytest.raises(SettingsError):
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ((-0.1, 0), "largest clipped share -0.1, wanted 0 to 1"),
+        ((1.1, 0), "largest clipped share 1.1, wanted 0 to 1"),
+        ((float("nan"), 0), "largest clipped share nan, wanted 0 to 1"),
+        ((0.2, -1), "smallest change -1, wanted a ΔE of 0 or more"),
+        ((0.2, float("nan")), "smallest change nan, wanted a ΔE of 0 or more"),
+    ],
+)
+def test_limits_out_of_range_are_refused(limits: tuple[float, float], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
         settings.Limits(*limits)
 
 

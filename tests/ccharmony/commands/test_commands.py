@@ -94,10 +94,13 @@ def test_broken_marks_are_refused(data: Path, tmp_path: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--src", "nus"], "nus"),
+        (["--src", "nus"], "no folder nus, wanted"),
         (["--src", "nowhere"], "source nowhere, wanted some of nus gehler"),
         (["--src", "folder", "--size", "8"], "8, wanted full or 16 and more"),
-        (["--src", "folder", "--test-share", "1.5"], "1.5"),
+        (
+            ["--src", "folder", "--test-share", "1.5"],
+            "Invalid value for '--test-share': 1.5 is not in the range 0<=x<=1",
+        ),
     ],
 )
 def test_build_that_cannot_start_says_why_and_leaves_no_folder(

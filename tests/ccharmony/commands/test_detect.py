@@ -179,4 +179,4 @@ def test_a_missing_table_of_corners_is_an_error(
 
 def test_no_photo_at_all_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert detect() == 2
-    assert "PHOTO" in capsys.readouterr().err
+    assert "Missing argument 'PHOTO…'" in capsys.readouterr().err

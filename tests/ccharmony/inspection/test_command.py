@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -117,9 +118,13 @@ def test_nothing_to_inspect_is_wrong_usage() -> None:
 
 def test_a_file_that_is_no_fits_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.h5").write_bytes(b"no")
-    assert isinstance(run(tmp_path / "x.h5").exception, CcharmonyError)
-    assert isinstance(run(tmp_path / "absent").exception, CcharmonyError)
-    assert isinstance(run(tmp_path).exception, CcharmonyError)
+    for path, message in (
+        (tmp_path / "x.h5", f"{tmp_path / 'x.h5'}: not a fits.h5 of version 1"),
+        (tmp_path / "absent", f"{tmp_path / 'absent'}: no such file, wanted a fits.h5"),
+        (tmp_path, f"{tmp_path / 'fits.h5'}: no such file, wanted a fits.h5"),
+    ):
+        with pytest.raises(CcharmonyError, match=re.escape(message)):
+            CliRunner().invoke(cli.group, ["inspect", str(path)], catch_exceptions=False)
 
 
 def test_a_dataset_whose_report_is_lost_can_be_inspected(dataset: Path) -> None:

@@ -87,5 +87,5 @@ def test_a_broken_patch_file_is_a_problem_of_its_photo(release: Path, tmp_path: 
 
 
 def test_a_folder_that_is_no_release_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceError):
+    with pytest.raises(SourceError, match=r"no train_list\.txt below it, wanted a clone of the ccHarmony repository"):
         run(tmp_path, tmp_path / "fits.h5")

@@ -134,4 +134,5 @@ def test_pictures_shrink_until_they_fit(dataset: Path, monkeypatch: pytest.Monke
 
 def test_photos_without_a_place_have_no_pictures(records: list) -> None:
     found = thumbnails.collect_pictures(report.make_report("x", records), PictureSources())
+    assert sorted(found) == sorted(record.id for record in records)
     assert all(photo.photo is None and not photo.problems for photo in found.values())

@@ -132,7 +132,9 @@ def test_pictures_are_counted_by_foreground_share():
 
 def test_share_is_what_the_mask_covers_at_256(pairs, perfect, tmp_path):
     evaluate.evaluate([pairs], perfect, ISSAM, out=tmp_path)
-    for row in read_csv(tmp_path / "images.csv"):
+    rows = read_csv(tmp_path / "images.csv")
+    assert len(rows) == 3
+    for row in rows:
         mask = np.asarray(Image.open(pairs / "masks" / (row["name"].removesuffix("_1.png") + ".png")), np.float32)
         assert float(row["share"]) == pytest.approx((cv2.resize(mask, (256, 256)) > 0.5).mean())
 

@@ -135,7 +135,9 @@ def test_empty_and_full_masks_give_finite_images_and_gradients(share, guidance):
     output = net(image, torch.full_like(mask, share))
     output.square().mean().backward()
     assert torch.isfinite(output).all()
-    assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
+    gradients = [p.grad for p in net.parameters() if p.grad is not None]
+    assert gradients
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
 
 
 def test_every_parameter_learns():

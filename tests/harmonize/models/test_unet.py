@@ -167,7 +167,9 @@ def test_the_start_is_xavier_normal_and_leaves_the_gaussian_alone():
     assert blur.sum().item() == pytest.approx(1)
     deep = weights["encoder.blocks_connected.block3.convs.block.1.block.0.weight"]
     assert deep.std().item() == pytest.approx((2 / (2 * 256 * 9)) ** 0.5, rel=0.01)
-    assert all(not value.any() for name, value in weights.items() if name.endswith(".bias"))
+    biases = {name: value for name, value in weights.items() if name.endswith(".bias")}
+    assert len(biases) == 37
+    assert not [name for name, value in biases.items() if value.any()]
 
 
 def test_the_blur_is_no_parameter():

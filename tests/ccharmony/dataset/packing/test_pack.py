@@ -164,7 +164,9 @@ def test_webdataset_decodes_the_pictures(tmp_path: Path) -> None:
     pack_dataset(write_set(tmp_path / "set", suffix=".png"), "shards", tmp_path / "shards")
     tar = str(tmp_path / "shards" / "test" / "shard-000000.tar")
     stream = webdataset.WebDataset(tar, shardshuffle=False).decode("rgb8").to_tuple("composite.png", "real.png", "json")
-    for composite, real, row in stream:
+    samples = list(stream)
+    assert len(samples) == 3
+    for composite, real, row in samples:
         assert composite.shape == (12, 16, 3)
         with Image.open(io.BytesIO((tmp_path / "set" / row["real"]).read_bytes())) as wanted:
             np.testing.assert_array_equal(real, np.asarray(wanted))
@@ -173,7 +175,9 @@ def test_webdataset_decodes_the_pictures(tmp_path: Path) -> None:
 def test_tables_say_where_tar_finds_each_file(tmp_path: Path) -> None:
     root = write_set(tmp_path / ("long name " * 8) / ("ü" * 60))
     pack_dataset(root, "shards", tmp_path / "shards", limit=Limit(pairs=5))
-    for path in (tmp_path / "shards").rglob("*.tar"):
+    tars = list((tmp_path / "shards").rglob("*.tar"))
+    assert len(tars) == 3
+    for path in tars:
         table = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         assert path.stat().st_size % 10240 == 0
         with tarfile.open(path) as tar:
