@@ -146,8 +146,10 @@ def test_two_processes_train_as_one_with_the_same_batch(data: Path, two: Path, t
                 assert float(other[figure]) == pytest.approx(float(row[figure]), rel=tolerance), (name, row, other)
     assert [row["n"] for row in read(two / "scores.csv")] == ["5"] * 4
     weights, others = (checkpoint.load(path / "last.safetensors").net.state_dict() for path in (tmp_path, two))
-    for key, value in weights.items():
-        torch.testing.assert_close(others[key], value, rtol=0, atol=2e-3)
+    apart = torch.cat([(others[key] - value).abs().flatten() for key, value in weights.items()])
+    # Biases before a batch norm have no gradient but rounding, which Adam makes steps of 1e-4 of; 99 of 100 agree.
+    assert apart.quantile(0.99).item() < 1e-5
+    assert apart.max().item() < 1e-3
 
 
 def test_without_torchrun_a_run_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
