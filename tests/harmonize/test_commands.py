@@ -63,7 +63,7 @@ def place(pairs: Path) -> SimpleNamespace:
     return SimpleNamespace(composite=composite, mask=mask, picture=pixels.read_image(composite), inside=inside)
 
 
-COMMANDS = ["train", "lend", "evaluate", "apply", "weights"]
+COMMANDS = ["train", "make-pairs", "evaluate", "apply", "weights"]
 
 
 def test_help_lists_the_commands_with_a_line_each():
@@ -89,6 +89,14 @@ def test_every_command_named_can_be_loaded(name):
     assert command is not None
     assert command.name == name
     assert command.short_help in (None, cli.group.lazy[name])
+
+
+def test_the_former_name_of_a_command_still_works_and_is_not_listed(run):
+    code, out, _ = run("lend", "--help")
+    assert code == 0
+    assert "--photos" in out
+    assert cli.group.former == {"lend": "make-pairs"}
+    assert "lend" not in cli.group.list_commands(click.Context(cli.group))
 
 
 def test_a_command_that_is_not_there_is_wrong_usage(run):

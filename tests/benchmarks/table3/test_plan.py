@@ -67,9 +67,9 @@ def test_a_name_of_no_run_is_refused(name, message):
     ("item", "message"),
     [
         ("gamma=much", "gamma=much: a number wanted"),
-        ("lambda=-1", "distillation weight: -1 found"),
-        ("region=sky", "distillation region: 'sky' found"),
-        ("loss=l2", "loss=l2: one of l1, foreground wanted"),
+        ("lambda=-1", "weight: -1.0 found, a finite number of at least 0 wanted"),
+        ("region=sky", "region: 'sky' found, one of all, background wanted"),
+        ("loss=l2", "loss: 'l2' found, one of l1, foreground wanted"),
         ("width=8", "width=8: cannot be varied"),
         ("gamma", "gamma: cannot be varied"),
     ],

@@ -118,25 +118,25 @@ def test_soft_mask_without_a_hard_pixel_blends_too() -> None:
     image = np.full((1, 2, 3), 100, np.uint8)
     brighter = np.zeros((3, 11))
     brighter[:, 10] = 200 / 255
-    foreground = transfer.take(image, np.array([[0.5, 0.25]], np.float32), IDENTITY)
-    composite = transfer.paste(image, foreground, transfer.relight(foreground, brighter))
+    foreground = transfer.standardize(image, np.array([[0.5, 0.25]], np.float32), IDENTITY)
+    composite = transfer.paste(image, foreground, transfer.relight_foreground(foreground, brighter))
     assert composite[0, :, 0].tolist() == [150, 125]
 
 
 def test_hard_mask_is_held_without_weights_whatever_its_type() -> None:
     image, mask = photo(), box_mask()
-    hard, boolean = transfer.take(image, mask, IDENTITY), transfer.take(image, mask > 0, IDENTITY)
+    hard, boolean = transfer.standardize(image, mask, IDENTITY), transfer.standardize(image, mask > 0, IDENTITY)
     assert hard.weight is None
     assert boolean.weight is None
     np.testing.assert_array_equal(hard.index, boolean.index)
-    soft = transfer.take(image, 0.5 * mask, IDENTITY)
+    soft = transfer.standardize(image, 0.5 * mask, IDENTITY)
     assert soft.weight is not None
     assert set(soft.weight.tolist()) == {0.5}
 
 
 def test_runs_are_the_neighbors_in_reading_order() -> None:
     mask = np.array([[0, 1, 1, 0, 1], [1, 0, 0, 0, 0], [0, 0, 1, 1, 1]], bool)
-    foreground = transfer.take(photo(3, 5), mask, IDENTITY)
+    foreground = transfer.standardize(photo(3, 5), mask, IDENTITY)
     # First pixel in the photo, then from where to where among the foreground's seven pixels; rows follow each other.
     assert foreground.runs == [(1, 0, 2), (4, 2, 4), (12, 4, 7)]
 
@@ -144,10 +144,12 @@ def test_runs_are_the_neighbors_in_reading_order() -> None:
 def test_photo_in_any_order_of_memory_is_pasted_into() -> None:
     image, mask = photo(), box_mask()
     turned = np.asfortranarray(image)
-    foreground = transfer.take(turned, mask, TO_STANDARD)
-    composite = transfer.paste(turned, foreground, transfer.relight(foreground, FROM_STANDARD))
-    plain = transfer.take(image, mask, TO_STANDARD)
-    np.testing.assert_array_equal(composite, transfer.paste(image, plain, transfer.relight(plain, FROM_STANDARD)))
+    foreground = transfer.standardize(turned, mask, TO_STANDARD)
+    composite = transfer.paste(turned, foreground, transfer.relight_foreground(foreground, FROM_STANDARD))
+    plain = transfer.standardize(image, mask, TO_STANDARD)
+    np.testing.assert_array_equal(
+        composite, transfer.paste(image, plain, transfer.relight_foreground(plain, FROM_STANDARD))
+    )
     assert (composite != image).any()
 
 
@@ -159,14 +161,14 @@ def test_a_level_is_clipped_where_rounding_leaves_the_8_bits(level: float, clipp
     constant = np.zeros((3, 11))
     constant[:, 10] = 100 / 255
     constant[1, 10] = level / 255
-    relit = transfer.relight(transfer.take(photo(2, 2), np.ones((2, 2), bool), IDENTITY), constant)
+    relit = transfer.relight_foreground(transfer.standardize(photo(2, 2), np.ones((2, 2), bool), IDENTITY), constant)
     assert relit.clipped_share == clipped
     assert relit.colors.tolist() == [[100, found, 100]] * 4
 
 
 def test_published_arithmetic_clips_from_256_on_because_it_truncates() -> None:
     image = np.array([[[127] * 3, [128] * 3, [129] * 3]], np.uint8)
-    foreground = transfer.take(image, np.ones((1, 3), bool), 2 * IDENTITY, "published")
+    foreground = transfer.standardize(image, np.ones((1, 3), bool), 2 * IDENTITY, "published")
     assert foreground.clipped.tolist() == [False, True, True]
     assert foreground.standard[0].tolist() == [254, 255, 255]
 
