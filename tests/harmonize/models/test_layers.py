@@ -79,6 +79,12 @@ def test_every_filter_of_a_modulated_convolution_has_norm_one():
     assert energy.tolist() == pytest.approx([1.0] * 5, abs=1e-5)
 
 
+def test_base_weights_start_from_xaviers_normal():
+    weight = ModulatedConv(64).weight
+    assert weight.shape == (64, 64, 3, 3)
+    assert weight.std().item() == pytest.approx((2 / (2 * 64 * 9)) ** 0.5, rel=0.02)
+
+
 def test_epsilon_of_the_paper_is_a_hundred_millionth():
     conv = ModulatedConv(4).double()
     x, scales = torch.randn(2, 4, 5, 5, dtype=torch.float64), torch.full((2, 4), 1e-4, dtype=torch.float64)
