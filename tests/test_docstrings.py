@@ -1,6 +1,7 @@
 """Public docstrings are complete: a function with a section Parameters that returns something has a section Returns."""
 
 import ast
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def public_functions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[s
 def sections(node: ast.FunctionDef) -> set[str]:
     """Titles of the sections of a numpydoc docstring, each underlined with dashes."""
     lines = (ast.get_docstring(node) or "").splitlines()
-    return {title for title, rule in zip(lines, lines[1:], strict=False) if rule and not rule.strip("-")}
+    return {title for title, rule in itertools.pairwise(lines) if rule and not rule.strip("-")}
 
 
 def lacks_returns(node: ast.FunctionDef) -> bool:
@@ -44,9 +45,9 @@ def test_functions_with_parameters_say_what_they_return(package: str) -> None:
 @pytest.mark.parametrize(
     ("docstring", "lacks"),
     [
-        ("Add.\n\n    Parameters\n    ----------\n    one\n        A number.\n    ", True),
+        ("Add.\n\n    Parameters\n    ----------\n    one\n        A number.\n", True),
         (
-            "Add.\n\n    Parameters\n    ----------\n    one\n        A number.\n\n    Returns\n    -------\n    int\n    ",
+            "Add.\n\n    Parameters\n    ----------\n    one\n        A number.\n\n    Returns\n    -------\n    int",
             False,
         ),
         ("Add one; returns the sum.", False),
