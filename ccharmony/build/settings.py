@@ -16,8 +16,8 @@ from ccharmony.files import StrPath
 from ccharmony.images import pixels
 from ccharmony.images.headers import MAX_PIXELS
 
-TEST_SHARE = 100 / 350
-"""Share of the published photos that are in test."""
+TEST_SHARE = 0.2857
+"""Share of the published photos that are in test, 100 of 350, in the digits that the command shows."""
 MAX_CLIPPED = 0.2
 """A donor is rejected if its composite clips on a larger share of the foreground."""
 MIN_DELTA_E = 2.0

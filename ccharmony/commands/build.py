@@ -56,7 +56,7 @@ _LINES = 10
 @click.option(
     "--test-share",
     type=click.FloatRange(0, 1),
-    default=round(settings.TEST_SHARE, 4),
+    default=settings.TEST_SHARE,
     show_default=True,
     help="Share of photos in test.",
 )

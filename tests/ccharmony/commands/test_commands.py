@@ -9,6 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ccharmony import cli, console
+from ccharmony.build.settings import BuildSettings
+from ccharmony.commands import build
+from ccharmony.dataset.build_report import BuildReport
 from ccharmony.images import pixels
 
 from ..conftest import CORNERS, ball_mask, light, render
@@ -54,6 +57,15 @@ def test_build_verify_relight_and_merge_work_together(data: Path, tmp_path: Path
     assert np.abs(after[~background].astype(int) - truth[~background]).mean() < 3
     assert run("merge", out, out, "--out", tmp_path / "both").exit_code == 0
     assert run("verify", tmp_path / "both").exit_code == 0
+
+
+def test_build_without_options_has_the_settings_that_python_has_without_arguments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[BuildSettings] = []
+    monkeypatch.setattr(build, "build_dataset", lambda settings, *_, **__: asked.append(settings) or BuildReport())
+    assert run("build", "--src", "demo", "--out", tmp_path / "out").exit_code == 0
+    assert asked == [BuildSettings(src=("demo",), data=tmp_path / "out" / "source")]
 
 
 def test_build_says_what_was_skipped_and_exits_1(data: Path, tmp_path: Path) -> None:
