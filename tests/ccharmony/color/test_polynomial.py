@@ -91,7 +91,7 @@ def test_fit_does_not_depend_on_the_order_of_patches(order: list[int]) -> None:
 
 
 @pytest.mark.parametrize("kind", polynomial.KINDS)
-def test_each_chart_of_a_stack_is_fitted_as_it_is_alone(kind: Kind) -> None:
+def test_each_chart_of_a_stack_is_fitted_as_it_is_alone(kind: FitKind) -> None:
     photos = np.stack([PHOTO, PHOTO**1.1, 0.7 * PHOTO + 0.1, PHOTO[:, ::-1]])
     charts = np.stack([STANDARD] * 4)
     found = fit_polynomial(photos, charts, kind)
@@ -121,7 +121,7 @@ def test_fit_refuses_too_few_patches(kind: FitKind, count: int, message: str) ->
 
 
 @pytest.mark.parametrize(("kind", "count"), [("published", 12), ("affine", 5), ("ridge", 8)])
-def test_fit_accepts_the_fewest_patches(kind: Kind, count: int) -> None:
+def test_fit_accepts_the_fewest_patches(kind: FitKind, count: int) -> None:
     assert fit_polynomial(PHOTO[:count], STANDARD[:count], kind).shape == (3, 11)
 
 
@@ -159,7 +159,7 @@ def test_fit_refuses_a_gray_checker(kind: FitKind) -> None:
 
 
 @pytest.mark.parametrize("kind", polynomial.KINDS)
-def test_fit_refuses_a_gray_checker_in_a_stack(kind: Kind) -> None:
+def test_fit_refuses_a_gray_checker_in_a_stack(kind: FitKind) -> None:
     gray = np.repeat(np.linspace(0, 1, 24)[:, None], 3, axis=1)
     with pytest.raises(FitError, match="too alike"):
         fit_polynomial(np.stack([PHOTO, gray, PHOTO]), np.stack([STANDARD] * 3), kind)
@@ -168,7 +168,7 @@ def test_fit_refuses_a_gray_checker_in_a_stack(kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("kind", "message"), [("published", "rank 1, the fit needs 11"), ("affine", "rank 1, the fit needs 4")]
 )
-def test_fit_refuses_one_color(kind: Kind, message: str) -> None:
+def test_fit_refuses_one_color(kind: FitKind, message: str) -> None:
     with pytest.raises(FitError, match=message):
         fit_polynomial(np.full((24, 3), 0.5), STANDARD, kind)
 
