@@ -89,7 +89,7 @@ def test_another_model_brings_its_own_settings(given: Any) -> None:
         ("warmpu=3", "warmpu: no such setting, nearest warmup"),
         ("gamma=3", "gamma: no such setting, nearest distill.gamma"),
         ("network.mlp_widht=3", "network.mlp_widht: no such setting, nearest network.mlp_width"),
-        ("colors=3", "colors: no such setting, --set help lists them"),
+        ("q=3", "q: no such setting, --set help lists them"),
         ("warmup", "--set warmup: wanted NAME=VALUE, or help"),
         ("warmup=0.5", "warmup: '0.5' found, an integer of at least 0 wanted"),
         ("warmup=-1", "warmup: '-1' found, an integer of at least 0 wanted"),
