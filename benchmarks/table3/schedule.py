@@ -131,7 +131,7 @@ class Schedule:
         return _Process(command, {**os.environ, **threads}, folder / "stderr.txt", lock)
 
     def _end(self, name: str, process: _Process) -> None:
-        spent = progress.spell(process.seconds)
+        spent = progress.format_duration(process.seconds)
         if process.code == 0:
             self.tell(f"{name}: finished, {spent}")
         elif process.code == STOPPED:

@@ -127,7 +127,7 @@ def _spell(found: Comparison, protocol: str, paths: tuple[Path, Path]) -> str:
     lines = [
         f"A {paths[0]}",
         f"B {paths[1]}",
-        f"protocol {protocol}; {found.pictures} pictures of {found.photos} photos; photos drawn anew",
+        f"protocol {protocol}; {found.pictures} pictures of {found.photos} photos; photos resampled",
         "",
         f"{'':6} {'A':>10} {'B':>10} {'B - A':>10}   {'95 % interval':^22} {'p':>7}  better",
     ]

@@ -14,7 +14,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--photos", type=_FOLDER, required=True, help="Photos with masks (index.csv, images, masks).")
 @click.option("--lights", type=_FILE, required=True, help="fits.h5 whose held train lights are the donors.")
 @click.option("--out", type=_FOLDER, required=True, help="Folder of the new dataset.")
-@click.option("--held-lights", type=int, default=50, show_default=True, help="Lights kept for validation.")
+@click.option("--held-lights", type=int, default=50, show_default=True, help="Lights that only validation uses.")
 @click.option("--each", type=click.IntRange(1), default=1, show_default=True, help="Composites a photo.")
 def command(photos: Path, lights: Path, out: Path, held_lights: int, each: int) -> None:
     """Write the photos of the split val relit to the donor lights that training never uses, in iHarmony4's layout.

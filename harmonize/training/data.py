@@ -1,4 +1,4 @@
-"""Where a run's pairs come from: folders on disk, photos under lent lights, or both."""
+"""Where a run's pairs come from: folders on disk, photos relit on the fly, or both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from harmonize.settings import Count, Settings
 from harmonize.training.settings import TrainSettings
 
 CHECKED_PAIRS = 500
-"""Stored pairs that a validation scores, spread evenly over the test list; the whole list is for `evaluate`."""
+"""Stored pairs that a validation scores, spread evenly over the test list; `evaluate` scores the full list."""
 
 _logger = logging.getLogger(__name__)
 
@@ -68,12 +68,26 @@ class Places(Settings):
 
 
 def open_data(places: Places, settings: TrainSettings, device: torch.device) -> Data:
-    """Open everything that a run is fed.
+    """Open the pairs of a run.
+
+    Parameters
+    ----------
+    places
+        Where the pairs come from.
+    settings
+        Sizes, seed and shares of the run.
+    device
+        Where photos are relit.
+
+    Returns
+    -------
+    Data
+        Sources to train and to validate on; the latter is None where a dataset has no test list.
 
     Raises
     ------
     SourceError, ManifestError, ImageError
-        A place is missing or broken; with `strict` also a single pair.
+        A folder or file is missing or broken; with `strict` also a single pair.
     """
     threads = min(os.cpu_count() or 1, 16)
     train: list[Source] = []
@@ -92,25 +106,27 @@ def open_data(places: Places, settings: TrainSettings, device: torch.device) -> 
         memory = lit.memory
         train.append(lit)
         check.append(held)
-    # Photos alone are lit where the network runs, in its own thread: nothing is left to prepare ahead.
+    # Photos alone are relit on the network's device, in its own thread: nothing can be prepared in advance.
     source = _join(train)
     if settings.streams.unpaired:
         if memory is None:
             raise SourceError("unpaired stream: no photos found, wanted --photos, or --set streams.unpaired=0")
         source = Streams(source, memory, settings.seed)
-    told = [part for part in train if isinstance(part, StoredPairs | LitPhotos)]
+    reporting = [part for part in train if isinstance(part, StoredPairs | LitPhotos)]
     ahead = 2 if places.data else 0
-    return Data(
-        source, _join(check) if check else None, ahead, lambda: "; ".join(filter(None, (p.tell() for p in told)))
-    )
+
+    def report() -> str:
+        return "; ".join(filter(None, (part.tell() for part in reporting)))
+
+    return Data(source, _join(check) if check else None, ahead, report)
 
 
 def describe(places: Places) -> dict[str, Any]:
-    """Say where the pairs come from, by the folders' names: their places on this machine concern nobody."""
-    noted: dict[str, Any] = {"data": [root.resolve().name for root in places.data]}
+    """Return where the pairs come from, by the names of the folders: weights must not hold paths of a machine."""
+    found: dict[str, Any] = {"data": [root.resolve().name for root in places.data]}
     if places.photos is not None and places.lights is not None:
-        noted |= {"photos": places.photos.resolve().name, "lights": places.lights.name, "held": places.held_lights}
-    return noted
+        found |= {"photos": places.photos.resolve().name, "lights": places.lights.name, "held": places.held_lights}
+    return found
 
 
 def _open_stored(root: Path, split: Split, seed: int | None, strict: bool, threads: int) -> StoredPairs:
@@ -129,14 +145,14 @@ def _open_photos(
 ) -> tuple[LitPhotos, HeldPairs]:
     assert places.photos is not None
     assert places.lights is not None
-    lent, held = lights.hold_out(lights.read_lights(places.lights), places.held_lights)
+    donors, held = lights.hold_out(lights.read_lights(places.lights), places.held_lights)
     check = HeldPairs(photos.find_photos(places.photos, "val"), held, each=places.held_composites, threads=threads)
     if not len(check):
         none = f"none of the {len(check.without)} photos of the split val"
-        raise SourceError(f"{places.photos}: {none} finds a suitable light among {len(held)} held, wanted one at least")
+        raise SourceError(f"{places.photos}: {none} has a suitable donor light among {len(held)} held, wanted one")
     found = photos.find_photos(places.photos, "train")
     memory = photos.read_memory(found, photos.side_for(settings.largest), threads).to(device)
-    return LitPhotos(memory, lent.to(device), settings.seed, settings.relit, settings.mixed), check
+    return LitPhotos(memory, donors.to(device), settings.seed, settings.relit, settings.mixed), check
 
 
 def _join(sources: list[Source]) -> Source:

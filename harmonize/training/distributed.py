@@ -1,8 +1,8 @@
-"""Several processes, one run: who is who, what they add up, and batch norm that sees the whole batch.
+"""Several processes, one run: ranks, sums over all of them, and batch norm over the whole batch.
 
-torchrun starts the processes, on one machine or on many, and says in the environment who is who; without it a run
-is one process. Every process takes its share of each batch and computes the same step, so the result does not depend
-on how many there are but for the order of sums.
+torchrun starts the processes, on one machine or on many, and gives each its rank in the environment; without it a
+run is one process. Every process takes its share of each batch and computes the same step, so their number changes the
+result only by the order of sums.
 """
 
 from __future__ import annotations
@@ -54,25 +54,30 @@ class World:
         return [float(value) for value in tensor.tolist()]
 
     def any(self, flag: bool) -> bool:
-        """Tell whether the flag is up in any process, the same answer everywhere."""
+        """Return whether the flag is true in any process; the same answer on every process."""
         return self.add([float(flag)])[0] > 0
 
     def wrap(self, module: nn.Module) -> nn.Module:
         """Return a module whose gradients are averaged over all processes; the module itself where there is one."""
         if self.processes == 1:
             return module
-        places = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(share_norms(module, self.device), device_ids=places, broadcast_buffers=False)
+        devices = [self.device.index] if self.device.type == "cuda" else None
+        return DistributedDataParallel(share_norms(module, self.device), device_ids=devices, broadcast_buffers=False)
 
 
 @contextmanager
 def join_world(device: str = "auto") -> Iterator[World]:
-    """Take part in the run that torchrun started, or be alone; leave it at the end.
+    """Join the run that torchrun started, or make a world of one process; leave it at the end.
 
     Parameters
     ----------
     device
         ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:<number>``.
+
+    Yields
+    ------
+    World
+        The processes, seen from this one.
 
     Raises
     ------
@@ -84,12 +89,12 @@ def join_world(device: str = "auto") -> Iterator[World]:
     if processes == 1:
         yield World(0, 1, chosen)
         return
-    # gloo beside nccl: the CPU group carries what is not on the GPU.
+    # gloo and nccl: the CPU group carries tensors that are not on the GPU.
     dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
     try:
         yield World(rank, processes, chosen)
     finally:
-        gc.collect()  # a wrapped network that is still there would hold gloo's threads beyond the group's end
+        gc.collect()  # a wrapped network that still exists would hold gloo's threads after the group's end
         dist.destroy_process_group()
 
 

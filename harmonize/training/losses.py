@@ -1,7 +1,7 @@
 """What training minimizes.
 
 -   :func:`l1`: the GiftNet paper's loss of the image.
--   :func:`foreground_mse`: iSSAM's, a squared error that small foregrounds do not escape.
+-   :func:`foreground_mse`: iSSAM's, a squared error over the area of the foreground, so that small ones count as much.
 -   :func:`distillation`: λ times the sum over all chosen maps of :func:`relation_loss` or :func:`feature_loss`.
 -   :func:`relation`: how like the mean foreground each pixel of a map is (equation 3), from its :func:`distance`.
 
@@ -33,6 +33,11 @@ def l1(output: Tensor, target: Tensor) -> Tensor:
     ----------
     output, target
         Harmonized and real picture, normalized, shape (B, 3, H, W).
+
+    Returns
+    -------
+    Tensor
+        One number, at least 0.
     """
     return (at_least_float32(output) - at_least_float32(target)).abs().mean()
 
@@ -47,7 +52,12 @@ def foreground_mse(output: Tensor, target: Tensor, mask: Tensor, min_share: floa
     mask
         Foreground, shape (B, 1, H, W), in [0, 1].
     min_share
-        Share of the picture below which a foreground counts as this large; keeps tiny and empty ones finite.
+        Share of the picture below which a foreground counts as this large: the loss stays finite.
+
+    Returns
+    -------
+    Tensor
+        One number, at least 0: the mean over the batch.
     """
     height, width = target.shape[-2:]
     error = (at_least_float32(output) - at_least_float32(target)).square().sum((1, 2, 3))  # (B,)
@@ -109,6 +119,11 @@ def relation_loss(student: Tensor, teacher: Tensor, mask: Tensor, gamma: float, 
         γ of equation 3.
     region
         ``all`` sums over every pixel, ``background`` weights each by its share of background.
+
+    Returns
+    -------
+    Tensor
+        One number, in [0, 2].
     """
     difference = relation(student, mask, gamma) - relation(teacher.detach(), mask, gamma)  # (B, h·w)
     square = difference.square()
@@ -127,6 +142,11 @@ def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
     ----------
     student, teacher
         Maps of equal shape (B, C, h, w). No gradient reaches `teacher`.
+
+    Returns
+    -------
+    Tensor
+        One number, at least 0.
     """
     return (at_least_float32(student) - at_least_float32(teacher.detach())).square().mean()
 

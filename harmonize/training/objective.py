@@ -42,7 +42,7 @@ class Objective(nn.Module):
         self.stage = stage
 
     def train(self, mode: bool = True) -> Objective:
-        """Switch the network; the teacher stays as it is."""
+        """Switch the network; the teacher stays in evaluation mode."""
         super().train(mode)
         if self.teacher is not None:
             self.teacher.eval()

@@ -1,9 +1,9 @@
-"""What a run tells while it goes: lines, a log, scores, curves and strips of pictures.
+"""What a run reports on its way: lines, a log, scores, curves and strips of pictures.
 
 ::
 
     RUN/log.csv       one row every few steps: the losses, the rate, the size
-    RUN/scores.csv    one row a validation: the metrics of the network; row ``composite`` is what it has to beat
+    RUN/scores.csv    one row a validation: the metrics of the network; row ``composite``: of the composites
     RUN/strips/       composite, mask, output and real picture below each other, one file a validation
     RUN/events…       the same curves and strips for TensorBoard
 
@@ -37,14 +37,14 @@ _logger = logging.getLogger(__name__)
 
 
 class Reporter:
-    """Writes what a run tells.
+    """Writes the reports of a run.
 
     Parameters
     ----------
     folder
         The run's folder; None reports nothing.
     stream
-        Where the progress line goes if it is a terminal; None draws none.
+        Where the progress line goes if it is a terminal; None shows none.
     tensorboard
         Whether event files are written.
     """
@@ -55,27 +55,27 @@ class Reporter:
         self._events = _open_events(folder) if folder is not None and tensorboard else None
 
     def begin(self, stage: str, step: int) -> None:
-        """Forget rows that a broken run wrote beyond the state from which this one goes on."""
+        """Drop rows that an interrupted run wrote after the state from which this one is resumed."""
         if self.folder is not None:
             for name in ("log.csv", "scores.csv"):
-                _forget(self.folder / name, stage, step)
+                _drop_later(self.folder / name, stage, step)
 
     def line(self, text: str) -> None:
-        """Say one thing, unless there is nothing to say."""
+        """Log a line, unless it is empty."""
         if self.folder is not None and text:
             self._clear()
             _logger.info("%s", text)
 
     def progress(self, done: int, length: int, seconds_a_step: float) -> None:
-        """Redraw the progress line, on a terminal."""
+        """Show steps done, their number and the time left, on a terminal."""
         if self._terminal is not None:
             filled = _BAR * done // length
-            left = spell(seconds_a_step * (length - done))
+            left = format_duration(seconds_a_step * (length - done))
             self._terminal.write(f"\r[{'#' * filled}{' ' * (_BAR - filled)}] {done}/{length}, {left} left \x1b[K")
             self._terminal.flush()
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Keep a row of `LOG`, and plot its losses."""
+        """Append a row of `LOG`, and plot its losses."""
         if self.folder is None:
             return
         _append(self.folder / "log.csv", LOG, row)
@@ -83,7 +83,7 @@ class Reporter:
             self._plot(f"{row['stage']}/{name}", row[name], row["step"])
 
     def scores(self, row: Mapping[str, Any]) -> None:
-        """Keep a row of `SCORES`, and plot it."""
+        """Append a row of `SCORES`, and plot it."""
         if self.folder is None:
             return
         _append(self.folder / "scores.csv", SCORES, row)
@@ -91,7 +91,7 @@ class Reporter:
             self._plot(f"{row['stage']}/{row['row']} {name}", row[name], row["step"])
 
     def strip(self, stage: str, step: int, picture: UInt8) -> None:
-        """Keep a strip of pictures (H, W, 3)."""
+        """Save a strip of pictures, (H, W, 3), by the stage and step that made it."""
         if self.folder is None:
             return
         files.make_folder(self.folder / "strips")
@@ -125,12 +125,12 @@ class Clock:
         return (time.monotonic() - self._began) / max(step - self._first, 1)
 
 
-def spell(seconds: float) -> str:
-    """Return a duration in the two units that matter.
+def format_duration(seconds: float) -> str:
+    """Return a duration in its two largest units.
 
     Examples
     --------
-    >>> spell(7), spell(125), spell(7300)
+    >>> format_duration(7), format_duration(125), format_duration(7300)
     ('7 s', '2 min 05 s', '2 h 01 min')
     """
     minutes, rest = divmod(round(seconds), 60)
@@ -154,32 +154,32 @@ def _append(path: Path, columns: Sequence[str], row: Mapping[str, Any]) -> None:
             writer = csv.DictWriter(file, columns)
             if file.tell() == 0:
                 writer.writeheader()
-            writer.writerow({name: _spell_number(row[name]) for name in columns})
+            writer.writerow({name: _format(row[name]) for name in columns})
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def _forget(path: Path, stage: str, step: int) -> None:
+def _drop_later(path: Path, stage: str, step: int) -> None:
     """Drop the rows that come after a step of a stage, and a last row that was cut off."""
     rows = read_rows(path)
     if not rows:
         return
     columns = list(rows[0])
-    place = (STAGES.index(stage), step)
-    kept = [row for row in rows if None not in row.values() and (STAGES.index(row["stage"]), int(row["step"])) <= place]
+    last = (STAGES.index(stage), step)
+    valid = [row for row in rows if None not in row.values() and (STAGES.index(row["stage"]), int(row["step"])) <= last]
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, columns)
     writer.writeheader()
-    writer.writerows(kept)
+    writer.writerows(valid)
     files.write_bytes(path, buffer.getvalue().encode())
 
 
 def _open_events(folder: Path) -> Any:
-    # Imported here: it takes a second, and only a run that plots needs it.
+    # Imported here: it takes a second, and only a run with event files needs it.
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(str(folder))
 
 
-def _spell_number(value: Any) -> Any:
+def _format(value: Any) -> Any:
     return f"{value:.9g}" if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""A run: reconstruct, then harmonize; it can be left and taken up at any moment."""
+"""A run: reconstruct, then harmonize; it can be stopped and resumed after any step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from harmonize.training.state import RunState
 from harmonize.training.stop import Stop
 from harmonize.training.stream_settings import StreamSettings
 
-# Processes agree on stopping only every so many steps: asking costs a message.
+# Processes agree on stopping only every so many steps: each agreement costs a message.
 _POLL = 10
 
 
@@ -54,7 +54,7 @@ class Pace(Settings):
 
 @dataclass(frozen=True)
 class Start:
-    """Weights that a run begins from, where it does not begin at random.
+    """Weights that a run starts from, where it does not start from random ones.
 
     Attributes
     ----------
@@ -83,16 +83,22 @@ class Run:
 
     Parameters
     ----------
-    settings, data, pace, start
-        See there.
+    settings
+        Every number that shapes the run.
+    data
+        Pairs to train and to validate on.
     folder
         Where its files go.
     world
         The processes that share it.
     reporter
-        Where it tells how it goes.
+        Where its lines, tables and pictures go.
     stop
         When it should stop early.
+    pace
+        How often it logs, validates and saves.
+    start
+        Weights that it starts from.
     """
 
     def __init__(
@@ -113,45 +119,55 @@ class Run:
         self._saved = time.monotonic()
 
     def go(self, state: RunState | None = None) -> Outcome:
-        """Run all stages, or from a state on, until the end or until asked to stop.
+        """Run all stages, or resume from a state, until the end or until a request to stop.
+
+        Parameters
+        ----------
+        state
+            Where an interrupted run stood; None starts from the first step.
+
+        Returns
+        -------
+        Outcome
+            How the run ended.
 
         Raises
         ------
         TrainingError
-            The loss is not a number, or memory ran out; the state on disk is from before.
+            The loss is not a number, or memory ran out; the state on disk is an earlier one.
         OutputError
             A file cannot be written.
         SettingsError
             The settings do not fit the data.
         """
         self.folder.begin(self.settings)
-        stages, teacher = self._plan(state)
+        stages, teacher = self._remaining(state)
         for name in stages:
             stage = self._open(name, teacher)
             try:
                 if state is None:
                     self._begin(stage)
                 else:
-                    self._go_on(stage, state)
+                    self._resume(stage, state)
                 state = None
-                complete = self._follow(stage)
+                complete = self._train(stage)
                 self.reporter.line(self.data.tell())
             except TrainingError as error:
                 raise TrainingError(f"{error}; {self.folder.state} holds the last good step") from error
             if not complete:
                 break
             if name == "reconstruct":
-                self.folder.keep(stage, "reconstruct")
+                self.folder.save_weights(stage, "reconstruct")
                 teacher = reconstruction.freeze(stage.scored)
         return Outcome(complete, name, stage.step, stage.best)
 
-    def _plan(self, state: RunState | None) -> tuple[tuple[str, ...], Network | None]:
-        """Return the stages that are left, and the teacher where it is there already."""
+    def _remaining(self, state: RunState | None) -> tuple[tuple[str, ...], Network | None]:
+        """Return the stages that are left, and the teacher if it exists already."""
         stages, teacher = self.settings.stages, self.start.teacher
         if "reconstruct" not in stages:
             return stages, None
         if teacher is not None:
-            self.folder.keep_teacher(teacher, self.settings)
+            self.folder.save_teacher(teacher, self.settings)
         elif state is not None and state.stage == "harmonize":
             teacher = self.folder.read_teacher(self.settings)
         return (stages if teacher is None else stages[1:]), teacher
@@ -169,13 +185,13 @@ class Run:
         return kind(*arguments, compiled=self.pace.compiled)
 
     def _begin(self, stage: Stage) -> None:
-        """Score what a stage has to beat, and save its start."""
+        """Score the composites, and save the start of a stage."""
         self.reporter.begin(stage.name, 0)
         self._score_composites(stage)
         self._save(stage)
 
-    def _go_on(self, stage: Stage, state: RunState) -> None:
-        """Take up a stage; where it is validated at another size from now on, what it has to beat is scored anew."""
+    def _resume(self, stage: Stage, state: RunState) -> None:
+        """Resume a stage; where it is validated at another size from now on, the composites are scored again."""
         stage.restore(state)
         self.reporter.begin(stage.name, stage.step)
         if stage.best > state.best:
@@ -187,15 +203,15 @@ class Run:
         means = validation.score_composites(self.data.check, self.settings.largest, self.world)
         row = {"stage": stage.name, "step": stage.step, "row": "composite", "size": self.settings.largest}
         self.reporter.scores({**row, **means})
-        self.reporter.line(f"composites: {_spell_scores(means)}")
+        self.reporter.line(f"composites: {_format_scores(means)}")
 
-    def _follow(self, stage: Stage) -> bool:
-        """Take a stage to its end; False where it was asked to stop before."""
+    def _train(self, stage: Stage) -> bool:
+        """Take all steps of a stage; False where the run should stop before its end."""
         self._announce(stage)
         clock = progress.Clock(stage.step)
         for draw, batch in batches.read_ahead(self.data.train, stage.draws(), self.data.ahead):
             stage.advance(draw, batch)
-            if self.world.device.type == "cpu":  # on a GPU a look at every loss would make it wait
+            if self.world.device.type == "cpu":  # on a GPU, reading every loss would make it wait
                 stage.check()
             self.reporter.progress(stage.step, stage.length, clock.pace(stage.step))
             last = stage.step == stage.length
@@ -203,10 +219,10 @@ class Run:
                 self._log(stage, draw.size, clock.pace(stage.step))
             if last or stage.step % (self.pace.validate_every or stage.steps_an_epoch) == 0:
                 self._validate(stage)
-            if not last and self._asked(stage):
+            if not last and self._should_stop(stage):
                 self._save(stage)
-                place = f"step {stage.step} of {stage.length}"
-                self.reporter.line(f"{stage.name}: {self.stop.reason} at {place}; --resume goes on from there")
+                step = f"step {stage.step} of {stage.length}"
+                self.reporter.line(f"{stage.name}: {self.stop.reason} at {step}; --resume continues from it")
                 return False
             if time.monotonic() - self._saved > 60 * self.pace.save_minutes:
                 self._save(stage)
@@ -226,13 +242,13 @@ class Run:
         row = {"stage": stage.name, "step": stage.step, "epoch": stage.epoch, "pictures": stage.pictures, "size": size}
         rate = self.settings.rate_at(stage.step - 1, stage.length)
         self.reporter.log({**row, "rate": rate, **losses, "seconds": stage.seconds})
-        left = progress.spell(seconds_a_step * (stage.length - stage.step))
+        left = progress.format_duration(seconds_a_step * (stage.length - stage.step))
         parts = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
         pace = f"{self.settings.batch / seconds_a_step:.3g} pictures a second"
         self.reporter.line(f"{stage.name} {stage.step}/{stage.length}: {parts}; {pace}, {left} left")
 
     def _validate(self, stage: Stage) -> None:
-        """Score the network, keep its weights if they are the best, and save the state."""
+        """Score the network, save its weights if they are the best so far, and save the state."""
         if self.data.check is not None:
             stage.check(weights=True)
             of_real, size = stage.name == "reconstruct", self.settings.largest
@@ -240,15 +256,15 @@ class Run:
             means = validation.validate(network, self.data.check, size, self.world, of_real=of_real)
             row = {"stage": stage.name, "step": stage.step, "row": "harmonized", "size": size}
             self.reporter.scores({**row, **means})
-            self.reporter.line(f"{stage.name} {stage.step}: {_spell_scores(means)}")
+            self.reporter.line(f"{stage.name} {stage.step}: {_format_scores(means)}")
             if self.world.leads:
-                batch = validation.pick(self.data.check, size)
+                batch = validation.select_pairs(self.data.check, size)
                 picture = validation.strip(network, batch, self.world.device, of_real=of_real)
                 self.reporter.strip(stage.name, stage.step, picture)
             if means["fmse"] < stage.best:
                 stage.best = means["fmse"]
                 if stage.name == "harmonize":
-                    self.folder.keep(stage, "best")
+                    self.folder.save_weights(stage, "best")
             stage.objective.train()
         self._save(stage)
 
@@ -257,13 +273,13 @@ class Run:
         self.folder.save(stage)
         self._saved = time.monotonic()
 
-    def _asked(self, stage: Stage) -> bool:
-        """Tell whether the run should stop now; all processes get the same answer."""
+    def _should_stop(self, stage: Stage) -> bool:
+        """Return whether the run should stop now; the same answer on every process."""
         if self.world.processes == 1:
             return self.stop.due
         return stage.step % _POLL == 0 and self.world.any(self.stop.due)
 
 
-def _spell_scores(means: dict[str, float]) -> str:
+def _format_scores(means: dict[str, float]) -> str:
     errors = f"fMSE {means['fmse']:.1f}, MSE {means['mse']:.2f}"
     return f"{errors}, PSNR {means['psnr']:.2f}, fSSIM {means['fssim']:.4f} ({means['n']:.0f} pairs)"

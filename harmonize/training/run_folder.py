@@ -1,15 +1,15 @@
-"""The folder of a run: what is kept there, and how it is taken up again.
+"""The folder of a run: its files, and how a run is resumed from them.
 
 ::
 
     RUN/settings.json             every number that shapes the run
-    RUN/state.pt                  where it stands; what --resume goes on from
+    RUN/state.pt                  the last saved step; what --resume starts from
     RUN/reconstruct.safetensors   the frozen reconstruction branch
     RUN/last.safetensors          the harmonization branch as it stands (the running average of its weights)
     RUN/best.safetensors          the same at its lowest fMSE on the validation set
 
 and the tables and pictures of `harmonize.training.progress`. Every file is written to a temporary name and then
-renamed: a killed run leaves the last whole one. Runs of several machines need a folder that all of them see.
+renamed: a killed run leaves the last complete one. Runs of several machines need a folder that all of them see.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class RunFolder:
     writes
         Whether this process writes; the others only read.
     notes
-        What else the weights should say of their training, such as the data.
+        What else is written into the weights' metadata, such as the names of the data.
     """
 
     path: Path
@@ -69,14 +69,14 @@ class RunFolder:
             files.write_bytes(self.path / "settings.json", json.dumps(settings.to_dict(), indent=1).encode())
 
     def save(self, stage: Stage) -> None:
-        """Write where a run stands, and the harmonization branch; raises OutputError."""
+        """Write the state of a run, and the harmonization branch; raises OutputError."""
         if self.writes:
             stage.state().write(self.state)
             if stage.name == "harmonize":
-                self.keep(stage, "last")
+                self.save_weights(stage, "last")
 
-    def keep(self, stage: Stage, name: str) -> None:
-        """Write a stage's weights, with what is known of their training; raises OutputError."""
+    def save_weights(self, stage: Stage, name: str) -> None:
+        """Write a stage's weights, their training as metadata; raises OutputError."""
         if self.writes:
             metadata = {
                 "stage": stage.name,
@@ -90,7 +90,7 @@ class RunFolder:
             settings = stage.settings.network_of(stage.name)
             checkpoint.save_weights(self.path / f"{name}.safetensors", stage.scored, settings, metadata=metadata)
 
-    def keep_teacher(self, teacher: Network, settings: TrainSettings) -> None:
+    def save_teacher(self, teacher: Network, settings: TrainSettings) -> None:
         """Write a reconstruction branch that came from elsewhere; raises OutputError."""
         if self.writes:
             checkpoint.save_weights(self.teacher, teacher, settings.network_of("reconstruct"))
@@ -122,6 +122,16 @@ class RunFolder:
 def read_settings(path: Path) -> TrainSettings:
     """Read the settings that a run saved, its settings.json.
 
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    TrainSettings
+        Equal to those of the run.
+
     Raises
     ------
     SettingsError
@@ -140,9 +150,23 @@ def read_settings(path: Path) -> TrainSettings:
 
 
 def trace(folder: Path, begin_from: str | Path | None, state: RunState | None = None) -> dict[str, Any]:
-    """Say for a run's weights which others it began from, and what those had cost, the runs before theirs included.
+    """Return for a run's metadata which weights it started from, and their cost, that of earlier runs included.
 
-    A run that is taken up from a `state` finds that in its own last weights: the others may have changed since.
+    A resumed run finds that in its own last weights: the file of the others may have changed since.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    begin_from
+        Weights that the run started from: a bundled name or a file, or None.
+    state
+        State that the run is resumed from, or None.
+
+    Returns
+    -------
+    dict[str, Any]
+        Nothing, or ``began_from``: name of the weights, pictures and seconds of their training.
 
     Raises
     ------
@@ -151,8 +175,8 @@ def trace(folder: Path, begin_from: str | Path | None, state: RunState | None = 
     """
     if state is not None and state.stage == "harmonize":
         last = folder / "last.safetensors"
-        kept = checkpoint.read_notes(last)[1].get("began_from") if last.is_file() else None
-        return {} if kept is None else {"began_from": kept}
+        saved = checkpoint.read_notes(last)[1].get("began_from") if last.is_file() else None
+        return {} if saved is None else {"began_from": saved}
     if begin_from is None:
         return {}
     path = bundled.find(begin_from)

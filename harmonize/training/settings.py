@@ -74,7 +74,7 @@ class DistillSettings(Settings):
 class TrainSettings(Settings):
     """A run: two stages, reconstruct (real in, real out, then frozen) and harmonize (composite in, real out).
 
-    The defaults are the paper's where it speaks, and iSSAM's released recipe where it does not.
+    The defaults are the paper's where it gives a number, else those of iSSAM's released recipe.
 
     Raises
     ------
@@ -98,10 +98,10 @@ class TrainSettings(Settings):
     """Smallest foreground, as a share of the picture, that the loss ``foreground`` divides by; iSSAM's 1,000 pixels."""
 
     relit: Share = 0.0
-    """Share of the photos under lent lights that are lit as a whole first, foreground and background alike."""
+    """Share of the photos that are first relit as a whole, foreground and background alike."""
 
     mixed: Share = 0.0
-    """Share of the lights lent to photos that are a mixture of two recorded ones."""
+    """Share of the donor lights of photos that are a mixture of two recorded ones."""
 
     size: Side = SIDE
     """Side of the training pictures."""
@@ -149,10 +149,10 @@ class TrainSettings(Settings):
     """Largest norm of the gradient; 0 leaves it as it is."""
 
     ema: _BelowOne = 0.999
-    """Decay a step of the averaged weights that are scored and kept; 0 keeps the raw ones."""
+    """Decay a step of the averaged weights that are scored and saved; 0 saves the raw ones."""
 
     precision: Precision = "float32"
-    """``float32``, or ``bf16`` or ``fp16`` where autocast sees fit."""
+    """``float32``, or ``bf16`` or ``fp16`` for the operations that autocast runs in half precision."""
 
     channels_last: bool = True
     """Whether tensors are laid out channels last: about a tenth faster on CPU, more on a GPU."""
@@ -218,7 +218,7 @@ class TrainSettings(Settings):
         return next((side for share, side in reversed(self.grow) if step >= share * length), self.size)
 
     def unpaired_at(self, step: int) -> bool:
-        """Toss the coin of a step, counted from 0: whether it sees unpaired composites; the same on every process."""
+        """Return whether a step, counted from 0, sees unpaired composites: random, the same on every process."""
         return self.streams.unpaired > 0 and random.Random(f"{self.seed} {step}").random() < self.streams.unpaired
 
     def of_model(self, model: str) -> TrainSettings:

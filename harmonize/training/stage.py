@@ -1,6 +1,6 @@
-"""One stage of a run: a network on its way through its batches, one step at a time.
+"""One stage of a run: a network and its training steps.
 
-A stage knows nothing of files: it gives its state and takes it back.
+A stage knows nothing of files: it returns its state and restores it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ N = TypeVar("N", bound=Network)
 
 
 class Stage:
-    """A network, its optimizer and where they stand.
+    """A network, its optimizer and the steps done.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Stage:
     teacher
         The frozen reconstruction branch, or None.
     settings, source, world
-        What shapes the run, what it is fed, and the processes that share it.
+        Numbers of the run, pairs to train on, and the processes that share them.
     compiled
         Whether the network goes through torch.compile.
 
@@ -57,7 +57,8 @@ class Stage:
         *,
         compiled: bool = False,
     ) -> None:
-        batches.plan(settings.seed, 0, len(source), settings.batch, processes=world.processes)  # refuses a bad batch
+        # A batch that cannot be shared raises here, not at the first step.
+        batches.plan(settings.seed, 0, len(source), settings.batch, processes=world.processes)
         if settings.precision == "fp16" and world.device.type != "cuda":
             raise SettingsError("precision fp16: needs a GPU, wanted float32 or bf16 on CPU")
         self.name, self.settings, self.source, self.world = name, settings, source, world
@@ -79,7 +80,7 @@ class Stage:
 
     @property
     def scored(self) -> Network:
-        """The network that is scored and kept: the running average, or where that is off the raw one."""
+        """The network that is scored and saved: the running average, or where that is off the raw one."""
         return self.network if self.average is None else self.average.network
 
     @property
@@ -98,7 +99,7 @@ class Stage:
         return self.settings.rate_at(self.step, self.length)
 
     def draws(self) -> Iterator[Draw]:
-        """Give what each step up to the end of the stage is fed, from here on."""
+        """Yield the samples of each step from the present one to the end of the stage."""
         step, epoch, done = self.step, self.epoch, self.done
         settings, world = self.settings, self.world
         while step < self.length:
@@ -111,7 +112,19 @@ class Stage:
             epoch, done = epoch + 1, 0
 
     def advance(self, draw: Draw, batch: Batch) -> Tensor:
-        """Take one step and return its losses, (3,), still on the device.
+        """Take one step.
+
+        Parameters
+        ----------
+        draw
+            Which samples the step takes.
+        batch
+            These samples.
+
+        Returns
+        -------
+        Tensor
+            Losses named in `PARTS`, (3,), still on the device.
 
         Raises
         ------
@@ -139,20 +152,20 @@ class Stage:
     def check(self, *, weights: bool = False) -> None:
         """Raise TrainingError if a loss since the last line of the log, or a weight, is not a number.
 
-        Looking makes the process wait for its device.
+        The process waits for its device.
         """
         numbers = [self.window, *(self.network.parameters() if weights else ())]
         if not bool(torch.stack([tensor.isfinite().all() for tensor in numbers]).all()):
             raise TrainingError(f"the loss is not a number at step {self.step}: wanted a lower --rate, or --set clip=1")
 
     def take_window(self) -> dict[str, float]:
-        """Return the mean losses of all processes since the last call, and begin anew."""
+        """Return the mean losses of all processes since the last call, and reset the sums."""
         *sums, count = self.world.add(self.window.tolist())
         self.window.zero_()
         return dict(zip(PARTS, (total / max(count, 1) for total in sums), strict=True))
 
     def state(self) -> RunState:
-        """Return everything that is needed to go on from here."""
+        """Return everything that is needed to resume from here."""
         return RunState(
             settings=self.settings.to_dict(),
             stage=self.name,
@@ -171,9 +184,9 @@ class Stage:
         )
 
     def restore(self, state: RunState) -> None:
-        """Go on from a state of this stage.
+        """Resume from a state of this stage.
 
-        A batch of another size begins the next epoch; with validation at another size the lowest fMSE starts anew.
+        A batch of another size starts the next epoch; with validation at another size the lowest fMSE is reset.
         """
         self.network.load_state_dict(state.network)
         if self.average is not None:
@@ -215,12 +228,12 @@ class Stage:
 
 
 def _lay_out(network: N, settings: TrainSettings, world: World) -> N:
-    """Move a network to the world's device, in the layout that the settings ask for."""
+    """Move a network to the world's device, in the memory layout of the settings."""
     form = torch.channels_last if settings.channels_last else torch.contiguous_format
     moved: N = network.to(world.device).to(memory_format=form)  # type: ignore[call-overload]
     return moved
 
 
 def _is_memory(error: BaseException) -> bool:
-    """Tell whether an error says that memory ran out; on CPU torch raises a plain RuntimeError."""
+    """Return whether an error means that memory ran out; on CPU torch raises a plain RuntimeError."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)

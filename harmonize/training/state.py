@@ -1,4 +1,4 @@
-"""Where a run stands, on disk: everything that is needed to go on as if it had never stopped.
+"""The state of a run on disk: everything that is needed to resume it as if it had never stopped.
 
 The file is written by `torch.save` and read only with ``weights_only=True``: tensors and plain values, never code.
 """
@@ -33,11 +33,11 @@ class RunState:
     settings
         `TrainSettings.to_dict()`.
     stage
-        The stage under way.
+        The present stage.
     step
         Steps done in it.
     epoch, done
-        The epoch under way, and how many of its steps are done.
+        The present epoch, and how many of its steps are done.
     pictures
         Pictures seen in this stage.
     seconds
@@ -49,7 +49,7 @@ class RunState:
     network, average
         Weights as they are trained, and their running average (empty where it is off).
     optimizer, scaler
-        What Adam and fp16 remember.
+        States of Adam and of the scaler of fp16.
     random
         State of torch's random numbers on CPU.
     """
@@ -78,7 +78,17 @@ class RunState:
 
 
 def read_state(path: Path) -> RunState:
-    """Read where a run stands.
+    """Read the state of a run.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    RunState
+        Tensors on the CPU.
 
     Raises
     ------

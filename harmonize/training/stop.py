@@ -1,4 +1,4 @@
-"""When a run should stop early, and how a process hears of it."""
+"""When a run should stop early: signals and a budget of minutes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 
 class Stop:
-    """A request to stop after the step under way: a signal, or a budget of minutes that is spent.
+    """A request to stop after the current step: a signal, or a budget of minutes that is spent.
 
-    As a context it listens to SIGTERM and SIGINT; a second SIGINT interrupts at once, as it does elsewhere.
+    As a context it handles SIGTERM and SIGINT; a second SIGINT interrupts at once, as it does elsewhere.
 
     Parameters
     ----------
@@ -32,14 +32,14 @@ class Stop:
 
     @property
     def reason(self) -> str:
-        """What asked for it, in words."""
+        """Why the run stops, as a phrase for its last line."""
         return f"stopped by {self.signal.name}" if self.signal else "the minutes are spent"
 
     def __enter__(self) -> Stop:
-        # Python lets only the main thread listen; elsewhere (a notebook, a test) the budget alone counts.
+        # Python lets only the main thread handle signals; elsewhere (a notebook, a test) the budget alone counts.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
-                self._former[number] = signal.signal(number, self._hear)
+                self._former[number] = signal.signal(number, self._receive)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -47,7 +47,7 @@ class Stop:
             signal.signal(number, handler)
         self._former.clear()
 
-    def _hear(self, number: int, _frame: FrameType | None) -> None:
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
         if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = signal.Signals(number)

@@ -1,4 +1,4 @@
-"""What PIH learns from besides pairs: an adversary, unpaired composites, and pairs made harder.
+"""What PIH learns from in addition to pairs: a critic, unpaired composites, and pairs made harder.
 
 -   :class:`StreamSettings`: part of :class:`harmonize.training.settings.TrainSettings`; all off by default.
 -   :data:`DUAL`: the release's numbers, which ``harmonize train --model pih`` starts from.
@@ -25,10 +25,10 @@ class StreamSettings(Settings):
     """
 
     unpaired: Share = 0.0
-    """Share of the steps that see unpaired composites, which only the critic judges."""
+    """Share of the steps that see unpaired composites, which have no loss but the critic's."""
 
     adversarial: Share = 0.0
-    """Weight of the adversarial loss; the image's loss has what is left of 1."""
+    """Weight of the adversarial loss; that of the image's loss is 1 minus this."""
 
     brightness: Share = 0.0
     """Foregrounds of pairs are multiplied by 1 ± up to this."""

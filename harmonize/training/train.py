@@ -1,4 +1,4 @@
-"""Training from end to end: the processes, the data, the folder, and what is taken up again.
+"""Training from end to end: the processes, the data, the folder, and the state that is resumed.
 
 `harmonize.training.run` holds the run itself, `harmonize.training.stage` a single step.
 """
@@ -48,11 +48,11 @@ def train(
     device
         ``auto``, ``cpu``, ``cuda`` or ``cuda:<number>``.
     minutes
-        Budget after which it stops with a state to go on from.
+        Budget after which it stops with a state to resume from.
     resume
-        State to go on from, as `RunFolder.take_up` gives it.
+        State to resume from, as `RunFolder.read_state` returns it.
     begin_from
-        Weights that the harmonization branch begins from (finetuning): a name of bundled weights or a file.
+        Weights that the harmonization branch starts from (finetuning): a name of bundled weights or a file.
     teacher_from
         Weights of a reconstruction branch that is trained already.
     tensorboard
@@ -61,7 +61,7 @@ def train(
     Returns
     -------
     Outcome, Stop
-        How the run ended, and what asked it to stop if something did.
+        How the run ended, and the request to stop.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How good a network is in the middle of a run: the field's metrics on a fixed set, and a strip of pictures."""
+"""Validation during a run: the field's metrics on a fixed set, and a strip of pictures."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def validate(network: nn.Module, source: Source, size: int, world: World, *, of_
 
 
 def score_composites(source: Source, size: int, world: World) -> dict[str, float]:
-    """Return what the composites themselves score: the row that a network has to beat."""
+    """Return the scores of the composites themselves, as :func:`validate` does: what a network has to improve on."""
     return _mean(_score(None, source, size, world, False), world)
 
 
@@ -56,18 +56,18 @@ def strip(network: nn.Module, batch: Batch, device: torch.device, *, of_real: bo
     with torch.no_grad():
         output = run(network, batch.to(device), of_real=of_real).cpu()
     rows = [batch.composite, batch.mask.expand(-1, 3, -1, -1), output, batch.real]
-    whole = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)  # (3, 4·H, B·W)
-    return np.asarray((whole * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy())
+    picture = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)  # (3, 4·H, B·W)
+    return np.asarray((picture * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy())
 
 
-def pick(source: Source, size: int, count: int = STRIP) -> Batch:
+def select_pairs(source: Source, size: int, count: int = STRIP) -> Batch:
     """Return pairs spread evenly over a source, the same ones each time."""
     indices = np.linspace(0, len(source) - 1, min(count, len(source))).round().astype(int).tolist()
     return source.batch(0, indices, size)
 
 
 def run(network: nn.Module, batch: Batch, *, of_real: bool = False) -> Tensor:
-    """Return what a network makes of a batch on its device, (B, 3, H, W) in [0, 1]."""
+    """Return the output of a network for a batch on its device, (B, 3, H, W) in [0, 1]."""
     given = normalize(batch.real if of_real else batch.composite).to(memory_format=torch.channels_last)
     output: Tensor = network(given, batch.mask)
     return denormalize(output.float())
@@ -91,10 +91,10 @@ def _mean(scores: Iterator[metrics.Scores], world: World) -> dict[str, float]:
     """Return the means over all processes: sums and counts are added, not means averaged."""
     sums, counts = [0.0] * len(metrics.NAMES), [0.0] * len(metrics.NAMES)
     for row in scores:
-        for place, value in enumerate(row.values()):
+        for column, value in enumerate(row.values()):
             if math.isfinite(value):
-                sums[place] += value
-                counts[place] += 1
+                sums[column] += value
+                counts[column] += 1
     numbers = world.add([*sums, *counts])
     sums, counts = numbers[: len(sums)], numbers[len(sums) :]
     means = [total / count if count else math.nan for total, count in zip(sums, counts, strict=True)]
