@@ -4,8 +4,8 @@
 -   :class:`Range`: limits of a number, as in ``Annotated[int, Range(1)]``.
 -   :func:`check_value`, :func:`check_number`, :func:`check_integer`: one clear line for a wrong value.
 
-An annotation says what a field takes: ``bool``, ``int``, ``float``, a ``Literal`` of words, a ``tuple`` of these, with
-the limits of its numbers; a choice or a range is written there and nowhere else.
+An annotation says what a field takes: ``bool``, ``int``, ``float``, ``str``, a ``Literal`` of words, a ``tuple`` of
+these, with the limits of its numbers; a choice or a range is written there and nowhere else.
 """
 
 from __future__ import annotations
@@ -107,7 +107,19 @@ def to_dict(settings: Any) -> dict[str, Any]:
 
 
 def from_dict(cls: type[S], values: Mapping[str, Any]) -> S:
-    """Build `cls`, a settings dataclass, from plain values; missing ones take their defaults.
+    """Build a settings dataclass from plain values.
+
+    Parameters
+    ----------
+    cls
+        The dataclass.
+    values
+        Values by field name, as JSON has them; missing ones take their defaults.
+
+    Returns
+    -------
+    cls
+        Lists have become tuples.
 
     Raises
     ------
@@ -184,8 +196,8 @@ def describe(kind: Any) -> str:
         if inside[-1] is ...:
             return f"a list, each {describe(inside[0])}"
         return f"{len(inside)} values ({'; '.join(map(describe, inside))})"
-    if base is bool:
-        return "true or false"
+    if base in (bool, str):
+        return "true or false" if base is bool else "a text"
     noun = "an integer" if base is int else "a finite number"
     if limits and limits[0].multiple:
         noun = f"a multiple of {limits[0].multiple}"
@@ -210,7 +222,7 @@ def is_checked(kind: Any) -> bool:
     base, _ = split(kind)
     if get_origin(base) is tuple:
         return all(part is ... or is_checked(part) for part in get_args(base))
-    return get_origin(base) is Literal or base in (bool, int, float)
+    return get_origin(base) is Literal or base in (bool, int, float, str)
 
 
 def _fits(value: object, kind: Any) -> bool:
@@ -223,8 +235,8 @@ def _fits(value: object, kind: Any) -> bool:
             return False
         kinds = [inside[0]] * len(value) if inside[-1] is ... else inside
         return len(kinds) == len(value) and all(map(_fits, value, kinds))
-    if base is bool or isinstance(value, bool):
-        return base is bool and isinstance(value, bool)
+    if base in (bool, str) or isinstance(value, bool):
+        return isinstance(value, bool if base is bool else str)
     if not isinstance(value, int if base is int else int | float) or not math.isfinite(value):
         return False
     return all(value in limit for limit in limits)

@@ -24,7 +24,6 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _DATASET = click.Path(path_type=Path)
 _DEFAULTS = list_settings(TrainSettings())
-_HELP = "help"
 
 SHORT = {
     "model": "network.model",
@@ -75,13 +74,13 @@ def _short(flag: str, text: str, *, several: bool = False, default: str = "") ->
     return click.option(flag, multiple=several, metavar="|".join(choices) or "VALUE" + "…" * several, help=shown)
 
 
-def _read_changes(_ctx: click.Context, _param: click.Parameter, words: Sequence[str]) -> dict[str, str]:
+def _read_changes(ctx: click.Context, _param: click.Parameter, words: Sequence[str]) -> dict[str, str]:
     """Read `name=value`; `help` prints what there is."""
-    if _HELP in words:
+    if "help" in words:
         from harmonize.training import changes
 
         click.echo(changes.to_table())
-        _ctx.exit()
+        ctx.exit()
     found = {}
     for word in words:
         name, equals, value = word.partition("=")

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from harmonize.models.layers import at_least_float32, resize_mask
-from harmonize.training.settings import DistillSettings
+from harmonize.training.settings import DistillSettings, Region
 
 MIN_SHARE = 1000 / 256**2
 """Smallest foreground that iSSAM's loss divides by: 1,000 pixels of 256×256, here a share, so that it fits any size."""
@@ -106,7 +106,7 @@ def distance(features: Tensor, mask: Tensor) -> Tensor:
     return (mean - maps).square().sum(1)  # (B, h·w)
 
 
-def relation_loss(student: Tensor, teacher: Tensor, mask: Tensor, gamma: float, region: str = "all") -> Tensor:
+def relation_loss(student: Tensor, teacher: Tensor, mask: Tensor, gamma: float, region: Region = "all") -> Tensor:
     """‖R' − R̂‖², summed over pixels, averaged over the batch; a picture without foreground counts as zero.
 
     Parameters

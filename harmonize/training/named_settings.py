@@ -73,7 +73,19 @@ def read_texts(cls: type) -> dict[str, str]:
 
 
 def find_setting(known: Mapping[str, Setting], name: str) -> Setting:
-    """Return a setting by its dotted name.
+    """Find a setting by its dotted name.
+
+    Parameters
+    ----------
+    known
+        Every setting, as :func:`list_settings` returns them.
+    name
+        The dotted name.
+
+    Returns
+    -------
+    Setting
+        The one of that name.
 
     Raises
     ------
@@ -136,7 +148,19 @@ def write_value(value: object, separators: str = ",:") -> str:
 
 
 def replace(settings: S, changes: Mapping[str, Any]) -> S:
-    """Return settings with other values; a dotted name changes a field of a nested dataclass.
+    """Change settings.
+
+    Parameters
+    ----------
+    settings
+        A frozen dataclass.
+    changes
+        Values by name; a dotted name changes a field of a nested dataclass.
+
+    Returns
+    -------
+    dataclass
+        A changed copy.
 
     Raises
     ------

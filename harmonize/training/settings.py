@@ -22,6 +22,9 @@ from harmonize.training.stream_settings import DUAL, StreamSettings
 DistillSite = Literal["E", "D2", "D3"]
 """Maps that distillation can compare: all four encoder blocks, or a decoder block."""
 
+Region = Literal["all", "background"]
+"""Pixels at which two similarity maps are compared."""
+
 Loss = Literal["l1", "foreground"]
 Decay = Literal["milestones", "linear", "cosine", "none"]
 Precision = Literal["float32", "bf16", "fp16"]
@@ -58,7 +61,7 @@ class DistillSettings(Settings):
     weight: Weight = 0.001
     """λ of equation 4, the paper's; used for feature distillation too, of which the paper says nothing."""
 
-    region: Literal["all", "background"] = "all"
+    region: Region = "all"
     """Pixels at which two similarity maps are compared: ``all``, as ‖R' − R̂‖² is written, or ``background``, since
     it is "the values in the background region" that "represent the relation between foreground and background"
     (section 3.2). The softmax runs over all pixels either way. Relation distillation alone."""

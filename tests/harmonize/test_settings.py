@@ -1,11 +1,14 @@
 import json
 import math
 import re
+from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 
 from ccharmony.errors import SettingsError
 from harmonize.models.settings import ISSAM, NetworkSettings
+from harmonize.settings import Count, Settings, Share
 from harmonize.table3 import TABLE_3
 from harmonize.training.settings import DistillSettings
 
@@ -105,3 +108,40 @@ def test_network_settings_refuse_what_no_network_has(values, message):
 def test_distillation_settings_refuse_wrong_values(values, message):
     with pytest.raises(SettingsError, match=re.escape(message)):
         DistillSettings(**values)
+
+
+@dataclass(frozen=True)
+class Drawing(Settings):
+    """Settings of a class of one's own, one field of each kind."""
+
+    title: str = "a"
+    count: Count = 1
+    share: Share = 0.5
+    filled: bool = False
+    mode: Literal["line", "area"] = "line"
+    corners: tuple[tuple[int, int], ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"title": 3}, "title: 3 found, a text wanted"),
+        ({"title": True}, "title: True found, a text wanted"),
+        ({"count": "1"}, "count: '1' found, an integer of at least 1 wanted"),
+        ({"share": 1.5}, "share: 1.5 found, a finite number of at least 0 and at most 1 wanted"),
+        ({"share": True}, "share: True found, a finite number"),
+        ({"filled": 1}, "filled: 1 found, true or false wanted"),
+        ({"filled": "true"}, "filled: 'true' found, true or false wanted"),
+        ({"mode": "dots"}, "mode: 'dots' found, one of line, area wanted"),
+        ({"corners": [[1, 2], [3]]}, "corners: ((1, 2), (3,)) found, a list, each 2 values (an integer; an integer)"),
+        ({"corners": [1]}, "corners: (1,) found, a list"),
+    ],
+)
+def test_each_kind_of_field_is_checked_by_its_annotation(values, message):
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        Drawing.from_dict(values)
+
+
+def test_settings_of_each_kind_survive_json():
+    drawing = Drawing("b", 2, 1, True, "area", ((1, 2), (3, 4)))
+    assert Drawing.from_dict(json.loads(json.dumps(drawing.to_dict()))) == drawing
