@@ -31,7 +31,7 @@ from ccharmony.console import VariadicCommand
 from ccharmony.errors import CcharmonyError
 from harmonize.settings import hints
 from harmonize.training import progress
-from harmonize.training.data import Places
+from harmonize.training.data import DataPaths
 from harmonize.training.named_settings import parse_value
 from harmonize.training.settings import Decay, Loss, Precision, TrainSettings
 
@@ -69,7 +69,7 @@ def _rehearse(given: dict[str, Any]) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         photos, lights = scene.write_photos(folder, train=6, val=3)
-        study = open_study(folder / "study", _TINY, Places(photos=photos, lights=lights))
+        study = open_study(folder / "study", _TINY, DataPaths(photos=photos, lights=lights))
         trials = plan.make(study.budget.loss, rows=(1, 8), seeds=1, varied=())
         code = _train(study, trials, given)
         if code == 0:
@@ -96,7 +96,7 @@ def _diagnose(study: Study, names: tuple[str, ...]) -> None:
 def _open(out: Path, given: dict[str, Any]) -> Study:
     places = None
     if given["data"] or given["photos"] or given["lights"]:
-        places = Places(data=given["data"], photos=given["photos"], lights=given["lights"])
+        places = DataPaths(data=given["data"], photos=given["photos"], lights=given["lights"])
     return open_study(out, {name: given[name] for name in _BUDGET if given[name] is not None}, places)
 
 

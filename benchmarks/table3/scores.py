@@ -23,7 +23,7 @@ from harmonize.devices import find_device
 from harmonize.evaluation import protocols, report
 from harmonize.evaluation.scoring import Row
 from harmonize.training import validation
-from harmonize.training.data import Places
+from harmonize.training.data import DataPaths
 from harmonize.training.stop import Stop
 from harmonize.weights import checkpoint
 
@@ -53,7 +53,7 @@ def write(study: Study, folder: Path, device: str, stop: Stop) -> bool:
     return True
 
 
-def open_pairs(places: Places) -> dict[str, Source]:
+def open_pairs(places: DataPaths) -> dict[str, Source]:
     """Open the pairs that a study scores, by the name of their set; the same ones for every run.
 
     Raises

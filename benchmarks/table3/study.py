@@ -21,7 +21,7 @@ from benchmarks.table3.plan import TEACHER, Trial
 from ccharmony.errors import SettingsError
 from ccharmony.files import make_folder, write_bytes
 from harmonize.settings import check_integer, from_dict, to_dict
-from harmonize.training.data import Places
+from harmonize.training.data import DataPaths
 from harmonize.training.settings import TrainSettings
 
 FILE = "study.json"
@@ -108,7 +108,7 @@ class Study:
 
     path: Path
     budget: Budget
-    places: Places
+    places: DataPaths
 
     @property
     def teacher(self) -> Path:
@@ -128,7 +128,7 @@ class Study:
         return self.budget.teacher_settings if trial is None else self.budget.settings(trial)
 
 
-def open_study(path: Path, given: Mapping[str, Any] | None = None, places: Places | None = None) -> Study:
+def open_study(path: Path, given: Mapping[str, Any] | None = None, places: DataPaths | None = None) -> Study:
     """Open a study, or begin one.
 
     Parameters
@@ -168,7 +168,7 @@ def open_study(path: Path, given: Mapping[str, Any] | None = None, places: Place
     return Study(path, budget, found_places)
 
 
-def digests(places: Places) -> dict[str, str]:
+def digests(places: DataPaths) -> dict[str, str]:
     """Return what tells data from other data: SHA-256 of the lists and of the lights, by option."""
     found = {"data": _digest([file for root in places.data for file in _lists(root)])}
     if places.photos is not None and places.lights is not None:
@@ -205,13 +205,13 @@ def _write(study: Study) -> None:
     write_bytes(study.path / FILE, (json.dumps(record, indent=1) + "\n").encode())
 
 
-def _read_places(saved: Mapping[str, Any], budget: Budget) -> Places:
+def _read_places(saved: Mapping[str, Any], budget: Budget) -> DataPaths:
     photos, lights = (Path(saved[name]) if saved[name] else None for name in ("photos", "lights"))
     data = tuple(Path(root) for root in saved["data"])
-    return Places(data=data, photos=photos, lights=lights, held_lights=budget.held_lights)
+    return DataPaths(data=data, photos=photos, lights=lights, held_lights=budget.held_lights)
 
 
-def _resolve(places: Places, given: Mapping[str, Any]) -> Places:
+def _resolve(places: DataPaths, given: Mapping[str, Any]) -> DataPaths:
     """Return places that mean the same from every folder."""
     held = given.get("held_lights", Budget.held_lights)
     data = tuple(root.resolve() for root in places.data)

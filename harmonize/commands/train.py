@@ -16,7 +16,7 @@ from harmonize.training.named_settings import list_settings, write_value
 from harmonize.training.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from harmonize.training.data import Places
+    from harmonize.training.data import DataPaths
     from harmonize.training.run import Pace
     from harmonize.training.state import RunState
 
@@ -182,13 +182,13 @@ def command(
     Settings are those of --settings or of the model, then those of options, then those of --set.
     """
     from harmonize.training import train  # torch takes seconds; --help should not
-    from harmonize.training.data import Places
+    from harmonize.training.data import DataPaths
 
-    places = Places(data, photos, lights)
-    settings, places, pace, state = _settle(out, resume, saved, places, _gather(**given))
+    paths = DataPaths(data, photos, lights)
+    settings, paths, pace, state = _settle(out, resume, saved, paths, _gather(**given))
     outcome, stop = train.train(
         settings,
-        places,
+        paths,
         out,
         pace=pace,
         device=device,
@@ -204,8 +204,8 @@ def command(
 
 
 def _settle(
-    out: Path, resume: bool, saved: Path | None, places: Places, texts: dict[str, str]
-) -> tuple[TrainSettings, Places, Pace, RunState | None]:
+    out: Path, resume: bool, saved: Path | None, paths: DataPaths, texts: dict[str, str]
+) -> tuple[TrainSettings, DataPaths, Pace, RunState | None]:
     """Return the settings of the run with the changes that the options ask for and, if it is resumed, its state."""
     from harmonize.training import changes, run_folder
     from harmonize.training.run import Pace
@@ -217,12 +217,12 @@ def _settle(
     if folder.state.exists():
         start, state = folder.read_state()
     try:
-        settings, places, pace = changes.change(start, places, Pace(), texts)
+        settings, paths, pace = changes.change(start, paths, Pace(), texts)
     except SettingsError as error:
         raise SettingError(str(error)) from error
     if state is not None:
         folder.check_resumable(start, settings)
-    return settings, places, pace, state
+    return settings, paths, pace, state
 
 
 def _gather(

@@ -2,7 +2,7 @@
 
 A name is that of the field, with its dataclass's name in a run's settings.json before it: ``rate``,
 ``network.mlp_width``, ``distill.gamma``, ``streams.shift``; ``pace.`` and ``data.`` come before those of
-:class:`~harmonize.training.run.Pace` and :class:`~harmonize.training.data.Places`.
+:class:`~harmonize.training.run.Pace` and :class:`~harmonize.training.data.DataPaths`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from ccharmony.errors import SettingsError
 from harmonize.models import registry
-from harmonize.training.data import Places
+from harmonize.training.data import DataPaths
 from harmonize.training.named_settings import Setting, find_setting, list_settings, parse_value, replace, write_value
 from harmonize.training.run import Pace
 from harmonize.training.settings import TrainSettings
@@ -23,20 +23,20 @@ _MODEL = "network.model"
 
 
 def change(
-    settings: TrainSettings, places: Places, pace: Pace, texts: Mapping[str, str]
-) -> tuple[TrainSettings, Places, Pace]:
+    settings: TrainSettings, paths: DataPaths, pace: Pace, texts: Mapping[str, str]
+) -> tuple[TrainSettings, DataPaths, Pace]:
     """Change the settings of a run.
 
     Parameters
     ----------
-    settings, places, pace
+    settings, paths, pace
         What the changes start from.
     texts
         Values by name, as text. Another ``network.model`` brings its own network, distillation and streams.
 
     Returns
     -------
-    TrainSettings, Places, Pace
+    TrainSettings, DataPaths, Pace
         The same with the changes made.
 
     Raises
@@ -45,14 +45,14 @@ def change(
         A name that is no setting of the model, or a value that it does not take.
     """
     settings = settings.of_model(texts.get(_MODEL, settings.network.model))
-    known = _list_all(settings, places, pace)
+    known = _list_all(settings, paths, pace)
     for name in texts:
         if name not in known and name in list_names():
             raise SettingsError(f"{name}: model {settings.network.model} has no such setting")
     values = {name: parse_value(name, text, find_setting(known, name).kind) for name, text in texts.items()}
     of_data, of_pace = _below(values, "data."), _below(values, "pace.")
     of_training = {name: value for name, value in values.items() if not name.startswith(("data.", "pace."))}
-    return replace(settings, of_training), replace(places, of_data), replace(pace, of_pace)
+    return replace(settings, of_training), replace(paths, of_data), replace(pace, of_pace)
 
 
 def list_names() -> dict[str, Setting]:
@@ -85,11 +85,11 @@ def _order(entry: Setting) -> tuple[bool, str]:
 
 
 def _defaults(model: str) -> dict[str, Setting]:
-    return _list_all(TrainSettings().of_model(model), Places(data=(Path(),)), Pace())
+    return _list_all(TrainSettings().of_model(model), DataPaths(data=(Path(),)), Pace())
 
 
-def _list_all(settings: TrainSettings, places: Places, pace: Pace) -> dict[str, Setting]:
-    return list_settings(settings) | list_settings(places, "data.") | list_settings(pace, "pace.")
+def _list_all(settings: TrainSettings, paths: DataPaths, pace: Pace) -> dict[str, Setting]:
+    return list_settings(settings) | list_settings(paths, "data.") | list_settings(pace, "pace.")
 
 
 def _below(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

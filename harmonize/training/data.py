@@ -32,7 +32,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Places(Settings):
+class DataPaths(Settings):
     """Where a run's pairs come from.
 
     Raises
@@ -67,12 +67,12 @@ class Places(Settings):
             raise SettingsError("no data: wanted --data DIR, or --photos DIR with --lights FILE")
 
 
-def open_data(places: Places, settings: TrainSettings, device: torch.device) -> Data:
+def open_data(paths: DataPaths, settings: TrainSettings, device: torch.device) -> Data:
     """Open the pairs of a run.
 
     Parameters
     ----------
-    places
+    paths
         Where the pairs come from.
     settings
         Sizes, seed and shares of the run.
@@ -93,16 +93,16 @@ def open_data(places: Places, settings: TrainSettings, device: torch.device) -> 
     train: list[Source] = []
     check: list[Source] = []
     memory: PhotoMemory | None = None
-    for root in places.data:
-        train.append(_open_stored(root, "train", settings.seed, places.strict, threads))
+    for root in paths.data:
+        train.append(_open_stored(root, "train", settings.seed, paths.strict, threads))
         try:
-            check.append(_open_stored(root, "test", None, places.strict, threads))
+            check.append(_open_stored(root, "test", None, paths.strict, threads))
         except SourceError as error:
-            if places.strict:
+            if paths.strict:
                 raise
             _logger.warning("not validated on: %s", error)
-    if places.photos is not None:
-        lit, held = _open_photos(places, settings, device, threads)
+    if paths.photos is not None:
+        lit, held = _open_photos(paths, settings, device, threads)
         memory = lit.memory
         train.append(lit)
         check.append(held)
@@ -113,7 +113,7 @@ def open_data(places: Places, settings: TrainSettings, device: torch.device) -> 
             raise SourceError("unpaired stream: no photos found, wanted --photos, or --set streams.unpaired=0")
         source = Streams(source, memory, settings.seed)
     reporting = [part for part in train if isinstance(part, StoredPairs | LitPhotos)]
-    ahead = 2 if places.data else 0
+    ahead = 2 if paths.data else 0
 
     def report() -> str:
         return "; ".join(filter(None, (part.tell() for part in reporting)))
@@ -121,11 +121,11 @@ def open_data(places: Places, settings: TrainSettings, device: torch.device) -> 
     return Data(source, _join(check) if check else None, ahead, report)
 
 
-def describe(places: Places) -> dict[str, Any]:
+def describe(paths: DataPaths) -> dict[str, Any]:
     """Return where the pairs come from, by the names of the folders: weights must not hold paths of a machine."""
-    found: dict[str, Any] = {"data": [root.resolve().name for root in places.data]}
-    if places.photos is not None and places.lights is not None:
-        found |= {"photos": places.photos.resolve().name, "lights": places.lights.name, "held": places.held_lights}
+    found: dict[str, Any] = {"data": [root.resolve().name for root in paths.data]}
+    if paths.photos is not None and paths.lights is not None:
+        found |= {"photos": paths.photos.resolve().name, "lights": paths.lights.name, "held": paths.held_lights}
     return found
 
 
@@ -141,16 +141,16 @@ def _open_stored(root: Path, split: Split, seed: int | None, strict: bool, threa
 
 
 def _open_photos(
-    places: Places, settings: TrainSettings, device: torch.device, threads: int
+    paths: DataPaths, settings: TrainSettings, device: torch.device, threads: int
 ) -> tuple[LitPhotos, HeldPairs]:
-    assert places.photos is not None
-    assert places.lights is not None
-    donors, held = lights.hold_out(lights.read_lights(places.lights), places.held_lights)
-    check = HeldPairs(photos.find_photos(places.photos, "val"), held, each=places.held_composites, threads=threads)
+    assert paths.photos is not None
+    assert paths.lights is not None
+    donors, held = lights.hold_out(lights.read_lights(paths.lights), paths.held_lights)
+    check = HeldPairs(photos.find_photos(paths.photos, "val"), held, each=paths.held_composites, threads=threads)
     if not len(check):
         none = f"none of the {len(check.without)} photos of the split val"
-        raise SourceError(f"{places.photos}: {none} has a suitable donor light among {len(held)} held, wanted one")
-    found = photos.find_photos(places.photos, "train")
+        raise SourceError(f"{paths.photos}: {none} has a suitable donor light among {len(held)} held, wanted one")
+    found = photos.find_photos(paths.photos, "train")
     memory = photos.read_memory(found, photos.side_for(settings.largest), threads).to(device)
     return LitPhotos(memory, donors.to(device), settings.seed, settings.relit, settings.mixed), check
 

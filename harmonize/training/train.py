@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ccharmony.files import make_folder
 from harmonize.training import reconstruction
-from harmonize.training.data import Places, describe, open_data
+from harmonize.training.data import DataPaths, describe, open_data
 from harmonize.training.distributed import join_world
 from harmonize.training.progress import Reporter
 from harmonize.training.run import Outcome, Pace, Run, Start
@@ -22,7 +22,7 @@ from harmonize.training.stop import Stop
 
 def train(
     settings: TrainSettings,
-    places: Places,
+    paths: DataPaths,
     folder: Path,
     *,
     pace: Pace | None = None,
@@ -39,7 +39,7 @@ def train(
     ----------
     settings
         Every number that shapes the run.
-    places
+    paths
         Where its pairs come from.
     folder
         Where its files go.
@@ -70,10 +70,10 @@ def train(
     """
     with Stop(minutes) as stop, join_world(device) as world:
         start = _read_start(settings, begin_from, teacher_from)
-        data = open_data(places, settings, world.device)
+        data = open_data(paths, settings, world.device)
         if world.leads:
             make_folder(folder)
-        files = RunFolder(folder, world.leads, describe(places) | trace(folder, begin_from, resume))
+        files = RunFolder(folder, world.leads, describe(paths) | trace(folder, begin_from, resume))
         reporter = Reporter(folder if world.leads else None, sys.stderr, tensorboard=tensorboard)
         try:
             run = Run(settings, data, files, world, reporter, stop, pace=pace, start=start)

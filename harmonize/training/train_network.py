@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
-from harmonize.training.data import Places
+from harmonize.training.data import DataPaths
 from harmonize.training.run import Outcome
 from harmonize.training.run_folder import RunFolder
 from harmonize.training.settings import TrainSettings
@@ -72,7 +72,7 @@ def train_network(
         The folder cannot be written.
     """
     roots = [data] if isinstance(data, str | os.PathLike) else data
-    places = Places(
+    paths = DataPaths(
         tuple(map(Path, roots)),
         photos=None if photos is None else Path(photos),
         lights=None if lights is None else Path(lights),
@@ -85,7 +85,7 @@ def train_network(
         raise SettingsError(f"{out}: holds a run already, wanted resume=True or another folder")
     outcome, _ = train(
         settings,
-        places,
+        paths,
         Path(out),
         device=device,
         minutes=minutes,

@@ -9,7 +9,7 @@ from benchmarks.table3.study import open_study
 from harmonize.evaluation import report
 from harmonize.evaluation.metrics import Scores
 from harmonize.evaluation.scoring import Row
-from harmonize.training.data import Places
+from harmonize.training.data import DataPaths
 
 torch.set_num_threads(1)
 
@@ -24,7 +24,7 @@ def budget():
 def places(tmp_path_factory):
     """Six photos to learn from, three to validate on, and twelve lights."""
     photos, lights = scene.write_photos(tmp_path_factory.mktemp("drawn"), train=6, val=3)
-    return Places(photos=photos, lights=lights)
+    return DataPaths(photos=photos, lights=lights)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.table3.plan import Trial
 from benchmarks.table3.study import open_study
 from ccharmony.errors import SettingsError
-from harmonize.training.data import Places
+from harmonize.training.data import DataPaths
 
 
 def test_a_study_is_taken_over_without_options(study):
@@ -20,11 +20,11 @@ def test_other_settings_are_refused_in_one_line(study):
 def test_other_data_are_refused(study, places, tmp_path):
     other = tmp_path / "photos"
     shutil.copytree(places.photos, other)
-    assert open_study(study.path, {}, Places(photos=other, lights=places.lights)).places.photos == other
+    assert open_study(study.path, {}, DataPaths(photos=other, lights=places.lights)).places.photos == other
     lines = (other / "index.csv").read_text().splitlines()
     (other / "index.csv").write_text("\n".join(lines[:-1]))
     with pytest.raises(SettingsError, match="other data, photos differs"):
-        open_study(study.path, {}, Places(photos=other, lights=places.lights))
+        open_study(study.path, {}, DataPaths(photos=other, lights=places.lights))
 
 
 def test_a_study_needs_data_to_begin(budget, tmp_path):

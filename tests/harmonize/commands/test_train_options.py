@@ -15,7 +15,7 @@ from ccharmony.errors import SettingsError
 from harmonize.commands.train import SHORT, command
 from harmonize.models.settings import NetworkSettings, PihSettings
 from harmonize.training import changes, run, train
-from harmonize.training.data import Places
+from harmonize.training.data import DataPaths
 from harmonize.training.progress import read_rows
 from harmonize.training.run_folder import read_settings
 from harmonize.training.settings import DistillSettings, TrainSettings
@@ -28,13 +28,13 @@ DOCUMENTS = sorted(
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Call the command without training; gives settings, places and pace, or the line of the error."""
+    """Call the command without training; gives settings, paths and pace, or the line of the error."""
 
     def call(words: str, code: int = 0) -> Any:
         found = SimpleNamespace()
 
-        def keep(settings: TrainSettings, places: Places, _out: Path, *, pace: run.Pace, **_: Any) -> tuple[Any, Any]:
-            found.settings, found.places, found.pace = settings, places, pace
+        def keep(settings: TrainSettings, paths: DataPaths, _out: Path, *, pace: run.Pace, **_: Any) -> tuple[Any, Any]:
+            found.settings, found.paths, found.pace = settings, paths, pace
             return SimpleNamespace(complete=False), SimpleNamespace(signal=None)
 
         monkeypatch.setattr(train, "train", keep)
@@ -72,7 +72,7 @@ def test_settings_of_the_parts_are_read_after_one_option_or_several(given: Any) 
     assert found.settings.network == NetworkSettings(mlp_width=9)
     assert found.settings.distill == DistillSettings(gamma=0.2)
     assert found.pace == run.Pace(compiled=True)
-    assert found.places == Places(data=(Path("pairs"),), strict=True)
+    assert found.paths == DataPaths(data=(Path("pairs"),), strict=True)
 
 
 def test_another_model_brings_its_own_settings(given: Any) -> None:

@@ -271,9 +271,9 @@ def test_validation_lights_that_suit_no_photo_are_an_error(
 ) -> None:
     burnt = Lights(recorded.ids, recorded.means, recorded.to_standard, recorded.from_standard + 9)
     monkeypatch.setattr(lights, "read_lights", lambda _: burnt)
-    places = data.Places(photos=folder / "photos", lights=folder / "fits.h5", held_lights=3)
+    paths = data.DataPaths(photos=folder / "photos", lights=folder / "fits.h5", held_lights=3)
     with pytest.raises(SourceError, match="none of the 4 photos of the split val has a suitable donor light"):
-        data.open_data(places, TrainSettings(size=32), torch.device("cpu"))
+        data.open_data(paths, TrainSettings(size=32), torch.device("cpu"))
 
 
 def test_photos_keep_their_colors_in_memory() -> None:

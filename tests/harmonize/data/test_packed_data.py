@@ -20,7 +20,7 @@ from harmonize.data.batches import Draw
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.models import giftnet
 from harmonize.models.settings import NetworkSettings
-from harmonize.training.data import Places, open_data
+from harmonize.training.data import DataPaths, open_data
 from harmonize.training.settings import TrainSettings
 from harmonize.weights import checkpoint
 
@@ -44,7 +44,7 @@ def equal(one: batches.Batch, other: batches.Batch) -> bool:
 def test_batches_are_those_of_the_folder_to_the_bit(form: str, forms: dict[str, Path]) -> None:
     settings = TrainSettings(size=32, batch=4, seed=5)
     folder, packed = (
-        open_data(Places(data=(forms[name],)), settings, torch.device("cpu")) for name in ("folder", form)
+        open_data(DataPaths(data=(forms[name],)), settings, torch.device("cpu")) for name in ("folder", form)
     )
     assert folder.check is not None
     assert packed.check is not None
@@ -99,9 +99,9 @@ def test_a_set_without_a_test_list_is_trained_on_and_said_to_be_so(
 ) -> None:
     folder = tiny.write_pairs(tmp_path / "tiny", train=4, test=0)
     pack_dataset(folder, "h5", tmp_path / "tiny.h5")
-    places = Places(data=(tmp_path / "tiny.h5",))
+    paths = DataPaths(data=(tmp_path / "tiny.h5",))
     with caplog.at_level(logging.WARNING):
-        data = open_data(places, TrainSettings(size=32, batch=4), torch.device("cpu"))
+        data = open_data(paths, TrainSettings(size=32, batch=4), torch.device("cpu"))
     assert (len(data.train), data.check) == (4, None)
     assert "tiny.h5: no pair of split 'test', it holds train" in caplog.text
 
@@ -110,4 +110,4 @@ def test_training_does_not_begin_on_a_part_of_the_shards(forms: dict[str, Path],
     pack_dataset(forms["folder"], "shards", tmp_path / "shards", limit=Limit(pairs=3))
     (tmp_path / "shards" / "train" / "shard-000002.tar").unlink()
     with pytest.raises(SourceError, match="the shard is incomplete"):
-        open_data(Places(data=(tmp_path / "shards",)), TrainSettings(), torch.device("cpu"))
+        open_data(DataPaths(data=(tmp_path / "shards",)), TrainSettings(), torch.device("cpu"))

@@ -14,7 +14,7 @@ from harmonize.data.lit_photos import LitPhotos
 from harmonize.data.photos import PhotoMemory
 from harmonize.models.settings import PihSettings
 from harmonize.training import train
-from harmonize.training.data import Places
+from harmonize.training.data import DataPaths
 from harmonize.training.run import Pace
 from harmonize.training.run_folder import RunFolder
 from harmonize.training.semi_supervised.critic import Critic, adversarial_loss, critic_loss
@@ -34,10 +34,10 @@ SETTINGS = TrainSettings(
 
 
 @pytest.fixture(scope="module")
-def places(tiny, tmp_path_factory):
+def paths(tiny, tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     photos, lights = tiny.write_photos(root / "photos"), tiny.write_lights(root / "fits.h5")
-    return Places(photos=photos, lights=lights, held_lights=3)
+    return DataPaths(photos=photos, lights=lights, held_lights=3)
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def few_are_enough(monkeypatch):
     monkeypatch.setattr(unpaired, "LEAST_PHOTOS", 2)
 
 
-def go(places, folder, settings=SETTINGS, **more):
+def go(paths, folder, settings=SETTINGS, **more):
     pace = Pace(log_every=1, validate_every=3)
-    return train.train(settings, places, folder, pace=pace, device="cpu", tensorboard=False, **more)[0]
+    return train.train(settings, paths, folder, pace=pace, device="cpu", tensorboard=False, **more)[0]
 
 
 def read_log(folder):
@@ -56,8 +56,8 @@ def read_log(folder):
 
 
 @pytest.mark.usefixtures("few_are_enough")
-def test_both_streams_train_and_a_killed_run_ends_as_one_that_was_not(places, tmp_path, monkeypatch):
-    assert go(places, tmp_path / "whole").complete
+def test_both_streams_train_and_a_killed_run_ends_as_one_that_was_not(paths, tmp_path, monkeypatch):
+    assert go(paths, tmp_path / "whole").complete
     rows = read_log(tmp_path / "whole")
     streams = ["unpaired" if float(row["image"]) == 0 else "pairs" for row in rows]
     assert streams == ["unpaired" if SETTINGS.unpaired_at(step) else "pairs" for step in range(6)]
@@ -73,29 +73,29 @@ def test_both_streams_train_and_a_killed_run_ends_as_one_that_was_not(places, tm
 
     monkeypatch.setattr(LitPhotos, "batch", die_late)
     with pytest.raises(SystemExit):
-        go(places, tmp_path / "killed")
+        go(paths, tmp_path / "killed")
     monkeypatch.undo()
     monkeypatch.setattr(unpaired, "LEAST_PHOTOS", 2)
     settings, state = RunFolder(tmp_path / "killed").read_state()
-    assert go(places, tmp_path / "killed", settings, resume=state).complete
+    assert go(paths, tmp_path / "killed", settings, resume=state).complete
     whole, killed = (checkpoint.load(tmp_path / name / "last.safetensors").net for name in ("whole", "killed"))
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), killed.parameters(), strict=True))
 
 
-def test_too_few_photos_for_unpaired_composites_is_an_error_that_says_so(places, tmp_path):
+def test_too_few_photos_for_unpaired_composites_is_an_error_that_says_so(paths, tmp_path):
     wanted = "unpaired stream: 12 photos with a foreground, wanted at least 100, or --set streams.unpaired=0"
     with pytest.raises(SourceError, match=wanted):
-        go(places, tmp_path)
+        go(paths, tmp_path)
 
 
 def test_pairs_alone_cannot_feed_the_unpaired_stream(tiny, tmp_path):
     root = tiny.write_pairs(tmp_path / "tiny")
     with pytest.raises(SourceError, match=r"unpaired stream: no photos found, wanted --photos"):
-        go(Places(data=(root,)), tmp_path / "run")
+        go(DataPaths(data=(root,)), tmp_path / "run")
 
 
-def test_one_command_trains_supervised_only_and_curves_only(places, tmp_path):
-    words = f"--model pih --photos {places.photos} --lights {places.lights} --out {tmp_path / 'run'}"
+def test_one_command_trains_supervised_only_and_curves_only(paths, tmp_path):
+    words = f"--model pih --photos {paths.photos} --lights {paths.lights} --out {tmp_path / 'run'}"
     words += " --device cpu --size 32 --batch 4 --steps 2 --width 2 --set streams.unpaired=0 streams.adversarial=0"
     words += " --set streams.brightness=0 streams.contrast=0 streams.shift=0 network.shading=false data.held_lights=3"
     done = click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
@@ -125,8 +125,8 @@ def test_the_command_starts_from_the_release_s_two_streams():
         ("--distill E", "model pih: has no maps to compare"),
     ],
 )
-def test_what_belongs_to_giftnet_is_refused(places, tmp_path, option, line):
-    words = f"--model pih --photos {places.photos} --lights {places.lights} --out {tmp_path} {option}"
+def test_what_belongs_to_giftnet_is_refused(paths, tmp_path, option, line):
+    words = f"--model pih --photos {paths.photos} --lights {paths.lights} --out {tmp_path} {option}"
     done = click.testing.CliRunner().invoke(command, words.split())
     assert done.exit_code == 2
     assert done.stderr.startswith(f"Error: {line}")

@@ -13,7 +13,7 @@ from harmonize.data.batches import Batch
 from harmonize.data.lit_photos import LitPhotos
 from harmonize.models.settings import NetworkSettings
 from harmonize.training import progress, state, train
-from harmonize.training.data import Places
+from harmonize.training.data import DataPaths
 from harmonize.training.run import Pace
 from harmonize.training.run_folder import RunFolder
 from harmonize.training.settings import DistillSettings, TrainSettings
@@ -34,20 +34,20 @@ SETTINGS = TrainSettings(
 
 
 @pytest.fixture(scope="module")
-def places(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Places:
+def paths(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> DataPaths:
     root = tmp_path_factory.mktemp("data")
     photos, lights = tiny.write_photos(root / "photos"), tiny.write_lights(root / "fits.h5")
-    return Places(photos=photos, lights=lights, held_lights=3)
+    return DataPaths(photos=photos, lights=lights, held_lights=3)
 
 
-def go(places: Places, folder: Path, settings: TrainSettings = SETTINGS, **more: Any) -> train.Outcome:
-    return train.train(settings, places, folder, pace=PACE, device="cpu", tensorboard=False, **more)[0]
+def go(paths: DataPaths, folder: Path, settings: TrainSettings = SETTINGS, **more: Any) -> train.Outcome:
+    return train.train(settings, paths, folder, pace=PACE, device="cpu", tensorboard=False, **more)[0]
 
 
 @pytest.fixture(scope="module")
-def unbroken(places: Places, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unbroken(paths: DataPaths, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("unbroken")
-    assert go(places, folder).complete
+    assert go(paths, folder).complete
     return folder
 
 
@@ -80,25 +80,25 @@ def assert_same_weights(one: Path, other: Path, names: Sequence[str] = ("reconst
 
 @pytest.mark.parametrize("step", [3, 6, 9])
 def test_a_killed_run_ends_as_one_that_was_not(
-    places: Places, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+    paths: DataPaths, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     # Steps 1-4 are the reconstruct stage; states are on disk from steps 0 and 3 of each stage (and 6 of harmonize).
     break_off(monkeypatch, step)
     with pytest.raises(SystemExit):
-        go(places, tmp_path)
+        go(paths, tmp_path)
     monkeypatch.undo()
     settings, kept = RunFolder(tmp_path).read_state()
     assert settings == SETTINGS
-    assert go(places, tmp_path, settings, resume=kept).complete
+    assert go(paths, tmp_path, settings, resume=kept).complete
     assert curve(tmp_path) == curve(unbroken)
     assert curve(tmp_path, "scores.csv") == curve(unbroken, "scores.csv")
     assert_same_weights(tmp_path, unbroken)
 
 
-def test_a_run_in_pieces_of_one_step_ends_as_one_in_a_whole(places: Places, unbroken: Path, tmp_path: Path) -> None:
+def test_a_run_in_pieces_of_one_step_ends_as_one_in_a_whole(paths: DataPaths, unbroken: Path, tmp_path: Path) -> None:
     kept = None
     for _ in range(20):
-        if go(places, tmp_path, minutes=0.0, resume=kept).complete:
+        if go(paths, tmp_path, minutes=0.0, resume=kept).complete:
             break
         _, kept = RunFolder(tmp_path).read_state()
     else:
@@ -107,18 +107,18 @@ def test_a_run_in_pieces_of_one_step_ends_as_one_in_a_whole(places: Places, unbr
     assert_same_weights(tmp_path, unbroken)
 
 
-def test_a_finished_run_stays_as_it_is(places: Places, unbroken: Path) -> None:
+def test_a_finished_run_stays_as_it_is(paths: DataPaths, unbroken: Path) -> None:
     before = (unbroken / "last.safetensors").read_bytes(), curve(unbroken)
     settings, kept = RunFolder(unbroken).read_state()
-    assert go(places, unbroken, settings, resume=kept).complete
+    assert go(paths, unbroken, settings, resume=kept).complete
     assert ((unbroken / "last.safetensors").read_bytes(), curve(unbroken)) == before
 
 
-def test_a_run_goes_on_with_more_steps_and_larger_pictures(places: Places, tmp_path: Path) -> None:
-    go(places, tmp_path)
+def test_a_run_goes_on_with_more_steps_and_larger_pictures(paths: DataPaths, tmp_path: Path) -> None:
+    go(paths, tmp_path)
     saved, kept = RunFolder(tmp_path).read_state()
     settings = dataclasses.replace(saved, steps=9, size=64)
-    assert go(places, tmp_path, settings, resume=kept).complete
+    assert go(paths, tmp_path, settings, resume=kept).complete
     assert [row["size"] for row in curve(tmp_path)][-2:] == ["64", "64"]
     scores = [(row["step"], row["row"], row["size"]) for row in curve(tmp_path, "scores.csv")]
     assert scores[-2:] == [("7", "composite", "64"), ("9", "harmonized", "64")]
@@ -126,11 +126,11 @@ def test_a_run_goes_on_with_more_steps_and_larger_pictures(places: Places, tmp_p
     assert curve(tmp_path)[-1]["step"] == "9"
 
 
-def test_a_batch_of_another_size_begins_the_next_epoch(places: Places, tmp_path: Path) -> None:
-    go(places, tmp_path)
+def test_a_batch_of_another_size_begins_the_next_epoch(paths: DataPaths, tmp_path: Path) -> None:
+    go(paths, tmp_path)
     saved, kept = RunFolder(tmp_path).read_state()
     settings = dataclasses.replace(saved, batch=3, steps=8)
-    assert go(places, tmp_path, settings, resume=kept).complete
+    assert go(paths, tmp_path, settings, resume=kept).complete
     assert curve(tmp_path)[-1]["epoch"] == str(kept.epoch + 1)
 
 

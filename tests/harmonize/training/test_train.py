@@ -25,7 +25,7 @@ from harmonize.models import giftnet
 from harmonize.models.normalization import denormalize, normalize
 from harmonize.models.settings import ISSAM, NetworkSettings
 from harmonize.training import reconstruction, state, train, validation
-from harmonize.training.data import Places, open_data
+from harmonize.training.data import DataPaths, open_data
 from harmonize.training.distributed import World
 from harmonize.training.objective import Objective
 from harmonize.training.run import Pace
@@ -40,10 +40,10 @@ NO_DISTILLATION = DistillSettings(kind="none", sites=())
 
 
 @pytest.fixture(scope="module")
-def places(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Places:
+def paths(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> DataPaths:
     root = tmp_path_factory.mktemp("data")
     photos, lights = tiny.write_photos(root / "photos"), tiny.write_lights(root / "fits.h5")
-    return Places(photos=photos, lights=lights, held_lights=3)
+    return DataPaths(photos=photos, lights=lights, held_lights=3)
 
 
 def small(**changes: Any) -> TrainSettings:
@@ -58,8 +58,8 @@ def small(**changes: Any) -> TrainSettings:
     return TrainSettings(**(plain | changes))
 
 
-def go(settings: TrainSettings, places: Places, folder: Path, **more: Any) -> train.Outcome:
-    return train.train(settings, places, folder, device="cpu", tensorboard=False, **more)[0]
+def go(settings: TrainSettings, paths: DataPaths, folder: Path, **more: Any) -> train.Outcome:
+    return train.train(settings, paths, folder, device="cpu", tensorboard=False, **more)[0]
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -67,9 +67,9 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_one_command_trains_both_stages(places: Places, tmp_path: Path) -> None:
+def test_one_command_trains_both_stages(paths: DataPaths, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    words = f"--photos {places.photos} --lights {places.lights} --set data.held_lights=3"
+    words = f"--photos {paths.photos} --lights {paths.lights} --set data.held_lights=3"
     words += f" --out {out} --device cpu --width 4 --size 32"
     words += (
         " --batch 4 --steps 4 --gift D3 E --distill E D2 --set pace.log_every=1 distill.gamma=0.1 reconstruct_steps=2"
@@ -104,7 +104,7 @@ def test_one_command_trains_both_stages(places: Places, tmp_path: Path) -> None:
 def test_stored_pairs_train_too_and_the_loss_falls(tiny: SimpleNamespace, tmp_path: Path) -> None:
     root = tiny.write_pairs(tmp_path / "tiny", train=8)
     settings = small(loss="foreground", steps=30, distill=NO_DISTILLATION, rate=3e-3)
-    outcome = go(settings, Places(data=(root,)), tmp_path / "run", pace=Pace(log_every=10, validate_every=30))
+    outcome = go(settings, DataPaths(data=(root,)), tmp_path / "run", pace=Pace(log_every=10, validate_every=30))
     losses = [float(row["loss"]) for row in rows(tmp_path / "run" / "log.csv")]
     assert outcome.complete
     assert losses[2] < 0.7 * losses[0]
@@ -119,23 +119,23 @@ def test_a_set_without_test_list_trains_unvalidated_and_says_so(
     root = tiny.write_pairs(tmp_path / "tiny", train=8)
     (root / "tiny_test.txt").unlink()
     with caplog.at_level("INFO"):
-        assert go(small(distill=NO_DISTILLATION), Places(data=(root,)), tmp_path / "run").complete
+        assert go(small(distill=NO_DISTILLATION), DataPaths(data=(root,)), tmp_path / "run").complete
     assert not (tmp_path / "run" / "scores.csv").exists()
     assert [text for text in caplog.messages if text.startswith("not validated on: ")]
     with pytest.raises(SourceError, match="no list"):
-        go(small(), Places(data=(root,), strict=True), tmp_path / "strict")
+        go(small(), DataPaths(data=(root,), strict=True), tmp_path / "strict")
 
 
 def test_a_run_ends_with_what_became_of_its_pictures(
-    places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    paths: DataPaths, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO"):
-        go(small(distill=NO_DISTILLATION), places, tmp_path)
+        go(small(distill=NO_DISTILLATION), paths, tmp_path)
     assert caplog.messages[-1].endswith("of 12 pictures left unchanged")
 
 
-def test_photos_and_stored_pairs_train_together(places: Places, tiny: SimpleNamespace, tmp_path: Path) -> None:
-    both = Places((tiny.write_pairs(tmp_path / "tiny", train=8),), places.photos, places.lights, held_lights=3)
+def test_photos_and_stored_pairs_train_together(paths: DataPaths, tiny: SimpleNamespace, tmp_path: Path) -> None:
+    both = DataPaths((tiny.write_pairs(tmp_path / "tiny", train=8),), paths.photos, paths.lights, held_lights=3)
     data = open_data(both, small(), torch.device("cpu"))
     assert (len(data.train), len(data.check or ())) == (20, 8)
     names = data.train.batch(0, [0, 19], 32).names
@@ -201,8 +201,8 @@ def test_epochs_become_steps() -> None:
     assert (settings.length("harmonize", 10), settings.length("reconstruct", 10)) == (15, 7)
 
 
-def test_pictures_grow_at_their_share_of_the_steps(places: Places, tmp_path: Path) -> None:
-    go(small(grow=((0.5, 64),), steps=4, distill=NO_DISTILLATION), places, tmp_path, pace=Pace(log_every=1))
+def test_pictures_grow_at_their_share_of_the_steps(paths: DataPaths, tmp_path: Path) -> None:
+    go(small(grow=((0.5, 64),), steps=4, distill=NO_DISTILLATION), paths, tmp_path, pace=Pace(log_every=1))
     assert [row["size"] for row in rows(tmp_path / "log.csv")] == ["32", "32", "64", "64"]
     assert {row["size"] for row in rows(tmp_path / "scores.csv")} == {"64"}
 
@@ -254,7 +254,7 @@ def test_the_average_of_weights_follows_its_formula() -> None:
 
 def test_validation_is_the_mean_of_the_protocol_over_all_pairs(tiny: SimpleNamespace, tmp_path: Path) -> None:
     root = tiny.write_pairs(tmp_path / "tiny")
-    check = open_data(Places(data=(root,)), small(), torch.device("cpu")).check
+    check = open_data(DataPaths(data=(root,)), small(), torch.device("cpu")).check
     assert check is not None
     batch = check.batch(0, range(4), 32)
     pictures = [(part * 255).permute(0, 2, 3, 1).numpy() for part in (batch.composite, batch.real)]
@@ -268,21 +268,21 @@ def test_validation_is_the_mean_of_the_protocol_over_all_pairs(tiny: SimpleNames
     assert found["n"] == 4
 
 
-def test_finetuning_begins_from_the_weights(places: Places, tmp_path: Path) -> None:
+def test_finetuning_begins_from_the_weights(paths: DataPaths, tmp_path: Path) -> None:
     settings = small(distill=NO_DISTILLATION)
-    go(settings, places, tmp_path / "first")
+    go(settings, paths, tmp_path / "first")
     shifted = small(distill=NO_DISTILLATION, rate=1e-12, ema=0.0, steps=1, seed=5)
-    go(shifted, places, tmp_path / "second", begin_from=tmp_path / "first" / "last.safetensors")
+    go(shifted, paths, tmp_path / "second", begin_from=tmp_path / "first" / "last.safetensors")
     first, second = (checkpoint.load(tmp_path / name / "last.safetensors").net for name in ("first", "second"))
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-9, rtol=0)
 
 
-def test_finetuned_weights_say_what_all_runs_before_had_cost(places: Places, tmp_path: Path) -> None:
+def test_finetuned_weights_say_what_all_runs_before_had_cost(paths: DataPaths, tmp_path: Path) -> None:
     settings = small(distill=NO_DISTILLATION, steps=3)
     before = None
     for name in ("first", "second", "third"):
-        go(settings, places, tmp_path / name, begin_from=before)
+        go(settings, paths, tmp_path / name, begin_from=before)
         before = tmp_path / name / "last.safetensors"
     pictures = 3 * settings.batch
     found = [checkpoint.load(tmp_path / name / "last.safetensors").metadata for name in ("first", "third")]
@@ -292,29 +292,29 @@ def test_finetuned_weights_say_what_all_runs_before_had_cost(places: Places, tmp
     assert found[1]["began_from"]["pictures"] == 2 * pictures
     saved, state = RunFolder(tmp_path / "third").read_state()
     longer = replace(saved, steps=4)
-    go(longer, places, tmp_path / "third", resume=state, begin_from=tmp_path / "first" / "last.safetensors")
+    go(longer, paths, tmp_path / "third", resume=state, begin_from=tmp_path / "first" / "last.safetensors")
     again = checkpoint.load(tmp_path / "third" / "last.safetensors").metadata
     assert again["step"] == 4
     assert again["began_from"] == found[1]["began_from"]
 
 
-def test_weights_of_another_network_are_refused(places: Places, tmp_path: Path) -> None:
+def test_weights_of_another_network_are_refused(paths: DataPaths, tmp_path: Path) -> None:
     checkpoint.save_weights(tmp_path / "w.safetensors", giftnet.build(ISSAM), ISSAM)
     with pytest.raises(WeightsError, match=r"w\.safetensors: weights of .*issam.*, wanted .*giftnet"):
-        go(small(), places, tmp_path / "run", begin_from=tmp_path / "w.safetensors")
+        go(small(), paths, tmp_path / "run", begin_from=tmp_path / "w.safetensors")
 
 
-def test_a_trained_reconstruction_branch_skips_its_stage(places: Places, tmp_path: Path) -> None:
-    go(small(), places, tmp_path / "first")
-    go(small(), places, tmp_path / "second", teacher_from=tmp_path / "first" / "reconstruct.safetensors")
+def test_a_trained_reconstruction_branch_skips_its_stage(paths: DataPaths, tmp_path: Path) -> None:
+    go(small(), paths, tmp_path / "first")
+    go(small(), paths, tmp_path / "second", teacher_from=tmp_path / "first" / "reconstruct.safetensors")
     assert {row["stage"] for row in rows(tmp_path / "second" / "log.csv")} == {"harmonize"}
     assert (tmp_path / "second" / "reconstruct.safetensors").exists()
     last = [checkpoint.load(tmp_path / name / "last.safetensors").net for name in ("first", "second")]
     assert all(torch.equal(a, b) for a, b in zip(*(net.parameters() for net in last), strict=True))
 
 
-def test_a_warm_start_takes_the_unet_of_the_reconstruction_branch(places: Places, tmp_path: Path) -> None:
-    go(small(warm_start=True, distill=NO_DISTILLATION, rate=1e-12, ema=0.0), places, tmp_path)
+def test_a_warm_start_takes_the_unet_of_the_reconstruction_branch(paths: DataPaths, tmp_path: Path) -> None:
+    go(small(warm_start=True, distill=NO_DISTILLATION, rate=1e-12, ema=0.0), paths, tmp_path)
     net, branch = (checkpoint.load(tmp_path / f"{name}.safetensors").net for name in ("last", "reconstruct"))
     weights = net.state_dict()
     for name, value in branch.named_parameters():
@@ -322,20 +322,20 @@ def test_a_warm_start_takes_the_unet_of_the_reconstruction_branch(places: Places
 
 
 @pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"clip": 0.1}, {"channels_last": False}])
-def test_other_ways_to_train_run(places: Places, tmp_path: Path, changes: dict[str, Any]) -> None:
-    outcome = go(small(**changes), places, tmp_path)
+def test_other_ways_to_train_run(paths: DataPaths, tmp_path: Path, changes: dict[str, Any]) -> None:
+    outcome = go(small(**changes), paths, tmp_path)
     assert outcome.complete
     assert outcome.best < 1e4
 
 
-def test_half_precision_of_fp16_needs_a_gpu(places: Places, tmp_path: Path) -> None:
+def test_half_precision_of_fp16_needs_a_gpu(paths: DataPaths, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="precision fp16: needs a GPU"):
-        go(small(precision="fp16"), places, tmp_path)
+        go(small(precision="fp16"), paths, tmp_path)
 
 
-def test_a_batch_larger_than_the_set_is_refused(places: Places, tmp_path: Path) -> None:
+def test_a_batch_larger_than_the_set_is_refused(paths: DataPaths, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="batch 64 is larger than the set: 12 samples"):
-        go(small(batch=64), places, tmp_path)
+        go(small(batch=64), paths, tmp_path)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
@@ -353,7 +353,7 @@ def test_a_device_that_is_none_is_refused(name: str) -> None:
 @pytest.mark.parametrize("given", [{}, {"photos": Path("photos")}, {"lights": Path("fits.h5")}])
 def test_a_run_without_data_is_refused(given: dict[str, Path]) -> None:
     with pytest.raises(SettingsError, match="wanted"):
-        Places(**given)
+        DataPaths(**given)
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, step: int, harm: Any) -> None:
@@ -370,46 +370,46 @@ def poison(monkeypatch: pytest.MonkeyPatch, step: int, harm: Any) -> None:
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_state(
-    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paths: DataPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = small(distill=NO_DISTILLATION, steps=6)
     poison(monkeypatch, 5, lambda batch: Batch(batch.composite * math.nan, batch.mask, batch.real, batch.names))
     with pytest.raises(
         TrainingError, match=r"the loss is not a number at step 5: .*state\.pt holds the last good step"
     ):
-        go(settings, places, tmp_path, pace=Pace(validate_every=3))
+        go(settings, paths, tmp_path, pace=Pace(validate_every=3))
     kept = state.read_state(tmp_path / "state.pt")
     assert kept.step == 3
     assert all(bool(value.isfinite().all()) for value in kept.network.values())
     monkeypatch.undo()
-    assert go(settings, places, tmp_path, resume=kept).complete
+    assert go(settings, paths, tmp_path, resume=kept).complete
 
 
 def test_memory_that_runs_out_is_one_clear_line(
-    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paths: DataPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
 
     monkeypatch.setattr(Objective, "forward", fail)
     with pytest.raises(TrainingError, match="out of memory at step 0: batch 4 of 32x32, wanted a smaller --batch"):
-        go(small(), places, tmp_path)
+        go(small(), paths, tmp_path)
     assert state.read_state(tmp_path / "state.pt").step == 0
 
 
 def test_a_bug_is_not_taken_for_a_lack_of_memory(
-    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paths: DataPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("shapes do not match")
 
     monkeypatch.setattr(Objective, "forward", fail)
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        go(small(), places, tmp_path)
+        go(small(), paths, tmp_path)
 
 
 def test_a_full_disk_keeps_the_last_whole_state(
-    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paths: DataPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = small(distill=NO_DISTILLATION, steps=6)
     whole = Path.write_bytes
@@ -422,14 +422,14 @@ def test_a_full_disk_keeps_the_last_whole_state(
 
     monkeypatch.setattr(Path, "write_bytes", write)
     with pytest.raises(OutputError, match=r"state\.pt: cannot be written \(No space left on device\)"):
-        go(settings, places, tmp_path, pace=Pace(validate_every=3))
+        go(settings, paths, tmp_path, pace=Pace(validate_every=3))
     assert state.read_state(tmp_path / "state.pt").step == 0
     assert not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_after_the_step_with_a_state(
-    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    paths: DataPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     def send(batch: Batch) -> Batch:
         os.kill(os.getpid(), number)
@@ -438,24 +438,24 @@ def test_a_signal_stops_after_the_step_with_a_state(
     poison(monkeypatch, 2, send)
     before = signal.getsignal(number)
     settings = small(distill=NO_DISTILLATION)
-    outcome, stop = train.train(settings, places, tmp_path, device="cpu", tensorboard=False)
+    outcome, stop = train.train(settings, paths, tmp_path, device="cpu", tensorboard=False)
     assert (outcome.complete, outcome.step) == (False, 2)
     assert stop.reason == f"stopped by {number.name}"
     assert state.read_state(tmp_path / "state.pt").step == 2
     assert signal.getsignal(number) is before
 
 
-def test_minutes_that_are_spent_end_the_run_cleanly(places: Places, tmp_path: Path) -> None:
-    words = f"--photos {places.photos} --lights {places.lights} --out {tmp_path} --device cpu --width 4"
+def test_minutes_that_are_spent_end_the_run_cleanly(paths: DataPaths, tmp_path: Path) -> None:
+    words = f"--photos {paths.photos} --lights {paths.lights} --out {tmp_path} --device cpu --width 4"
     words += " --set data.held_lights=3 --size 32 --batch 4 --distill none --minutes 0 --no-tensorboard"
     done = click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
     assert done.exit_code == 0
     assert state.read_state(tmp_path / "state.pt").step == 1
 
 
-def test_a_folder_that_holds_a_run_is_not_overwritten(places: Places, tmp_path: Path) -> None:
+def test_a_folder_that_holds_a_run_is_not_overwritten(paths: DataPaths, tmp_path: Path) -> None:
     (tmp_path / "state.pt").write_bytes(b"something")
-    words = f"--photos {places.photos} --lights {places.lights} --out {tmp_path}"
+    words = f"--photos {paths.photos} --lights {paths.lights} --out {tmp_path}"
     with pytest.raises(SettingsError, match="holds a run already, wanted --resume"):
         click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
     assert (tmp_path / "state.pt").read_bytes() == b"something"
@@ -470,14 +470,14 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(places: Places, tmp_path: 
         ("--gift D4", "network.gift: 'D4' found, a list, each one of D1, D2, D3, E wanted"),
     ],
 )
-def test_words_that_name_no_loss_or_site_are_refused(places: Places, tmp_path: Path, words: str, line: str) -> None:
-    given = f"--photos {places.photos} --lights {places.lights} --out {tmp_path / 'run'} {words}"
+def test_words_that_name_no_loss_or_site_are_refused(paths: DataPaths, tmp_path: Path, words: str, line: str) -> None:
+    given = f"--photos {paths.photos} --lights {paths.lights} --out {tmp_path / 'run'} {words}"
     done = click.testing.CliRunner().invoke(command, given.split())
     assert done.exit_code == 2
     assert done.stderr.startswith(f"Error: {line}")
 
 
-def test_rows_of_table_3_can_be_named(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_table_3_can_be_named(paths: DataPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[TrainSettings] = []
 
     def keep(settings: TrainSettings, *_: Any, **__: Any) -> None:
@@ -486,7 +486,7 @@ def test_rows_of_table_3_can_be_named(places: Places, tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(train, "train", keep)
     for words in ("--row 1", "--row 6 --width 16", "--row 8", "--model issam"):
-        given = f"--photos {places.photos} --lights {places.lights} --out {tmp_path / 'run'} {words}"
+        given = f"--photos {paths.photos} --lights {paths.lights} --out {tmp_path / 'run'} {words}"
         click.testing.CliRunner().invoke(command, given.split())
     assert [settings.network.gift for settings in found] == [(), ("D3",), ("D2", "D3", "E"), ()]
     assert [settings.network.guidance for settings in found] == ["global", "none", "global", "global"]
@@ -494,9 +494,9 @@ def test_rows_of_table_3_can_be_named(places: Places, tmp_path: Path, monkeypatc
     assert found[1].network.width == 16
 
 
-def test_a_stage_knows_the_rate_and_size_of_its_step(places: Places) -> None:
+def test_a_stage_knows_the_rate_and_size_of_its_step(paths: DataPaths) -> None:
     settings = small(steps=10, decay="linear", grow=((0.8, 64),))
-    source = open_data(places, settings, torch.device("cpu")).train
+    source = open_data(paths, settings, torch.device("cpu")).train
     stage = Stage("harmonize", giftnet.build(settings.network), None, settings, source, ALONE)
     stage.step = 8
     assert (stage.size, stage.rate) == (64, pytest.approx(2e-4))
