@@ -20,7 +20,7 @@ from harmonize.models import registry
 from harmonize.models.network import Features, ParametricNetwork
 from harmonize.models.settings import ISSAM, NetworkSettings, PihSettings
 from harmonize.training import train
-from harmonize.training.data import Places
+from harmonize.training.data import DataPaths
 from harmonize.training.settings import DistillSettings, TrainSettings
 from harmonize.weights import checkpoint
 
@@ -102,7 +102,7 @@ def toy_settings(name: str, **changes: object) -> TrainSettings:
 
 def use(name: str, pairs: Path, out: Path) -> None:
     """Train, save, load, apply and evaluate a network by its name."""
-    outcome, _ = train.train(toy_settings(name), Places(data=(pairs,)), out, device="cpu", tensorboard=False)
+    outcome, _ = train.train(toy_settings(name), DataPaths(data=(pairs,)), out, device="cpu", tensorboard=False)
     assert (outcome.complete, outcome.step) == (True, 3)
 
     loaded = checkpoint.load(out / "last.safetensors")
