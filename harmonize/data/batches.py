@@ -1,4 +1,4 @@
-"""Batches: what a training step is fed, where it comes from, and in which order.
+"""Batches: what a training step gets, where it comes from, and in which order.
 
 A source gives the same batch for the same epoch and indices, whichever process or thread asks: all randomness comes
 from `augment.generator`. So a resumed run and a run on several processes see what an unbroken run on one sees.
@@ -31,7 +31,7 @@ class Batch:
     mask
         Foreground (B, 1, H, W), in [0, 1], float32.
     names
-        One name a picture, for lines that speak of it.
+        One name a picture, for messages.
     """
 
     composite: Tensor
@@ -46,7 +46,7 @@ class Batch:
         """Return the same batch on another device."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=True), self.names)
 
-    def take(self, rows: Sequence[int]) -> Batch:
+    def select(self, rows: Sequence[int]) -> Batch:
         """Return the pictures of these rows, in this order."""
         return self._each(lambda tensor: tensor[list(rows)], tuple(self.names[row] for row in rows))
 
@@ -56,7 +56,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Draw:
-    """What one step asks of a source: samples of an epoch, as squares of `size` pixels, with or without answers."""
+    """What one step asks of a source: samples of an epoch, as squares of `size` pixels, pairs or unpaired."""
 
     epoch: int
     indices: Sequence[int]
@@ -75,7 +75,7 @@ def join(batches: Sequence[Batch]) -> Batch:
 
 
 class Source(Protocol):
-    """Where batches come from: a fixed number of samples, each drawn anew every epoch."""
+    """Where batches come from: a fixed number of samples, each with new random choices in every epoch."""
 
     def __len__(self) -> int:
         """Return the number of samples in an epoch."""
@@ -106,7 +106,7 @@ def prepare(source: Source, draw: Draw) -> Batch:
 
 @dataclass(frozen=True)
 class Data:
-    """What a run is fed.
+    """What a run trains on and is validated on.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class Data:
     ahead
         Batches that a thread prepares in advance; 0 where they are made on the network's device.
     tell
-        Says in a line what became of the pictures so far; empty if there is nothing to say.
+        Returns a line on the pictures so far, such as how many were left out; empty if there is nothing to report.
     """
 
     train: Source
@@ -146,7 +146,7 @@ class Joined:
             if rows:
                 parts.append(source.batch(epoch, [indices[row] - int(self._starts[owner]) for row in rows], size))
                 order += rows
-        return join(parts).take(np.argsort(order).tolist())
+        return join(parts).select(np.argsort(order).tolist())
 
 
 def order(seed: int, epoch: int, count: int) -> Int64:

@@ -2,7 +2,7 @@
 
 The recipe is iSSAM's: a crop of 50 to 100 % of the area with an aspect ratio within a factor 4/3 of the square,
 resized to the training size without keeping that ratio, and a flip for every second picture. A crop whose mask sums
-to 1 or less is drawn again, but for one in twenty: the network should meet a few pictures that need no change.
+to 1 or less is replaced by another, but for one in twenty: the network should see a few pictures that need no change.
 
 References
 ----------
@@ -24,11 +24,11 @@ Value = TypeVar("Value", np.uint8, np.float32)
 LEAST_AREA = 0.5
 MOST_STRETCH = 4 / 3
 EMPTY_SHARE = 0.05
-"""Probability with which a crop is kept whatever its mask holds."""
+"""Probability with which a crop is accepted whatever its mask holds."""
 
 _TRIES = 10
-# An empty mask ends a draw only by chance; after this many draws one run in thirteen would still go on.
-_DRAWS = 50
+# With an empty mask a crop is accepted only by EMPTY_SHARE: after this many, one picture in thirteen has none yet.
+_CROPS = 50
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,30 @@ class Crop:
 
 
 def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """Return the random numbers of one sample, the same whichever process or thread asks, and in whatever order."""
+    """Return the RNG of one sample, the same whichever process or thread asks, and in whatever order."""
     return np.random.default_rng((seed, epoch, index))
 
 
 def whole(height: int, width: int) -> Crop:
-    """Return the crop that keeps everything."""
+    """Return the crop that is the whole picture of height x width pixels."""
     return Crop(0, 0, height, width)
 
 
-def draw_crop(random: np.random.Generator, height: int, width: int) -> Crop:
-    """Draw a crop of `LEAST_AREA` to all of a picture of height x width pixels, and its flip."""
+def random_crop(random: np.random.Generator, height: int, width: int) -> Crop:
+    """Choose a random crop and flip.
+
+    Parameters
+    ----------
+    random
+        RNG of the sample.
+    height, width
+        Size of the picture in pixels.
+
+    Returns
+    -------
+    Crop
+        Of `LEAST_AREA` to all of the area, flipped in half of the cases.
+    """
     for _ in range(_TRIES):
         area = random.uniform(LEAST_AREA, 1) * height * width
         stretch = math.exp(random.uniform(-math.log(MOST_STRETCH), math.log(MOST_STRETCH)))
@@ -66,21 +79,26 @@ def draw_crop(random: np.random.Generator, height: int, width: int) -> Crop:
     return Crop(int(top), int(left), rows, columns, bool(random.random() < 0.5))
 
 
-def draw_crop_of(random: np.random.Generator, mask: npt.NDArray[np.generic], size: int) -> Crop:
-    """Draw a crop that shows some of the foreground, nearly always.
+def random_crop_of(random: np.random.Generator, mask: npt.NDArray[np.generic], size: int) -> Crop:
+    """Choose a random crop that shows some of the foreground, nearly always.
 
     Parameters
     ----------
     random
-        Random numbers of the sample.
+        RNG of the sample.
     mask
         Mask (H, W); boolean, or in [0, 1].
     size
-        Side of the training picture; the mask's sum is counted in its pixels.
+        Side of the training picture in pixels; the mask's sum is counted in its pixels.
+
+    Returns
+    -------
+    Crop
+        One in twenty may show no foreground.
     """
     height, width = mask.shape
-    for _ in range(_DRAWS):
-        crop = draw_crop(random, height, width)
+    for _ in range(_CROPS):
+        crop = random_crop(random, height, width)
         if random.random() < EMPTY_SHARE:
             break
         inside = mask[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
@@ -90,12 +108,27 @@ def draw_crop_of(random: np.random.Generator, mask: npt.NDArray[np.generic], siz
 
 
 def cut(picture: npt.NDArray[Value], crop: Crop, size: int) -> npt.NDArray[Value]:
-    """Return a crop of a picture or mask at size x size pixels, bilinear without antialiasing, as the field does."""
+    """Cut a crop out and resize it, bilinear without antialiasing, as the field does.
+
+    Parameters
+    ----------
+    picture
+        Picture (H, W, 3) or mask (H, W), 8 bits or floats.
+    crop
+        What is cut out.
+    size
+        Side of the result in pixels.
+
+    Returns
+    -------
+    NDArray
+        Shape (size, size, 3) or (size, size), of the picture's type.
+    """
     part = picture[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
     resized = cv2.resize(part, (size, size), interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(resized[:, ::-1] if crop.flip else resized, picture.dtype)
 
 
 def _closest(height: int, width: int) -> tuple[int, int]:
-    """Return the largest sides whose ratio is allowed, for pictures so elongated that no draw fits."""
+    """Return the largest sides whose ratio is allowed, for pictures so elongated that no random crop fits."""
     return min(height, round(width * MOST_STRETCH)), min(width, round(height * MOST_STRETCH))

@@ -1,4 +1,4 @@
-"""Pairs that only validation sees: photos held out of training, under lights held out of it."""
+"""Pairs that only validation sees: photos that training does not see, relit by lights that training does not use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,17 @@ from harmonize.data.photos import PhotoPaths, read_photo
 
 @dataclass(frozen=True)
 class HeldPair:
-    """One composite that never changes: photo (H, W, 3), its mask (H, W), the composite (H, W, 3), all uint8."""
+    """One composite that is the same in every epoch.
+
+    Attributes
+    ----------
+    name
+        Name of the photo, with a number for the donor light.
+    composite, real
+        Pictures (H, W, 3), RGB, sRGB-encoded, 8 bits.
+    mask
+        Foreground (H, W), 8 bits.
+    """
 
     name: str
     composite: UInt8
@@ -31,14 +41,14 @@ class HeldPair:
 
 
 class HeldPairs:
-    """Validation pairs: photos under lights that training never sees, always the same ones.
+    """Validation pairs: photos under donor lights that training does not use, the same in every epoch.
 
     Attributes
     ----------
     pairs
         The composites at the photos' own resolution.
     without
-        Photos that no held light suits; they are left out.
+        Photos for which every held-out light is rejected; they are left out.
     """
 
     def __init__(self, photos: Sequence[PhotoPaths], held: Lights, *, each: int = 1, threads: int = 2) -> None:
@@ -48,14 +58,14 @@ class HeldPairs:
         self.without = [paths.id for paths, pairs in zip(photos, found, strict=True) if not pairs]
         if self.without:
             logging.getLogger(__name__).info(
-                "%d of %d photos find no suitable held light and are left out", len(self.without), len(photos)
+                "%d of %d photos are left out: no held-out light is suitable for them", len(self.without), len(photos)
             )
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:  # noqa: ARG002 - the same every epoch
-        """Return whole pairs, size x size pixels."""
+        """Return uncropped pairs, size x size pixels."""
         cut = [_cut_whole(self.pairs[index], size) for index in indices]
         composite, mask, real = (torch.from_numpy(np.stack(part)) for part in zip(*cut, strict=True))
         names = tuple(self.pairs[index].name for index in indices)
@@ -75,7 +85,7 @@ class HeldPairs:
 
 
 def _hold(paths: PhotoPaths, held: Lights, each: int) -> Iterator[HeldPair]:
-    """Give the first `each` suitable composites of a photo, its lights ordered by a hash of both ids."""
+    """Give the first `each` suitable composites of a photo, donor lights ordered by a hash of both ids."""
     image, mask = read_photo(paths)
     photo, inside = batches.to_unit(torch.from_numpy(image)[None]), torch.from_numpy(mask)[None, None].float() / 255
     near = lights.nearest(held, photo.mean(dim=(2, 3)))[0]
@@ -86,7 +96,7 @@ def _hold(paths: PhotoPaths, held: Lights, each: int) -> Iterator[HeldPair]:
         if row == own or given == each:
             continue
         lit = relight.relight(photo, held.to_standard[[own]], held.from_standard[[row]])
-        if relight.acceptable(*relight.judge(photo, lit, inside)).item():
+        if relight.acceptable(*relight.measure_change(photo, lit, inside)).item():
             given += 1
             levels = (relight.paste(photo, lit, inside)[0] * 255).round().to(torch.uint8)
             yield HeldPair(f"{paths.id}_a_{given}", levels.permute(1, 2, 0).contiguous().numpy(), mask, image)

@@ -1,9 +1,9 @@
-"""Lights lent on the fly: the color polynomial of a pair of photos, applied to whole batches where the network runs.
+"""Recorded lights, by which photos without a color checker are relit during training.
 
-A light is what a photo with a color checker recorded: T_a carries its colors to the standard ones, T'_b carries
-standard colors to photo b. A foreground goes through T_a, then T'_b, unclipped in between, and is pasted back on its
-own background. The photos that are lit have no checker, so a is picked among the recorded lights whose patches have
-nearly the photo's mean color: a first guess at the light that the photo was taken under.
+A light is what a photo with a color checker recorded: T_a brings its colors to the standard ones, T'_b brings
+standard colors to photo b. A foreground goes through T_a of its own light, then through T'_b of a donor light,
+unclipped in between, and is pasted back on its own background. The photos that are relit have no checker, so their own
+light is one of the recorded lights whose patches have nearly the photo's mean color: a guess at the light in the photo.
 
 References
 ----------
@@ -41,7 +41,7 @@ class Lights:
     Attributes
     ----------
     ids
-        Their photos.
+        Photos that recorded them.
     means
         Mean color of the patches, (N, 3), in [0, 1].
     to_standard, from_standard
@@ -61,14 +61,26 @@ class Lights:
         moved = (tensor.to(device) for tensor in (self.means, self.to_standard, self.from_standard))
         return Lights(self.ids, *moved)
 
-    def take(self, rows: Sequence[int]) -> Lights:
+    def select(self, rows: Sequence[int]) -> Lights:
         """Return the lights of these rows, in this order."""
         picked = (tensor[list(rows)] for tensor in (self.means, self.to_standard, self.from_standard))
         return Lights(tuple(self.ids[row] for row in rows), *picked)
 
 
 def read_lights(path: Path, split: str = "train") -> Lights:
-    """Read the lights of a split from a fits.h5.
+    """Read the lights of a split.
+
+    Parameters
+    ----------
+    path
+        A fits.h5, see :mod:`ccharmony.dataset.fits`.
+    split
+        Split of the photos that recorded them: ``train`` or ``test``.
+
+    Returns
+    -------
+    Lights
+        On the CPU, in the order of the file.
 
     Raises
     ------
@@ -80,13 +92,23 @@ def read_lights(path: Path, split: str = "train") -> Lights:
     if not rows:
         raise ManifestError(f"{path}: no photo of the split {split!r} among {len(fits.records)}")
     tables = (np.nanmean(fits.patches, axis=1), fits.to_standard, fits.from_standard)
-    return Lights(fits.ids, *(torch.from_numpy(table.astype(np.float32)) for table in tables)).take(rows)
+    return Lights(fits.ids, *(torch.from_numpy(table.astype(np.float32)) for table in tables)).select(rows)
 
 
 def hold_out(lights: Lights, count: int = HELD_OUT) -> tuple[Lights, Lights]:
-    """Part the lights in those to train with and `count` for validation, by a hash of their ids.
+    """Split the lights by a hash of their ids, which is the same in any order and on any machine.
 
-    The hash makes the choice the same in any order and on any machine.
+    Parameters
+    ----------
+    lights
+        All lights.
+    count
+        How many are for validation only.
+
+    Returns
+    -------
+    train, held
+        Lights to train with, and `count` lights for validation, each in the given order.
 
     Raises
     ------
@@ -96,7 +118,7 @@ def hold_out(lights: Lights, count: int = HELD_OUT) -> tuple[Lights, Lights]:
     if not 2 <= count <= len(lights) - 2:
         raise SettingsError(f"{count} lights held out of {len(lights)}, wanted 2 to {len(lights) - 2}")
     order = sorted(range(len(lights)), key=lambda row: hash_of(lights.ids[row]))
-    return lights.take(sorted(order[count:])), lights.take(sorted(order[:count]))
+    return lights.select(sorted(order[count:])), lights.select(sorted(order[:count]))
 
 
 def hash_of(name: str) -> int:
@@ -105,7 +127,22 @@ def hash_of(name: str) -> int:
 
 
 def nearest(lights: Lights, colors: Tensor, count: int = NEAREST) -> Int64:
-    """Return, for mean colors (M, 3), the rows of the `count` lights with the nearest mean patch color, (M, count)."""
+    """Find the lights whose patches have nearly a photo's mean color.
+
+    Parameters
+    ----------
+    lights
+        N lights.
+    colors
+        Mean colors of M photos, (M, 3), sRGB-encoded, in [0, 1].
+    count
+        How many lights a photo gets; all if there are fewer.
+
+    Returns
+    -------
+    Int64
+        Rows of the lights, nearest first, (M, min(count, N)).
+    """
     distances = torch.cdist(colors.to(lights.means), lights.means)
     rows = distances.topk(min(count, len(lights)), largest=False, sorted=True).indices
     return np.asarray(rows.cpu().numpy())

@@ -1,4 +1,4 @@
-"""Photos with masks, held in memory and lit where the network runs: pairs that never touch the disk.
+"""Photos with masks, held in memory and relit where the network runs: pairs that are never written to disk.
 
 A photo folder holds `index.csv` (columns id, split and more), `images/<id>.<suffix>` and `masks/<id>.png`.
 All photos lie in one flat tensor, four bytes a pixel (red, green, blue, mask), so that the crops of a whole batch, of
@@ -112,7 +112,7 @@ class PhotoMemory:
         return len(self.ids)
 
     def to(self, device: torch.device | str) -> PhotoMemory:
-        """Move the pixels to another device, in place; the masks stay readable here, where crops are drawn."""
+        """Move the pixels to another device, in place; the masks stay readable here, where crops are chosen."""
         self._pixels = self._pixels.to(device)
         return self
 
@@ -163,9 +163,9 @@ class PhotoMemory:
 
     def _gather(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Return the pixels at row starts (B, S) plus columns (B, S) as (B, S, S, 4) floats in levels."""
-        places = rows[:, :, None] + columns[:, None, :]  # (B, S, S)
-        packed = self._pixels[places]
-        return packed.view(torch.uint8).view(*places.shape, 4).float()
+        positions = rows[:, :, None] + columns[:, None, :]  # (B, S, S)
+        packed = self._pixels[positions]
+        return packed.view(torch.uint8).view(*positions.shape, 4).float()
 
 
 def read_memory(photos: Sequence[PhotoPaths], side: int, threads: int = 2) -> PhotoMemory:
@@ -201,16 +201,16 @@ def _find_photo(root: Path, images: dict[str, Path], name: str) -> PhotoPaths:
 
 
 def _taps(parts: Sequence[tuple[int, int, bool]], size: int) -> tuple[Int64, Float32]:
-    """Return how `size` pixels are drawn from parts of a line, each (start, length, mirrored).
+    """Return how `size` pixels are interpolated from parts of a line, each (start, length, mirrored).
 
     Returns
     -------
-    places, share
+    neighbors, share
         The two neighbors of each pixel, (2, B, size), and the share of the second, (B, size).
     """
     start, length, flip = (np.array(part)[:, None] for part in zip(*parts, strict=True))  # each (B, 1)
-    places = np.clip((np.arange(size) + 0.5) * (length / size) - 0.5, 0, length - 1)  # (B, size)
-    places = np.where(flip, places[:, ::-1], places)
-    low = np.floor(places).astype(np.int64)
+    positions = np.clip((np.arange(size) + 0.5) * (length / size) - 0.5, 0, length - 1)  # (B, size)
+    positions = np.where(flip, positions[:, ::-1], positions)
+    low = np.floor(positions).astype(np.int64)
     neighbors = np.stack([low, np.minimum(low + 1, length - 1)]) + start
-    return neighbors, (places - low).astype(np.float32)
+    return neighbors, (positions - low).astype(np.float32)

@@ -62,7 +62,7 @@ class StoredPairs(Samples):
         return Batch(batches.to_unit(composite), mask[:, None], batches.to_unit(real), names)
 
     def tell(self) -> str:
-        """Say in a line how many pairs could not be read; empty if none."""
+        """Return a line on how many pairs could not be read; empty if none."""
         return f"{len(self.broken)} of {len(self)} pairs could not be read" if self.broken else ""
 
     def _sample(self, epoch: int, index: int, size: int) -> tuple[UInt8, Float32, UInt8, str]:
@@ -87,7 +87,7 @@ class StoredPairs(Samples):
         if self.seed is None:
             crop = crops.whole(*mask.shape)
         else:
-            crop = crops.draw_crop_of(crops.generator(self.seed, epoch, index), mask, size)
+            crop = crops.random_crop_of(crops.generator(self.seed, epoch, index), mask, size)
         pictures = crops.cut(composite, crop, size), crops.cut(mask, crop, size), crops.cut(real, crop, size)
         return *pictures, f"{pair.set}/{pair.name}"
 

@@ -1,7 +1,7 @@
-"""Unpaired composites: the foreground of one photo in the place of another's subject. Nobody knows the right answer.
+"""Unpaired composites: the foreground of one photo in the position of another's subject; the right answer is unknown.
 
 The subject is taken out of its photo by OpenCV's inpainting (no clean plate was taken), and the foreground of another
-photo, scaled to the subject's box, is pasted there.
+photo, scaled to the subject's box, is pasted in its position.
 
 -   :func:`paste`: one composite from a subject's photo and a donor's.
 -   :class:`Streams`: pairs with answers, and composites of photos without, as one source.
@@ -22,14 +22,15 @@ from harmonize.data.batches import Batch, Source
 from harmonize.data.photos import PhotoMemory
 
 LEAST_PHOTOS = 100
-"""Fewest photos that unpaired composites are made from: 9,900 of them; below it the critic soon knows each photo."""
+"""Fewest photos that unpaired composites are made from: 9,900 composites; with fewer the critic soon memorizes each
+photo."""
 
 _PLATE_SIDE = 96
 """Side at which the subject is painted over; the fill is smooth, and mostly hidden behind the new foreground."""
 
 _RADIUS = 3
 _GROWTH = 5
-"""The subject's mask grows by this many pixels of the plate, so that its edge does not bleed into the fill."""
+"""The subject's mask grows by this many pixels of the small copy, so that its edge does not bleed into the fill."""
 
 _UNPAIRED_STREAM = 1
 
@@ -44,7 +45,7 @@ class Streams:
     photos
         Photos with masks that unpaired composites are made from.
     seed
-        Seed of crops, and of who lends its foreground to whom.
+        Seed of crops, and of which photo gives its foreground to which.
 
     Raises
     ------
@@ -69,7 +70,7 @@ class Streams:
     def unpaired(self, epoch: int, indices: Sequence[int], size: int) -> Batch:
         """Return composites without an answer, size x size pixels.
 
-        In place of the answer stand the subjects' own photos, unchanged: pictures that the critic may call real.
+        `real` holds the subjects' own photos, unchanged: not the answer, but pictures that the critic may call real.
         """
         composites, masks, reals = zip(*(self._compose(epoch, index, size) for index in indices), strict=True)
         composite, mask, real = (torch.from_numpy(np.stack(part)) for part in (composites, masks, reals))
@@ -78,21 +79,21 @@ class Streams:
 
     def _compose(self, epoch: int, index: int, size: int) -> tuple[UInt8, UInt8, UInt8]:
         random = np.random.default_rng((self.seed, epoch, index, _UNPAIRED_STREAM))
-        place, donor = random.choice(self._donors, 2, replace=False)
-        photo, subject = self._cut(random, int(place), size)
-        lent, foreground = self._cut(random, int(donor), size)
-        composite, mask = paste(photo, subject, lent, foreground)
+        target, source = random.choice(self._donors, 2, replace=False)
+        photo, subject = self._cut(random, int(target), size)
+        donor, foreground = self._cut(random, int(source), size)
+        composite, mask = paste(photo, subject, donor, foreground)
         return composite, mask, photo
 
     def _cut(self, random: np.random.Generator, index: int, size: int) -> tuple[UInt8, UInt8]:
         """Return a crop of a photo, (S, S, 3), and of its mask, (S, S)."""
         image, mask = self.photos.picture(index)
-        crop = crops.draw_crop_of(random, mask > 127, size)
+        crop = crops.random_crop_of(random, mask > 127, size)
         return crops.cut(image, crop, size), crops.cut(mask, crop, size)
 
 
 def paste(photo: UInt8, subject: UInt8, donor: UInt8, foreground: UInt8) -> tuple[UInt8, UInt8]:
-    """Put the donor's foreground in the place of a photo's subject.
+    """Replace a photo's subject by the donor's foreground.
 
     Parameters
     ----------
@@ -128,7 +129,20 @@ def paste(photo: UInt8, subject: UInt8, donor: UInt8, foreground: UInt8) -> tupl
 
 
 def fill(photo: UInt8, subject: UInt8) -> UInt8:
-    """Paint a subject (H, W) over with its surroundings (Telea's inpainting, on a small copy)."""
+    """Paint a subject over with its surroundings (Telea's inpainting, on a small copy).
+
+    Parameters
+    ----------
+    photo
+        Picture (H, W, 3), 8 bits.
+    subject
+        Mask of the subject (H, W), 8 bits.
+
+    Returns
+    -------
+    UInt8
+        Picture (H, W, 3); the photo itself where the subject fills it.
+    """
     small = cv2.resize(photo, (_PLATE_SIDE, _PLATE_SIDE), interpolation=cv2.INTER_AREA)
     hole = cv2.resize(subject, (_PLATE_SIDE, _PLATE_SIDE), interpolation=cv2.INTER_AREA)
     grown = cv2.dilate((hole > 0).astype(np.uint8), np.ones((_GROWTH, _GROWTH), np.uint8))

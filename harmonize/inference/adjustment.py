@@ -1,4 +1,4 @@
-"""Curves and shading map of one picture, as a person meets them: applied at any size, kept as JSON, edited by hand.
+"""Curves and shading map of one picture: applied at any size, saved as JSON, edited by hand.
 
 -   :class:`Adjustment`: what PIH predicted for one composite.
 -   :func:`apply`: to the foreground of a picture of any size; :func:`renderer`: part by part.
@@ -57,7 +57,7 @@ class Adjustment:
 
 
 def renderer(adjustment: Adjustment, image: UInt8) -> Render:
-    """Return a function that gives any part of a picture as the adjustment makes it, the background too.
+    """Return a function that renders any part of a picture under the adjustment, the background too.
 
     Parameters
     ----------
@@ -74,15 +74,15 @@ def renderer(adjustment: Adjustment, image: UInt8) -> Render:
     height, width = image.shape[:2]
     tables = (255 * curves.table(adjustment.curves)).T.astype(np.float32)[None]  # (1, 256, 3)
     gain = np.exp(adjustment.log_gain).astype(np.float32)
-    wide = np.ascontiguousarray(_interpolate(gain.T, _places(width, gain.shape[1])).T)  # (h, W)
-    places = _places(height, gain.shape[0])
+    wide = np.ascontiguousarray(_interpolate(gain.T, _cell_positions(width, gain.shape[1])).T)  # (h, W)
+    positions = _cell_positions(height, gain.shape[0])
     flat = not adjustment.log_gain.any()
 
     def render(rows: slice, columns: slice) -> Float32:
         part = image[rows, columns]
         levels = np.asarray(cv2.LUT(part, tables), np.float32).reshape(part.shape)
         if not flat:
-            levels *= _interpolate(wide[:, columns], places[rows])[..., None]
+            levels *= _interpolate(wide[:, columns], positions[rows])[..., None]
         return levels
 
     return render
@@ -111,12 +111,21 @@ def apply(adjustment: Adjustment, image: UInt8, mask: Float32, strength: float =
 
 
 def write_json(path: Path, adjustment: Adjustment, *, notes: dict[str, Any] | None = None) -> None:
-    """Write an adjustment so that a person can read and edit it; raises OutputError.
+    """Write an adjustment so that a person can read and edit it.
 
     Parameters
     ----------
+    path
+        File to write.
+    adjustment
+        Curves and map.
     notes
-        Anything else worth knowing, such as the picture and the weights.
+        More entries, such as the picture and the weights.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
     """
     values = {
         "format": FORMAT,
@@ -133,6 +142,16 @@ def write_json(path: Path, adjustment: Adjustment, *, notes: dict[str, Any] | No
 
 def read_json(path: Path) -> Adjustment:
     """Read what :func:`write_json` wrote, edited or not.
+
+    Parameters
+    ----------
+    path
+        File to read.
+
+    Returns
+    -------
+    Adjustment
+        Curves and map.
 
     Raises
     ------
@@ -158,14 +177,26 @@ def read_json(path: Path) -> Adjustment:
 
 
 def write_cube(path: Path, adjustment: Adjustment, mask: Float32, *, title: str = "harmonize") -> None:
-    """Write the global part as a one-dimensional .cube of 256 entries, in [0, 1]; raises OutputError.
+    """Write the curves as a one-dimensional .cube table of 256 entries, in [0, 1].
 
-    The shading map cannot be in it, but its mean over the foreground is, so that the brightness is right on the whole.
+    Such a table cannot hold the shading map. It holds the map's mean over the foreground, so that the mean brightness
+    is right.
 
     Parameters
     ----------
+    path
+        File to write.
+    adjustment
+        Curves and map.
     mask
         Foreground (H, W), in [0, 1].
+    title
+        Name of the table in the file.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
     """
     gain = mean_gain(adjustment, mask)
     rows = (curves.table(adjustment.curves) * gain).clip(0, 1).T  # (256, 3)
@@ -175,33 +206,33 @@ def write_cube(path: Path, adjustment: Adjustment, mask: Float32, *, title: str 
 
 
 def mean_gain(adjustment: Adjustment, mask: Float32) -> float:
-    """Return the geometric mean of the gain over a foreground (H, W); 1 for an empty one."""
+    """Return the geometric mean of the gain over a foreground (H, W), in [0, 1]; 1 where that is empty."""
     height, width = adjustment.log_gain.shape
     shares = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
     total = float(shares.sum())
     return float(np.exp((adjustment.log_gain * shares).sum() / total)) if total > 0 else 1.0
 
 
-def _places(length: int, cells: int) -> Float32:
-    """Return where pixels lie between the centers of cells, (length,), flat beyond the outer ones."""
-    places = (np.arange(length) + 0.5) * cells / length - 0.5
-    return np.asarray(places.clip(0, cells - 1), np.float32)
+def _cell_positions(length: int, cells: int) -> Float32:
+    """Return the positions of pixels in units of cells, (length,), constant beyond the centers of the outer ones."""
+    positions = (np.arange(length) + 0.5) * cells / length - 0.5
+    return np.asarray(positions.clip(0, cells - 1), np.float32)
 
 
-def _interpolate(values: Float32, places: Float32) -> Float32:
-    """Take rows of `values` (cells, n) at fractional places (m,), linear between neighbors: (m, n).
+def _interpolate(values: Float32, positions: Float32) -> Float32:
+    """Take rows of `values` (cells, n) at fractional positions (m,), linear between neighbors: (m, n).
 
     A matrix product is shorter, but BLAS brings threads of its own, which fight with those of the strips.
     """
-    below = places.astype(np.intp)
+    below = positions.astype(np.intp)
     above = np.minimum(below + 1, len(values) - 1)
     low = values[below]
-    low += (places - below)[:, None].astype(np.float32) * (values[above] - low)
+    low += (positions - below)[:, None].astype(np.float32) * (values[above] - low)
     return low
 
 
 def _spell(value: Any) -> str:
-    """Write JSON with one row of the map, or one curve, a line."""
+    """Return JSON with one line for each curve and each row of the map."""
     if isinstance(value, dict):
         inner = ",\n".join(f"  {json.dumps(key)}: {json.dumps(row)}" for key, row in value.items())
         return f"{{\n{inner}\n }}"

@@ -1,10 +1,10 @@
-"""What a network did to a small copy of a picture, done to the picture itself at full resolution.
+"""The change that a network made to a small copy of a picture, repeated on the picture at full resolution.
 
 Enlarging the small result would soften the foreground, and so does adding the enlarged difference: both hold no
 detail finer than the small grid. Color changes are smooth where detail is not, so here the small pair is described
 by a *color map*: for each cell of the grid an affine function of RGB, fitted to the foreground around it by ridge
 regression, as in the guided filter [1]_ but with all three channels on both sides and the mask as weights, so that the
-background next to the edge has no say. The map is interpolated and applied to the original pixels; what the affine
+background next to the edge does not count. The map is interpolated and applied to the original pixels; what the affine
 functions do not explain is smooth enough to be added to their constants.
 
 Of the squared error of 30 composites of real photos (0.8 to 8 megapixels; an exact answer at 256x256), this leaves
@@ -31,7 +31,7 @@ RIDGE = 3e-4
 """Penalty on the slopes, in squared units of [0, 1]: colors less spread than its root, 4 levels, are only shifted."""
 
 MIN_WEIGHT = 1e-4
-"""Weight of a background cell: none that counts beside a foreground cell, enough to keep every window solvable."""
+"""Weight of a background cell: negligible against a foreground cell, enough to keep every window solvable."""
 
 RESIDUE_SIGMA = 1.0
 """Blur of what the affine functions leave, in cells; a network's output is itself no sharper."""
@@ -46,7 +46,7 @@ class ColorMap:
     coefficients
         Shape (h, w, 4, 3): the change of (R, G, B) at a cell is [r g b 1] times its matrix, all in [0, 1].
     top, left
-        Where the map's first cell lies in the grid.
+        Position of the map's first cell in the grid.
     grid
         Height and width of the whole grid in cells; the map covers the part of it that has foreground.
     """
@@ -57,14 +57,14 @@ class ColorMap:
     grid: tuple[int, int]
 
     def change(self, colors: Float32, rows: slice, columns: slice, shape: tuple[int, int]) -> Float32:
-        """Return the picture that the map makes of a part of a picture of any size.
+        """Apply the map to a part of a picture of any size.
 
         Parameters
         ----------
         colors
             The part, (rows, columns, 3), in [0, 1].
         rows, columns
-            Where the part lies in its picture.
+            Position of the part in its picture.
         shape
             Height and width of the whole picture, which the grid covers.
 
@@ -143,8 +143,8 @@ def _blur(values: Float64) -> Float64:
 
 def _extent(line: Float32, margin: int) -> tuple[int, int]:
     """Return where the values above 0 begin and end, widened by a margin within the line."""
-    places = np.flatnonzero(line > 0)
-    return max(int(places[0]) - margin, 0), min(int(places[-1]) + margin + 1, len(line))
+    inside = np.flatnonzero(line > 0)
+    return max(int(inside[0]) - margin, 0), min(int(inside[-1]) + margin + 1, len(line))
 
 
 def _interpolate(values: Float32, positions: Float64, axis: int) -> Float32:
@@ -152,7 +152,7 @@ def _interpolate(values: Float32, positions: Float64, axis: int) -> Float32:
     positions = positions.clip(0, values.shape[axis] - 1)
     lower = np.minimum(positions.astype(np.intp), max(values.shape[axis] - 2, 0))
     upper = np.minimum(lower + 1, values.shape[axis] - 1)
-    share = (positions - lower).astype(np.float32).reshape([-1 if place == axis else 1 for place in range(values.ndim)])
+    share = (positions - lower).astype(np.float32).reshape([-1 if each == axis else 1 for each in range(values.ndim)])
     low = values.take(lower, axis)
     low += share * (values.take(upper, axis) - low)
     return low

@@ -20,7 +20,7 @@ def place(
     foreground
         Image (h, w, 3), RGB; its colors count where it is opaque.
     opacity
-        Of the foreground, (h, w), in [0, 1].
+        Opacity of the foreground, (h, w), in [0, 1].
     background
         Image (H, W, 3), RGB.
     position

@@ -1,4 +1,4 @@
-"""A network put to use: its weights found and loaded, pictures in, raw output out."""
+"""A trained network: its weights found and loaded, pictures in, raw output out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _logger = logging.getLogger(__name__)
 
 @functools.lru_cache(maxsize=2)
 def load_network(weights: str | Path | None = None, device: str = "auto") -> nn.Module:
-    """Load a network and keep it for the next call.
+    """Load a network, once for several calls with the same arguments.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ def load_network(weights: str | Path | None = None, device: str = "auto") -> nn.
     SettingsError
         No such device.
     """
-    place = find_device(device)
+    found = find_device(device)
     name = weights if weights is not None else default_weights()
     net = checkpoint.load(name).net
-    _logger.info("weights %s on %s", name, place)
-    return net.to(place).eval().requires_grad_(False)
+    _logger.info("weights %s on %s", name, found)
+    return net.to(found).eval().requires_grad_(False)
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""PIH put to use on one picture: its parameters predicted from a small copy, and drawn.
+"""A network's curves and shading map of one picture: predicted from a small copy, and plotted.
 
 -   :func:`predict`: curves and map of a composite of any size.
 -   :func:`load`: weights that must be PIH's.
@@ -42,6 +42,11 @@ def predict(net: ParametricNetwork, composite: UInt8, mask: Float32) -> Adjustme
     mask
         Foreground (H, W), in [0, 1].
 
+    Returns
+    -------
+    Adjustment
+        Curves and map, which hold at any size.
+
     Raises
     ------
     WeightsError
@@ -67,7 +72,12 @@ def load(weights: str | Path, device: str = "auto") -> ParametricNetwork:
 
 
 def plot(adjustment: Adjustment) -> UInt8:
-    """Draw the three curves and, beside them, the map: white is a gain of 2, black 0, middle gray no change.
+    """Draw the three curves and, to their right, the map: white is a gain of 2, black 0, middle gray no change.
+
+    Parameters
+    ----------
+    adjustment
+        Curves and map.
 
     Returns
     -------
@@ -78,10 +88,10 @@ def plot(adjustment: Adjustment) -> UInt8:
     canvas = np.full((side, 2 * side, 3), 255, np.uint8)
     for share in np.linspace(0, 1, 5):
         for start, end in (((share, 0), (share, 1)), ((0, share), (1, share))):
-            cv2.line(canvas, _place(*start), _place(*end), _GRAY, 1, cv2.LINE_AA)
-    cv2.line(canvas, _place(0, 0), _place(1, 1), _GRAY, 2, cv2.LINE_AA)
+            cv2.line(canvas, _to_pixel(*start), _to_pixel(*end), _GRAY, 1, cv2.LINE_AA)
+    cv2.line(canvas, _to_pixel(0, 0), _to_pixel(1, 1), _GRAY, 2, cv2.LINE_AA)
     for table, ink in zip(curves.table(adjustment.curves), _INKS, strict=True):
-        points = np.array([_place(x, y) for x, y in zip(np.linspace(0, 1, 256), table.clip(0, 1), strict=True)])
+        points = np.array([_to_pixel(x, y) for x, y in zip(np.linspace(0, 1, 256), table.clip(0, 1), strict=True)])
         cv2.polylines(canvas, [points.reshape(-1, 1, 2)], False, ink, 3, cv2.LINE_AA)
     gain = np.exp(adjustment.log_gain)
     shade = cv2.resize(gain.astype(np.float32), (_PLOT, _PLOT), interpolation=cv2.INTER_LINEAR)
@@ -92,6 +102,6 @@ def plot(adjustment: Adjustment) -> UInt8:
     return canvas
 
 
-def _place(x: float, y: float) -> tuple[int, int]:
+def _to_pixel(x: float, y: float) -> tuple[int, int]:
     """Return the pixel of a point of the unit square, its origin below left."""
     return _MARGIN + round(x * (_PLOT - 1)), _MARGIN + round((1 - y) * (_PLOT - 1))

@@ -43,9 +43,9 @@ def apply(image: Tensor, curves: Tensor) -> Tensor:
         Pictures (B, 3, H, W), not clipped. The gradient reaches the knots, and the picture through the slopes.
     """
     count = curves.shape[-1]
-    places = (image * count - 0.5).clamp(0, count - 1).flatten(2)  # (B, 3, H·W), in units of knots
-    below = places.detach().long().clamp(max=count - 2)
-    share = places - below
+    positions = (image * count - 0.5).clamp(0, count - 1).flatten(2)  # (B, 3, H·W), in units of knots
+    below = positions.detach().long().clamp(max=count - 2)
+    share = positions - below
     low, high = curves.gather(2, below), curves.gather(2, below + 1)  # (B, 3, H·W)
     return torch.lerp(low, high, share).view_as(image)
 
@@ -84,8 +84,8 @@ def table(curve: npt.ArrayLike) -> Float64:
         Heights at 0/255 to 255/255, (..., 256), not clipped.
     """
     knots = np.asarray(curve, np.float64)
-    places = (np.arange(knots.shape[-1]) + 0.5) / knots.shape[-1]
-    rows = [np.interp(np.arange(256) / 255, places, row) for row in knots.reshape(-1, knots.shape[-1])]
+    positions = (np.arange(knots.shape[-1]) + 0.5) / knots.shape[-1]
+    rows = [np.interp(np.arange(256) / 255, positions, row) for row in knots.reshape(-1, knots.shape[-1])]
     return np.stack(rows).reshape(*knots.shape[:-1], 256)
 
 
@@ -106,10 +106,10 @@ def histogram(image: Tensor, weights: Tensor, bins: int) -> Tensor:
     Tensor
         Shares (B, 3, bins) that sum to 1, or to 0 where all weights are 0.
     """
-    places = (image * bins - 0.5).clamp(0, bins - 1).flatten(2)  # (B, 3, H·W)
-    below = places.long().clamp(max=bins - 2)
-    share = places - below
-    spread = weights.flatten(2).expand_as(places)  # (B, 3, H·W)
+    positions = (image * bins - 0.5).clamp(0, bins - 1).flatten(2)  # (B, 3, H·W)
+    below = positions.long().clamp(max=bins - 2)
+    share = positions - below
+    spread = weights.flatten(2).expand_as(positions)  # (B, 3, H·W)
     counts = image.new_zeros(*image.shape[:2], bins)
     counts.scatter_add_(2, below, spread * (1 - share))
     counts.scatter_add_(2, below + 1, spread * share)

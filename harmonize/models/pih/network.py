@@ -3,7 +3,7 @@
 -   :class:`Pih`: predicts them from a small picture and applies them to the whole one.
 -   :func:`build`: the network that settings describe.
 
-This is a light form of the paper's model: one small backbone in place of two networks (2.5 M parameters, the release's
+This is a light form of the paper's model: one small backbone instead of two networks (2.5 M parameters, the release's
 93.6 M) sees a square of 128 pixels (the release's 512), knots are free and start at the identity, and the shading may
 brighten, where the release's can only darken.
 
@@ -180,7 +180,7 @@ def apply_parameters(image: Tensor, mask: Tensor, parameters: Parameters) -> Ten
 
 
 def fill(image: Tensor, mask: Tensor) -> Tensor:
-    """Fill the foreground from its surroundings, in place of a clean background that nobody took.
+    """Fill the foreground from its surroundings, instead of a clean background that nobody took.
 
     Each level of a pyramid keeps the mean of the background that is left under a pixel; the finest level that has
     any fills the pixel.

@@ -54,7 +54,7 @@ class Critic(nn.Module):
 
 
 def critic_loss(of_real: Tensor, of_harmonized: Tensor, mask: Tensor) -> Tensor:
-    """Cross entropy of the critic: ones on real pictures, 1 − mask on harmonized ones; one number.
+    """Compute the critic's cross entropy: its targets are ones on real pictures, 1 − mask on harmonized ones.
 
     Parameters
     ----------
@@ -62,6 +62,11 @@ def critic_loss(of_real: Tensor, of_harmonized: Tensor, mask: Tensor) -> Tensor:
         Logits, (B, 1, H, W).
     mask
         Foreground of the harmonized pictures, (B, 1, H, W), in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        One number, at least 0.
     """
     real = F.binary_cross_entropy_with_logits(of_real.float(), torch.ones_like(of_real, dtype=torch.float32))
     harmonized = F.binary_cross_entropy_with_logits(of_harmonized.float(), 1 - mask.float())

@@ -1,6 +1,7 @@
 """Pairs made harder for PIH's supervised stream: foregrounds brighter or darker, harder or softer, and moved.
 
-Random numbers are torch's own, which a run's state keeps: a resumed run draws what an unbroken one draws.
+Random numbers come from torch's own RNG, which is saved in a run's state: a resumed run makes the same random choices
+as an unbroken one.
 """
 
 from __future__ import annotations
@@ -34,15 +35,28 @@ def jitter(composite: Tensor, mask: Tensor, real: Tensor, settings: StreamSettin
         composite, mask, real = shift(composite, mask, real, settings.shift)
     if not settings.brightness and not settings.contrast:
         return composite, mask, real
-    brighter = _draw(composite, settings.brightness)
-    harder = _draw(composite, settings.contrast)
+    brightness = _random_factors(composite, settings.brightness)
+    contrast = _random_factors(composite, settings.contrast)
     mean = masked_mean(composite, mask)[..., None, None]  # (B, 3, 1, 1)
-    changed = ((composite - mean) * harder + mean) * brighter
+    changed = ((composite - mean) * contrast + mean) * brightness
     return torch.lerp(composite, changed.clamp(0, 1), mask), mask, real
 
 
 def shift(composite: Tensor, mask: Tensor, real: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Move the foreground of composite and answer by whole pixels, up to a share of the side; both alike."""
+    """Move the foreground of composite and answer by the same random number of pixels.
+
+    Parameters
+    ----------
+    composite, mask, real
+        As of :func:`jitter`.
+    share
+        Largest move, as a share of the side, in [0, 1].
+
+    Returns
+    -------
+    composite, mask, real
+        Same shapes; what the foreground leaves is filled with the answer.
+    """
     count, _, height, width = composite.shape
     sides = torch.tensor([width, height], device=composite.device)
     moves = (torch.rand(count, 2) * 2 - 1).to(composite.device) * share * sides  # (B, 2) pixels to the left and up
@@ -55,6 +69,6 @@ def shift(composite: Tensor, mask: Tensor, real: Tensor, share: float) -> tuple[
     return torch.lerp(real, moved[:, :3], inside), inside, torch.lerp(real, moved[:, 3:6], inside)
 
 
-def _draw(like: Tensor, spread: float) -> Tensor:
-    """Return factors 1 ± spread, (B, 1, 1, 1)."""
+def _random_factors(like: Tensor, spread: float) -> Tensor:
+    """Return random factors in 1 ± spread, (B, 1, 1, 1)."""
     return (1 + spread * (torch.rand(len(like), 1, 1, 1) * 2 - 1)).to(like)

@@ -13,7 +13,7 @@ from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images import pixels
 from harmonize.data import batches
 from harmonize.data.batches import Draw, Joined
-from harmonize.data.crops import draw_crop, draw_crop_of
+from harmonize.data.crops import random_crop, random_crop_of
 from harmonize.data.stored_pairs import StoredPairs
 
 
@@ -55,14 +55,14 @@ def test_a_sample_depends_on_seed_epoch_and_index_alone(root: Path) -> None:
     pairs = find(root)
     one, other = StoredPairs(pairs, seed=5, threads=1), StoredPairs(pairs, seed=5, threads=4)
     assert equal(one.batch(1, [4, 9, 2], 32), other.batch(1, [4, 9, 2], 32))
-    assert equal(one.batch(1, [4, 9, 2], 32).take([2]), other.batch(1, [2], 32))
+    assert equal(one.batch(1, [4, 9, 2], 32).select([2]), other.batch(1, [2], 32))
     assert not equal(one.batch(1, [4], 32), one.batch(2, [4], 32))
     assert not equal(one.batch(1, [4], 32), StoredPairs(pairs, seed=6).batch(1, [4], 32))
 
 
 def test_crops_keep_half_the_area_and_stay_inside() -> None:
     random = np.random.default_rng(0)
-    crops = [draw_crop(random, 300, 400) for _ in range(500)]
+    crops = [random_crop(random, 300, 400) for _ in range(500)]
     areas = np.array([crop.height * crop.width for crop in crops]) / (300 * 400)
     ratios = np.array([crop.width / crop.height for crop in crops])
     assert 0.49 < areas.min() < 0.55
@@ -74,7 +74,7 @@ def test_crops_keep_half_the_area_and_stay_inside() -> None:
 
 
 def test_a_picture_too_long_for_any_crop_gets_the_longest_one() -> None:
-    crop = draw_crop(np.random.default_rng(0), 10, 100)
+    crop = random_crop(np.random.default_rng(0), 10, 100)
     assert (crop.height, crop.width) == (10, 13)
 
 
@@ -82,15 +82,15 @@ def test_one_crop_in_twenty_may_miss_the_foreground() -> None:
     mask = np.zeros((100, 100), np.float32)
     mask[:4, :4] = 1  # a corner, which most crops miss
     random = np.random.default_rng(1)
-    crops = [draw_crop_of(random, mask, 100) for _ in range(1000)]
+    crops = [random_crop_of(random, mask, 100) for _ in range(1000)]
     missed = np.mean([mask[c.top : c.top + c.height, c.left : c.left + c.width].sum() <= 1 for c in crops])
     assert 0.05 < missed < 0.45  # drawn blindly it would be most of them
-    blind = [draw_crop(random, 100, 100) for _ in range(1000)]
+    blind = [random_crop(random, 100, 100) for _ in range(1000)]
     assert np.mean([mask[c.top : c.top + c.height, c.left : c.left + c.width].sum() <= 1 for c in blind]) > 2 * missed
 
 
 def test_an_empty_mask_does_not_hang_the_loader() -> None:
-    crop = draw_crop_of(np.random.default_rng(0), np.zeros((50, 50), np.float32), 32)
+    crop = random_crop_of(np.random.default_rng(0), np.zeros((50, 50), np.float32), 32)
     assert crop.height * crop.width >= 0.49 * 50 * 50
 
 
@@ -129,7 +129,7 @@ def test_joined_sources_keep_the_order_of_the_indices(root: Path) -> None:
     batch = parts.batch(0, [7, 1, 11, 4], 32)
     assert len(parts) == 12
     assert batch.names == whole.batch(0, [7, 1, 11, 4], 32).names
-    assert equal(batch.take([0]), StoredPairs(pairs[5:]).batch(0, [2], 32))
+    assert equal(batch.select([0]), StoredPairs(pairs[5:]).batch(0, [2], 32))
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_the_nearest_light_is_the_one_with_the_nearest_mean_patch(recorded: Ligh
 
 def test_held_out_lights_depend_on_their_ids_alone(recorded: Lights) -> None:
     lent, held = lights.hold_out(recorded, 3)
-    again, also_held = lights.hold_out(recorded.take([8, 3, 5, 1, 0, 2, 4, 6, 7]), 3)
+    again, also_held = lights.hold_out(recorded.select([8, 3, 5, 1, 0, 2, 4, 6, 7]), 3)
     assert set(held.ids) == set(also_held.ids)
     assert set(lent.ids) | set(held.ids) == set(recorded.ids)
     assert not set(lent.ids) & set(held.ids)
@@ -95,7 +95,7 @@ def test_clipping_and_change_are_measured_on_the_foreground() -> None:
     changed[0, 0, 0, 0] = 1.4  # clipped to 1: a change of 0.5 in one of three channels
     changed[0, :, 1, 1] = -3.0  # background
     mask = torch.tensor([[1.0, 1.0], [0.0, 0.0]])[None, None]
-    clipped, change = relight.judge(photo, changed, mask)
+    clipped, change = relight.measure_change(photo, changed, mask)
     assert clipped.item() == 0.5
     assert change.item() == pytest.approx(0.5 / 3 / 2)
     assert not relight.acceptable(clipped, change).item()
@@ -103,7 +103,7 @@ def test_clipping_and_change_are_measured_on_the_foreground() -> None:
 
 def test_an_empty_foreground_neither_clips_nor_changes() -> None:
     photo = torch.rand(2, 3, 4, 4)
-    clipped, change = relight.judge(photo, photo + 5, torch.zeros(2, 1, 4, 4))
+    clipped, change = relight.measure_change(photo, photo + 5, torch.zeros(2, 1, 4, 4))
     assert clipped.tolist() == change.tolist() == [0, 0]
 
 
@@ -160,7 +160,7 @@ def test_a_lit_foreground_changes_and_its_background_does_not(lit: LitPhotos) ->
 
 
 def test_lights_that_cannot_be_used_leave_the_photo_and_are_counted(lit: LitPhotos) -> None:
-    useless = lit.lights.take(range(len(lit.lights)))
+    useless = lit.lights.select(range(len(lit.lights)))
     useless.from_standard[:] = 0  # everything black: nothing clips, but then make it clip
     useless.from_standard[:, :, 10] = 3
     source = LitPhotos(lit.memory, useless, seed=4)
@@ -191,17 +191,17 @@ def test_a_photo_lit_as_a_whole_keeps_its_foreground_of_another_light(lit: LitPh
 
 def test_mixed_lights_lie_between_two_recorded_ones_and_others_stay_as_they_were(lit: LitPhotos) -> None:
     half = LitPhotos(lit.memory, lit.lights, seed=4, mixed=0.5)
-    draws = [half._draw(2, index, 32) for index in range(12)]
-    plain = [lit._draw(2, index, 32) for index in range(12)]
-    offered, recorded = half._lend(draws).double(), lit.lights.from_standard.double()
-    shares = np.array([draw.share for draw in draws])
+    choices = [half._choose_randomly(2, index, 32) for index in range(12)]
+    plain = [lit._choose_randomly(2, index, 32) for index in range(12)]
+    offered, recorded = half._candidates(choices).double(), lit.lights.from_standard.double()
+    shares = np.array([choice.share for choice in choices])
     assert 0.2 < (shares > 0).mean() < 0.8
-    for row, (draw, same) in enumerate(zip(draws, plain, strict=True)):
-        assert (draw.crop, draw.own, draw.lent.tolist()) == (same.crop, same.own, same.lent.tolist())
-        for place, share in enumerate(draw.share.tolist()):
-            mixture = (1 - share) * recorded[draw.lent[place]] + share * recorded[draw.other[place]]
-            torch.testing.assert_close(offered[row, place], mixture, rtol=0, atol=1e-5)
-    assert torch.equal(lit._lend(plain), lit.lights.from_standard[np.array([draw.lent for draw in plain])])
+    for row, (choice, same) in enumerate(zip(choices, plain, strict=True)):
+        assert (choice.crop, choice.own, choice.donors.tolist()) == (same.crop, same.own, same.donors.tolist())
+        for column, share in enumerate(choice.share.tolist()):
+            mixture = (1 - share) * recorded[choice.donors[column]] + share * recorded[choice.other[column]]
+            torch.testing.assert_close(offered[row, column], mixture, rtol=0, atol=1e-5)
+    assert torch.equal(lit._candidates(plain), lit.lights.from_standard[np.array([choice.donors for choice in plain])])
 
 
 def test_mixed_lights_change_foregrounds_alone(lit: LitPhotos) -> None:
@@ -222,7 +222,7 @@ def test_lights_that_would_clip_leave_a_photo_as_it_is(lit: LitPhotos) -> None:
 def test_held_pairs_never_change_and_use_held_lights_only(folder: Path, recorded: Lights) -> None:
     _, held = lights.hold_out(recorded, 4)
     found = photos.find_photos(folder / "photos", "val")
-    one, other = HeldPairs(found, held), HeldPairs(found, held.take([3, 1, 0, 2]), threads=1)
+    one, other = HeldPairs(found, held), HeldPairs(found, held.select([3, 1, 0, 2]), threads=1)
     assert [pair.name for pair in one.pairs] == [f"f_{number}_a_1" for number in range(12, 16)]
     for pair, same in zip(one.pairs, other.pairs, strict=True):
         assert np.array_equal(pair.composite, same.composite)
