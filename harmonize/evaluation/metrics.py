@@ -1,14 +1,17 @@
-"""How far a picture is from the real one: pure functions for one picture, then running means over a set.
+"""How far a picture is from the real one: functions on NumPy arrays, then running means over a set.
 
-Values are 8-bit levels (0 to 255) held in float64; a picture is (H, W, 3), a mask (H, W) in [0, 1]. What differs
-from paper to paper (resizing, rounding, the peak of PSNR) is in `harmonize.evaluation.protocols`, not here.
+Pictures are arrays (H, W, 3), sRGB-encoded, in 8-bit levels: 0 to 255, as uint8 or as floats. A float picture in [0, 1]
+is multiplied by 255 first. Masks are (H, W): boolean, or floats in [0, 1]. All arithmetic is in double precision. What
+differs from paper to paper (resizing, rounding, the peak of PSNR) is in `harmonize.evaluation.protocols`, not here.
 
 Contents
 --------
 mse, fmse, psnr
     Squared error over the picture or its foreground, and its logarithm.
-Window, ssim_map, ssim, fssim
-    Structural similarity [1]_, over the picture or its foreground [2]_.
+ssim
+    Structural similarity [1]_.
+decibels, Window, ssim_map, mean_similarity, foreground_similarity
+    Their parts, with every choice open; the SSIM of the foreground is from [2]_.
 Scores, Means
     The six numbers of one picture; their means over a set of any length.
 
@@ -27,75 +30,16 @@ from typing import Literal
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from ccharmony.arrays import Float64
+from ccharmony.errors import ImageError
 
 EPSILON = 1e-6
 """Added to a mean squared error before the logarithm and to a foreground's area, as iSSAM does."""
 
 MIN_PEAK = 1.0
 """Smallest peak in levels: a flat prediction has no range, and the logarithm of 0 would end every mean."""
-
-
-def mse(prediction: Float64, real: Float64, weights: Float64 | None = None) -> float:
-    """Return the mean squared error over all pixels and channels.
-
-    Parameters
-    ----------
-    prediction, real
-        Pictures (H, W, 3), in levels.
-    weights
-        Mask (H, W) that the squared error is multiplied by before the mean over *all* pixels (PCT-Net's MSE).
-
-    Returns
-    -------
-    float
-        Mean squared error, levels squared.
-    """
-    error = np.square(prediction - real)
-    return float(np.mean(error if weights is None else error * weights[..., None]))
-
-
-def fmse(prediction: Float64, real: Float64, mask: Float64) -> float:
-    """Return the mean squared error within the foreground: the sum of m·e² over 3·(sum of m).
-
-    Parameters
-    ----------
-    prediction, real
-        Pictures (H, W, 3), in levels.
-    mask
-        Foreground (H, W) in [0, 1]; soft values weigh.
-
-    Returns
-    -------
-    float
-        Mean squared error of the foreground, levels squared; 0 for an empty mask.
-    """
-    error = np.square(prediction - real) * mask[..., None]
-    return float(error.sum() / (prediction.shape[2] * mask.sum() + EPSILON))
-
-
-def psnr(error: float, peak: float) -> float:
-    """Return the peak signal-to-noise ratio of a mean squared error.
-
-    Parameters
-    ----------
-    error
-        Mean squared error, levels squared; `EPSILON` is added, so that an exact picture is finite.
-    peak
-        The largest value of the signal, in levels; at least `MIN_PEAK` is taken.
-
-    Returns
-    -------
-    float
-        Ratio in decibels.
-
-    Examples
-    --------
-    >>> round(psnr(30.035, 200), 3)
-    31.244
-    """
-    return 10 * math.log10(max(peak, MIN_PEAK) ** 2 / (error + EPSILON))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +68,142 @@ class Window:
         return np.asarray(cv2.sepFilter2D(values, cv2.CV_64F, kernel, kernel, borderType=border), np.float64)
 
 
-def ssim_map(prediction: Float64, real: Float64, window: Window, peak: float) -> Float64:
+WANG_WINDOW = Window(11, "mirror")
+"""The window of Wang et al. and of scikit-image."""
+
+
+def mse(prediction: npt.ArrayLike, real: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> float:
+    """Return the mean squared error over all pixels and channels.
+
+    Parameters
+    ----------
+    prediction, real
+        Pictures (H, W, 3), in levels, 0 to 255.
+    weights
+        Mask (H, W) in [0, 1] that the squared error is multiplied by before the mean over *all* pixels (PCT-Net's MSE).
+
+    Returns
+    -------
+    float
+        Mean squared error, levels squared.
+
+    Raises
+    ------
+    ImageError
+        Arrays of shapes that do not fit each other.
+
+    Examples
+    --------
+    >>> mse(np.full((2, 2, 3), 10, np.uint8), np.full((2, 2, 3), 13, np.uint8))
+    9.0
+    """
+    error = np.square(np.subtract(*_read_pictures(prediction, real)))
+    return float(np.mean(error if weights is None else error * _read_mask(weights, error)[..., None]))
+
+
+def fmse(prediction: npt.ArrayLike, real: npt.ArrayLike, mask: npt.ArrayLike) -> float:
+    """Return the mean squared error within the foreground: the sum of m·e² over 3·(sum of m).
+
+    Parameters
+    ----------
+    prediction, real
+        Pictures (H, W, 3), in levels, 0 to 255.
+    mask
+        Foreground (H, W), boolean or in [0, 1]; soft values weigh.
+
+    Returns
+    -------
+    float
+        Mean squared error of the foreground, levels squared; 0 for an empty mask.
+
+    Raises
+    ------
+    ImageError
+        Arrays of shapes that do not fit each other.
+    """
+    error = np.square(np.subtract(*_read_pictures(prediction, real)))
+    weights = _read_mask(mask, error)
+    return float((error * weights[..., None]).sum() / (error.shape[2] * weights.sum() + EPSILON))
+
+
+def psnr(prediction: npt.ArrayLike, real: npt.ArrayLike, *, peak: float = 255.0) -> float:
+    """Return the peak signal-to-noise ratio of a picture.
+
+    Parameters
+    ----------
+    prediction, real
+        Pictures (H, W, 3), in levels, 0 to 255.
+    peak
+        The largest value of the signal, in levels.
+
+    Returns
+    -------
+    float
+        Ratio in decibels; 108.1 for an exact picture, see `decibels`.
+
+    Raises
+    ------
+    ImageError
+        Pictures of different shapes.
+    """
+    return decibels(mse(prediction, real), peak)
+
+
+def ssim(prediction: npt.ArrayLike, real: npt.ArrayLike, *, window: Window = WANG_WINDOW, peak: float = 255.0) -> float:
+    """Return the mean structural similarity of a picture.
+
+    Parameters
+    ----------
+    prediction, real
+        Pictures (H, W, 3), in levels, 0 to 255.
+    window
+        Where the local statistics are taken; by default Wang's.
+    peak
+        Range of the values, in levels.
+
+    Returns
+    -------
+    float
+        Similarity in [-1, 1], mean over channels and pixels; 1 for an exact picture.
+
+    Raises
+    ------
+    ImageError
+        Pictures of different shapes.
+    """
+    return mean_similarity(ssim_map(prediction, real, window, peak), window)
+
+
+def decibels(error: float, peak: float) -> float:
+    """Return the peak signal-to-noise ratio of a mean squared error.
+
+    Parameters
+    ----------
+    error
+        Mean squared error, levels squared; `EPSILON` is added, so that an exact picture is finite.
+    peak
+        The largest value of the signal, in levels; at least `MIN_PEAK` is taken.
+
+    Returns
+    -------
+    float
+        Ratio in decibels.
+
+    Examples
+    --------
+    >>> round(decibels(30.035, 200), 3)
+    31.244
+    """
+    return 10 * math.log10(max(peak, MIN_PEAK) ** 2 / (error + EPSILON))
+
+
+def ssim_map(prediction: npt.ArrayLike, real: npt.ArrayLike, window: Window, peak: float) -> Float64:
     """Return the structural similarity around each pixel, with K1 = 0.01 and K2 = 0.03.
 
     Parameters
     ----------
     prediction, real
-        Pictures (H, W, 3), in levels.
+        Pictures (H, W, 3), in levels, 0 to 255.
     window
         Where the local statistics are taken.
     peak
@@ -140,28 +213,82 @@ def ssim_map(prediction: Float64, real: Float64, window: Window, peak: float) ->
     -------
     Float64
         Similarity (H, W, 3) in [-1, 1], channel by channel.
+
+    Raises
+    ------
+    ImageError
+        Pictures of different shapes.
     """
+    p, r = _read_pictures(prediction, real)
     c1, c2 = (0.01 * max(peak, MIN_PEAK)) ** 2, (0.03 * max(peak, MIN_PEAK)) ** 2
-    mean_p, mean_r = window.blur(prediction), window.blur(real)
+    mean_p, mean_r = window.blur(p), window.blur(r)
     square_p, square_r, product = mean_p * mean_p, mean_r * mean_r, mean_p * mean_r
-    variances = window.blur(prediction * prediction + real * real) - square_p - square_r
-    covariance = window.blur(prediction * real) - product
+    variances = window.blur(p * p + r * r) - square_p - square_r
+    covariance = window.blur(p * r) - product
     similarity: Float64 = (2 * product + c1) * (2 * covariance + c2) / ((square_p + square_r + c1) * (variances + c2))
     return similarity
 
 
-def ssim(similarity: Float64, window: Window) -> float:
-    """Return the mean of a similarity map (H, W, 3) over the picture, without the rim where the window asks so."""
+def mean_similarity(similarity: Float64, window: Window) -> float:
+    """Return the mean of a similarity map over the picture.
+
+    Parameters
+    ----------
+    similarity
+        Map (H, W, 3), as `ssim_map` gives it.
+    window
+        The window of that map; one that mirrors leaves out the rim of the picture.
+
+    Returns
+    -------
+    float
+        Similarity in [-1, 1].
+    """
     rim = window.size // 2 if window.border == "mirror" else 0
     height, width = similarity.shape[:2]
     inside = similarity[rim : height - rim, rim : width - rim] if min(height, width) > 2 * rim else similarity
     return float(inside.mean())
 
 
-def fssim(similarity: Float64, mask: Float64) -> float:
-    """Return the mean of a similarity map (H, W, 3) weighted by a mask (H, W) in [0, 1]; NaN for an empty mask."""
-    area = float(mask.sum())
-    return float((similarity.mean(axis=2) * mask).sum() / area) if area > 0 else math.nan
+def foreground_similarity(similarity: Float64, mask: npt.ArrayLike) -> float:
+    """Return the mean of a similarity map over the foreground (fSSIM).
+
+    Parameters
+    ----------
+    similarity
+        Map (H, W, 3), as `ssim_map` gives it.
+    mask
+        Foreground (H, W), boolean or in [0, 1]; soft values weigh.
+
+    Returns
+    -------
+    float
+        Similarity in [-1, 1]; NaN for an empty mask.
+
+    Raises
+    ------
+    ImageError
+        A mask of another size than the map.
+    """
+    weights = _read_mask(mask, similarity)
+    area = float(weights.sum())
+    return float((similarity.mean(axis=2) * weights).sum() / area) if area > 0 else math.nan
+
+
+def _read_pictures(prediction: npt.ArrayLike, real: npt.ArrayLike) -> tuple[Float64, Float64]:
+    """Return two pictures in double precision; raises ImageError unless both are (H, W, 3)."""
+    first, second = np.asarray(prediction, np.float64), np.asarray(real, np.float64)
+    if first.shape != second.shape or first.ndim != 3 or first.shape[2] != 3:
+        raise ImageError(f"pictures: shapes {first.shape} and {second.shape} found, wanted the same (H, W, 3)")
+    return first, second
+
+
+def _read_mask(mask: npt.ArrayLike, picture: Float64) -> Float64:
+    """Return a mask in double precision; raises ImageError unless it has the size of the picture (H, W, 3)."""
+    weights = np.asarray(mask, np.float64)
+    if weights.shape != picture.shape[:2]:
+        raise ImageError(f"mask: shape {weights.shape} found, wanted {picture.shape[:2]} as the picture has")
+    return weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +340,7 @@ class Means:
         self._sums = [0.0] * len(NAMES)
 
     def add(self, scores: Scores) -> None:
-        """Take in one picture."""
+        """Add the scores of one picture."""
         self.count += 1
         self._sums = [total + value for total, value in zip(self._sums, scores.values(), strict=True)]
 

@@ -39,7 +39,6 @@ from harmonize.evaluation.metrics import Scores, Window
 from harmonize.models.settings import SIDE
 
 CDTNET_WINDOW = Window(7, "zero")
-WANG_WINDOW = Window(11, "mirror")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ PROTOCOLS = {
             prediction="rounded",
             soft_mask=False,
             peak="full",
-            window=WANG_WINDOW,
+            window=metrics.WANG_WINDOW,
             similarity_peak="full",
             full_size=True,
         ),
@@ -185,10 +184,10 @@ def score(protocol: Protocol, prediction: npt.ArrayLike, real: npt.ArrayLike, ma
     return Scores(
         mse=error,
         fmse=foreground_error,
-        psnr=metrics.psnr(error, peak),
-        fpsnr=metrics.psnr(foreground_error, peak),
-        ssim=metrics.ssim(similarity, protocol.window),
-        fssim=metrics.fssim(similarity, weights),
+        psnr=metrics.decibels(error, peak),
+        fpsnr=metrics.decibels(foreground_error, peak),
+        ssim=metrics.mean_similarity(similarity, protocol.window),
+        fssim=metrics.foreground_similarity(similarity, weights),
     )
 
 

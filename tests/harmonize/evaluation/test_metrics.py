@@ -7,6 +7,7 @@ import torch
 from skimage import metrics as reference
 
 from ccharmony.arrays import Float64
+from ccharmony.errors import ImageError
 from harmonize.evaluation import metrics
 from harmonize.evaluation.metrics import Means, Scores, Window
 
@@ -45,7 +46,7 @@ def test_mse_and_psnr_agree_with_scikit_image(pictures):
     error = metrics.mse(prediction, real)
     assert error == pytest.approx(reference.mean_squared_error(real, prediction), rel=1e-12)
     expected = reference.peak_signal_noise_ratio(real, prediction, data_range=255)
-    assert metrics.psnr(error, 255) == pytest.approx(expected, abs=1e-6)
+    assert metrics.decibels(error, 255) == pytest.approx(expected, abs=1e-6)
 
 
 def test_fmse_of_a_binary_mask_is_the_mse_of_the_pixels_it_selects(pictures):
@@ -87,9 +88,11 @@ def test_ssim_agrees_with_scikit_image(pictures):
     )
     similarity = metrics.ssim_map(prediction, real, WANG, 255)
     np.testing.assert_allclose(similarity, full, atol=1e-10)
-    assert metrics.ssim(similarity, WANG) == pytest.approx(expected, abs=1e-10)
+    assert metrics.mean_similarity(similarity, WANG) == pytest.approx(expected, abs=1e-10)
     inside = mask > 0.5
-    assert metrics.fssim(similarity, inside.astype(float)) == pytest.approx(full[inside].mean(), abs=1e-10)
+    assert metrics.foreground_similarity(similarity, inside.astype(float)) == pytest.approx(
+        full[inside].mean(), abs=1e-10
+    )
 
 
 def test_ssim_over_a_black_border_agrees_with_a_full_convolution(pictures):
@@ -98,14 +101,14 @@ def test_ssim_over_a_black_border_agrees_with_a_full_convolution(pictures):
     expected = conv_ssim(prediction, real, 7, span)
     similarity = metrics.ssim_map(prediction, real, CDTNET, span)
     np.testing.assert_allclose(similarity, expected, atol=1e-10)
-    assert metrics.ssim(similarity, CDTNET) == pytest.approx(expected.mean(), abs=1e-12)
+    assert metrics.mean_similarity(similarity, CDTNET) == pytest.approx(expected.mean(), abs=1e-12)
     weighted = (expected * mask[..., None]).sum() / mask.sum() / 3
-    assert metrics.fssim(similarity, mask) == pytest.approx(weighted, abs=1e-12)
+    assert metrics.foreground_similarity(similarity, mask) == pytest.approx(weighted, abs=1e-12)
 
 
 def test_a_picture_smaller_than_the_window_still_has_an_ssim():
     picture = np.full((4, 5, 3), 7.0)
-    assert metrics.ssim(metrics.ssim_map(picture, picture, WANG, 255), WANG) == pytest.approx(1.0)
+    assert metrics.ssim(picture, picture) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
@@ -125,18 +128,48 @@ def test_ssim_leaves_out_the_rim_that_the_window_does_not_fit_in(window, size, i
 
 def test_an_exact_picture_scores_finite_numbers(pictures):
     _, real, _ = pictures
-    assert metrics.psnr(metrics.mse(real, real), 255) == pytest.approx(108.1308, abs=1e-4)  # 255² over 1e-6
+    assert metrics.decibels(metrics.mse(real, real), 255) == pytest.approx(108.1308, abs=1e-4)  # 255² over 1e-6
     assert metrics.ssim_map(real, real, CDTNET, 255).min() == pytest.approx(1.0)
 
 
 def test_a_flat_prediction_has_a_finite_psnr_and_ssim():
     flat, real = np.zeros((9, 9, 3)), np.full((9, 9, 3), 50.0)
-    assert metrics.psnr(metrics.mse(flat, real), 0.0) == pytest.approx(-33.9794, abs=1e-4)  # a peak of 1 over 2500
+    assert metrics.decibels(metrics.mse(flat, real), 0.0) == pytest.approx(-33.9794, abs=1e-4)  # a peak of 1 over 2500
     assert np.isfinite(metrics.ssim_map(flat, real, CDTNET, 0.0)).all()
 
 
 def test_an_empty_mask_has_no_foreground_ssim():
-    assert math.isnan(metrics.fssim(np.ones((4, 4, 3)), np.zeros((4, 4))))
+    assert math.isnan(metrics.foreground_similarity(np.ones((4, 4, 3)), np.zeros((4, 4))))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_arrays_of_every_type_score_as_scikit_image_has_it(pictures, dtype):
+    prediction, real, mask = (np.rint(pictures[0]).astype(dtype), np.rint(pictures[1]).astype(dtype), pictures[2] > 0.5)
+    error = reference.mean_squared_error(real, prediction)
+    foreground = reference.mean_squared_error(real[mask], prediction[mask])
+    levels = {"channel_axis": 2, "data_range": 255, "gaussian_weights": True, "use_sample_covariance": False}
+    similarity = reference.structural_similarity(real.astype(np.float64), prediction.astype(np.float64), **levels)
+    found = [score(prediction, real) for score in (metrics.mse, metrics.psnr, metrics.ssim)]
+    ratio = reference.peak_signal_noise_ratio(real, prediction, data_range=255)
+    assert found == pytest.approx([error, ratio, similarity], rel=1e-6)
+    assert metrics.fmse(prediction, real, mask) == pytest.approx(foreground, rel=1e-6)
+    assert {type(value) for value in found} == {float}
+
+
+def test_unsigned_levels_do_not_wrap_around():
+    dark, bright = np.full((2, 2, 3), 3, np.uint8), np.full((2, 2, 3), 250, np.uint8)
+    assert metrics.mse(dark, bright) == 247**2 == metrics.mse(bright, dark)
+
+
+def test_arrays_that_do_not_fit_are_refused_with_their_shapes():
+    picture = np.zeros((4, 5, 3), np.uint8)
+    for score in (metrics.mse, metrics.psnr, metrics.ssim):
+        with pytest.raises(ImageError, match=r"shapes \(4, 5, 3\) and \(5, 4, 3\) found, wanted the same \(H, W, 3\)"):
+            score(picture, picture.transpose(1, 0, 2))
+    with pytest.raises(ImageError, match=r"shapes \(4, 5\) and \(4, 5\) found"):
+        metrics.mse(picture[..., 0], picture[..., 0])
+    with pytest.raises(ImageError, match=r"mask: shape \(4, 5, 1\) found, wanted \(4, 5\)"):
+        metrics.fmse(picture, picture, np.ones((4, 5, 1)))
 
 
 def test_a_foreground_of_less_than_a_pixel_has_an_ssim():
