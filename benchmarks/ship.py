@@ -2,10 +2,10 @@
 
     python -m benchmarks.ship --run RUN --name NAME --val DIR [--triplets DIR] [--demo DIR] --scores DIR
 
-Datasets are in iHarmony4's layout (`harmonize make-pairs` writes val). The evaluations of what will be shipped, not
-of the full precision, stay in --scores. What a person wrote in harmonize/weights/NAME.md stays; only the parts between
-its markers are written again, and in the cards of the other bundled weights the table of scores, which names all of
-them. A card that does not exist yet begins with its tables alone: write the rest.
+Datasets are in iHarmony4's layout (`harmonize make-pairs` writes val). The evaluations are of the weights in half
+precision, as they are bundled, and stay in --scores. What a person wrote in harmonize/weights/NAME.md stays: only the
+parts between its markers are generated, and in the cards of the other bundled weights the table of scores, which names
+all of them. A card that does not exist yet begins with its tables alone: write the rest.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from harmonize.data.held_out_pairs import HeldPairs
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.devices import find_device
 from harmonize.evaluation import protocols, report
-from harmonize.evaluation.scoring import Row
+from harmonize.evaluation.scoring import ScoredPair
 from harmonize.training import validation
 from harmonize.training.data import DataPaths
 from harmonize.training.stop import Stop
@@ -40,7 +40,7 @@ def write(study: Study, folder: Path, device: str, stop: Stop) -> bool:
     """
     place = find_device(device)
     network = checkpoint.load(folder / "last.safetensors").net.to(place).eval().requires_grad_(False)
-    rows: list[Row] = []
+    rows: list[ScoredPair] = []
     for name, source in open_pairs(study.places).items():
         for start in range(0, len(source), _BATCH):
             if stop.due:
@@ -74,7 +74,7 @@ def open_pairs(places: DataPaths) -> dict[str, Source]:
 
 
 @torch.no_grad()
-def score(network: nn.Module, batch: Batch, name: str, device: torch.device) -> Iterator[Row]:
+def score(network: nn.Module, batch: Batch, name: str, device: torch.device) -> Iterator[ScoredPair]:
     """Score a network on a batch of a set, by iSSAM's protocol but for the size; raw output, background included.
 
     Pairs whose mask is empty at that size have no foreground to score and are left out, as in `harmonize evaluate`.
@@ -86,7 +86,7 @@ def score(network: nn.Module, batch: Batch, name: str, device: torch.device) -> 
         mask = batch.mask[row, 0].numpy()
         if mask.any():
             before, after = (protocols.score(protocol, picture, real, mask) for picture in (composite, output))
-            yield Row(name, batch.names[row], float((mask > 0.5).mean()), before, after)
+            yield ScoredPair(name, batch.names[row], float((mask > 0.5).mean()), before, after)
 
 
 def _levels(images: torch.Tensor) -> Sequence[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:

@@ -1,7 +1,7 @@
 """Is one method better than another, or is it the choice of pictures? A paired bootstrap over two tables of scores.
 
-Both tables score the same composites, so their difference is taken picture by picture. Composites of one photo are no
-independent witnesses (ccHarmony has ten of each foreground), therefore whole photos are drawn anew, with all their
+Both tables score the same composites, so their difference is taken picture by picture. Composites of one photo are not
+independent of each other (ccHarmony has ten of each foreground), therefore whole photos are resampled, with all their
 composites.
 
 References
@@ -19,6 +19,7 @@ import numpy as np
 
 from ccharmony.arrays import Float64, Indices
 from ccharmony.errors import ManifestError, SettingsError
+from ccharmony.files import StrPath
 from harmonize.evaluation import metrics
 
 Key = tuple[str, str]
@@ -27,7 +28,7 @@ RESAMPLES = 10_000
 CONFIDENCE = 0.95
 
 _CHUNK = 1_000_000
-"""Photos drawn at a time, over all resamples of a chunk: 8 MB of indices."""
+"""Photos sampled at a time, over all resamples of a chunk: 8 MB of indices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class Table:
     Attributes
     ----------
     path
-        Where they were read.
+        The images.csv that they were read from.
     protocol
-        What they follow.
+        Name of the protocol that they follow.
     scores
         Six numbers by (set, composite's name), in the order of `metrics.NAMES`.
     """
@@ -51,7 +52,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What B has over A in one metric.
+    """Difference between two methods, A and B, in one metric.
 
     Attributes
     ----------
@@ -64,8 +65,8 @@ class Difference:
     low, high
         Ends of the interval that holds the difference with a confidence of 95 %.
     p
-        Share of resamples in which the difference vanishes or turns its sign, times two: near 0 it is real, near 1 it
-        is the choice of photos.
+        Share of resamples in which the difference is 0 or has the other sign, times two: near 0 the difference is real,
+        near 1 it is due to the choice of photos.
     """
 
     metric: str
@@ -78,7 +79,7 @@ class Difference:
 
     @property
     def better(self) -> str:
-        """Name the better one, "A" or "B", or "-" where the interval holds 0."""
+        """The better one, "A" or "B", or "-" where the interval holds 0."""
         if self.low <= 0 <= self.high:
             return "-"
         return "B" if (self.difference < 0) == (self.metric in metrics.LOWER_IS_BETTER) else "A"
@@ -91,7 +92,7 @@ class Comparison:
     Attributes
     ----------
     pictures, photos
-        How many were compared; photos are drawn anew.
+        How many were compared; photos are what is resampled.
     only_a, only_b
         Pictures that the other table lacks, as set/name.
     differences
@@ -105,8 +106,25 @@ class Comparison:
     differences: tuple[Difference, ...]
 
 
-def read_table(path: Path) -> Table:
-    """Read images.csv of an evaluation; raises ManifestError where it is none."""
+def read_table(path: StrPath) -> Table:
+    """Read the scores that an evaluation wrote.
+
+    Parameters
+    ----------
+    path
+        images.csv of an evaluation.
+
+    Returns
+    -------
+    Table
+        Its scores, by set and name.
+
+    Raises
+    ------
+    ManifestError
+        The file cannot be read, is no images.csv, or holds rows of several protocols.
+    """
+    path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -122,23 +140,32 @@ def read_table(path: Path) -> Table:
     return Table(path, protocols.pop(), scores)
 
 
-def compare(a: Table, b: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
+def compare(a: Table | StrPath, b: Table | StrPath, *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """Compare two methods by a paired bootstrap over photos.
 
     Parameters
     ----------
     a, b
-        Scores under one protocol; pictures are matched by set and name.
+        Scores under one protocol: the images.csv of two evaluations, or what `read_table` made of them. Pictures are
+        matched by set and name.
     resamples
-        How often the photos are drawn anew.
+        How often the photos are resampled.
     seed
-        Of the drawing; the same seed gives the same numbers.
+        Of the resampling; the same seed gives the same numbers.
+
+    Returns
+    -------
+    Comparison
+        How many pictures both have, and for each metric the difference with its interval of 95 %.
 
     Raises
     ------
+    ManifestError
+        A file is no images.csv of an evaluation.
     SettingsError
         The protocols differ, or no picture is in both tables.
     """
+    a, b = (table if isinstance(table, Table) else read_table(table) for table in (a, b))
     if a.protocol != b.protocol:
         raise SettingsError(f"{a.path} follows {a.protocol}, {b.path} follows {b.protocol}: wanted the same protocol")
     keys = sorted(a.scores.keys() & b.scores.keys())
@@ -146,39 +173,39 @@ def compare(a: Table, b: Table, *, resamples: int = RESAMPLES, seed: int = 0) ->
         raise SettingsError(f"{a.path} and {b.path}: no picture in both, wanted scores of the same pictures")
     first, second = (np.array([table.scores[key] for key in keys]) for table in (a, b))
     groups = np.unique([f"{name}/{_photo_of(composite)}" for name, composite in keys], return_inverse=True)[1]
-    draws = _draw_means(second - first, groups, resamples, np.random.default_rng(seed))
-    columns = zip(metrics.NAMES, first.mean(axis=0), second.mean(axis=0), draws.T, strict=True)
+    resampled = _resample_means(second - first, groups, resamples, np.random.default_rng(seed))
+    columns = zip(metrics.NAMES, first.mean(axis=0), second.mean(axis=0), resampled.T, strict=True)
     return Comparison(
         pictures=len(keys),
         photos=int(groups.max()) + 1,
         only_a=_names(a.scores.keys() - b.scores.keys()),
         only_b=_names(b.scores.keys() - a.scores.keys()),
         differences=tuple(
-            _describe(name, float(mean_a), float(mean_b), drawn) for name, mean_a, mean_b, drawn in columns
+            _describe(name, float(mean_a), float(mean_b), values) for name, mean_a, mean_b, values in columns
         ),
     )
 
 
-def _draw_means(differences: Float64, groups: Indices, resamples: int, random: np.random.Generator) -> Float64:
+def _resample_means(differences: Float64, groups: Indices, resamples: int, random: np.random.Generator) -> Float64:
     """Return the mean difference of each resample of groups, (resamples, 6)."""
     photos = int(groups.max()) + 1
     sums = np.zeros((photos, differences.shape[1] + 1))
     np.add.at(sums, groups, np.column_stack([differences, np.ones(len(differences))]))
     means = []
     for start in range(0, resamples, step := max(_CHUNK // photos, 1)):
-        drawn = random.integers(photos, size=(min(step, resamples - start), photos))
-        # How often each photo is drawn, then one product: indexing the sums would copy them once a draw.
-        offsets = np.arange(len(drawn))[:, None] * photos
-        counts = np.bincount((drawn + offsets).ravel(), minlength=drawn.size).reshape(drawn.shape)
+        sample = random.integers(photos, size=(min(step, resamples - start), photos))
+        # How often each photo is in a sample, then one product: indexing the sums would copy them for each sample.
+        offsets = np.arange(len(sample))[:, None] * photos
+        counts = np.bincount((sample + offsets).ravel(), minlength=sample.size).reshape(sample.shape)
         totals = counts @ sums
         means.append(totals[:, :-1] / totals[:, -1:])
     return np.concatenate(means)
 
 
-def _describe(name: str, a: float, b: float, drawn: Float64) -> Difference:
-    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    turned = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
-    p = min(2 * (turned + 1) / (len(drawn) + 1), 1.0)
+def _describe(name: str, a: float, b: float, resampled: Float64) -> Difference:
+    low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    turned = min(np.count_nonzero(resampled <= 0), np.count_nonzero(resampled >= 0))
+    p = min(2 * (turned + 1) / (len(resampled) + 1), 1.0)
     return Difference(name, a, b, b - a, float(low), float(high), p)
 
 

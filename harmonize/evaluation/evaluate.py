@@ -1,10 +1,15 @@
-"""Model or folder of predictions × datasets → report: an evaluation from the lists on disk to the files it leaves."""
+"""Evaluation of one method on datasets: from the lists on disk to report.json, images.csv and report.md.
+
+-   :func:`evaluate`: score a network, weights, or a folder of another method's pictures.
+-   :func:`open_method`: any of these as a :class:`Method`; :func:`open_weights`, :func:`open_predictions`: one of them.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,27 +22,28 @@ from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import realhm
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import ImageError, SourceError
+from ccharmony.files import StrPath
 from harmonize.devices import find_device
-from harmonize.evaluation import report, scoring
+from harmonize.evaluation import protocols, report, scoring
 from harmonize.evaluation.predictions import Predictions
 from harmonize.evaluation.scoring import Rules
 from harmonize.models.settings import SIDE
 from harmonize.weights import bundled, cards, checkpoint
 
 _SHOWN = 20
-"""Pairs left out that are told one by one while an evaluation runs."""
+"""Pairs left out that are logged one by one while an evaluation runs; report.json names them all."""
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Method:
-    """What is scored, and how a report names it.
+    """What is scored, and how report.json names it.
 
     Attributes
     ----------
     source
-        A network on its device, or pictures that another method made.
+        A network in evaluation mode, on its device, or pictures that another method made.
     title
         One phrase.
     details
@@ -49,39 +55,91 @@ class Method:
     details: dict[str, Any]
 
 
-def open_weights(weights: str | Path | None, device: str = "auto") -> Method:
-    """Load a network to score, by bundled name or file; None takes the bundled default.
+def open_method(method: Method | nn.Module | StrPath | None, device: str = "auto") -> Method:
+    """Open what is to be scored.
+
+    Parameters
+    ----------
+    method
+        A network, which is put into evaluation mode and stays on its device; the name of bundled weights or a file of
+        weights; a folder of pictures that another method made, named after their composites; None for the bundled
+        default. A `Method` is returned as it is.
+    device
+        "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N"; used for weights alone.
+
+    Returns
+    -------
+    Method
+        The method, ready to be scored.
 
     Raises
     ------
-    WeightsError, SettingsError
-        No such weights, weights that do not fit, no such device.
+    WeightsError
+        No such weights, or they do not fit.
+    SourceError
+        A folder without a picture.
+    SettingsError
+        No such device.
     """
-    place = find_device(device)
-    name = weights if weights is not None else cards.default_weights()
+    if isinstance(method, Method):
+        return method
+    if isinstance(method, nn.Module):
+        name = type(method).__name__
+        return Method(method.eval(), f"network {name}", {"weights": {"network": name}, "predictions": None})
+    if method is not None and Path(method).is_dir():
+        return open_predictions(method)
+    return open_weights(method, device)
+
+
+def open_weights(weights: StrPath | None, device: str = "auto") -> Method:
+    """Load a network to score.
+
+    Parameters
+    ----------
+    weights
+        Name of bundled weights, or a file; None for the bundled default.
+    device
+        "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
+
+    Returns
+    -------
+    Method
+        The network on its device, in evaluation mode.
+
+    Raises
+    ------
+    WeightsError
+        No such weights, or they do not fit.
+    SettingsError
+        No such device.
+    """
+    chosen = find_device(device)
+    name = os.fspath(weights) if weights is not None else cards.default_weights()
     path = bundled.find(name)
     loaded = checkpoint.load(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     settings = loaded.settings.to_dict()
-    details = {"file": str(name), "sha256": digest, "settings": settings, "metadata": loaded.metadata}
-    net = loaded.net.to(place).requires_grad_(False)
-    title = f"weights {name} ({settings['model']}, sha256 {digest[:12]}) on {place}"
+    details = {"file": name, "sha256": digest, "settings": settings, "metadata": loaded.metadata}
+    net = loaded.net.to(chosen).eval().requires_grad_(False)
+    title = f"weights {name} ({settings['model']}, sha256 {digest[:12]}) on {chosen}"
     return Method(net, title, {"weights": details, "predictions": None})
 
 
-def open_predictions(folder: Path) -> Method:
-    """Open pictures that another method made; raises SourceError where there are none."""
-    return Method(Predictions(folder), f"predictions {folder}", {"weights": None, "predictions": str(folder)})
+def open_predictions(folder: StrPath) -> Method:
+    """Open a folder of pictures that another method made; raises SourceError where it holds no picture."""
+    title = f"predictions {os.fspath(folder)}"
+    return Method(Predictions(Path(folder)), title, {"weights": None, "predictions": os.fspath(folder)})
 
 
 def evaluate(
-    data: Sequence[Path],
-    method: Method,
-    rules: Rules,
+    data: StrPath | Sequence[StrPath],
+    method: Method | nn.Module | StrPath | None = None,
+    rules: Rules | str = protocols.DEFAULT,
     *,
     split: Split = "test",
-    out: Path | None = None,
+    out: StrPath | None = None,
+    device: str = "auto",
     strict: bool = False,
     threads: int | None = None,
     batch: int | None = None,
@@ -92,15 +150,18 @@ def evaluate(
     Parameters
     ----------
     data
-        Datasets in iHarmony4's layout, roots that hold several, packed ones, or RealHM's folder.
+        One dataset or several: in iHarmony4's layout, roots that hold several, packed ones, or RealHM's folder.
     method
-        What is scored: `open_weights` or `open_predictions`.
+        What is scored: a network, the name or file of weights, a folder of another method's pictures, or None for the
+        bundled default; see `open_method`.
     rules
-        How it is scored.
+        How it is scored: the name of a protocol, one of `PROTOCOLS`, or `Rules` with every choice.
     split
         Which lists count.
     out
         Folder for report.json, images.csv and report.md; None writes nothing.
+    device
+        Where weights are loaded to: "auto", "cpu", "cuda" or "cuda:N".
     strict
         Whether the first pair that cannot be scored ends the evaluation.
     threads, batch
@@ -111,7 +172,9 @@ def evaluate(
     Returns
     -------
     dict[str, Any]
-        What report.json holds.
+        What report.json holds. ``overall``, and each of ``sets`` and ``bins``, has the rows ``composite`` and
+        ``harmonized``: means of the metrics and ``n``, the number of pictures. ``skipped`` has a line for each pair
+        that could not be scored.
 
     Raises
     ------
@@ -119,32 +182,40 @@ def evaluate(
         A dataset or its list is missing, a set is given twice, or no pair could be scored.
     ImageError
         A pair could not be scored, with `strict`.
+    WeightsError
+        No such weights, or they do not fit.
+    SettingsError
+        No such protocol or device.
     OutputError
         The folder cannot be written.
     """
-    pairs, skipped = _find_pairs(data, split, strict)
-    tally = report.Tally()
+    roots = [Path(data)] if isinstance(data, str | os.PathLike) else [Path(root) for root in data]
+    folder = None if out is None else Path(out)
+    method = open_method(method, device)
+    rules = rules if isinstance(rules, Rules) else Rules(protocols.find(rules))
+    pairs, skipped = _find_pairs(roots, split, strict)
+    tally, found = report.Tally(), len(skipped)
     with contextlib.ExitStack() as stack:
-        images = (
-            stack.enter_context(report.open_images(files.make_folder(out) / "images.csv", rules.protocol.name))
-            if out
-            else None
-        )
+        table = stack.enter_context(_open_images(folder, rules)) if folder else None
         scored = scoring.score_pairs(pairs, rules, method.source, threads=threads, batch=batch)
         for done, row in enumerate(stack.enter_context(contextlib.closing(scored)), start=1):
             if isinstance(row, str):
                 _leave_out(row, skipped, strict)
             else:
                 tally.add(row)
-                if images is not None:
-                    images.write(row)
+                if table is not None:
+                    table.write(row)
             progress(done, len(pairs))
         if not tally.overall.composite.count:
-            raise SourceError(f"none of {len(pairs)} pairs could be scored; the first: {skipped[-len(pairs)]}")
-    result = {**_describe(data, method, rules, split), **tally.to_dict(), "skipped": skipped}
-    if out is not None:
-        report.write(out, result)
+            raise SourceError(f"none of {len(pairs)} pairs could be scored; the first: {skipped[found]}")
+    result = {**_describe(roots, method, rules, split), **tally.to_dict(), "skipped": skipped}
+    if folder is not None:
+        report.write(folder, result)
     return result
+
+
+def _open_images(folder: Path, rules: Rules) -> contextlib.AbstractContextManager[report.ImagesWriter]:
+    return report.open_images(files.make_folder(folder) / "images.csv", rules.protocol.name)
 
 
 def _find_pairs(data: Sequence[Path], split: Split, strict: bool) -> tuple[list[PairPaths], list[str]]:
@@ -172,7 +243,7 @@ def _leave_out(problem: str, skipped: list[str], strict: bool) -> None:
     if len(skipped) <= _SHOWN:
         _logger.warning("left out: %s", problem)
     elif len(skipped) == _SHOWN + 1:
-        _logger.warning("left out: more; the report names them all")
+        _logger.warning("left out: more; report.json names them all")
 
 
 def _describe(data: Sequence[Path], method: Method, rules: Rules, split: str) -> dict[str, Any]:

@@ -12,12 +12,17 @@ from harmonize.inference.folders import is_picture
 
 
 class Predictions:
-    """A folder of them, each found by the composite's name without its extension.
+    """A folder of predictions, each found by its composite's name without the extension.
 
     Parameters
     ----------
     folder
         Any layout below it; ``<set>/<name>`` is preferred where two sets have a composite of one name.
+
+    Raises
+    ------
+    SourceError
+        There is no such folder, or no picture in it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,7 +54,12 @@ class Predictions:
         pair
             The pair.
         sizes
-            Height and width that it may have.
+            Height and width that it may have, in pixels.
+
+        Returns
+        -------
+        UInt8
+            Picture (H, W, 3), RGB, 8 bits.
 
         Raises
         ------

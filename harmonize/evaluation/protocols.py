@@ -104,14 +104,29 @@ DEFAULT = "issam"
 
 
 def find(name: str) -> Protocol:
-    """Return the protocol of that name; raises SettingsError that lists the names."""
+    """Return the protocol of that name; raises SettingsError, with the names that exist, where there is none."""
     if name not in PROTOCOLS:
         raise SettingsError(f"protocol {name}: not known, wanted one of {' '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
 
 
 def resize_picture(picture: UInt8, protocol: Protocol, size: tuple[int, int] = (SIDE, SIDE)) -> UInt8:
-    """Return a picture (H, W, 3) at another size (height, width), as the protocol resizes; the same if it fits."""
+    """Resize a picture as a protocol does.
+
+    Parameters
+    ----------
+    picture
+        Picture (H, W, 3), RGB, 8 bits.
+    protocol
+        The rules.
+    size
+        Height and width in pixels.
+
+    Returns
+    -------
+    UInt8
+        Picture (height, width, 3), 8 bits; the same array where it has that size already.
+    """
     if picture.shape[:2] == size:
         return picture
     height, width = size
@@ -122,9 +137,22 @@ def resize_picture(picture: UInt8, protocol: Protocol, size: tuple[int, int] = (
 
 
 def resize_mask(mask: Float32, protocol: Protocol, size: tuple[int, int] = (SIDE, SIDE)) -> Float32:
-    """Return the mask (H, W) in [0, 1] that the network sees at another size (height, width), as the protocol resizes.
+    """Resize a mask as a protocol does, to what the network sees.
 
-    Antialiased protocols give zeros and ones, since their loaders read masks as one-bit pictures.
+    Parameters
+    ----------
+    mask
+        Foreground (H, W), in [0, 1].
+    protocol
+        The rules.
+    size
+        Height and width in pixels.
+
+    Returns
+    -------
+    Float32
+        Mask (height, width), in [0, 1]. Antialiased protocols give zeros and ones, since their loaders read masks as
+        one-bit pictures.
     """
     height, width = size
     if protocol.resize == "antialiased":
@@ -135,7 +163,20 @@ def resize_mask(mask: Float32, protocol: Protocol, size: tuple[int, int] = (SIDE
 
 
 def foreground(mask: Float32, protocol: Protocol) -> Float64:
-    """Return the weights (H, W) in [0, 1] that the protocol gives to each pixel of the foreground."""
+    """Weigh each pixel of a mask as a protocol does.
+
+    Parameters
+    ----------
+    mask
+        Foreground (H, W), in [0, 1].
+    protocol
+        The rules.
+
+    Returns
+    -------
+    Float64
+        Weights (H, W): the mask as it is, or 0 and 1 where the protocol's mask is binary.
+    """
     if protocol.soft_mask:
         return mask.astype(np.float64)
     # Pillow's one-bit pictures count the middle as set; "mask > 0.5" of `standard` does not.
@@ -144,25 +185,40 @@ def foreground(mask: Float32, protocol: Protocol) -> Float64:
 
 
 def quantize(prediction: npt.ArrayLike, protocol: Protocol) -> Float64:
-    """Return a prediction (H, W, 3) in levels as the protocol sees it: clamped to [0, 255], then as it is stored."""
+    """Bring a prediction to what a protocol scores: clamped to [0, 255], then rounded, truncated or compressed.
+
+    Parameters
+    ----------
+    prediction
+        Picture (H, W, 3), in levels.
+    protocol
+        The rules.
+
+    Returns
+    -------
+    Float64
+        Picture (H, W, 3), in levels, 0 to 255.
+    """
     levels = np.clip(np.asarray(prediction, np.float64), 0, 255)
     if protocol.prediction == "float":
         return levels
     if protocol.prediction == "rounded":
         return np.rint(levels)
-    whole = np.floor(levels)
-    return _through_jpeg(whole.astype(np.uint8)).astype(np.float64) if protocol.prediction == "jpeg" else whole
+    truncated = np.floor(levels)
+    if protocol.prediction == "truncated":
+        return truncated
+    return _through_jpeg(truncated.astype(np.uint8)).astype(np.float64)
 
 
 def score(protocol: Protocol, prediction: npt.ArrayLike, real: npt.ArrayLike, mask: Float32) -> Scores:
-    """Return the six numbers of one picture.
+    """Score one picture.
 
     Parameters
     ----------
     protocol
         The rules.
     prediction
-        Picture (H, W, 3) in levels, whole or not; values outside [0, 255] are clamped.
+        Picture (H, W, 3) in levels, integers or floats; values outside [0, 255] are clamped.
     real
         The true picture, same shape, in levels.
     mask
@@ -172,6 +228,11 @@ def score(protocol: Protocol, prediction: npt.ArrayLike, real: npt.ArrayLike, ma
     -------
     Scores
         MSE, fMSE, PSNR, fPSNR, SSIM, fSSIM. With an empty mask fSSIM is NaN.
+
+    Raises
+    ------
+    ImageError
+        Arrays of shapes that do not fit each other.
     """
     stored, truth = quantize(prediction, protocol), np.asarray(real, np.float64)
     weights = foreground(mask, protocol)

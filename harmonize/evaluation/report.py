@@ -1,12 +1,12 @@
-"""What an evaluation leaves behind: means by set and by foreground share, as JSON, CSV and Markdown.
+"""The files that an evaluation writes: means by set and by foreground share, as JSON, CSV and Markdown.
 
 ::
 
     OUT/report.json   protocol, weights, overall, sets.<name>, bins.<share>; each with rows composite and harmonized
-    OUT/images.csv    one row a picture: the numbers that `harmonize evaluate --compare` reads
+    OUT/images.csv    a row for each picture: the scores that `harmonize evaluate --compare` reads
     OUT/report.md     the same tables for people
 
-Pictures are written to images.csv as they come and only running means are kept, so memory does not grow with the set.
+Rows of images.csv are written one by one and only running means stay in memory, which does not grow with the set.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from ccharmony import files
 from ccharmony.errors import OutputError
 from harmonize.evaluation import metrics
 from harmonize.evaluation.metrics import Means
-from harmonize.evaluation.scoring import Row
+from harmonize.evaluation.scoring import ScoredPair
 
 BINS = {"0-5": (0.0, 0.05), "5-15": (0.05, 0.15), "15-100": (0.15, math.inf)}
-"""Foreground shares in percent, as DoveNet introduced them; a share belongs to the bin whose lower end it reaches."""
+"""Foreground shares in percent, as DoveNet introduced them; a bin contains its lower end, not its upper one."""
 
 COLUMNS = (
     "protocol",
@@ -46,13 +46,13 @@ class Tally:
     """Running means over all pictures, over each set and over each bin of foreground share."""
 
     def __init__(self) -> None:
-        self.overall = _Pair()
-        self.sets: dict[str, _Pair] = {}
-        self.bins = {name: _Pair() for name in BINS}
+        self.overall = _Means()
+        self.sets: dict[str, _Means] = {}
+        self.bins = {name: _Means() for name in BINS}
 
-    def add(self, row: Row) -> None:
-        """Take in one picture."""
-        for pair in (self.overall, self.sets.setdefault(row.set, _Pair()), self.bins[bin_of(row.share)]):
+    def add(self, row: ScoredPair) -> None:
+        """Add the scores of one pair."""
+        for pair in (self.overall, self.sets.setdefault(row.set, _Means()), self.bins[bin_of(row.share)]):
             pair.composite.add(row.composite)
             pair.harmonized.add(row.harmonized)
 
@@ -65,8 +65,8 @@ class Tally:
         }
 
 
-class _Pair:
-    """Means before and after."""
+class _Means:
+    """Means of the composites, and of what the method made of them."""
 
     def __init__(self) -> None:
         self.composite = Means()
@@ -89,7 +89,25 @@ def bin_of(share: float) -> str:
 
 @contextlib.contextmanager
 def open_images(path: Path, protocol: str) -> Iterator[ImagesWriter]:
-    """Open images.csv for rows; it gets its name when the block ends well, and is removed when it does not."""
+    """Open images.csv to write scores.
+
+    Parameters
+    ----------
+    path
+        The file. It gets its name when the block ends without an error, and is removed when it does not.
+    protocol
+        Name of the protocol that is followed.
+
+    Yields
+    ------
+    ImagesWriter
+        Writes a row for each pair.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.part")
     try:
         with temporary.open("w", newline="", encoding="utf-8") as file:
@@ -103,27 +121,27 @@ def open_images(path: Path, protocol: str) -> Iterator[ImagesWriter]:
 
 
 class ImagesWriter:
-    """Writes one row a picture."""
+    """Writes images.csv, a row for each pair."""
 
     def __init__(self, file: TextIO, protocol: str) -> None:
         self._table = csv.writer(file, lineterminator="\n")
         self._protocol = protocol
         self._table.writerow(COLUMNS)
 
-    def write(self, row: Row) -> None:
-        """Write one picture."""
+    def write(self, row: ScoredPair) -> None:
+        """Write the scores of one pair."""
         numbers = (row.share, *row.harmonized.values(), *row.composite.values())
         self._table.writerow((self._protocol, row.set, row.name, *(f"{number:.9g}" for number in numbers)))
 
 
 def write(folder: Path, report: Mapping[str, Any]) -> None:
-    """Write report.json and report.md into a folder, each whole or not at all; raises OutputError."""
+    """Write report.json and report.md into a folder, each complete or not at all; raises OutputError."""
     files.write_bytes(folder / "report.json", (json.dumps(report, indent=2) + "\n").encode())
     files.write_bytes(folder / "report.md", to_markdown(report).encode())
 
 
 def to_markdown(report: Mapping[str, Any]) -> str:
-    """Return the tables of a report for people, with what they were made of above them."""
+    """Return report.json as Markdown: a sentence on protocol and method, then the tables."""
     sets = report["sets"]
     tables = {"Set": {**sets, **({"all": report["overall"]} if len(sets) > 1 else {})}}
     tables["Foreground, %"] = {name: pair for name, pair in report["bins"].items() if pair["composite"]["n"]}
@@ -144,16 +162,16 @@ def _table(title: str, pairs: Mapping[str, Mapping[str, Mapping[str, float]]]) -
     """Return a Markdown table: two rows a group, the composite first."""
     lines = [[title, "", "n", *(_TITLES[name] for name in metrics.NAMES)]]
     for group, rows in pairs.items():
-        for place, (kind, row) in enumerate(rows.items()):
+        for number, (kind, row) in enumerate(rows.items()):
             numbers = [f"{row[name]:.{_DIGITS[name]}f}" for name in metrics.NAMES]
-            lines.append([group if place == 0 else "", kind, str(row["n"]), *numbers])
+            lines.append([group if number == 0 else "", kind, str(row["n"]), *numbers])
     widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(lines[0]))]
     lines.insert(1, ["-" * width if column < 2 else "-" * (width - 1) + ":" for column, width in enumerate(widths)])
     return "\n".join(f"| {' | '.join(_align(cells, widths))} |" for cells in lines)
 
 
 def _align(cells: list[str], widths: list[int]) -> list[str]:
-    """Pad text to the left column's edge, numbers to the right."""
+    """Pad the cells of a line: the two columns of text on their right, numbers on their left."""
     return [
         cell.ljust(width) if column < 2 else cell.rjust(width)
         for column, (cell, width) in enumerate(zip(cells, widths, strict=True))

@@ -4,7 +4,7 @@ Pairs are decoded ahead in threads, go through the network in batches, and are s
 than a few batches in memory, however long the list.
 
 -   :class:`Rules`: the protocol, the size, and whether the background is pasted back.
--   :func:`score_pairs`: one :class:`Row` a pair, in order; a broken pair gives a line instead.
+-   :func:`score_pairs`: a :class:`ScoredPair` for each pair, in order; for a broken pair a line of text instead.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Rules:
     Attributes
     ----------
     protocol
-        The evaluation code that is followed.
+        The evaluation code that is followed, one of `protocols.PROTOCOLS`.
     full
         Whether pictures are scored at full resolution instead of 256x256. A network's change is then carried there as
         `harmonize apply` does it, and the background is pasted back.
@@ -57,6 +57,11 @@ class Rules:
         Whether the composite's background replaces the prediction's; papers score the raw output.
     network_size
         What the network sees at full resolution, as in `harmonize.inference.image.harmonize_image`.
+
+    Raises
+    ------
+    SettingsError
+        The protocol has no full size, or the network's size is no multiple of 32.
     """
 
     protocol: Protocol
@@ -73,13 +78,13 @@ class Rules:
         image.check_size(self.network_size)
 
     def pastes(self, method: nn.Module | Predictions) -> bool:
-        """Tell whether the scores of a method see the composite's own background."""
+        """Return whether a method is scored with the composite's own background pasted back."""
         return self.paste or (self.full and not isinstance(method, Predictions))
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What one pair scored.
+class ScoredPair:
+    """Scores of one pair.
 
     Attributes
     ----------
@@ -88,7 +93,7 @@ class Row:
     share
         Part of the picture that is foreground, in [0, 1]: mask above 0.5 at 256x256.
     composite, harmonized
-        Scores before and after.
+        Scores of the composite, and of what the method made of it.
     """
 
     set: str
@@ -117,13 +122,13 @@ def score_pairs(
     *,
     threads: int | None = None,
     batch: int | None = None,
-) -> Generator[Row | str, None, None]:
+) -> Generator[ScoredPair | str, None, None]:
     """Score pairs one after the other.
 
     Parameters
     ----------
     pairs
-        What `ccharmony.dataset.find_pairs.find_pairs` found.
+        Pairs, as `ccharmony.dataset.find_pairs.find_pairs` returns them.
     rules
         How they are scored.
     method
@@ -135,9 +140,9 @@ def score_pairs(
 
     Yields
     ------
-    Row | str
+    ScoredPair | str
         Scores of the pair, or one line that says why it has none: a file that cannot be read, sizes that differ, a
-        prediction that is missing, a mask without foreground.
+        missing prediction, a mask without foreground.
     """
     threads = threads or min(os.cpu_count() or 1, 16)
     if rules.full or isinstance(method, Predictions):
@@ -200,11 +205,11 @@ def _load(pair: PairPaths, rules: Rules, predictions: Predictions | None) -> _Sa
 def _predict(
     samples: Iterable[_Sample | str], rules: Rules, method: nn.Module | Predictions, batch: int
 ) -> Iterator[tuple[_Sample, Levels] | str]:
-    """Pair each sample with its prediction, a batch at a time; lines about broken pairs pass through in place."""
+    """Pair each sample with its prediction, a batch at a time; lines about broken pairs pass through."""
     stream = iter(samples)
     while group := list(itertools.islice(stream, batch)):
-        whole = [sample for sample in group if not isinstance(sample, str)]
-        found = iter(_run(whole, rules, method)) if whole else iter(())
+        readable = [sample for sample in group if not isinstance(sample, str)]
+        found = iter(_run(readable, rules, method)) if readable else iter(())
         for sample in group:
             yield sample if isinstance(sample, str) else (sample, next(found))
 
@@ -219,7 +224,7 @@ def _run(samples: list[_Sample], rules: Rules, method: nn.Module | Predictions) 
     return list(network.infer(method, composites, masks))
 
 
-def _score(predicted: tuple[_Sample, Levels] | str, rules: Rules) -> Row | str:
+def _score(predicted: tuple[_Sample, Levels] | str, rules: Rules) -> ScoredPair | str:
     if isinstance(predicted, str):
         return predicted
     sample, prediction = predicted
@@ -227,4 +232,4 @@ def _score(predicted: tuple[_Sample, Levels] | str, rules: Rules) -> Row | str:
         weights = sample.mask[..., None]
         prediction = sample.composite * (1 - weights) + prediction * weights
     rate = functools.partial(protocols.score, rules.protocol, real=sample.real, mask=sample.mask)
-    return Row(sample.pair.set, sample.pair.name, sample.share, rate(sample.composite), rate(prediction))
+    return ScoredPair(sample.pair.set, sample.pair.name, sample.share, rate(sample.composite), rate(prediction))

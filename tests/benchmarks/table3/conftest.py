@@ -8,7 +8,7 @@ from benchmarks import scene
 from benchmarks.table3.study import open_study
 from harmonize.evaluation import report
 from harmonize.evaluation.metrics import Scores
-from harmonize.evaluation.scoring import Row
+from harmonize.evaluation.scoring import ScoredPair
 from harmonize.training.data import DataPaths
 
 torch.set_num_threads(1)
@@ -45,4 +45,4 @@ def write_scores(study, name, fmse, composite=2000.0):
     with report.open_images(folder / "images.csv", "issam") as table:
         for number, value in enumerate(np.asarray(fmse).tolist()):
             before, after = (Scores(v / 10, v, 40 - v / 100, 30.0, 0.9, 0.8) for v in (composite, value))
-            table.write(Row("val", f"p{number}_a_1", 0.2, before, after))
+            table.write(ScoredPair("val", f"p{number}_a_1", 0.2, before, after))

@@ -7,6 +7,7 @@ from scipy import stats
 from ccharmony.errors import ManifestError, SettingsError
 from harmonize.evaluation import compare, metrics, report
 from harmonize.evaluation.compare import Table
+from harmonize.evaluation.scoring import ScoredPair
 
 
 def make_table(fmse: np.ndarray, *, protocol: str = "issam", names: list[str] | None = None) -> Table:
@@ -93,11 +94,9 @@ def test_tables_of_two_protocols_are_refused(base):
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path):
-    from harmonize.evaluation.scoring import Row
-
     before, after = metrics.Scores(1, 2, 3, 4, 0.5, 0.6), metrics.Scores(1.5, 2.25, 30.125, 4, 0.75, 1 / 3)
     with report.open_images(tmp_path / "images.csv", "issam") as images:
-        images.write(Row("HCOCO", "c1_2_3.jpg", 0.1, before, after))
+        images.write(ScoredPair("HCOCO", "c1_2_3.jpg", 0.1, before, after))
     table = compare.read_table(tmp_path / "images.csv")
     assert table.protocol == "issam"
     assert table.scores[("HCOCO", "c1_2_3.jpg")] == pytest.approx(after.values(), rel=1e-8)
@@ -120,3 +119,15 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, text, message):
 def test_an_absent_table_is_named(tmp_path):
     with pytest.raises(ManifestError, match=r"absent\.csv: cannot be read"):
         compare.read_table(tmp_path / "absent.csv")
+
+
+def test_two_evaluations_are_compared_by_their_files(base, tmp_path):
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for path, gain in zip(paths, (0, 10), strict=True):
+        with report.open_images(path, "issam") as images:
+            for number, value in enumerate(base[:30].tolist()):
+                scores = metrics.Scores(value - gain, value - gain, 30, 30, 0.5, 0.5)
+                images.write(ScoredPair("S", f"p{number}_1_1.jpg", 0.1, scores, scores))
+    found = compare.compare(str(paths[0]), paths[1], resamples=200)
+    assert (found.pictures, found.differences[0].better) == (30, "B")
+    assert found.differences[0].difference == pytest.approx(-10)

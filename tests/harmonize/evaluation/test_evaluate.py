@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from ccharmony.dataset.find_pairs import find_pairs
-from ccharmony.errors import ImageError, OutputError, SettingsError, SourceError
+from ccharmony.errors import ImageError, OutputError, SettingsError, SourceError, WeightsError
 from ccharmony.images import pixels
 from harmonize.evaluation import evaluate, metrics, protocols, report, scoring
 from harmonize.evaluation.evaluate import Method
-from harmonize.evaluation.scoring import Row, Rules
+from harmonize.evaluation.scoring import Rules, ScoredPair
 
 ISSAM = Rules(protocols.find("issam"))
 INVERSE = (1 / 0.9, 1 / 0.7, 1 / 0.6)
@@ -95,6 +95,29 @@ def test_means_of_the_report_are_means_of_images_csv(pairs, perfect, tmp_path):
         assert np.mean([float(row[name]) for row in rows]) == pytest.approx(result["overall"]["harmonized"][name])
 
 
+def test_a_network_the_name_of_a_protocol_and_paths_as_text_are_enough(pairs, perfect, nets, tmp_path):
+    expected = evaluate.evaluate([pairs], perfect, ISSAM)
+    found = evaluate.evaluate(str(pairs), nets.Recolor(INVERSE).train(), "issam", out=str(tmp_path / "out"))
+    assert found["overall"] == expected["overall"]
+    assert found["weights"] == {"network": "Recolor"}
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == found
+
+
+def test_a_folder_is_another_method_and_anything_else_is_weights(pairs, made):
+    real = pixels.read_image(pairs / "real_images" / "p_3.png")
+    pixels.write_image(made / "p_3_a_1.png", real)
+    found = evaluate.evaluate(pairs, str(made))
+    assert (found["predictions"], found["overall"]["harmonized"]["mse"]) == (str(made), 0)
+    assert evaluate.open_method("giftnet_w16", "cpu").details["weights"]["file"] == "giftnet_w16"
+    with pytest.raises(WeightsError, match="absent: no such weights"):
+        evaluate.evaluate(pairs, "absent")
+
+
+def test_the_name_of_an_unknown_protocol_is_refused(pairs, perfect):
+    with pytest.raises(SettingsError, match="protocol psnr: not known, wanted one of issam standard"):
+        evaluate.evaluate(pairs, perfect, "psnr")
+
+
 @pytest.mark.parametrize("batch", [2, 5, 16])
 def test_batches_and_threads_do_not_change_the_numbers(pairs, perfect, batch):
     one = evaluate.evaluate([pairs], perfect, ISSAM, split="all", batch=1, threads=1)
@@ -122,7 +145,7 @@ def test_pictures_are_counted_by_foreground_share():
     tally = report.Tally()
     scores = metrics.Scores(1, 2, 3, 4, 0.5, 0.6)
     for share in (0.0, 0.0499, 0.05, 0.1499, 0.15, 1.0):
-        tally.add(Row("s", "n", share, scores, scores))
+        tally.add(ScoredPair("s", "n", share, scores, scores))
     assert {name: pair["composite"]["n"] for name, pair in tally.to_dict()["bins"].items()} == {
         "0-5": 2,
         "5-15": 2,
@@ -314,7 +337,7 @@ def test_no_more_than_a_few_pairs_are_read_ahead(pairs, nets, monkeypatch):
     load = scoring._load
     monkeypatch.setattr(scoring, "_load", lambda pair, *rest: (read.append(pair.name), load(pair, *rest))[1])
     found = find_pairs(pairs, "all")[0] * 20
-    rows: Iterator[Row | str] = scoring.score_pairs(found, ISSAM, nets.Recolor(), threads=2, batch=1)
+    rows: Iterator[ScoredPair | str] = scoring.score_pairs(found, ISSAM, nets.Recolor(), threads=2, batch=1)
     for _ in range(3):
         next(rows)
     assert len(read) <= 12
