@@ -7,9 +7,9 @@
     python -m benchmarks.ablation --smoke
 
 ``run``, the default, trains what is not finished yet, each run in a process of its own that resumes exactly; the order
-is that of `benchmarks.table3.plan`. The first call settles data and budget, which later calls take over and cannot
+is that of `benchmarks.table3.plan`. The first call decides data and budget, which later calls read and cannot
 change. ``list`` says how far each run is. ``report`` writes docs/results.md and its pictures from whatever is finished,
-``diagnose`` measures how large each reading of the distillation loss is beside the loss of the image.
+``diagnose`` measures how large each reading of the distillation loss is compared with the loss of the image.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ def _run(action: str, smoke: bool, out: Path | None, **given: Any) -> None:
 
 
 def _rehearse(given: dict[str, Any]) -> int:
-    """Run a tiny study of drawn pictures from the first step to the page; return the exit code."""
+    """Run a tiny study of rendered pictures from the first step to the page; return the exit code."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         photos, lights = scene.write_photos(folder, train=6, val=3)
         study = open_study(folder / "study", _TINY, DataPaths(photos=photos, lights=lights))
-        trials = plan.make(study.budget.loss, rows=(1, 8), seeds=1, varied=())
+        trials = plan.list_trials(study.budget.loss, rows=(1, 8), seeds=1, varied=())
         code = _train(study, trials, given)
         if code == 0:
             _diagnose(study, ())
@@ -80,7 +80,7 @@ def _rehearse(given: dict[str, Any]) -> int:
 
 
 def _report(study: Study, docs: Path, demo: Path | None) -> None:
-    for path in report.write(study, docs, demo):
+    for path in report.write_page(study, docs, demo):
         click.echo(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
 
 
@@ -88,9 +88,9 @@ def _diagnose(study: Study, names: tuple[str, ...]) -> None:
     """Measure a fresh network and the runs named, by default row 8's first, as far as it is."""
     first = "row8_seed0"
     begun = (first,) if (study.folder(first) / "last.safetensors").is_file() else ()
-    told = diagnosis.report(study, names or begun)
-    files.write_bytes(study.path / report.DIAGNOSIS, (told + "\n").encode())
-    click.echo(told)
+    tables = diagnosis.report(study, names or begun)
+    files.write_bytes(study.path / report.DIAGNOSIS, (tables + "\n").encode())
+    click.echo(tables)
 
 
 def _open(out: Path, given: dict[str, Any]) -> Study:
@@ -103,8 +103,8 @@ def _open(out: Path, given: dict[str, Any]) -> Study:
 def _select(study: Study, given: dict[str, Any]) -> list[Trial]:
     """Return the runs that the options name, in their order."""
     if given["only"]:
-        return [plan.parse(name) for name in given["only"]]
-    return plan.make(
+        return [plan.parse_name(name) for name in given["only"]]
+    return plan.list_trials(
         study.budget.loss,
         rows=given["rows"] or ORDER,
         seeds=given["seeds"],
@@ -114,14 +114,14 @@ def _select(study: Study, given: dict[str, Any]) -> list[Trial]:
 
 
 def _train(study: Study, trials: list[Trial], given: dict[str, Any]) -> int:
-    """Take up the runs and return the exit code: 1 where one of them failed."""
+    """Train the runs that are not finished and return the exit code: 1 where one of them failed."""
     pace = Pace(given["jobs"], given["threads"], given["minutes"], given["device"])
     work = Schedule(study, pace, click.echo)
-    complete = work.go(trials)
+    complete = work.run(trials)
     left = [trial.name for trial in trials if not study.finished(trial.name)]
     click.echo(f"{study.path}: {len(trials) - len(left)} of {len(trials)} runs finished")
     if not complete and not work.failed:
-        click.echo("the same call goes on from here")
+        click.echo("the same call resumes here")
     return 1 if work.failed else 0
 
 
@@ -167,7 +167,7 @@ _SHARED = [
     ),
     _option("batch", int, "Pictures a step."),
     _option("loss", click.Choice(get_args(Loss)), "The loss of the image; l1 is the paper's."),
-    _option("relit", float, "Share of --photos that are lit as a whole first."),
+    _option("relit", float, "Share of --photos that are relit whole first."),
     _option("rate", float, "Adam's learning rate."),
     _option("decay", click.Choice(get_args(Decay)), "How it falls."),
     _option("decay_from", float, "Share of the steps at which it begins to."),
@@ -181,7 +181,7 @@ _BUDGET = [str(option.name) for option in _SHARED]
 _PLACES = [
     click.Option(["--out"], type=_FOLDER, help="Folder of the study."),
     click.Option(["--photos"], type=_FOLDER, help="Photos with masks, lit on the fly."),
-    click.Option(["--lights"], type=_FILE, help="fits.h5 whose train lights are lent to them."),
+    click.Option(["--lights"], type=_FILE, help="fits.h5 whose train lights are their donors."),
     click.Option(["--data"], type=_FOLDER, multiple=True, help="Datasets in iHarmony4's layout."),
 ]
 _REPORT = [
@@ -198,11 +198,13 @@ _CHOICE = [
     click.Option(["--only"], multiple=True, metavar="NAME…", help="Runs by name, such as row8_gamma=0.1_seed0."),
 ]
 _PACE = [
-    click.Option(["--minutes"], type=click.FloatRange(0), help="Stop after these minutes; the next call goes on."),
+    click.Option(["--minutes"], type=click.FloatRange(0), help="Stop after these minutes; the next call resumes."),
     click.Option(["--jobs"], type=click.IntRange(1), default=1, show_default=True, help="Runs at a time."),
     click.Option(["--threads"], type=click.IntRange(1), default=1, show_default=True, help="Threads of each run."),
     click.Option(["--device"], default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
-    click.Option(["--smoke"], is_flag=True, help="A tiny study of drawn pictures, from the first step to the report."),
+    click.Option(
+        ["--smoke"], is_flag=True, help="A tiny study of rendered pictures, from the first step to the report."
+    ),
 ]
 
 main = VariadicCommand(

@@ -1,12 +1,12 @@
-"""What applying GiftNet at full resolution costs and keeps, beside the plain ways, in one run.
+"""What applying GiftNet at full resolution costs and what detail it preserves, compared with the plain ways.
 
     python -m benchmarks.apply [--smoke] [--megapixels 1] [--photos DIR]
 
 *Cost*: seconds a megapixel and peak memory of the default (the network sees 256×256, its change is carried to full
 resolution) over the plain way, the network run at full size. The weights are untrained: time does not depend on them.
 *Detail*: a foreground in another light, with an exact answer at 256×256; how much squared error is left at full
-resolution by the color map, beside the two ways without one: the small answer enlarged, and its difference to the
-small composite enlarged and added. `--photos` takes real photos; without them one is drawn.
+resolution by the color map, and by the two ways without one: the small answer enlarged, and its difference from the
+small composite enlarged and added. `--photos` takes real photos; without them a picture of noise is made.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ CARRIED, PLAIN = "carried from 256×256", "network at full size"
 SIZES: dict[str, Size] = {CARRIED: 256, PLAIN: "full"}
 
 
-def draw_photo(height: int, width: int, seed: int = 0) -> UInt8:
-    """Draw noise of every scale whose colors vary together: as much detail as a photo, or more."""
+def make_photo(height: int, width: int, seed: int = 0) -> UInt8:
+    """Make noise of every scale whose colors vary together: as much detail as a photo, or more."""
     random = np.random.default_rng(seed)
     photo = np.full((height, width, 3), 0.45, np.float32)
     for octave in range(2, 11):
@@ -62,13 +62,13 @@ def relight(photo: UInt8, mask: Float32, seed: int) -> UInt8:
 
 
 def apply_once(way: str, megapixels: float) -> None:
-    """Apply an untrained GiftNet to a drawn photo of 3:2."""
+    """Apply an untrained GiftNet to a made photo of 3:2."""
     _harmonize(way, *_draw(megapixels))
 
 
 def _draw(megapixels: float) -> tuple[UInt8, Float32]:
     height, width = round(1000 * (megapixels / 1.5) ** 0.5), round(1500 * (megapixels / 1.5) ** 0.5)
-    return draw_photo(height, width), draw_mask(height, width)
+    return make_photo(height, width), draw_mask(height, width)
 
 
 def _harmonize(way: str, photo: UInt8, mask: Float32) -> None:
@@ -118,14 +118,14 @@ def _compare_detail(photos: list[UInt8], lights: int) -> None:
 def _errors(photo: UInt8, composite: UInt8, mask: Float32) -> dict[str, float]:
     before, after, inside = shrink(composite, 256), shrink(photo, 256), shrink(mask, 256)
     shape = photo.shape[:2]
-    before, after, whole = (np.asarray(picture / 255, np.float32) for picture in (before, after, composite))
+    before, after, full = (np.asarray(picture / 255, np.float32) for picture in (before, after, composite))
     everything = slice(0, shape[0]), slice(0, shape[1])
     results = {
         "answer enlarged": cv2.resize(after, shape[::-1]),
-        "difference enlarged": whole + cv2.resize(after - before, shape[::-1]),
-        "color map": color_map.fit(before, after, inside).change(whole, *everything, shape),
+        "difference enlarged": full + cv2.resize(after - before, shape[::-1]),
+        "color map": color_map.fit(before, after, inside).change(full, *everything, shape),
     }
-    start = _error(whole, photo, mask)
+    start = _error(full, photo, mask)
     return {way: _error(np.asarray(result, np.float32), photo, mask) / start for way, result in results.items()}
 
 

@@ -1,4 +1,4 @@
-"""A whole build: one job and two, beside the codecs alone and the plain published method, and its memory.
+"""A complete build with one job and with two, compared with the codecs alone and the plain method; its memory.
 
     python -m benchmarks.build [--smoke]
 
@@ -63,8 +63,8 @@ def _compare(root: Path, count: int, height: int, width: int, repeats: int) -> N
 
 def _measure_memory(root: Path, megapixels: float) -> None:
     peaks = [peak_megabytes(functools.partial(_build, root, jobs)) for jobs in JOBS]
-    told = ", ".join(f"{peak:.0f} MB with {jobs} at a time" for jobs, peak in zip(JOBS, peaks, strict=True))
-    click.echo(f"peak memory of a build of {megapixels:.1f} MP photos, above the process at rest: {told}")
+    peaks_by_jobs = ", ".join(f"{peak:.0f} MB with {jobs} at a time" for jobs, peak in zip(JOBS, peaks, strict=True))
+    click.echo(f"peak memory of a build of {megapixels:.1f} MP photos, above the process at rest: {peaks_by_jobs}")
 
 
 def _build(root: Path, jobs: int) -> int:

@@ -55,13 +55,18 @@ def make(name: str, path: Path, run: Path, scored: Mapping[str, Scored]) -> dict
     Parameters
     ----------
     name
-        Of the weights.
+        Name of the weights.
     path
         Their file.
     run
         Folder of the training run that they come from.
     scored
-        Evaluations by set; that of ``val`` is taken apart.
+        Evaluations by set; that of ``val`` is also given by foreground share and by error.
+
+    Returns
+    -------
+    dict[str, str]
+        Markdown by name of the block.
     """
     blocks = {
         "file": _describe(path),
@@ -86,7 +91,7 @@ def curve(path: Path) -> str:
 
 
 def scores(name: str, scored: Mapping[str, Scored]) -> str:
-    """Return what bundled weights say that they score: those of `name` first, beside the composites of these sets."""
+    """Return what bundled weights record as their scores: those of `name` first, with the composites of these sets."""
     names = [name, *(other for other in bundled.list_weights() if other != name)]
     found = {other: read_scores(other) for other in names}
     lines = []

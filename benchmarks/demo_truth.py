@@ -31,7 +31,7 @@ from ccharmony.sources.demo.scene import Scene
 from ccharmony.sources.demo.trace import chart_light
 
 SAMPLE = 2000
-"""Pixels of a foreground that are compared, evenly drawn."""
+"""Pixels of a foreground that are compared, evenly spread."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +63,11 @@ class Truth:
             Scene and light of the other photo.
         gain
             Its exposure, see ``render.read_gains``.
+
+        Returns
+        -------
+        UInt8
+            Colors (n, 3), sRGB-encoded, 8 bits, one for each pixel of the foreground.
         """
         colors = spectra.counts(self.scene.materials, light, donor.camera)
         counts = self.shares[letter] @ colors * (chart_light(donor) / chart_light(self.scene))
@@ -70,7 +75,7 @@ class Truth:
 
 
 def truths(scenes: Sequence[Scene] = SCENES) -> list[Truth]:
-    """Trace scenes and keep what concerns their foregrounds."""
+    """Trace scenes and return what belongs to their foregrounds."""
     return [_truth(scene) for scene in scenes]
 
 
@@ -111,6 +116,11 @@ def distances(
         Fit kinds. ``published`` is applied by the published arithmetic, as in a build.
     scenes
         Scenes to compare; all by default.
+
+    Returns
+    -------
+    list[Distance]
+        One for each foreground and donor.
     """
     photos = {photo.id: photo for photo in render.find_demo(data_dir, scenes).photos}
     shots = [_Shot(scene, light, photos[render.photo_id(scene, light)]) for scene in scenes for light in scene.lights]
@@ -195,9 +205,7 @@ def _mean_delta_e(found: UInt8, wanted: UInt8) -> float:
 
 
 @click.command()
-@click.option(
-    "--data", type=click.Path(path_type=Path), help="Folder that holds the demo, or shall; else a temporary one."
-)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder that holds or will hold the demo. [temporary]")
 @click.option("--smoke", is_flag=True, help="One scene only: shows that it runs.")
 def main(data: Path | None, smoke: bool) -> None:
     """Print the table."""

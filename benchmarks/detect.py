@@ -1,4 +1,4 @@
-"""Finding a chart at 12 MP against plain cv2.mcc on the same photo.
+"""Finding a chart at 12 MP, compared with plain cv2.mcc on the same photo.
 
     python -m benchmarks.detect [--smoke] [--photos DIR]
 

@@ -1,7 +1,7 @@
-"""What a build costs beside the work on its photos: donors, journal, tables, and the memory they take.
+"""What a build costs besides the work on its photos: donors, journal, tables, and the memory they take.
 
-Rows and lights are made up, no picture is read or written. Seconds are those that passed, and in parentheses those
-that the processor worked for them, which busy neighbors hardly change.
+Rows and lights are made up, no picture is read or written. Printed are seconds on the clock and, in parentheses,
+seconds of the processor, which other work on the machine hardly changes.
 
 `python -m benchmarks.driver [--photos 100000] [--smoke]`
 """
@@ -42,13 +42,14 @@ def main(count: int, smoke: bool) -> None:
     """Print seconds, megabytes and bytes for a build of that many photos, one foreground and ten composites each."""
     count = 200 if smoke else count
     click.echo(f"{count} photos, {COMPOSITES * count} pairs:")
-    book = _kept("lights in memory", lambda: _lights(count))
-    made = _kept("rows in memory", lambda: _results(list(book)))
+    book = _measured("lights in memory", lambda: _lights(count))
+    made = _measured("rows in memory", lambda: _results(list(book)))
     _timed("train or test", lambda: donors.assign_splits([_photo(name) for name in book]))
     candidates = {name: record.from_standard for name, record in book.items()}
-    draws = [f"draw {number}" for number in range(5)]
+    foregrounds = [f"foreground {number}" for number in range(5)]
     _timed(
-        "donors of five foregrounds", lambda: [_first(donors.order_candidates(name, candidates, 0)) for name in draws]
+        "donors of five foregrounds",
+        lambda: [_first(donors.order_candidates(name, candidates, 0)) for name in foregrounds],
     )
     with tempfile.TemporaryDirectory() as folder:
         _journal(Path(folder) / "journal", book, made)
@@ -56,16 +57,16 @@ def main(count: int, smoke: bool) -> None:
 
 
 def _journal(root: Path, book: Mapping[str, FitRecord], made: Sequence[PhotoPairs]) -> None:
-    with journal.lock_journal(root) as kept:
-        kept.start("plan", {})
-        _timed("journal: lights saved", lambda: _save_lights(kept, book.values()))
-        _timed("journal: rows saved", lambda: _save_rows(kept, made))
-        _timed("journal: lights read again", lambda: kept.load("lights", light.from_json))
-        _timed("journal: rows read again", lambda: kept.load("pairs", PhotoPairs.from_json))
-        files = [path for path in kept.folder.rglob("*") if path.is_file()]
+    with journal.lock_journal(root) as opened:
+        opened.start("plan", {})
+        _timed("journal: lights saved", lambda: _save_lights(opened, book.values()))
+        _timed("journal: rows saved", lambda: _save_rows(opened, made))
+        _timed("journal: lights read again", lambda: opened.load("lights", light.from_json))
+        _timed("journal: rows read again", lambda: opened.load("pairs", PhotoPairs.from_json))
+        files = [path for path in opened.folder.rglob("*") if path.is_file()]
         size = sum(path.stat().st_size for path in files)
         click.echo(f"  {'journal on disk':32s}  {size / MEGABYTE:9.1f} MB in {len(files)} files")
-        _timed("journal: removed", kept.clear)
+        _timed("journal: removed", opened.clear)
 
 
 def _tables(root: Path, book: Mapping[str, FitRecord], rows: Sequence[Pair]) -> None:
@@ -121,18 +122,18 @@ def _photo(name: str) -> Photo:
     return Photo(name, "nus", "camera", Path(name))
 
 
-def _first(drawn: object) -> list[str]:
-    return [donor for donor, _ in zip(drawn, range(COMPOSITES), strict=False)]  # type: ignore[call-overload]
+def _first(ordered: object) -> list[str]:
+    return [donor for donor, _ in zip(ordered, range(COMPOSITES), strict=False)]  # type: ignore[call-overload]
 
 
-def _save_lights(kept: journal.Journal, records: Iterable[FitRecord]) -> None:
+def _save_lights(opened: journal.Journal, records: Iterable[FitRecord]) -> None:
     for record in records:
-        kept.save("lights", record.id, light.to_json(light.RecordedLight(record, None)))
+        opened.save("lights", record.id, light.to_json(light.RecordedLight(record, None)))
 
 
-def _save_rows(kept: journal.Journal, made: Iterable[PhotoPairs]) -> None:
+def _save_rows(opened: journal.Journal, made: Iterable[PhotoPairs]) -> None:
     for result in made:
-        kept.save("pairs", result.pairs[0].photo, result.to_json())
+        opened.save("pairs", result.pairs[0].photo, result.to_json())
 
 
 def _timed(what: str, run: Callable[[], object]) -> None:
@@ -142,7 +143,7 @@ def _timed(what: str, run: Callable[[], object]) -> None:
     click.echo(f"  {what:32s}  {passed:9.2f} s  ({worked:.2f})")
 
 
-def _kept(what: str, make: Callable[[], Made]) -> Made:
+def _measured(what: str, make: Callable[[], Made]) -> Made:
     made: list[Made] = []
     grown = peak_megabytes(lambda: made.append(make()))
     click.echo(f"  {what:32s}  {grown:9.1f} MB")

@@ -1,10 +1,10 @@
-"""What a network's error is made of: a wrong guess of the light, or a wrong rendering of it.
+"""What a network's error consists of: a wrong estimate of the light, or a wrong rendering of it.
 
     python -m benchmarks.error_parts --data DIR --weights A [--weights B] [--smoke]
 
 Of the foreground of each pair at 256×256, raw output: its mean squared error; what is left of it once the foreground's
-mean color is put right, which no rendering does; and what is left once the output is the polynomial of the composite's
-colors that comes nearest to it, which no light changes but for the worse. A foreground counts where its mask is above
+mean color is corrected, which no rendering does; and what is left once the output is the polynomial of the composite's
+colors that is nearest to it: what a change of light could do at best. A foreground counts where its mask is above
 one half; one of fewer pixels than a chart has patches is left out.
 """
 
@@ -36,10 +36,10 @@ FEWEST = 24
 PARTS: dict[str, Callable[[Float64, Float64, Float64], Float64]] = {
     "composite": lambda composite, _output, _real: composite,
     "output": lambda _composite, output, _real: output,
-    "mean color put right": lambda _composite, output, real: output + (real - output).mean(axis=0),
+    "mean color corrected": lambda _composite, output, real: output + (real - output).mean(axis=0),
     "nearest polynomial": lambda composite, output, _real: _smooth(composite, output),
 }
-"""Foreground colors (n, 3) in [0, 1] of composite, output and real picture to those whose error is told."""
+"""Foreground colors (n, 3) in [0, 1] of composite, output and real picture to the colors whose error is printed."""
 
 
 @click.command()
@@ -54,11 +54,11 @@ def main(data: Path | None, weights: tuple[str, ...], threads: int, smoke: bool)
         with tempfile.TemporaryDirectory() as folder:
             root, fits = scene.write_photos(Path(folder), train=1, val=2)
             held = lights.read_lights(fits)
-            _tell(HeldPairs(find_photos(root, "val"), held), weights or tuple(bundled.list_weights()))
+            _print(HeldPairs(find_photos(root, "val"), held), weights or tuple(bundled.list_weights()))
     elif data is None or not weights:
         raise click.UsageError("wanted --data and --weights, or --smoke")
     else:
-        _tell(StoredPairs(find_pairs(data, "all", strict=True)[0], strict=True), weights)
+        _print(StoredPairs(find_pairs(data, "all", strict=True)[0], strict=True), weights)
 
 
 def measure(network: torch.nn.Module, source: Source) -> Float64:
@@ -77,7 +77,7 @@ def measure(network: torch.nn.Module, source: Source) -> Float64:
     return np.array(rows)
 
 
-def _tell(source: Source, weights: tuple[str, ...]) -> None:
+def _print(source: Source, weights: tuple[str, ...]) -> None:
     for name in weights:
         found = measure(checkpoint.load(name).net.eval(), source)
         means = found.mean(axis=0)

@@ -1,10 +1,10 @@
-"""How fast pairs are loaded, beside how fast a training step on the CPU consumes them, in one run.
+"""How fast pairs are loaded, compared with how fast a training step on the CPU consumes them.
 
     python -m benchmarks.loading [--smoke] [--batch 4] [--pairs 64] [--threads N]
 
 Pictures a second at 256×256 of JPEG pairs of 0.3 MP (most of iHarmony4) and of 0.7 MP (its HAdobe5k, shrunk to a longer
 side of 1024 as its users do), each from a folder, from shards and from one HDF5 file that hold the same pairs, and of
-photos held in memory that are lit on the fly. Beside them what the three take to give the bytes alone, undecoded. Files
+photos held in memory that are relit on the fly. For comparison the time that the three take to read the bytes alone. Files
 are in the page cache: this is the cost of finding and decoding, not of a disk. The consumer is the cheapest network,
 iSSAM, in float32 and in bfloat16, with freed memory kept as `harmonize train` does. Wanted: at least 3 times its
 rate in float32.
@@ -80,8 +80,8 @@ def _open_stored(
         _store(folder, height, width, count)
         pack_dataset(folder, "shards", root / f"{width} shards")
         pack_dataset(folder, "h5", root / f"{width}.h5")
-        for form, place in (("folder", folder), ("shards", root / f"{width} shards"), ("h5", root / f"{width}.h5")):
-            pairs, _ = find_pairs(place, "all")
+        for form, path in (("folder", folder), ("shards", root / f"{width} shards"), ("h5", root / f"{width}.h5")):
+            pairs, _ = find_pairs(path, "all")
             source = StoredPairs(pairs, seed=0, strict=True, threads=threads)
             loaders[f"{name}, {form}"] = _load(source, batch, size)
             raw[f"bytes alone, {width}×{height}, {form}"] = _read_bytes(pairs, batch)
@@ -90,10 +90,10 @@ def _open_stored(
 
 def _load(source: Source, batch: int, size: int) -> Callable[[], object]:
     """Return a call that loads the next batch of a shuffled epoch, each time with new crops."""
-    draws = ((epoch, rows) for epoch in itertools.count() for rows in plan(0, epoch, len(source), batch))
+    samples = ((epoch, rows) for epoch in itertools.count() for rows in plan(0, epoch, len(source), batch))
 
     def load() -> object:
-        epoch, rows = next(draws)
+        epoch, rows = next(samples)
         return source.batch(epoch, rows, size)
 
     return load
@@ -101,10 +101,10 @@ def _load(source: Source, batch: int, size: int) -> Callable[[], object]:
 
 def _read_bytes(pairs: Sequence[PairPaths], batch: int) -> Callable[[], object]:
     """Return a call that reads the files of the next batch of a shuffled epoch."""
-    draws = (rows for epoch in itertools.count() for rows in plan(0, epoch, len(pairs), batch))
+    samples = (rows for epoch in itertools.count() for rows in plan(0, epoch, len(pairs), batch))
 
     def read() -> object:
-        return [getattr(pairs[row], part).read_bytes() for row in next(draws) for part in PARTS]
+        return [getattr(pairs[row], part).read_bytes() for row in next(samples) for part in PARTS]
 
     return read
 

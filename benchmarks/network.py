@@ -1,4 +1,4 @@
-"""What GiftNet (Table 3 row 8) costs beside the basic network (iSSAM, row 1), in one run.
+"""What GiftNet (Table 3 row 8) costs compared with the basic network (iSSAM, row 1).
 
     python -m benchmarks.network [--smoke] [--batch 4] [--threads N]
 
@@ -56,9 +56,9 @@ class Load:
         composite, real = (torch.randn(shape, generator=generator) for _ in range(2))
         mask = torch.zeros(self.batch, 1, self.size, self.size)
         mask[..., : int(0.39 * self.size), : int(0.39 * self.size)] = 1
-        return self.place(composite), self.place(mask), self.place(real)
+        return self.move(composite), self.move(mask), self.move(real)
 
-    def place(self, thing: T) -> T:
+    def move(self, thing: T) -> T:
         """Bring a tensor or a network to the device, channels last: on the CPU too the faster format."""
         return thing.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
@@ -69,7 +69,7 @@ class Load:
 
 def inference(settings: NetworkSettings, load: Load) -> Callable[[], object]:
     """Return a call that harmonizes the load once."""
-    net, (composite, mask, _) = load.place(giftnet.build(settings)).eval(), load.pictures()
+    net, (composite, mask, _) = load.move(giftnet.build(settings)).eval(), load.pictures()
 
     def run() -> None:
         with torch.inference_mode(), load.autocast():
@@ -81,8 +81,8 @@ def inference(settings: NetworkSettings, load: Load) -> Callable[[], object]:
 def training_step(name: str, load: Load) -> Callable[[], object]:
     """Return a call that makes one step of Adam on the load."""
     settings = NETWORKS[name]
-    net, (composite, mask, real) = load.place(giftnet.build(settings)).train(), load.pictures()
-    branch = reconstruction.freeze(load.place(reconstruction.build(settings)))
+    net, (composite, mask, real) = load.move(giftnet.build(settings)).train(), load.pictures()
+    branch = reconstruction.freeze(load.move(reconstruction.build(settings)))
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
 
     def run() -> None:
@@ -147,7 +147,7 @@ def _compare_allocators(candidates: dict[str, Callable[[], object]], repeats: in
     medians(candidates, 1)
     before = medians(candidates, repeats)
     if not memory.keep_freed_memory():
-        click.echo("  memory kept: not possible with this C library")
+        click.echo("  freed memory kept: not possible with this C library")
         return
     medians(candidates, 2)  # takes the memory that it will keep
     for what, seconds in medians(candidates, repeats).items():

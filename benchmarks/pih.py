@@ -1,11 +1,11 @@
-"""What the parametric harmonizer costs beside the basic network, in one run.
+"""What the parametric harmonizer costs compared with the basic network.
 
     python -m benchmarks.pih [--smoke] [--threads N]
 
 Pictures a second in a training step at 256×256 (forward, backward, Adam; the bound is 60 on two cores), and the
-seconds in which curves and map that are already predicted are applied to a 24 MP photo (the bound is 0.5). Beside the
-time on the clock stands that of the processors, which other work on the machine hardly changes: with --threads 1 it
-is what one free core would need.
+seconds in which curves and map that are already predicted are applied to a 24 MP photo (the bound is 0.5). Printed are the
+time on the clock and that of the processors, which other work on the machine hardly changes: with --threads 1 it is
+what one free core would need.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks import scene
+from benchmarks.network import Load
 from benchmarks.timing import medians
 from ccharmony.arrays import Float32, UInt8
 from harmonize.inference import adjustment
@@ -48,9 +49,9 @@ def main(smoke: bool, threads: int) -> None:
 def _measure_steps(size: int, batch: int, repeats: int) -> None:
     few = max(batch // 4, 2)  # the basic network takes a second a picture
     steps = {
-        PIH: (_step(PihSettings(), size, batch), batch),
-        PIH_HALF: (_step(PihSettings(), size, batch, half=True), batch),
-        BASIC: (_step(ISSAM, size, few), few),
+        PIH: (_step(PihSettings(), Load(batch, size)), batch),
+        PIH_HALF: (_step(PihSettings(), Load(batch, size, dtype=torch.bfloat16)), batch),
+        BASIC: (_step(ISSAM, Load(few, size)), few),
     }
     for run, _ in steps.values():
         run()  # the first step also plans and allocates
@@ -63,18 +64,14 @@ def _measure_steps(size: int, batch: int, repeats: int) -> None:
         click.echo(f"  {name:24s} {pace}, {times:5.1f}x the basic network")
 
 
-def _step(settings: AnySettings, size: int, batch: int, *, half: bool = False) -> Callable[[], None]:
+def _step(settings: AnySettings, load: Load) -> Callable[[], None]:
     """Return a call that makes one step of Adam on random pictures."""
-    net = registry.build_network(settings).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    net, (composite, mask, real) = load.move(registry.build_network(settings)).train(), load.pictures()
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    generator = torch.Generator().manual_seed(0)
-    composite, real = (torch.randn(batch, 3, size, size, generator=generator) for _ in range(2))
-    mask = torch.zeros(batch, 1, size, size)
-    mask[..., : size // 2, : size // 2] = 1
 
     def run() -> None:
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        with load.autocast():
             output = net.forward_features(composite, mask)
         torch.autograd.backward(losses.foreground_mse(output.image, real, mask))
         optimizer.step()

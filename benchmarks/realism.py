@@ -1,12 +1,12 @@
-"""Do harmonized composites look more like one photo? Asked of a judge that trained none of the networks it judges.
+"""Do harmonized composites look more like one photo? A classifier decides that had no part in training the networks.
 
     python -m benchmarks.realism --photos DIR --lights fits.h5 --weights A --weights B [--steps N] [--smoke]
 
-Unpaired composites have no right answer, so that no error can be taken. The judge is a classifier that learned, on
-the train photos alone, to tell photos from photos whose foreground was lit anew; its area under the ROC curve on the
-photos and lights kept for validation says how far it can be trusted. It then looks at unpaired composites of the
-validation photos, before and after each network. Their seams look false to it in every version alike; what counts is
-how the same composite fares under one network and under another, with a bootstrap over composites.
+Unpaired composites have no real picture, so that no error can be measured. The classifier, called judge, is trained on
+the train photos alone to distinguish photos from photos whose foreground was relit; its area under the ROC curve on the
+validation photos and lights says how far it can be trusted. It is then applied to unpaired composites of the validation
+photos, before and after each network. Their seams look false to it in every version alike; what counts is the change of
+its logit for the same composite from one network to another, with a bootstrap over composites.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ def main(
 
 
 def _measure(root: Path, fits: Path, weights: tuple[str, ...], *, steps: int, count: int) -> None:
-    lent, held = lights.hold_out(lights.read_lights(fits), min(lights.HELD_OUT, _half(fits)))
-    memory, kept = (photos.read_memory(photos.find_photos(root, split), SIDE) for split in ("train", "val"))
-    judge = train(LitPhotos(memory, lent, SEED), steps)
+    train_lights, held = lights.hold_out(lights.read_lights(fits), min(lights.HELD_OUT, _half(fits)))
+    memory, val_memory = (photos.read_memory(photos.find_photos(root, split), SIDE) for split in ("train", "val"))
+    judge = train(LitPhotos(memory, train_lights, SEED), steps)
     pairs = HeldPairs(photos.find_photos(root, "val"), held)
     click.echo(f"judge: area under the ROC curve {trust(judge, pairs):.3f} on {len(pairs)} validation pairs")
-    composites, masks = _compose(kept, lent, count)
+    composites, masks = _compose(val_memory, train_lights, count)
     before = say(judge, composites, masks)
     click.echo(f"{count} unpaired composites, mean logit {before.mean():+.3f}")
     said = {name: say(judge, _harmonize(name, composites, masks), masks) for name in weights}
@@ -131,8 +131,8 @@ def say(judge: Judge, images: Tensor, masks: Tensor) -> Float64:
     return torch.cat(parts).double().numpy()
 
 
-def _compose(memory: PhotoMemory, lent: Lights, count: int) -> tuple[Tensor, Tensor]:
-    streams = Streams(LitPhotos(memory, lent, SEED), memory, SEED)
+def _compose(memory: PhotoMemory, donors: Lights, count: int) -> tuple[Tensor, Tensor]:
+    streams = Streams(LitPhotos(memory, donors, SEED), memory, SEED)
     batch = streams.unpaired(0, range(count), SIDE)
     return batch.composite, batch.mask
 

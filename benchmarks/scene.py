@@ -19,7 +19,7 @@ from ccharmony.records import FitRecord
 
 
 def photo(height: int, width: int, warmth: float = 1.0) -> UInt8:
-    """Render a photo (height, width, 3) with a chart at its right edge, in a light of the warmth given."""
+    """Render a photo (height, width, 3) with a chart at its right edge, in a light of that warmth."""
     rng = np.random.default_rng(0)
     coarse = rng.uniform(40, 200, (height // 100, width // 100, 3)).astype(np.float32)
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * tint(warmth).astype(np.float32)
@@ -51,7 +51,22 @@ def light(name: str, warmth: float) -> FitRecord:
 
 
 def write_photos(folder: Path, train: int, val: int, lights: int = 12) -> tuple[Path, Path]:
-    """Write small photos with masks, and lights to lend; returns what `--photos` and `--lights` ask for."""
+    """Write small photos with masks, and donor lights.
+
+    Parameters
+    ----------
+    folder
+        Where both go.
+    train, val
+        Photos of each split.
+    lights
+        Donor lights, all of the train split.
+
+    Returns
+    -------
+    photos, lights
+        Paths, as the options `--photos` and `--lights` take them.
+    """
     root, fits = folder / "photos", folder / "fits.h5"
     for name in ("images", "masks"):
         files.make_folder(root / name)
@@ -73,8 +88,8 @@ def tint(warmth: float) -> Float64:
     return 0.95 * np.array([1, 0.5 + 0.5 * warmth, warmth])
 
 
-def _draw_chart(image: UInt8, place: Float64, warmth: float) -> None:
-    cv2.fillConvexPoly(image, np.rint(place).astype(np.int32), (25, 25, 25))
-    quads = np.rint(patch_quads(place)).astype(np.int32)
+def _draw_chart(image: UInt8, outline: Float64, warmth: float) -> None:
+    cv2.fillConvexPoly(image, np.rint(outline).astype(np.int32), (25, 25, 25))
+    quads = np.rint(patch_quads(outline)).astype(np.int32)
     for quad, color in zip(quads, STANDARD[RELEASE_TO_CHART], strict=True):
         cv2.fillConvexPoly(image, quad, np.rint(255 * (color * tint(warmth) + 0.02)).tolist())

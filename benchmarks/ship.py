@@ -65,9 +65,9 @@ def save(path: Path, trial: Path, metadata: dict[str, Any]) -> None:
     checkpoint.save_weights(path, loaded.net, loaded.settings, metadata=metadata, half=True)
     sums = path.parent / "SHA256SUMS"
     lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
-    kept = [line for line in lines if line.split()[1:] != [path.name]]
+    others = [line for line in lines if line.split()[1:] != [path.name]]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    ordered = sorted([*kept, f"{digest}  {path.name}"], key=lambda line: line.split()[1])
+    ordered = sorted([*others, f"{digest}  {path.name}"], key=lambda line: line.split()[1])
     files.write_bytes(sums, "".join(f"{line}\n" for line in ordered).encode())
 
 

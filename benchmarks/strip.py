@@ -43,7 +43,7 @@ class Scored(NamedTuple):
 @click.option("--scores", type=_PATH, required=True, help="images.csv of `harmonize evaluate` on them, --split all.")
 @click.option("-o", "--out", type=_PATH, required=True)
 def main(data: Path, weights: str, scores: Path, out: Path) -> None:
-    """Choose, draw, and print what each pair scores."""
+    """Select the pairs, draw them, and print the scores of each."""
     torch.set_num_threads(1)
     found = _read(data, scores)
     chosen = choose(found)
@@ -63,10 +63,10 @@ def choose(found: list[Scored]) -> list[Scored]:
     order = sorted(hard, key=lambda entry: entry.after / max(entry.before, 1e-6))
     chosen: list[Scored] = []
     for rank in RANKS:
-        place = round(rank * (len(order) - 1))
+        position = round(rank * (len(order) - 1))
         seen = {entry.pair.real for entry in chosen}
-        nearest = sorted(range(len(order)), key=lambda index: abs(index - place))
-        chosen.append(next((order[index] for index in nearest if order[index].pair.real not in seen), order[place]))
+        nearest = sorted(range(len(order)), key=lambda index: abs(index - position))
+        chosen.append(next((order[index] for index in nearest if order[index].pair.real not in seen), order[position]))
     return chosen
 
 

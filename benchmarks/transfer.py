@@ -1,9 +1,9 @@
-"""A composite against the plain published method, against the codec floor, and its peak memory.
+"""A composite compared with the plain published method and with the codec floor; its peak memory.
 
     python -m benchmarks.transfer [--smoke]
 
 The plain method is the published arithmetic: the whole frame in double precision, truncated to 8 bits after each of
-the two steps, both steps anew for every composite. The floor is what any method pays: decoding the photo and encoding
+the two steps, both steps again for every composite. The floor is what any method pays: decoding the photo and encoding
 the pictures that are written, their channels swapped once for all.
 """
 

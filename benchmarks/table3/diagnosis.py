@@ -1,10 +1,10 @@
-"""How much each reading of the distillation loss has to say beside the loss of the image.
+"""How large each reading of the distillation loss is, compared with the loss of the image.
 
 For a network and its teacher: the value of each reading, and the norm of its gradient on the encoder (its convolutions
 and GIFT's there) relative to that of the image's loss. A term whose share is a ten-thousandth cannot be what helps.
 
 What is read in section 3.2 of the paper: ``R = softmax(−γ‖f − F[i]‖²)`` over all pixels, ``L_dis = ‖R' − R̂‖²``, their
-sum over the encoder's maps times λ = 0.001, beside ``L_har = ‖Ĩ − Î‖₁``. A sum over pixels makes L_dis smaller the
+sum over the encoder's maps times λ = 0.001, next to ``L_har = ‖Ĩ − Î‖₁``. A sum over pixels makes L_dis smaller the
 larger the picture, since the softmax shares 1 among all pixels; no reading below changes that but those without it.
 """
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmarks.table3 import scores
+from benchmarks.table3 import trial
 from benchmarks.table3.study import Study
 from harmonize.data.batches import Batch
 from harmonize.models import giftnet
@@ -136,11 +136,6 @@ def diagnose(network: UNet, teacher: UNet, batches: Sequence[Batch]) -> tuple[li
     return [terms[name] for name in IMAGES], [terms[name] for name in DISTILLATIONS]
 
 
-def _mean(name: str, found: Sequence[Mapping[str, tuple[float, float, float]]]) -> Term:
-    value, share, cosine = (statistics.fmean(numbers) for numbers in zip(*(part[name] for part in found), strict=True))
-    return Term(name, value, share, cosine)
-
-
 def _measure(network: UNet, teacher: UNet, batch: Batch) -> Iterator[tuple[str, tuple[float, float, float]]]:
     """Give value, share and cosine of each term on one batch, by its name."""
     target = normalize(batch.real)
@@ -187,7 +182,7 @@ def report(study: Study, names: Sequence[str]) -> str:
     """
     teacher = checkpoint.load(study.teacher).net
     assert isinstance(teacher, UNet)
-    source = next(iter(scores.open_pairs(study.places).values()))
+    source = next(iter(trial.open_pairs(study.places).values()))
     step = max(len(source) // (BATCHES * BATCH), 1)
     indices = list(range(0, len(source), step))[: BATCHES * BATCH]
     side = study.budget.scored_at
@@ -199,10 +194,10 @@ def report(study: Study, names: Sequence[str]) -> str:
         loaded = checkpoint.load(study.folder(name) / "last.safetensors")
         networks[f"{name}, step {loaded.metadata['step']:,}"] = loaded.net  # type: ignore[assignment]
     teacher = reconstruction.freeze(teacher)
-    return "\n\n".join(spell(title, *diagnose(net, teacher, batches)) for title, net in networks.items())
+    return "\n\n".join(to_tables(title, *diagnose(net, teacher, batches)) for title, net in networks.items())
 
 
-def spell(title: str, images: Sequence[Term], distillations: Sequence[Term]) -> str:
+def to_tables(title: str, images: Sequence[Term], distillations: Sequence[Term]) -> str:
     """Write the terms of one network as two Markdown tables."""
     lines = [f"**{title}**", "", "| loss of the image | value | gradient on the encoder, relative |", "|---|--:|--:|"]
     lines += [f"| {term.name} | {term.value:.3g} | {term.share:.3g} |" for term in images]

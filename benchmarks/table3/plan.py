@@ -29,7 +29,7 @@ TEACHER = "teacher"
 VARIED = ("lambda=0.1", "gamma=0.1", "loss", "lambda=1", "gamma=0.001", "lambda=0.01", "lambda=0.0001")
 """What is varied by default; the paper has γ = 0.01 and λ = 0.001, and ``loss`` takes the loss that the study has not.
 
-The two large λ are there because the relation loss, read to the letter, says next to nothing at the paper's: in a half
+The two large λ are tried because the relation loss, as it is written, has hardly any effect at the paper's: in a half
 width row 5 after 1,500 steps at 96×96 its gradient on the encoder was 0.2 % of the image's (`diagnosis`); λ = 0.1 makes
 that a fifth, λ = 1 twice as much."""
 
@@ -102,7 +102,7 @@ class Trial:
         return self.distill.kind != "none"
 
 
-def make(
+def list_trials(
     loss: str,
     *,
     rows: Sequence[int] = ORDER,
@@ -110,7 +110,7 @@ def make(
     other_seeds: int = 1,
     varied: Sequence[str] = VARIED,
 ) -> list[Trial]:
-    """List the runs of a study in the order in which they are taken up.
+    """List the runs of a study in the order in which they are run.
 
     Parameters
     ----------
@@ -124,6 +124,11 @@ def make(
         What is varied on row 8, one item a run, where row 8 is among `rows`; several settings at once are joined by
         commas, as in ``lambda=10,region=background``.
 
+    Returns
+    -------
+    list[Trial]
+        Each run once.
+
     Raises
     ------
     SettingsError
@@ -131,7 +136,7 @@ def make(
 
     Examples
     --------
-    >>> [trial.name for trial in make("l1", rows=[8, 1, 2], varied=["loss"])]  # doctest: +NORMALIZE_WHITESPACE
+    >>> [trial.name for trial in list_trials("l1", rows=[8, 1, 2], varied=["loss"])]  # doctest: +NORMALIZE_WHITESPACE
     ['row1_seed0', 'row8_seed0', 'row1_seed1', 'row8_seed1', 'row2_seed0', 'row8_loss=foreground_seed0']
     """
     unknown = [row for row in rows if row not in TABLE_3]
@@ -148,18 +153,34 @@ def make(
     return list(dict.fromkeys(found))
 
 
-def parse(name: str) -> Trial:
+def parse_name(name: str) -> Trial:
     """Return the run of that name; raises SettingsError where no run is called so.
 
     Examples
     --------
-    >>> parse("row8_lambda=10_region=background_seed1")
+    >>> parse_name("row8_lambda=10_region=background_seed1")
     Trial(row=8, seed=1, varied=('lambda=10', 'region=background'))
     """
     found = _NAME.fullmatch(name)
     if found is None:
         raise SettingsError(f"{name}: no name of a run, wanted one such as row8_gamma=0.1_seed0")
     return Trial(int(found["row"]), int(found["seed"]), tuple(found["varied"].split("_")[1:]))
+
+
+def describe_row(row: int) -> str:
+    """Return a phrase for a row of Table 3: where GIFT is, its guidance, what is distilled.
+
+    Examples
+    --------
+    >>> describe_row(1), describe_row(6), describe_row(10)
+    ('iSSAM', 'GIFT on D3, no guidance', 'GIFT on D2, D3, E; feature distillation on E')
+    """
+    network, distill = TABLE_3[row]
+    if not network.gift:
+        return "iSSAM"
+    guidance = {"global": "", "none": ", no guidance", "self": ", guided by its own map"}[network.guidance]
+    taught = "" if distill.kind == "none" else f"; {distill.kind} distillation on {', '.join(distill.sites)}"
+    return f"GIFT on {', '.join(network.gift)}{guidance}{taught}"
 
 
 def _split(item: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Runs of a study one after the other, or several at a time, each in a process of its own with one thread.
 
 Two processes of one thread make more pictures a second than one of two. A run that fails (memory, a loss that is not a
-number, a killed process) is told and left; the others go on. All processes hold the lock of the study, so that no
+number, a killed process) is reported and left; the others continue. All processes hold the lock of the study, so that no
 second schedule starts a run twice, even where the first was killed and its runs live on.
 """
 
@@ -46,7 +46,7 @@ class Pace:
     threads
         Of each.
     minutes
-        Budget of the whole call; None has no end.
+        Budget of the call in minutes; None sets no limit.
     device
         Where the networks run.
     """
@@ -65,20 +65,20 @@ class Schedule:
     ----------
     study, pace
         See there.
-    tell
-        What each line goes to.
+    echo
+        Called with each line of progress.
     failed
         Names of the runs that failed during this call.
     """
 
     study: Study
     pace: Pace
-    tell: Callable[[str], None]
+    echo: Callable[[str], None]
     failed: list[str] = field(default_factory=list)
     _began: float = 0.0
 
-    def go(self, trials: Sequence[Trial]) -> bool:
-        """Take up runs in their order until all are finished, the minutes are spent or a signal comes.
+    def run(self, trials: Sequence[Trial]) -> bool:
+        """Start or resume runs in their order until all are finished, the minutes are spent or a signal comes.
 
         Returns
         -------
@@ -108,7 +108,7 @@ class Schedule:
         return all(self.study.finished(trial.name) for trial in trials)
 
     def _worth(self, stop: Stop) -> bool:
-        """Tell whether there is time to begin a run."""
+        """Return whether there is time to begin a run."""
         return not stop.due and (self._left is None or self._left > _LAST * (self.pace.minutes or 0))
 
     @property
@@ -123,7 +123,7 @@ class Schedule:
 
     def _start(self, name: str, lock: int) -> _Process:
         folder = files.make_folder(self.study.folder(name))
-        self.tell(f"{name}: {'resumed' if (folder / 'state.pt').exists() else 'begun'}")
+        self.echo(f"{name}: {'resumed' if (folder / 'state.pt').exists() else 'begun'}")
         left = [] if self._left is None else ["--minutes", str(self._left)]
         options = ["--threads", str(self.pace.threads), "--device", self.pace.device, *left]
         command = [sys.executable, "-m", "benchmarks.table3.trial", str(self.study.path.resolve()), name, *options]
@@ -133,13 +133,13 @@ class Schedule:
     def _end(self, name: str, process: _Process) -> None:
         spent = progress.format_duration(process.seconds)
         if process.code == 0:
-            self.tell(f"{name}: finished, {spent}")
+            self.echo(f"{name}: finished, {spent}")
         elif process.code == STOPPED:
-            self.tell(f"{name}: left to be resumed, {spent}")
+            self.echo(f"{name}: left to be resumed, {spent}")
         else:
             self.failed.append(name)
-            lines = process.said.strip().splitlines() or [f"ended with code {process.code}"]
-            self.tell(f"{name}: failed after {spent}: {lines[-1]}")
+            lines = process.errors.strip().splitlines() or [f"ended with code {process.code}"]
+            self.echo(f"{name}: failed after {spent}: {lines[-1]}")
 
 
 class _Process:
@@ -171,7 +171,7 @@ class _Process:
         return time.monotonic() - self._began
 
     @property
-    def said(self) -> str:
+    def errors(self) -> str:
         """What it wrote to its error stream."""
         return self._errors.read_text(encoding="utf-8", errors="replace")
 
@@ -183,14 +183,14 @@ class _Process:
 
 
 def needs_teacher(name: str) -> bool:
-    """Tell whether a run distills; the teacher itself needs none."""
-    return name != TEACHER and plan.parse(name).taught
+    """Return whether a run distills; the teacher itself needs none."""
+    return name != TEACHER and plan.parse_name(name).taught
 
 
 def with_teacher(study: Study, trials: Sequence[Trial]) -> list[str]:
     """Return the names of the runs that are not finished, the teacher before the first that needs it."""
     names = [trial.name for trial in trials if not study.finished(trial.name)]
-    first = next((place for place, name in enumerate(names) if needs_teacher(name)), None)
+    first = next((index for index, name in enumerate(names) if needs_teacher(name)), None)
     if first is not None and not study.finished(TEACHER):
         names.insert(first, TEACHER)
     return names

@@ -1,4 +1,4 @@
-"""What all runs of a study share: data, budget, augmentation, evaluation. Kept in its folder, and binding there.
+"""What all runs of a study share: data, budget, augmentation, evaluation. Saved in its folder, and the same for every call.
 
 ::
 
@@ -112,7 +112,7 @@ class Study:
 
     @property
     def teacher(self) -> Path:
-        """Weights of the reconstruction branch; there once its training is complete."""
+        """Weights of the reconstruction branch; the file exists once its training is complete."""
         return self.path / TEACHER / "reconstruct.safetensors"
 
     def folder(self, name: str) -> Path:
@@ -120,7 +120,7 @@ class Study:
         return self.path / name
 
     def finished(self, name: str) -> bool:
-        """Tell whether a run is complete and scored."""
+        """Return whether a run is complete and scored."""
         return self.teacher.is_file() if name == TEACHER else (self.folder(name) / "images.csv").is_file()
 
     def settings(self, trial: Trial | None) -> TrainSettings:
@@ -138,7 +138,12 @@ def open_study(path: Path, given: Mapping[str, Any] | None = None, places: DataP
     given
         Fields of `Budget`; where the study exists they must be its own, and may be left out.
     places
-        Where the data are; may be left out where the study exists, and may then be another place of the same data.
+        Where the data are; may be left out where the study exists, and may then be another path of the same data.
+
+    Returns
+    -------
+    Study
+        The study; its study.json exists.
 
     Raises
     ------
@@ -169,7 +174,7 @@ def open_study(path: Path, given: Mapping[str, Any] | None = None, places: DataP
 
 
 def digests(places: DataPaths) -> dict[str, str]:
-    """Return what tells data from other data: SHA-256 of the lists and of the lights, by option."""
+    """Return SHA-256 of the lists and of the lights, by option, by which the same data are recognized."""
     found = {"data": _digest([file for root in places.data for file in _lists(root)])}
     if places.photos is not None and places.lights is not None:
         found |= {"photos": _digest([places.photos / "index.csv"]), "lights": _digest([places.lights])}

@@ -3,18 +3,18 @@ import doctest
 import pytest
 
 from benchmarks import page
-from benchmarks.table3 import claims, contrasts, plan, tables
+from benchmarks.table3 import claims, plan, report, results
 from benchmarks.table3.plan import Trial
 from ccharmony.errors import SettingsError
 
 
-@pytest.mark.parametrize("module", [plan, page, claims, contrasts, tables])
+@pytest.mark.parametrize("module", [plan, page, claims, results, report])
 def test_examples_hold(module):
     assert doctest.testmod(module).failed == 0
 
 
 def test_rows_that_answer_most_come_first():
-    names = [trial.name for trial in plan.make("l1")]
+    names = [trial.name for trial in plan.list_trials("l1")]
     first = ["row1_seed0", "row5_seed0", "row8_seed0", "row1_seed1", "row5_seed1", "row8_seed1"]
     assert names[:6] == first
     assert names[6:13] == [f"row{row}_seed0" for row in (2, 3, 6, 7, 4, 9, 10)]
@@ -22,12 +22,12 @@ def test_rows_that_answer_most_come_first():
 
 
 def test_more_seeds_can_be_asked_for():
-    trials = plan.make("l1", rows=(1, 2), seeds=3, other_seeds=2)
+    trials = plan.list_trials("l1", rows=(1, 2), seeds=3, other_seeds=2)
     assert [(trial.row, trial.seed) for trial in trials] == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1)]
 
 
 def test_the_other_loss_is_tried():
-    varied = [trial for trial in plan.make("foreground", rows=(8,)) if trial.loss]
+    varied = [trial for trial in plan.list_trials("foreground", rows=(8,)) if trial.loss]
     assert [trial.loss for trial in varied] == ["l1"]
 
 
@@ -42,9 +42,9 @@ def test_rows_without_distillation_need_no_teacher():
     assert [row for row in range(1, 11) if Trial(row, 0).taught] == [8, 9, 10]
 
 
-@pytest.mark.parametrize("name", [trial.name for trial in plan.make("l1")])
+@pytest.mark.parametrize("name", [trial.name for trial in plan.list_trials("l1")])
 def test_a_name_tells_the_run(name):
-    assert plan.parse(name).name == name
+    assert plan.parse_name(name).name == name
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_name_tells_the_run(name):
 )
 def test_a_name_of_no_run_is_refused(name, message):
     with pytest.raises(SettingsError, match=message):
-        plan.parse(name)
+        plan.parse_name(name)
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_a_name_of_no_run_is_refused(name, message):
 )
 def test_what_cannot_be_varied_is_refused(item, message):
     with pytest.raises(SettingsError, match=message):
-        plan.make("l1", varied=[item])
+        plan.list_trials("l1", varied=[item])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks import page
-from benchmarks.table3 import diagnosis, report, strip, trial
+from benchmarks.table3 import diagnosis, pictures, report, trial
 from benchmarks.table3.plan import Trial
 from ccharmony.images import pixels
 from harmonize.data.batches import Batch
@@ -19,15 +19,16 @@ torch = pytest.importorskip("torch")
 
 def test_prose_around_the_blocks_stays(study, finish, tmp_path):
     docs = tmp_path / "docs"
-    report.write(study, docs)
+    report.write_page(study, docs)
     text = (docs / "results.md").read_text()
     assert "No run is finished yet." in text
-    (docs / "results.md").write_text(text.replace("### Sensitivity", "By hand.\n\n### Sensitivity"))
+    marker = "<!-- generated: sensitivity -->"
+    (docs / "results.md").write_text(text.replace(marker, f"By hand.\n\n{marker}"))
     finish(study, "row1_seed0", [100, 300])
-    report.write(study, docs)
+    report.write_page(study, docs)
     text = (docs / "results.md").read_text()
     assert "No run is finished yet." not in text
-    assert "By hand.\n\n### Sensitivity" in text
+    assert f"By hand.\n\n{marker}" in text
 
 
 def test_a_block_that_a_page_lacks_is_added():
@@ -38,7 +39,7 @@ def test_the_table_has_means_and_spread(study, finish, tmp_path):
     finish(study, "row1_seed0", [100, 300])
     finish(study, "row1_seed1", [110, 310])
     finish(study, "row5_seed0", [100, 200])
-    report.write(study, tmp_path)
+    report.write_page(study, tmp_path)
     text = (tmp_path / "results.md").read_text()
     assert "|  | composite |  | 200.0 | 2000.0 | 20.00 | 0.8000 |" in text
     assert "| 1 | iSSAM | 2 | 20.5 ± 0.7 | 205.0 ± 7.1 | 37.95 ± 0.07 | 0.8000 ± 0.0000 |" in text
@@ -49,7 +50,7 @@ def test_the_table_has_means_and_spread(study, finish, tmp_path):
 def test_a_variation_is_better_where_it_is_beyond_chance(study, finish, tmp_path):
     finish(study, "row8_seed0", [100, 300])
     finish(study, "row8_gamma=0.1_seed0", [90, 290])
-    report.write(study, tmp_path)
+    report.write_page(study, tmp_path)
     assert "| -10.0 [-10.0, -10.0] | better |" in (tmp_path / "results.md").read_text()
 
 
@@ -57,7 +58,7 @@ def test_sensitivity_compares_under_the_same_seed(study, finish, tmp_path):
     finish(study, "row8_seed0", [100, 300])
     finish(study, "row8_seed1", [900, 900])
     finish(study, "row8_lambda=1_seed0", [90, 290])
-    report.write(study, tmp_path)
+    report.write_page(study, tmp_path)
     line = next(line for line in (tmp_path / "results.md").read_text().splitlines() if line.startswith("| lambda=1"))
     assert line.endswith("| 19.0 | 190.0 | 38.10 | 0.8000 | -10.0 [-10.0, -10.0] | within chance |")
 
@@ -65,8 +66,8 @@ def test_sensitivity_compares_under_the_same_seed(study, finish, tmp_path):
 def test_the_same_scores_draw_the_same_figure(study, finish, tmp_path):
     for row in (1, 5, 8):
         finish(study, f"row{row}_seed0", np.linspace(100, 900, 30) - 10 * row)
-    report.write(study, tmp_path / "a")
-    report.write(study, tmp_path / "b")
+    report.write_page(study, tmp_path / "a")
+    report.write_page(study, tmp_path / "b")
     first, second = ((tmp_path / name / "ablation.svg").read_bytes() for name in "ab")
     assert first == second
     assert len(first) < 60_000
@@ -81,9 +82,9 @@ def test_the_strip_shows_composites_above_and_real_pictures_below(study, places,
         finish(study, f"row{row}_seed0", [1.0, 2.0])
         settings = study.settings(Trial(row, 0)).network
         checkpoint.save_weights(study.folder(f"row{row}_seed0") / "last.safetensors", giftnet.build(settings), settings)
-    report.write(study, tmp_path / "docs", tmp_path / "demo")
+    report.write_page(study, tmp_path / "docs", tmp_path / "demo")
     found = pixels.read_image(tmp_path / "docs" / "ablation_strip.webp")
-    assert found.shape == (6 * 160 + 5 * strip._GAP, 3 * 160 + 2 * strip._GAP, 3)
+    assert found.shape == (6 * 160 + 5 * pictures._GAP, 3 * 160 + 2 * pictures._GAP, 3)
     top, bottom = found[:160], found[-160:]
     background = (slice(0, 20), slice(0, 20))
     assert abs(top[background].mean() - bottom[background].mean()) < 3  # the background is the same
@@ -140,7 +141,7 @@ def test_a_student_that_sees_what_its_teacher_sees_has_nothing_to_learn(batch):
 
 
 def test_the_report_measures_a_fresh_network_and_the_runs_named(study):
-    assert trial.run(study, None, device="cpu")
+    assert trial.run_trial(study, None, device="cpu")
     told = diagnosis.report(study, [])
     assert told.startswith("**at the start**")
     assert "| as read: squares summed over pixels, γ = 0.01 |" in told

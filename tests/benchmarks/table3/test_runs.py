@@ -17,8 +17,8 @@ from harmonize.training.run_folder import RunFolder
 def trained(places, budget, tmp_path_factory):
     """A study with its teacher and row 8, each in one go."""
     study = open_study(tmp_path_factory.mktemp("trained") / "study", budget, places)
-    assert trial.run(study, None, device="cpu")
-    assert trial.run(study, Trial(8, 0), device="cpu")
+    assert trial.run_trial(study, None, device="cpu")
+    assert trial.run_trial(study, Trial(8, 0), device="cpu")
     return study
 
 
@@ -41,13 +41,13 @@ def test_a_run_left_again_and_again_ends_as_an_unbroken_one(trained, study):
     study.teacher.parent.mkdir(parents=True)
     study.teacher.write_bytes(trained.teacher.read_bytes())
     pieces = 0
-    while not trial.run(study, Trial(8, 0), minutes=0, device="cpu"):
+    while not trial.run_trial(study, Trial(8, 0), minutes=0, device="cpu"):
         pieces += 1
         assert not study.finished("row8_seed0")
         assert pieces < 20
         if pieces == study.budget.steps:  # trained; with no minute left it is never scored
             break
-    assert trial.run(study, Trial(8, 0), device="cpu")
+    assert trial.run_trial(study, Trial(8, 0), device="cpu")
     broken, whole = (s.folder("row8_seed0") / "images.csv" for s in (study, trained))
     assert broken.read_bytes() == whole.read_bytes()
 
@@ -57,11 +57,11 @@ def test_a_folder_with_another_run_is_refused(trained, study):
     target.mkdir(parents=True)
     (target / "state.pt").write_bytes((source / "state.pt").read_bytes())
     with pytest.raises(SettingsError, match="a run with other settings"):
-        trial.run(study, Trial(5, 0), device="cpu")
+        trial.run_trial(study, Trial(5, 0), device="cpu")
 
 
 def test_the_teacher_comes_before_the_first_that_needs_it(study, trained):
-    trials = plan.make("l1", rows=(1, 5, 8), seeds=1, varied=())
+    trials = plan.list_trials("l1", rows=(1, 5, 8), seeds=1, varied=())
     assert schedule.with_teacher(study, trials) == ["row1_seed0", "row5_seed0", TEACHER, "row8_seed0"]
     assert schedule.with_teacher(trained, trials) == ["row1_seed0", "row5_seed0"]
 
@@ -72,7 +72,7 @@ def test_a_failed_run_is_told_and_the_others_go_on(study):
     (broken / "state.pt").write_bytes(b"not a state")
     lines = []
     work = Schedule(study, Pace(jobs=2, device="cpu"), lines.append)
-    assert not work.go([Trial(1, 0), Trial(2, 0)])
+    assert not work.run([Trial(1, 0), Trial(2, 0)])
     assert work.failed == ["row1_seed0"]
     assert study.finished("row2_seed0")
     told = next(line for line in lines if "failed" in line)
@@ -81,11 +81,11 @@ def test_a_failed_run_is_told_and_the_others_go_on(study):
 
 def test_two_schedules_do_not_share_a_study(study):
     with schedule._locked(study.path), pytest.raises(SettingsError, match="another process works on this study"):
-        Schedule(study, Pace(), print).go([Trial(1, 0)])
+        Schedule(study, Pace(), print).run([Trial(1, 0)])
 
 
 def test_without_minutes_nothing_is_begun(study):
-    assert not Schedule(study, Pace(minutes=0), print).go([Trial(1, 0)])
+    assert not Schedule(study, Pace(minutes=0), print).run([Trial(1, 0)])
     assert not os.path.exists(study.folder("row1_seed0"))  # noqa: PTH110
 
 
