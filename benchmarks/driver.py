@@ -46,10 +46,10 @@ def main(count: int, smoke: bool) -> None:
     made = _measured("rows in memory", lambda: _results(list(book)))
     _timed("train or test", lambda: donors.assign_splits([_photo(name) for name in book]))
     candidates = {name: record.from_standard for name, record in book.items()}
-    foregrounds = [f"foreground {number}" for number in range(5)]
+    names = [f"foreground {number}" for number in range(5)]
     _timed(
         "donors of five foregrounds",
-        lambda: [_first(donors.order_candidates(name, candidates, 0)) for name in foregrounds],
+        lambda: [_first(donors.order_candidates(name, candidates, 0)) for name in names],
     )
     with tempfile.TemporaryDirectory() as folder:
         _journal(Path(folder) / "journal", book, made)

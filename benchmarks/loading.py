@@ -4,8 +4,8 @@
 
 Pictures a second at 256×256 of JPEG pairs of 0.3 MP (most of iHarmony4) and of 0.7 MP (its HAdobe5k, shrunk to a longer
 side of 1024 as its users do), each from a folder, from shards and from one HDF5 file that hold the same pairs, and of
-photos held in memory that are relit on the fly. For comparison the time that the three take to read the bytes alone. Files
-are in the page cache: this is the cost of finding and decoding, not of a disk. The consumer is the cheapest network,
+photos held in memory that are relit on the fly. For comparison, what reading the bytes alone takes. Files are in the
+page cache: this is the cost of finding and decoding, not of a disk. The consumer is the cheapest network,
 iSSAM, in float32 and in bfloat16, with freed memory kept as `harmonize train` does. Wanted: at least 3 times its
 rate in float32.
 """

@@ -3,9 +3,9 @@
     python -m benchmarks.pih [--smoke] [--threads N]
 
 Pictures a second in a training step at 256×256 (forward, backward, Adam; the bound is 60 on two cores), and the
-seconds in which curves and map that are already predicted are applied to a 24 MP photo (the bound is 0.5). Printed are the
-time on the clock and that of the processors, which other work on the machine hardly changes: with --threads 1 it is
-what one free core would need.
+seconds in which curves and map that are already predicted are applied to a 24 MP photo (the bound is 0.5). Printed are
+the time on the clock and that of the processors, which other work on the machine hardly changes: with --threads 1 it
+is what one free core would need.
 """
 
 from __future__ import annotations

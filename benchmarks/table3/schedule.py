@@ -1,8 +1,8 @@
 """Runs of a study one after the other, or several at a time, each in a process of its own with one thread.
 
 Two processes of one thread make more pictures a second than one of two. A run that fails (memory, a loss that is not a
-number, a killed process) is reported and left; the others continue. All processes hold the lock of the study, so that no
-second schedule starts a run twice, even where the first was killed and its runs live on.
+number, a killed process) is reported and left; the others continue. All processes hold the lock of the study, so that
+no second schedule starts a run twice, even where the first was killed and its runs still run.
 """
 
 from __future__ import annotations

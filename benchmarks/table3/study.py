@@ -1,4 +1,4 @@
-"""What all runs of a study share: data, budget, augmentation, evaluation. Saved in its folder, and the same for every call.
+"""What all runs of a study share: data, budget, augmentation, evaluation. Saved in the folder of the study.
 
 ::
 
