@@ -1,4 +1,4 @@
-"""What both command lines share: commands loaded when called, several values after one option, errors as one line."""
+"""Shared by both command lines: commands loaded when called, several values after one option, errors as one line."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ FIT_ARRAYS = ("patches", "to_standard", "from_standard")
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """Where a photo shows its color checker, in pixels (x, y) of the upright photo.
+    """The position of the color checker in a photo, in pixels (x, y) of the upright photo.
 
     Attributes
     ----------
@@ -51,11 +51,11 @@ class Photo:
     id
         Unique name; file names of the dataset begin with it.
     source, camera
-        Where the photo comes from and what took it.
+        Names of its source and of its camera.
     path
         The file.
     chart
-        Where the checker is; None if it has to be found, or if the photo shows none.
+        Position of the checker; None if it has to be found, or if the photo shows none.
     patches
         Shape (24, 3), in [0, 1], release order, NaN where not measured; None if they have to be read from the photo.
     to_standard, from_standard
@@ -108,7 +108,7 @@ class Pair:
     delta_e
         Mean CIEDE2000 between the composite's and the real foreground.
     note
-        What a reader should know, such as a published mask that was resized; empty mostly.
+        A note, such as a published mask that was resized; usually empty.
     composite_sha256, mask_sha256, real_sha256
         Hashes of the three files.
     """

@@ -30,7 +30,7 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What decides the result of a build, as a digest.
+    """The fingerprint of a build, and the state of its files when it was computed.
 
     Attributes
     ----------
@@ -61,9 +61,9 @@ def compute_fingerprint(settings: BuildSettings, photos: Sequence[Photo], pool: 
     Parameters
     ----------
     settings
-        What is asked for.
+        Settings of the build.
     photos
-        What the sources found, in any order.
+        Photos of the sources, in any order.
     pool
         Donor lights in addition to the photos' own, by id.
 

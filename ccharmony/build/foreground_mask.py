@@ -61,7 +61,7 @@ def fit_mask(mask: Float32, shape: Shape) -> tuple[Float32, str]:
     mask
         Mask of `shape` in [0, 1]; its edge is soft where it was resized.
     note
-        What was done, for the manifest; empty if nothing was.
+        A note for the manifest if the mask was resized; empty otherwise.
 
     Raises
     ------

@@ -30,7 +30,7 @@ class RecordedLight:
     record
         The row of fits.h5.
     box
-        Where the chart is, for the crop; None if the photo shows none.
+        Box around the chart, for the crop; None if the photo shows none.
     """
 
     record: FitRecord
@@ -45,7 +45,7 @@ def record_light(image: UInt8 | None, photo: Photo, kind: FitKind, *, drop_flagg
     image
         The photo; None where its patches are known already.
     photo
-        What the source knows of it.
+        The photo's row: its chart or patches and matrices, where known.
     kind
         Fit kind. Published matrices that the photo brings along are used as they are where it is ``published``.
     drop_flagged

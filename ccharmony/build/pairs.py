@@ -39,7 +39,7 @@ class PhotoLights:
     donors
         Donor lights by id: of the same split, without the photo's own.
     box
-        Where the chart is, in pixels of the photo; None if it shows none.
+        Box around the chart, in pixels of the photo; None if it shows none.
     split
         The photo's split.
     arithmetic
@@ -103,7 +103,7 @@ def make_pairs(
     light
         Its own light and its donor lights.
     settings
-        What shapes a pair.
+        Settings of the pairs.
     out
         Root of the dataset; its three folders exist.
     stop

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _BuildContext:
-    """What the work of both stages needs; an engine may send it to another process."""
+    """The context of the work of both stages; an engine may send it to another process."""
 
     settings: BuildSettings
     out: Path
@@ -59,13 +59,13 @@ def build_dataset(
     Parameters
     ----------
     settings
-        What to build.
+        Settings of the build.
     out
         Folder to build into; an interrupted build in it is resumed.
     jobs
         Photos processed at a time. The files written do not depend on it.
     engine
-        What runs the work, see `ccharmony.jobs.engine`; `jobs` threads by default. Files do not depend on it.
+        Engine that runs the work, see `ccharmony.jobs.engine`; `jobs` threads by default. Files do not depend on it.
     strict
         Whether the first bad photo stops the build.
     fresh
@@ -81,7 +81,7 @@ def build_dataset(
     Raises
     ------
     SourceError
-        A source is missing, or no photo at all gives a pair.
+        A source is missing, or no photo gives a pair.
     OutputError
         The folder cannot be written, is in use, or holds a dataset or an unfinished build of other settings.
     SettingsError

@@ -1,4 +1,4 @@
-"""What a build finds in its folder: its own finished dataset, one of other settings, or an unfinished build."""
+"""Resuming: a build's folder may hold its own finished dataset, one of other settings, or an unfinished build."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def refuse_other_work(settings: BuildSettings, out: Path, journal: Journal, fres
     Parameters
     ----------
     settings
-        What is to be built.
+        Settings of the build.
     out, journal
         The folder and its journal.
     fresh

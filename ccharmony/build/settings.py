@@ -48,7 +48,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class PairSettings:
-    """What shapes a pair.
+    """Settings of the pairs.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class BuildSettings:
     override
         Fit kind by photo id.
     pair
-        What shapes a pair.
+        Settings of the pairs.
     max_pixels
         Photos with more pixels are refused before they are decoded; None lifts the limit. It shapes no picture, so
         `as_dict` leaves it out.

@@ -41,7 +41,7 @@ _TURNS = {"upright": [0, 1, 2, 3], "turned": [2, 3, 0, 1], "left-right": [1, 0, 
 
 @dataclass(frozen=True)
 class Detection:
-    """What was found in one photo.
+    """The chart found in one photo, or the reason why there is none.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ def find_checker(image: UInt8, *, box: Box | None = None) -> Detection:
     image
         Photo, uint8 (H, W, 3), sRGB-encoded RGB.
     box
-        Where the chart is, as x0, y0, x1, y1 in pixels; the chart's center must lie inside. Then small charts are
+        Box that holds the chart, x0, y0, x1, y1 in pixels; the chart's center must lie inside. Then small charts are
         found more surely, and quickly.
 
     Returns

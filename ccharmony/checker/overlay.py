@@ -31,7 +31,7 @@ def draw_finding(image: UInt8, found: Detection, side: int = 1600) -> UInt8:
     image
         Photo, uint8 (H, W, 3), RGB.
     found
-        What was found in it.
+        The chart found in it.
     side
         Longer side of the photo in the picture, in pixels.
 

@@ -43,7 +43,7 @@ _MAX_SAMPLES_PER_SIDE = 64
 
 @dataclass(frozen=True)
 class Patches:
-    """What was read from the 24 patches of one photo, release order.
+    """The colors read from the 24 patches of one photo, and how reliable they are, release order.
 
     Attributes
     ----------

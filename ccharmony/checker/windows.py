@@ -1,4 +1,4 @@
-"""Where cv2.mcc searches: windows of a photo, their enlargement, and the charts that it proposes there.
+"""Search windows for cv2.mcc: parts of a photo, their enlargement, and the charts that it proposes there.
 
 cv2.mcc wants patches of some 20 pixels and loses small charts among other edges. The whole photo at a moderate size
 finds the charts of nine photos in ten at a fifth of the time; full resolution and enlarged tiles find the rest.
@@ -99,7 +99,7 @@ def propose_charts(image: UInt8, window: Window) -> list[tuple[float, Float64]]:
     image
         Photo, uint8 (H, W, 3), RGB.
     window
-        Where to search and at what scale.
+        Part of the photo to search, and its scale.
 
     Returns
     -------

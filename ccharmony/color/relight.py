@@ -61,7 +61,7 @@ def relight(image: UInt8, mask: Mask, own: FitRecord, donor: FitRecord, *, arith
 def make_composite(
     image: UInt8, mask: Mask, own: FitRecord, donor: FitRecord, *, arithmetic: Arithmetic = "float"
 ) -> Composite:
-    """Return what `relight` gives, with how many pixels it changed and how many of them clipped; raises ImageError."""
+    """Return the composite of `relight` with its counts of foreground and clipped pixels; raises ImageError."""
     foreground = transfer.standardize(image, mask, own.to_standard, arithmetic)
     relit = transfer.relight_foreground(foreground, donor.from_standard)
     return Composite(transfer.paste(image, foreground, relit), len(foreground.index), relit.clipped_share)

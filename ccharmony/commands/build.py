@@ -66,7 +66,7 @@ _LINES = 10
 @click.option("--override", type=click.Path(path_type=Path), help="CSV of marks: fit kind by photo.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Photos at a time.")
 @click.option(
-    "--engine", type=click.Choice(ENGINE_NAMES), default="threads", show_default=True, help="Where they are processed."
+    "--engine", type=click.Choice(ENGINE_NAMES), default="threads", show_default=True, help="Runs the work on photos."
 )
 @click.option(
     "--ray-address", metavar="HOST:PORT", help="Of a cluster, or auto.  [default: RAY_ADDRESS, else started here]"

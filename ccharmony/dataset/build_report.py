@@ -1,4 +1,4 @@
-"""What a build did, as build.json stores it."""
+"""The report of a build, as build.json stores it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ccharmony.records import Pair
 
 @dataclass
 class BuildReport:
-    """How a build went.
+    """The report of a build.
 
     Attributes
     ----------
     photos, foregrounds, pairs
-        What was written, by split.
+        Numbers of what was written, by split.
     problems
         One line for each photo or foreground that was skipped, with the reason.
     shortages

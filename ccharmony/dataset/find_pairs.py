@@ -18,7 +18,7 @@ def find_pairs(root: StrPath, split: Split, *, strict: bool = False) -> tuple[li
         A folder with `composite_images`, `masks` and `real_images`, a folder of such folders (iHarmony4's root), or
         what `ccharmony pack` made of them.
     split
-        Which lists count. ``all`` reads train and test; where there is no list at all, it reads every composite found.
+        The lists to read. ``all`` reads train and test; where there is no list at all, it reads every composite found.
     strict
         Whether the first broken pair is an error.
 

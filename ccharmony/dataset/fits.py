@@ -91,7 +91,7 @@ def write_fits(
     standard
         The standard colors that the matrices lead to, shape (24, 3), in [0, 1].
     settings
-        What the build was asked for; JSON-able. For people and other tools: `read_fits` ignores them.
+        Settings of the build; JSON-able. For people and other tools: `read_fits` ignores them.
 
     Raises
     ------

@@ -48,7 +48,7 @@ def read_texts(path: Path, position: int, count: int) -> list[str]:
 
 
 def _read_heap(file: BinaryIO, position: int) -> dict[int, bytes]:
-    """Return what a heap holds, by number."""
+    """Return the objects of a heap by their numbers."""
     file.seek(position)
     sign, size = struct.unpack("<4s4xQ", file.read(16))
     data = file.read(min(size, _LARGEST_HEAP) - 16)

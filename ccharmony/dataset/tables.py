@@ -38,7 +38,7 @@ def write_tables(
     fits
         Every light that a row names, by id.
     settings
-        What it was made with; JSON-able.
+        Settings it was built with; JSON-able.
     report
         The report of the build; JSON-able.
 

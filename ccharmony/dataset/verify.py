@@ -26,7 +26,7 @@ _JPEG_TOLERANCE = 3.0
 
 @dataclass
 class Verdict:
-    """What was checked and what was wrong.
+    """The result of a verification.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What must be known of a camera to make a photo of its linear counts.
+"""The constants of a camera that are needed to render a photo from its linear counts.
 
 Contents: :class:`Rendering`, :data:`TYPICAL_DAYLIGHT`, :func:`daylight_constants`.
 
@@ -22,7 +22,7 @@ Triple = tuple[float, float, float]
 Matrix = tuple[Triple, Triple, Triple]
 
 TYPICAL_DAYLIGHT: Triple = (2.57, 1.0, 1.40)
-"""Daylight balance of a camera nobody knows: channel medians over ten DSLR and mirrorless cameras of 2004 to 2013."""
+"""Daylight balance of an unknown camera: channel medians over ten DSLR and mirrorless cameras of 2004 to 2013."""
 
 # XYZ of the linear sRGB primaries; its row sums are the white D65.
 _SRGB_TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])

@@ -23,7 +23,7 @@ MAX_PIXELS = 400_000_000
 
 # Pillow's own limit, 179 million pixels, would come before ours and could not be lifted.
 Image.MAX_IMAGE_PIXELS = None
-# What it warns of, damaged metadata mostly, is no concern of whoever builds a dataset.
+# Its warnings, most of them about damaged metadata, are of no use to users who build a dataset.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 READABLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -39,7 +39,7 @@ _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP")
 
 
 class Readable(Protocol):
-    """What a picture can be read from: a path, or a member of an archive."""
+    """A source of a picture: a path, or a member of an archive."""
 
     @property
     def name(self) -> str:
@@ -52,7 +52,7 @@ class Readable(Protocol):
 
 
 def as_readable(path: StrPath | Readable) -> Readable:
-    """Return a text or a path-like object as a path; whatever else a picture can be read from stays as it is."""
+    """Return a text or a path-like object as a path; any other readable stays as it is."""
     return Path(path) if isinstance(path, str | os.PathLike) else path
 
 
@@ -163,7 +163,7 @@ def _is_complete_jpeg(data: bytes) -> bool:
     while position + 4 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
         if marker == 0xDA:
-            return data.rfind(b"\xff\xd9", position) >= 0  # from the end, where it mostly is
+            return data.rfind(b"\xff\xd9", position) >= 0  # from the end, where it usually is
         position += 1 if marker == 0xFF else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     return False
 

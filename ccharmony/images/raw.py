@@ -80,7 +80,7 @@ def raw_size(path: Path) -> tuple[int, int]:
 
 def _develop(path: Path, max_pixels: int | None) -> tuple[UInt16, Rendering]:
     """Demosaic, balanced for daylight; return linear counts and the constants to render them with."""
-    import rawpy  # here, since a build without raw files does not need LibRaw at all
+    import rawpy  # here, since a build without raw files does not need LibRaw
 
     _refuse_empty(path)
     try:

@@ -16,7 +16,7 @@ Every photo that does not arrive as a finished picture goes through this one ren
 
 Contents
 --------
-- :func:`render_linear`: the rendering. What steps 1 to 3 must know of a camera is a ``camera.Rendering``.
+- :func:`render_linear`: the rendering. The constants of the camera for steps 1 to 3 are a ``camera.Rendering``.
 - :func:`meter`: the factor of step 4.
 
 References

@@ -62,7 +62,7 @@ def write_sheets(
     Parameters
     ----------
     folder
-        Where to; made if it is absent.
+        Folder to write into; made if it is absent.
     content
         The dataset's fits and pairs.
     root
@@ -101,7 +101,7 @@ def draw_sheet(rows: Sequence[SheetRow], root: Path, title: str, jobs: int = 1) 
     Parameters
     ----------
     rows
-        What it shows, from top to bottom.
+        Rows to show, from top to bottom.
     root
         The dataset.
     title

@@ -1,4 +1,4 @@
-"""What a fit makes of the checker: both directions patch by patch, and every fit kind side by side.
+"""The errors of a fit on the checker: both directions patch by patch, and every fit kind side by side.
 
 Contents: :class:`Direction`, :func:`examine`, :func:`fitted_kinds`, :func:`compare_kinds`.
 """
@@ -24,7 +24,7 @@ GRAY_CHROMA = 5.0
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """What one of the two polynomials makes of the checker, release order.
+    """The checker under one of the two polynomials, release order.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ def fitted_kinds(record: FitRecord) -> tuple[FitKind | None, FitKind | None]:
 
 
 def examine(source: Float64, wanted: Float64, matrix: Float64, used: Bool) -> Direction:
-    """Return what a matrix makes of the patches.
+    """Apply a matrix to the patches and compare them with what they should be.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def examine(source: Float64, wanted: Float64, matrix: Float64, used: Bool) -> Di
     Returns
     -------
     Direction
-        What the matrix makes of each patch, and how far that is from what it should be.
+        Each patch under the matrix, and its differences from the wanted color.
     """
     carried = apply_polynomial(matrix, source)
     known = np.isfinite(source).all(axis=1) & np.isfinite(wanted).all(axis=1)

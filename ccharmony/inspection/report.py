@@ -90,13 +90,13 @@ class PhotoReport:
 
     @functools.cached_property
     def forward(self) -> Direction:
-        """Return what T_a makes of the photo's patches."""
+        """Return the photo's patches under T_a."""
         record = self.record
         return patch_errors.examine(record.patches, STANDARD, record.to_standard, record.used)
 
     @functools.cached_property
     def inverse(self) -> Direction:
-        """Return what T'_a makes of the standard colors."""
+        """Return the standard colors under T'_a."""
         record = self.record
         return patch_errors.examine(STANDARD, record.patches, record.from_standard, record.used)
 
@@ -113,11 +113,11 @@ class FitReport:
     Attributes
     ----------
     title
-        What was inspected.
+        Name of what was inspected.
     photos
         Worst first.
     problems
-        One line for each photo that has no fit, and whatever else went wrong.
+        One line for each photo that has no fit, and for each other problem.
     """
 
     title: str

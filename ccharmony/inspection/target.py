@@ -1,4 +1,4 @@
-"""What `inspect` reports on: a built dataset, a fits.h5, photos fitted on the spot, or a release without its photos.
+"""The targets of `inspect`: a built dataset, a fits.h5, photos that are fitted now, or a release without its photos.
 
 Contents: :class:`Subject`, :func:`read_target`, :func:`fit_sources`, :func:`read_release`, :func:`find_photos`.
 """
@@ -27,7 +27,7 @@ OWN_SOURCES = "source"
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What is inspected.
+    """The fits that are inspected, and the pairs made of them.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Subject:
     records, pairs
         Fits, and the pairs made of them.
     problems
-        One line for each photo that has no fit, and whatever else the build reported.
+        One line for each photo that has no fit, and for each other problem of the build.
     root
         The dataset; None if there is none.
     """

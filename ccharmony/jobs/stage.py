@@ -72,9 +72,9 @@ def run_stage(
     photos
         The photos to run it on.
     journal
-        Where results are saved.
+        Journal that results are saved in.
     engine
-        What runs the work.
+        Engine that runs the work.
     skip
         Called with the error of a photo that is left out; may raise it.
     check

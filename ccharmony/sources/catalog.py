@@ -1,4 +1,4 @@
-"""What is known of each source before a file is opened: cameras, counts, levels, sizes, page and terms.
+"""The facts about each source that are known before a file is opened: cameras, counts, levels, sizes, page and terms.
 
 The facts are in ``data_manifests/<source>.toml`` next to the package, one file a source, with the origin of every
 number. This module gives them types.
@@ -111,7 +111,7 @@ class Source:
 
 @functools.cache
 def read_source(name: str) -> Source:
-    """Return what is known of a source.
+    """Return the facts about a source.
 
     Raises
     ------

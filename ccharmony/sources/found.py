@@ -1,4 +1,4 @@
-"""What a source found."""
+"""The photos that a source found, with problems and a summary."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Found:
     problems
         One line for each photo or file that cannot be used.
     summary
-        What was found and what is missing, such as ``nus: 5 of 259 Canon1DsMkIII photos``.
+        Numbers of photos found and cameras missing, such as ``nus: 5 of 259 Canon1DsMkIII photos``.
     left_out
         Photos that exist but are not in the release.
     """

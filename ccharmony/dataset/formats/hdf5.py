@@ -57,7 +57,7 @@ def read_pairs(root: Path, split: Split) -> list[PairPaths]:
 
 
 def read_rows(root: Path) -> list[dict[str, Any]]:
-    """Return what was packed with each pair: the manifest's columns and the sha256 of its files; raises SourceError."""
+    """Return the row packed with each pair: the manifest's columns and the sha256 of its files; raises SourceError."""
     with _opened(root) as (_, file):
         return [dict(json.loads(row)) for row in _texts(file["pairs/row"])]
 

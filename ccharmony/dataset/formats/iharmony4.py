@@ -31,7 +31,7 @@ def read_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[
     root
         A folder with `composite_images`, `masks` and `real_images`, or a folder of such folders.
     split
-        Which lists count. ``all`` reads train and test; where there is no list at all, it reads every composite found.
+        The lists to read. ``all`` reads train and test; where there is no list at all, it reads every composite found.
     strict
         Whether the first broken pair is an error.
 

@@ -87,9 +87,9 @@ class Member:
     Attributes
     ----------
     archive
-        What holds it.
+        The archive.
     name
-        What it is called there.
+        Its name in the archive.
     offset, size
         Offset and number of its bytes.
     """

@@ -36,7 +36,7 @@ _BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 @dataclass(frozen=True)
 class Shard:
-    """What the index says of a shard.
+    """The entry of a shard in the index.
 
     Attributes
     ----------

@@ -31,7 +31,7 @@ class File:
     size, time
         Bytes, and time of the last change in nanoseconds.
     sha256
-        What the manifest says; empty where there is none.
+        Its hash in the manifest; empty where there is none.
     """
 
     path: Path
@@ -75,7 +75,7 @@ class Entry:
     composite, mask, real
         Its files; several pairs may share a mask and a real picture.
     row
-        What the manifest says of it beyond that; empty for datasets without one.
+        The other columns of its row in the manifest; empty for datasets without one.
     """
 
     position: int

@@ -32,7 +32,7 @@ _DIGEST, _LOCK = "plan.txt", "lock"
 
 @dataclass
 class PackReport:
-    """What was packed.
+    """The report of packing.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ def pack_dataset(
     to
         ``shards``: a folder of tars as WebDataset reads them; ``h5``: one HDF5 file.
     out
-        What to write. If it exists already, made from the same files, nothing is done.
+        Folder or file to write. If it exists already, made from the same files, nothing is done.
     limit
         Size of a shard.
     jobs

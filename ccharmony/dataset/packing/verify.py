@@ -61,7 +61,7 @@ def verify_packed(root: Path, *, progress: Progress | None = None) -> Verdict:
     Parameters
     ----------
     root
-        What `ccharmony pack` wrote.
+        Shards or a file that `ccharmony pack` wrote.
     progress
         Called with "verify", the pairs checked and their number.
 

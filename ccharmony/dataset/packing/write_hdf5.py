@@ -54,7 +54,7 @@ class Writer:
         Parameters
         ----------
         rows
-            What to store of each pair; ``set``, ``name`` and ``split`` among it.
+            Rows to store, one a pair; ``set``, ``name`` and ``split`` among it.
         files
             Which file is the composite, mask and real picture of each pair, shape (N, 3).
         digest

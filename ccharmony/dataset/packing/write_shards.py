@@ -90,7 +90,7 @@ def write_missing_shards(
     Parameters
     ----------
     batches
-        What `divide_into_shards` gave.
+        Batches that `divide_into_shards` returned.
     root
         Folder to write into.
     jobs

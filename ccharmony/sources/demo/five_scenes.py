@@ -1,4 +1,4 @@
-"""The five scenes of the demo: what stands where, who looks at it, and under which lights.
+"""The five scenes of the demo: their things, cameras and lights.
 
 The lights of a scene are CIE illuminants; the number is the exposure compensation of that photo in stops.
 """

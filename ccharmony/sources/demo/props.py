@@ -1,4 +1,4 @@
-"""What the demo's scenes are furnished with: each prop is a function that returns its things.
+"""The props of the demo's scenes: each is a function that returns its things.
 
 Contents: foregrounds :func:`jug`, :func:`fruit_bowl`, :func:`beach_ball`, :func:`ring_tower`, :func:`cactus`,
 :func:`gnome`, :func:`tartan_cushion`, :func:`yarn_basket`, :func:`globe`, :func:`mug`; background :func:`blocks`,

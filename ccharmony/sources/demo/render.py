@@ -35,8 +35,8 @@ from ccharmony.sources.found import Found
 _LOG = logging.getLogger(__name__)
 
 RECIPE = 1
-"""Version of the pictures. Whoever changes a scene or its rendering raises it, and demos on disk are rendered again; a
-test compares the pictures with those of this version."""
+"""Version of the pictures. It is raised with each change of a scene or its rendering, so that demos on disk are
+rendered again; a test compares the pictures with those of this version."""
 
 COVERED = 0.5
 """Share of a pixel that a foreground covers at least where its mask is set."""
@@ -46,7 +46,7 @@ _STRIP = 64
 
 
 def find_demo(data_dir: Path, scenes: Sequence[Scene] = SCENES) -> Found:
-    """Render the demo where it is not there yet, and return its photos.
+    """Render the photos of the demo that do not exist yet, and return all of them.
 
     Parameters
     ----------

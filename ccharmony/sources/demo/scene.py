@@ -1,4 +1,4 @@
-"""What a scene of the demo is: a camera's view, a lamp, things, a chart, and the photos to take.
+"""A scene of the demo: a camera's view, a lamp, things, a chart, and the photos to take.
 
 Contents: :class:`CameraView`, :func:`project`; :class:`Lamp`, :class:`Thing`, :class:`Scene`.
 """
@@ -20,7 +20,7 @@ from ccharmony.sources.demo.textures import CHART_HALF, CHART_OUTLINE, GLOSS, Te
 
 @dataclass(frozen=True)
 class CameraView:
-    """Where the camera stands and looks, its vertical angle in degrees, the picture's height and width in pixels."""
+    """The camera's position and target, its vertical angle in degrees, the picture's height and width in pixels."""
 
     eye: Triple
     target: Triple
@@ -87,7 +87,7 @@ class Thing:
     Parameters
     ----------
     shape, pose, texture
-        What it is, where it stands, of what it is made.
+        Its shape, its position, and its materials.
     gloss
         How much of the lamp it mirrors, in [0, 1].
     foreground
@@ -123,7 +123,7 @@ class Scene:
     name
         Begins the ids of the scene's photos.
     view, lamp
-        Who looks, and what shines.
+        The camera and the light source.
     chart
         The color checker.
     things

@@ -1,4 +1,4 @@
-"""Where the chart is in the picture that is read, and how that picture is turned.
+"""The position of the chart in the picture that is read, and how that picture is turned.
 
 NUS's boxes are in pixels of the linear PNG. The JPGs of the 1Ds Mark III carry orientation tags that cannot be trusted,
 and a few PNGs lie on their side while their JPG is upright. All readings of the box that are inside the picture are
@@ -52,7 +52,7 @@ class Picture:
     path, kind
         File, and ``rendered``, ``linear`` or ``raw``.
     camera
-        What took it.
+        Its camera.
     read
         Returns the image (H, W, 3), turned as its EXIF orientation says or as stored.
     published

@@ -80,9 +80,9 @@ class Loaded:
     Attributes
     ----------
     member
-        Where it is.
+        Its archive and its name there.
     content
-        What it holds.
+        Its content.
     """
 
     member: Member

@@ -1,4 +1,4 @@
-"""What the published release adds to NUS and Gehler photos: patches, matrices, masks, split, and the published crop.
+"""Facts that the release adds to NUS and Gehler photos: patches, matrices, masks, split, and the published crop.
 
 The masks have the size of the cropped photo, which decides the crop. The rule of :mod:`ccharmony.checker.crop` gives
 the size of every Gehler mask; of the 128 NUS photos many were cropped some pixels away from the chart's coordinates,

@@ -1,4 +1,4 @@
-"""What the authors of ccHarmony published, read from a clone of their repository: packed, unpacked, or both.
+"""The release of the authors of ccHarmony, read from a clone of their repository: packed, unpacked, or both.
 
 ===================================  =====================================================================
 ``<photo>.csv``                      patch colors, 24 rows r,g,b, 8-bit levels, release order
@@ -156,7 +156,7 @@ def _read_matrix(entry: Readable) -> Float64:
         matrix = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False, max_header_size=_MATRIX_BYTES)
     except CcharmonyError:
         raise
-    except Exception as error:  # the header is Python, and NumPy's parser may stumble over anything
+    except Exception as error:  # the header is Python, and NumPy's parser may raise any error
         raise SourceError(f"{entry}: not a NumPy array ({error})") from error
     if matrix.shape != (3, 11) or matrix.dtype.kind != "f" or not (np.abs(matrix) < _LARGEST).all():
         raise SourceError(

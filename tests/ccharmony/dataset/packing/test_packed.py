@@ -75,9 +75,7 @@ def test_a_shard_that_is_missing_or_short_is_named(shards: Path) -> None:
     tar = shards / "train" / "shard-000001.tar"
     data = tar.read_bytes()
     tar.write_bytes(data[:-512])
-    with pytest.raises(
-        SourceError, match=r"shard-000001\.tar: \d+ bytes, index\.json says \d+: the shard is incomplete"
-    ):
+    with pytest.raises(SourceError, match=r"shard-000001\.tar: \d+ bytes, index\.json says \d+: the shard is inc"):
         find_pairs(shards, "test")
     tar.unlink()
     with pytest.raises(SourceError, match=r"shard-000001\.tar: no bytes"):
