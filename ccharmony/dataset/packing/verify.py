@@ -25,7 +25,7 @@ Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 def is_packed(root: Path) -> bool:
-    """Tell whether a path is what `ccharmony pack` writes."""
+    """Return whether a path is what `ccharmony pack` writes."""
     return shards.is_packed(root) or hdf5.is_packed(root)
 
 

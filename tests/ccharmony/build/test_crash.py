@@ -346,7 +346,8 @@ def test_ctrl_c_stops_two_jobs_on_large_photos_at_once(tmp_path: Path, sign: str
     stdout, stderr = running.communicate(timeout=60)
     seconds = time.monotonic() - started
     assert running.returncode == 130
-    assert (stdout, stderr.strip()) == ("", f"{out}: stopped; the same command resumes it")
+    # On a busy machine a line of progress, which comes after ten seconds, may stand before it.
+    assert (stdout, stderr.strip().splitlines()[-1]) == ("", f"{out}: stopped; the same command resumes it")
     assert not list(out.rglob("*.part"))
     # Two seconds on an idle machine; this one may be busy with other tests.
     assert seconds < 2 + 2 * os.getloadavg()[0] / (os.cpu_count() or 1)
