@@ -20,33 +20,33 @@ from torch import Tensor, nn
 
 import ccharmony
 import harmonize
-from harmonize.models.network import Network
-from harmonize.settings import Count, Settings
 
 
 @dataclass(frozen=True)
-class MeanColorsSettings(Settings):
+class MeanColorsSettings(harmonize.Settings):
     """What a checkpoint holds to build the network again."""
 
     model: Literal["mean_colors"] = "mean_colors"
-    width: Count = 32
+    width: int = 32
     """Units of the hidden layer."""
 
 
-class MeanColors(Network):
+class MeanColors(harmonize.Network):
     """A gain and an offset for each channel of the foreground, from two mean colors."""
 
     def __init__(self, settings: MeanColorsSettings) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(6, settings.width), nn.GELU(), nn.Linear(settings.width, 6))
-        nn.init.zeros_(self.layers[-1].weight)  # the network starts as the identity
-        nn.init.zeros_(self.layers[-1].bias)
+        last = nn.Linear(settings.width, 6)
+        nn.init.zeros_(last.weight)  # the network starts as the identity
+        nn.init.zeros_(last.bias)
+        self.layers = nn.Sequential(nn.Linear(6, settings.width), nn.GELU(), last)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Return the harmonized image (B, 3, H, W) for a normalized one and its mask (B, 1, H, W)."""
         means = [(image * part).sum((2, 3)) / part.sum((2, 3)).clamp_min(1) for part in (mask, 1 - mask)]
         gain, offset = self.layers(torch.cat(means, dim=1))[..., None, None].chunk(2, dim=1)  # (B, 3, 1, 1) each
-        return image + mask * (gain * image + offset)
+        harmonized: Tensor = image + mask * (gain * image + offset)
+        return harmonized
 
 
 harmonize.register_network("mean_colors", settings=MeanColorsSettings, build=MeanColors)

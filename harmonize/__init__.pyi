@@ -10,12 +10,14 @@ from .evaluation.protocols import PROTOCOLS as PROTOCOLS
 from .inference.image import harmonize_image as harmonize_image
 from .inference.network import load_network as load_network
 from .models.giftnet import GiftNet as GiftNet
+from .models.network import Network as Network
 from .models.pih.network import Pih as Pih
 from .models.registry import build_network as build_network
 from .models.registry import register_network as register_network
 from .models.settings import NetworkSettings as NetworkSettings
 from .models.settings import PihSettings as PihSettings
 from .models.unet import UNet as UNet
+from .settings import Settings as Settings
 from .table3 import TABLE_3 as TABLE_3
 from .training.settings import DistillSettings as DistillSettings
 from .training.settings import TrainSettings as TrainSettings

@@ -21,9 +21,9 @@ EXPORTS = {
         "read_manifest", "read_mask", "read_patches", "record_light", "relight", "verify_dataset", "write_image",
     },
     "harmonize": {
-        "DistillSettings", "GiftNet", "LitPhotos", "NetworkSettings", "PROTOCOLS", "Pih", "PihSettings", "StoredPairs",
-        "TABLE_3", "TrainSettings", "UNet", "build_network", "compare", "evaluate", "fmse", "harmonize_image",
-        "list_weights", "load_network", "mse", "psnr", "register_network", "ssim", "train_network",
+        "DistillSettings", "GiftNet", "LitPhotos", "Network", "NetworkSettings", "PROTOCOLS", "Pih", "PihSettings",
+        "Settings", "StoredPairs", "TABLE_3", "TrainSettings", "UNet", "build_network", "compare", "evaluate", "fmse",
+        "harmonize_image", "list_weights", "load_network", "mse", "psnr", "register_network", "ssim", "train_network",
     },
 }  # fmt: skip
 

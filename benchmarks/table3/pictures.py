@@ -110,7 +110,7 @@ def draw_strip(study: Study, found: Sequence[Result], data: Path, side: int = 16
     if not all(runs):
         return None
     source = StoredPairs(find_pairs(data, "all", strict=True)[0], strict=True)
-    batch = validation.pick(source, study.budget.scored_at, PAIRS)
+    batch = validation.select_pairs(source, study.budget.scored_at, PAIRS)
     outputs = []
     for entries in runs:
         trial = entries[min(entries)].trial
