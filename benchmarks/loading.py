@@ -28,7 +28,7 @@ from ccharmony.dataset.formats import iharmony4
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
 from ccharmony.dataset.packing.pack import pack_dataset
 from ccharmony.images import pixels
-from harmonize.data.batches import Source, plan
+from harmonize.data.batches import Source, schedule_epoch
 from harmonize.data.lights import Lights
 from harmonize.data.lit_photos import LitPhotos
 from harmonize.data.photos import PhotoMemory
@@ -90,7 +90,7 @@ def _open_stored(
 
 def _load(source: Source, batch: int, size: int) -> Callable[[], object]:
     """Return a call that loads the next batch of a shuffled epoch, each time with new crops."""
-    samples = ((epoch, rows) for epoch in itertools.count() for rows in plan(0, epoch, len(source), batch))
+    samples = ((epoch, rows) for epoch in itertools.count() for rows in schedule_epoch(0, epoch, len(source), batch))
 
     def load() -> object:
         epoch, rows = next(samples)
@@ -101,7 +101,7 @@ def _load(source: Source, batch: int, size: int) -> Callable[[], object]:
 
 def _read_bytes(pairs: Sequence[PairPaths], batch: int) -> Callable[[], object]:
     """Return a call that reads the files of the next batch of a shuffled epoch."""
-    samples = (rows for epoch in itertools.count() for rows in plan(0, epoch, len(pairs), batch))
+    samples = (rows for epoch in itertools.count() for rows in schedule_epoch(0, epoch, len(pairs), batch))
 
     def read() -> object:
         return [getattr(pairs[row], part).read_bytes() for row in next(samples) for part in PARTS]

@@ -55,7 +55,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Draw:
+class BatchRequest:
     """What one step asks of a source: samples of an epoch, as squares of `size` pixels, pairs or unpaired."""
 
     epoch: int
@@ -95,13 +95,13 @@ class TwoStreams(Source, Protocol):
         ...
 
 
-def prepare(source: Source, draw: Draw) -> Batch:
+def prepare(source: Source, request: BatchRequest) -> Batch:
     """Return what a step asks for; raises SettingsError where a source has no unpaired composites."""
-    if not draw.unpaired:
-        return source.batch(draw.epoch, draw.indices, draw.size)
+    if not request.unpaired:
+        return source.batch(request.epoch, request.indices, request.size)
     if not isinstance(source, TwoStreams):
         raise SettingsError("unpaired stream: the source has pairs only, wanted photos, or a supervised run")
-    return source.unpaired(draw.epoch, draw.indices, draw.size)
+    return source.unpaired(request.epoch, request.indices, request.size)
 
 
 @dataclass(frozen=True)
@@ -116,14 +116,14 @@ class Data:
         Pairs to validate on, or None.
     ahead
         Batches that a thread prepares in advance; 0 where they are made on the network's device.
-    tell
+    summarize
         Returns a line on the pictures so far, such as how many were left out; empty if there is nothing to report.
     """
 
     train: Source
     check: Source | None = None
     ahead: int = 2
-    tell: Callable[[], str] = lambda: ""
+    summarize: Callable[[], str] = lambda: ""
 
 
 class Joined:
@@ -154,7 +154,9 @@ def order(seed: int, epoch: int, count: int) -> Int64:
     return np.random.default_rng((seed, epoch)).permutation(count)
 
 
-def plan(seed: int, epoch: int, count: int, batch: int, *, rank: int = 0, processes: int = 1) -> list[list[int]]:
+def schedule_epoch(
+    seed: int, epoch: int, count: int, batch: int, *, rank: int = 0, processes: int = 1
+) -> list[list[int]]:
     """Return which samples each step of an epoch takes.
 
     Parameters
@@ -165,6 +167,11 @@ def plan(seed: int, epoch: int, count: int, batch: int, *, rank: int = 0, proces
         Pictures a step, over all processes; what is left at the end of the epoch is not used.
     rank, processes
         Which part of each batch is this process's, of how many.
+
+    Returns
+    -------
+    list[list[int]]
+        Indices of the samples of each step, for this process.
 
     Raises
     ------
@@ -182,19 +189,19 @@ def plan(seed: int, epoch: int, count: int, batch: int, *, rank: int = 0, proces
     return [row.tolist() for row in visits[:, rank * share : (rank + 1) * share]]
 
 
-def read_ahead(source: Source, draws: Iterable[Draw], ahead: int) -> Iterator[tuple[Draw, Batch]]:
-    """Give draws and their batches in order, up to `ahead` of them prepared in a thread while one is used.
+def read_ahead(source: Source, requests: Iterable[BatchRequest], ahead: int) -> Iterator[tuple[BatchRequest, Batch]]:
+    """Give requests and their batches in order, up to `ahead` of them prepared in a thread while one is used.
 
     With `ahead` 0 each is prepared when it is asked for, which is right where preparing needs the network's device.
     """
     if ahead == 0:
-        yield from ((draw, prepare(source, draw)) for draw in draws)
+        yield from ((request, prepare(source, request)) for request in requests)
         return
-    waiting: deque[tuple[Draw, Future[Batch]]] = deque()
+    waiting: deque[tuple[BatchRequest, Future[Batch]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
         try:
-            for draw in draws:
-                waiting.append((draw, pool.submit(prepare, source, draw)))
+            for request in requests:
+                waiting.append((request, pool.submit(prepare, source, request)))
                 if len(waiting) > ahead:
                     first, future = waiting.popleft()
                     yield first, future.result()

@@ -44,7 +44,7 @@ class Counts:
     refused: Tensor | int = 0
     unchanged: Tensor | int = 0
 
-    def tell(self) -> str:
+    def summarize(self) -> str:
         """Return the shares as a line; empty before the first sample."""
         refused, unchanged = self.shares()
         if not self.samples:
@@ -116,9 +116,9 @@ class LitPhotos(Samples):
         share = torch.where(suitable[:, None, None, None], mask, torch.zeros_like(mask))
         return Batch(relight.paste(real, lit, share), mask, real, tuple(self.memory.ids[index] for index in indices))
 
-    def tell(self) -> str:
+    def summarize(self) -> str:
         """Return a line on the donor lights so far: rejected candidates and unchanged pictures."""
-        return self.counts.tell()
+        return self.counts.summarize()
 
     def _choose_randomly(self, epoch: int, index: int, size: int) -> _Choices:
         random = crops.generator(self.seed, epoch, index)

@@ -61,7 +61,7 @@ class StoredPairs(Samples):
         composite, mask, real = (torch.from_numpy(np.stack(part)) for part in (composites, masks, reals))
         return Batch(batches.to_unit(composite), mask[:, None], batches.to_unit(real), names)
 
-    def tell(self) -> str:
+    def summarize(self) -> str:
         """Return a line on how many pairs could not be read; empty if none."""
         return f"{len(self.broken)} of {len(self)} pairs could not be read" if self.broken else ""
 

@@ -116,7 +116,7 @@ def open_data(paths: DataPaths, settings: TrainSettings, device: torch.device) -
     ahead = 2 if paths.data else 0
 
     def report() -> str:
-        return "; ".join(filter(None, (part.tell() for part in reporting)))
+        return "; ".join(filter(None, (part.summarize() for part in reporting)))
 
     return Data(source, _join(check) if check else None, ahead, report)
 

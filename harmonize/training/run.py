@@ -151,7 +151,7 @@ class Run:
                     self._resume(stage, state)
                 state = None
                 complete = self._train(stage)
-                self.reporter.line(self.data.tell())
+                self.reporter.line(self.data.summarize())
             except TrainingError as error:
                 raise TrainingError(f"{error}; {self.folder.state} holds the last good step") from error
             if not complete:
@@ -209,14 +209,14 @@ class Run:
         """Take all steps of a stage; False where the run should stop before its end."""
         self._announce(stage)
         clock = progress.Clock(stage.step)
-        for draw, batch in batches.read_ahead(self.data.train, stage.draws(), self.data.ahead):
-            stage.advance(draw, batch)
+        for request, batch in batches.read_ahead(self.data.train, stage.requests(), self.data.ahead):
+            stage.advance(request, batch)
             if self.world.device.type == "cpu":  # on a GPU, reading every loss would make it wait
                 stage.check()
             self.reporter.progress(stage.step, stage.length, clock.pace(stage.step))
             last = stage.step == stage.length
             if last or stage.step % self.pace.log_every == 0:
-                self._log(stage, draw.size, clock.pace(stage.step))
+                self._log(stage, request.size, clock.pace(stage.step))
             if last or stage.step % (self.pace.validate_every or stage.steps_an_epoch) == 0:
                 self._validate(stage)
             if not last and self._should_stop(stage):

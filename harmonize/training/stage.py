@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ccharmony.errors import SettingsError, TrainingError
 from harmonize.data import batches
-from harmonize.data.batches import Batch, Draw, Source
+from harmonize.data.batches import Batch, BatchRequest, Source
 from harmonize.models.network import Network
 from harmonize.training.distributed import World
 from harmonize.training.objective import PARTS, Objective
@@ -58,7 +58,7 @@ class Stage:
         compiled: bool = False,
     ) -> None:
         # A batch that cannot be shared raises here, not at the first step.
-        batches.plan(settings.seed, 0, len(source), settings.batch, processes=world.processes)
+        batches.schedule_epoch(settings.seed, 0, len(source), settings.batch, processes=world.processes)
         if settings.precision == "fp16" and world.device.type != "cuda":
             raise SettingsError("precision fp16: needs a GPU, wanted float32 or bf16 on CPU")
         self.name, self.settings, self.source, self.world = name, settings, source, world
@@ -98,25 +98,25 @@ class Stage:
         """Learning rate at this step."""
         return self.settings.rate_at(self.step, self.length)
 
-    def draws(self) -> Iterator[Draw]:
+    def requests(self) -> Iterator[BatchRequest]:
         """Yield the samples of each step from the present one to the end of the stage."""
         step, epoch, done = self.step, self.epoch, self.done
         settings, world = self.settings, self.world
         while step < self.length:
-            visits = batches.plan(
+            visits = batches.schedule_epoch(
                 settings.seed, epoch, len(self.source), settings.batch, rank=world.rank, processes=world.processes
             )
             for indices in visits[done : done + self.length - step]:
-                yield Draw(epoch, indices, settings.size_at(step, self.length), settings.unpaired_at(step))
+                yield BatchRequest(epoch, indices, settings.size_at(step, self.length), settings.unpaired_at(step))
                 step += 1
             epoch, done = epoch + 1, 0
 
-    def advance(self, draw: Draw, batch: Batch) -> Tensor:
+    def advance(self, request: BatchRequest, batch: Batch) -> Tensor:
         """Take one step.
 
         Parameters
         ----------
-        draw
+        request
             Which samples the step takes.
         batch
             These samples.
@@ -132,16 +132,16 @@ class Stage:
             Memory ran out.
         """
         try:
-            losses = self.learn(batch.to(self.world.device), unpaired=draw.unpaired)
+            losses = self.learn(batch.to(self.world.device), unpaired=request.unpaired)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not _is_memory(error):
                 raise
-            found = f"batch {self.settings.batch} of {draw.size}x{draw.size}"
+            found = f"batch {self.settings.batch} of {request.size}x{request.size}"
             raise TrainingError(
                 f"out of memory at step {self.step}: {found}, wanted a smaller --batch or --size"
             ) from error
         self.step += 1
-        self.epoch, self.done = draw.epoch, self.done + 1 if draw.epoch == self.epoch else 1
+        self.epoch, self.done = request.epoch, self.done + 1 if request.epoch == self.epoch else 1
         self.pictures += self.settings.batch
         if self.average is not None:
             self.average.follow(self.network, self.step)

@@ -12,7 +12,7 @@ from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images import pixels
 from harmonize.data import batches
-from harmonize.data.batches import Draw, Joined
+from harmonize.data.batches import BatchRequest, Joined
 from harmonize.data.crops import random_crop, random_crop_of
 from harmonize.data.stored_pairs import StoredPairs
 
@@ -95,15 +95,15 @@ def test_an_empty_mask_does_not_hang_the_loader() -> None:
 
 
 def test_every_epoch_visits_each_sample_once() -> None:
-    steps = batches.plan(seed=1, epoch=3, count=12, batch=4)
+    steps = batches.schedule_epoch(seed=1, epoch=3, count=12, batch=4)
     assert sorted(index for step in steps for index in step) == list(range(12))
-    assert steps != batches.plan(seed=1, epoch=4, count=12, batch=4)
-    assert steps == batches.plan(seed=1, epoch=3, count=12, batch=4)
+    assert steps != batches.schedule_epoch(seed=1, epoch=4, count=12, batch=4)
+    assert steps == batches.schedule_epoch(seed=1, epoch=3, count=12, batch=4)
 
 
 def test_processes_share_each_batch() -> None:
-    whole = batches.plan(0, 0, 13, 4)
-    halves = [batches.plan(0, 0, 13, 4, rank=rank, processes=2) for rank in (0, 1)]
+    whole = batches.schedule_epoch(0, 0, 13, 4)
+    halves = [batches.schedule_epoch(0, 0, 13, 4, rank=rank, processes=2) for rank in (0, 1)]
     assert [left + right for left, right in zip(*halves, strict=True)] == whole
     assert len(whole) == 3
 
@@ -111,12 +111,12 @@ def test_processes_share_each_batch() -> None:
 @pytest.mark.parametrize(("batch", "processes"), [(13, 1), (3, 2)])
 def test_a_batch_that_does_not_fit_is_refused(batch: int, processes: int) -> None:
     with pytest.raises(SettingsError, match=f"batch {batch} "):
-        batches.plan(0, 0, 12, batch, processes=processes)
+        batches.schedule_epoch(0, 0, 12, batch, processes=processes)
 
 
 def test_reading_ahead_keeps_the_order(root: Path) -> None:
     source = StoredPairs(find(root), seed=0)
-    draws = [Draw(0, step, 32) for step in batches.plan(0, 0, 12, 2)]
+    draws = [BatchRequest(0, step, 32) for step in batches.schedule_epoch(0, 0, 12, 2)]
     ahead = list(batches.read_ahead(source, draws, 2))
     assert [draw for draw, _ in ahead] == draws
     for (_, one), (_, other) in zip(ahead, batches.read_ahead(source, draws, 0), strict=True):
@@ -156,7 +156,7 @@ def test_a_broken_pair_is_fatal_where_asked(broken: list[PairPaths]) -> None:
 
 
 def test_an_error_while_reading_ahead_reaches_the_loop(broken: list[PairPaths]) -> None:
-    draws = [Draw(0, [index], 32) for index in range(3)]
+    draws = [BatchRequest(0, [index], 32) for index in range(3)]
     steps = batches.read_ahead(StoredPairs(broken, strict=True), draws, 2)
     assert next(steps)[0] == draws[0]
     with pytest.raises(ImageError, match="p_1_a_1"):

@@ -16,7 +16,7 @@ from ccharmony.errors import SourceError
 from harmonize.cli import group
 from harmonize.commands.train import command
 from harmonize.data import batches
-from harmonize.data.batches import Draw
+from harmonize.data.batches import BatchRequest
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.models import giftnet
 from harmonize.models.settings import NetworkSettings
@@ -49,7 +49,7 @@ def test_batches_are_those_of_the_folder_to_the_bit(form: str, forms: dict[str, 
     assert folder.check is not None
     assert packed.check is not None
     for epoch in (0, 1, 7):
-        for indices in batches.plan(settings.seed, epoch, len(folder.train), 4):
+        for indices in batches.schedule_epoch(settings.seed, epoch, len(folder.train), 4):
             assert equal(folder.train.batch(epoch, indices, 32), packed.train.batch(epoch, indices, 32))
     assert equal(folder.check.batch(0, range(4), 32), packed.check.batch(0, range(4), 32))
 
@@ -61,7 +61,7 @@ def test_a_batch_depends_on_seed_epoch_and_index_alone(form: str, forms: dict[st
     wanted = one.batch(1, [4, 9, 2], 32)
     other.batch(0, range(12), 32)  # what was read before makes no difference
     assert equal(wanted, other.batch(1, [4, 9, 2], 32))
-    ahead = list(batches.read_ahead(other, [Draw(1, [index], 32) for index in (4, 9, 2)], 2))
+    ahead = list(batches.read_ahead(other, [BatchRequest(1, [index], 32) for index in (4, 9, 2)], 2))
     assert equal(wanted, batches.join([batch for _, batch in ahead]))
 
 

@@ -9,7 +9,7 @@ import torch
 from ccharmony.errors import SettingsError, SourceError
 from harmonize.commands.train import command
 from harmonize.data import unpaired
-from harmonize.data.batches import Draw, prepare
+from harmonize.data.batches import BatchRequest, prepare
 from harmonize.data.lit_photos import LitPhotos
 from harmonize.data.photos import PhotoMemory
 from harmonize.models.settings import PihSettings
@@ -145,7 +145,7 @@ def test_the_coin_depends_on_seed_and_step_alone_and_is_fair():
 
 def test_a_source_of_pairs_has_no_unpaired_composites():
     with pytest.raises(SettingsError, match="the source has pairs only"):
-        prepare(PairsOnly(), Draw(0, [0], 32, unpaired=True))
+        prepare(PairsOnly(), BatchRequest(0, [0], 32, unpaired=True))
 
 
 class PairsOnly:
