@@ -6,7 +6,7 @@ A changed module, a mutant, is killed when a test fails. One that survives shows
 change that makes no difference (an equivalent mutant). One that runs ten times as long as the module is stopped.
 
 The libraries are imported once; each mutant then runs in a forked process, in which the changed source takes the
-module's place. Tests that start Python anew see the module unchanged, so they kill nothing here.
+module's place. Tests that start another Python see the module unchanged, so they kill nothing here.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from ccharmony.jobs.stage import Outcome, Stage, run_stage
 from ccharmony.jobs.threads import Threads
 from ccharmony.progress import Progress, no_progress
 from ccharmony.records import FitRecord, Pair, Photo, Split
+from ccharmony.sources import reading
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +189,7 @@ def _lights_stage(context: _BuildContext) -> Stage[RecordedLight]:
 
 def _read_for_light(settings: BuildSettings, photo: Photo) -> UInt8 | None:
     """Decode a photo whose patches have to be read."""
-    return None if photo.patches is not None else sources.read(photo, max_pixels=settings.max_pixels)
+    return None if photo.patches is not None else reading.read_photo(photo, max_pixels=settings.max_pixels)
 
 
 def _record_light(settings: BuildSettings, photo: Photo, image: UInt8 | None) -> RecordedLight:
@@ -209,7 +210,7 @@ def _pairs_stage(
 
     def read(photo: Photo) -> UInt8:
         known = context.decoded.pop(photo.id)
-        return sources.read(photo, max_pixels=settings.max_pixels) if known is None else known
+        return reading.read_photo(photo, max_pixels=settings.max_pixels) if known is None else known
 
     def work(photo: Photo, stop: threading.Event) -> PhotoPairs:
         images = [read(photo)]  # emptied below, so that the photo is freed once its crop is made

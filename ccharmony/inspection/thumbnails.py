@@ -20,7 +20,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony import sources
 from ccharmony.arrays import Float32, Float64, UInt8
 from ccharmony.checker.chart import patch_quads
 from ccharmony.checker.detect import find_checker
@@ -30,6 +29,7 @@ from ccharmony.images import pixels
 from ccharmony.inspection.report import FitReport, PhotoReport
 from ccharmony.progress import Progress
 from ccharmony.records import Pair, Photo
+from ccharmony.sources import reading
 
 PAGE_BYTES = 8_500_000
 """Bytes of all pictures; inlined they grow by a third, to 11.3 of the 15 MB, and the figures of 350 photos take 2."""
@@ -175,7 +175,7 @@ def _photo(
 
 
 def _photo_with_chart(source: Photo, quota: int) -> tuple[Thumbnail, Thumbnail | None]:
-    image = sources.read(source)
+    image = reading.read_photo(source)
     frame, patches = _chart_outlines(image, source)
     shown = _within(image, int(_PHOTO_PART * quota), frame)
     if not frame:

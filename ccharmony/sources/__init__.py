@@ -1,6 +1,6 @@
 """Where photos come from: one module a source, and one function that finds the photos of any of them.
 
-Contents: :data:`NAMES`, :class:`Found`, :func:`find`, :func:`read`.
+Contents: :data:`NAMES`, :func:`find`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ from ccharmony.sources import folder, gehler
 from ccharmony.sources.found import Found
 from ccharmony.sources.nus.find import find_nus
 from ccharmony.sources.photos import find_photos
-from ccharmony.sources.reading import read
 from ccharmony.sources.release import enrich, files
-
-__all__ = ["NAMES", "Found", "find", "read"]
 
 NAMES = ("nus", "gehler", "folder", "photos", "demo")
 """Names of the sources."""

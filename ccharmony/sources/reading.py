@@ -10,7 +10,7 @@ from ccharmony.records import Photo
 from ccharmony.sources import catalog
 
 
-def read(source: Photo, *, max_pixels: int | None = headers.MAX_PIXELS) -> UInt8:
+def read_photo(source: Photo, *, max_pixels: int | None = headers.MAX_PIXELS) -> UInt8:
     """Read a photo as its source says it has to be read.
 
     Parameters

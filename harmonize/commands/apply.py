@@ -164,13 +164,13 @@ def _settle_weights(composite: Path, background: Path | None, given: _Options) -
 
 def _apply_cutout(cutout: Path, background: Path, out: Path, given: _Options) -> None:
     from ccharmony.images import pixels
-    from harmonize.inference.cutout import place
+    from harmonize.inference.cutout import paste_cutout
 
     target = _target(out, cutout, given, background)
     assert given.position is not None  # the command asked for one
     colors, opacity = pixels.read_cutout(cutout)
     try:
-        picture, mask = place(colors, opacity, pixels.read_image(background), given.position, given.scale)
+        picture, mask = paste_cutout(colors, opacity, pixels.read_image(background), given.position, given.scale)
     except ImageError as error:
         raise ImageError(f"{cutout}: {error}") from error
     pixels.write_image(target, _harmonize(picture, mask, given), given.quality)
@@ -195,7 +195,7 @@ def _apply_folders(composites: Path, masks: Path, out: Path, given: _Options) ->
     # Before the first picture: weights that do not load are no picture's fault.
     network.load_network(given.weights, given.device)
 
-    def work(job: folders.Job) -> None:
+    def work(job: folders.PictureTask) -> None:
         picture = pixels.read_image(job.composite)
         result = _harmonize(picture, pixels.read_mask(job.mask, shape=picture.shape[:2]), given)
         pixels.write_image(job.output, result, given.quality)

@@ -10,7 +10,7 @@ from ccharmony.errors import ImageError, SettingsError
 from harmonize.settings import check_number
 
 
-def place(
+def paste_cutout(
     foreground: UInt8, opacity: Float32, background: UInt8, position: tuple[int, int], scale: float = 1.0
 ) -> tuple[UInt8, Float32]:
     """Put a foreground on a background.

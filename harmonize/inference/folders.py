@@ -14,7 +14,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PictureTask:
     """One picture to harmonize.
 
     Attributes
@@ -30,7 +30,7 @@ class Job:
     output: Path
 
 
-def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[list[Job], list[str]]:
+def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[list[PictureTask], list[str]]:
     """Find the mask of each composite in two folders.
 
     The mask has the composite's name without extension (``a.jpg``, ``a.png``), or the foreground's in iHarmony4's
@@ -47,7 +47,7 @@ def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[lis
 
     Returns
     -------
-    tuple[list[Job], list[str]]
+    tuple[list[PictureTask], list[str]]
         One job a composite that has a mask, and one line for each that has none.
 
     Raises
@@ -56,7 +56,7 @@ def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[lis
         A folder holds no picture, or two composites differ by extension only.
     """
     by_name = {path.stem.lower(): path for path in _pictures(masks)}
-    jobs: dict[str, Job] = {}
+    jobs: dict[str, PictureTask] = {}
     problems: list[str] = []
     for path in _pictures(composites):
         stem = path.stem.lower()
@@ -66,15 +66,15 @@ def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[lis
         elif stem in jobs:
             raise SourceError(f"{path}: {jobs[stem].composite.name} has the same name, one result would hide the other")
         else:
-            jobs[stem] = Job(path, mask, output / f"{path.stem}{suffix}")
+            jobs[stem] = PictureTask(path, mask, output / f"{path.stem}{suffix}")
     if not jobs:
         raise SourceError(f"{composites}: none of its pictures has a mask in {masks}")
     return list(jobs.values()), problems
 
 
 def run_all(
-    jobs: Sequence[Job],
-    work: Callable[[Job], None],
+    jobs: Sequence[PictureTask],
+    work: Callable[[PictureTask], None],
     *,
     strict: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,

@@ -30,7 +30,7 @@ from ccharmony.images import headers, pixels
 from ccharmony.images.raw import raw_size, read_raw
 from ccharmony.inspection import marks
 from ccharmony.records import FitRecord, Pair
-from ccharmony.sources import gehler
+from ccharmony.sources import gehler, reading
 from ccharmony.sources.nus.truth import Truth, read_box, read_colors, read_truth
 from ccharmony.sources.release.files import read_release
 
@@ -163,7 +163,7 @@ def _folders(root: Path) -> Iterator[Target]:
     def find_own() -> None:
         for row in sources.find(["folder"], root / "own").photos:
             if row.chart is not None:
-                record_light(sources.read(row), row, "ridge")
+                record_light(reading.read_photo(row), row, "ridge")
             for mask in row.masks.values():
                 mask.read_bytes()
 

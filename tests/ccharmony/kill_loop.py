@@ -103,7 +103,7 @@ def attempt(settings: BuildSettings, out: Path, whole: dict[str, str], kills: Se
     report = build_dataset(settings, out, jobs=2)
     problems = [*_compare(out, whole, before), *verify_folder(out).problems]
     if phases[-1] in ("lights", "pairs", "tables") and report.resumed != finished:
-        problems.append(f"{report.resumed} photos gone on from, {finished} were finished")
+        problems.append(f"{report.resumed} photos resumed, {finished} were finished")
     return Trial(tuple(phases), finished, tuple(problems))
 
 
@@ -201,7 +201,7 @@ def main(times: int, photos: int, seed: int) -> None:
             shutil.rmtree(root / "out")
     click.echo(f"{photos} photos, {len(whole)} files, {sum(seconds):.2f} s left alone")
     click.echo(f"{times} kills of {len(trials)} builds: " + ", ".join(f"{met[name]} {name}" for name in PHASES))
-    click.echo(f"{sum(trial.finished for trial in trials)} finished photos were gone on from")
+    click.echo(f"{sum(trial.finished for trial in trials)} finished photos were resumed")
     problems = [problem for trial in trials for problem in trial.problems]
     click.echo("\n".join([*problems[:20], f"{len(problems)} problems"]))
     raise SystemExit(1 if problems else 0)

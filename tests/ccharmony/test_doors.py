@@ -16,7 +16,7 @@ from ccharmony.dataset.packing.pack import pack_dataset
 from ccharmony.dataset.packing.verify import verify_dataset
 from ccharmony.images import pixels
 from ccharmony.records import Photo
-from ccharmony.sources import Found
+from ccharmony.sources.found import Found
 
 
 class Place:

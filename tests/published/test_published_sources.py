@@ -14,7 +14,8 @@ from ccharmony.checker import crop
 from ccharmony.checker.chart import CHART_TO_RELEASE
 from ccharmony.checker.detect import find_checker
 from ccharmony.checker.patches import affine_residual, orientation_ratio, read_quads
-from ccharmony.sources import catalog, gehler
+from ccharmony.images import pixels
+from ccharmony.sources import catalog, gehler, reading
 from ccharmony.sources.files import read_rows
 from ccharmony.sources.nus.chart import quarter_turns
 from ccharmony.sources.nus.truth import read_colors, read_truth
@@ -113,7 +114,7 @@ class TestGehler:
 
     def test_the_rendered_chart_fits_its_standard_colors(self, shared_data):
         (photo,) = sources.find(["gehler"], shared_data).photos
-        patches = read_quads(sources.read(photo), photo.chart.quads)
+        patches = read_quads(reading.read_photo(photo), photo.chart.quads)
         assert patches.usable.sum() >= 23
         assert affine_residual(patches.colors) < 20
         assert orientation_ratio(patches.colors) > 1.7
@@ -157,7 +158,7 @@ class TestNus:
         assert [photo.id[-4:] for photo in found.photos] == ["0002", "0004", "0005", "0006", "0008"]
         assert found.problems == []
         for photo in found.photos:
-            detection = find_checker(sources.read(photo), box=photo.chart.box)
+            detection = find_checker(reading.read_photo(photo), box=photo.chart.box)
             assert detection.reason == "", photo.id
             assert crop.bounding_box(detection.corners) == pytest.approx(photo.chart.box, abs=30), photo.id
 
@@ -241,7 +242,7 @@ class TestRelease:
         assert photo.id == "Canon1DsMkIII_0005"
         assert photo.split == "train"
         assert crop.largest_without(photo.chart.box, (2808, 1872)) == (0, 0, 1143, 2808)
-        mask = sources.reading.pixels.read_mask(photo.masks["a"])
+        mask = pixels.read_mask(photo.masks["a"])
         fitted, note = foreground_mask.fit_mask(mask, (2808, 1143))
         assert note == "mask of 2286x5616 resized to 1143x2808"
         assert fitted.mean() == pytest.approx(mask.mean(), abs=1e-3)
@@ -251,7 +252,7 @@ class TestRelease:
         """The rendering here is not the camera's, so only an affine map of the published colors can agree."""
         (photo,) = sources.find(["nus"], shared_data, shared_data / "ccharmony_release").photos
         (plain,) = [row for row in sources.find(["nus"], shared_data).photos if row.id == photo.id]
-        read = find_checker(sources.read(plain), box=plain.chart.box).patches
+        read = find_checker(reading.read_photo(plain), box=plain.chart.box).patches
         assert affine_residual(read.colors, photo.patches) < 8
 
 
@@ -269,7 +270,7 @@ def test_a_raw_file_in_a_folder_is_read_upright(shared_data, tmp_path, orientati
     (photo,) = sources.find(["folder"], tmp_path).photos
     shape = (1156, 1734) if orientation == 1 else (1734, 1156)
     assert sources.reading.read_size(photo) == shape
-    assert sources.read(photo).shape == (*shape, 3)
+    assert reading.read_photo(photo).shape == (*shape, 3)
 
 
 def test_the_collection_without_checkers_is_read_with_its_splits(shared_data):
@@ -279,7 +280,7 @@ def test_the_collection_without_checkers_is_read_with_its_splits(shared_data):
     assert Counter(photo.split for photo in found.photos) == {"train": 2604, "test": 347}
     photo = found.photos[0]
     assert photo.group
-    mask = sources.reading.pixels.read_mask(photo.masks["a"], shape=sources.read(photo).shape[:2])
+    mask = pixels.read_mask(photo.masks["a"], shape=reading.read_photo(photo).shape[:2])
     assert mask.mean() == pytest.approx(0.2385, abs=1e-3)  # index.csv says so of ccp_0001
 
 

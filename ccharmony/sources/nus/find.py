@@ -143,7 +143,7 @@ def _with_chart(row: Photo, group: _Group, truth: Truth, published: Release | No
     """Add the chart's box and the orientation in which it was read; without coordinates the row stays as it is."""
 
     def read(orient: bool) -> UInt8:
-        return reading.read(dataclasses.replace(row, orient=orient))
+        return reading.read_photo(dataclasses.replace(row, orient=orient))
 
     mask = None if published is None else headers.image_size(next(iter(published.masks[row.id].values())))
     picture = Picture(row.path, group.kind, group.camera, read, mask)

@@ -151,7 +151,7 @@ def _longest(photo: str) -> int:
 
 def _detected(photo: Photo) -> Chart:
     """Find the chart of a photo that came without coordinates; the crop must know its side."""
-    found = find_checker(reading.read(photo))
+    found = find_checker(reading.read_photo(photo))
     if found.corners is None:
         raise CheckerError(f"no coordinates of the chart, and it is not found ({found.reason})")
     return Chart(crop.bounding_box(found.corners), found.corners)

@@ -4,12 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccharmony import sources
 from ccharmony.build.light import from_json, record_light, to_json
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color.polynomial import apply_polynomial, fit_polynomial
 from ccharmony.errors import CheckerError, FitError
 from ccharmony.records import Photo
+from ccharmony.sources import reading
 
 STANDARD = STANDARD
 PHOTO = np.clip(STANDARD * [0.9, 0.8, 0.6] + 0.03, 0, 1)
@@ -22,7 +22,7 @@ def known(make_photo: Callable[..., Photo], patches: np.ndarray, **changes: obje
 
 def test_patches_are_read_where_the_chart_is(make_photo: Callable[..., Photo]) -> None:
     photo = make_photo("photo", 0.8, 0.9)
-    light = record_light(sources.read(photo), photo, "ridge")
+    light = record_light(reading.read_photo(photo), photo, "ridge")
     assert light.box == (128, 10, 196, 56)
     expected = np.rint(255 * (0.02 + 0.96 * STANDARD * 0.9 * [1.0, 0.95, 0.8])) / 255
     # 1.6 - 0.6 * 0.8 = 1.12 is cut at 1, so red stays as it is.
@@ -108,7 +108,7 @@ def test_corners_by_hand_may_start_at_any_corner(make_photo: Callable[..., Photo
     photo = make_photo("photo", 0.8, 0.9)
     assert photo.chart is not None
     assert photo.chart.corners is not None
-    expected = record_light(sources.read(photo), photo, "ridge").record.patches
+    expected = record_light(reading.read_photo(photo), photo, "ridge").record.patches
     turned = replace(photo.chart, corners=np.roll(photo.chart.corners, 2, axis=0))
-    light = record_light(sources.read(photo), replace(photo, chart=turned), "ridge")
+    light = record_light(reading.read_photo(photo), replace(photo, chart=turned), "ridge")
     np.testing.assert_allclose(light.record.patches, expected, atol=1e-12)

@@ -29,7 +29,8 @@ from ccharmony.errors import OutputError, SourceError
 from ccharmony.images import headers, pixels
 from ccharmony.jobs import journal
 from ccharmony.records import Photo
-from ccharmony.sources import Found
+from ccharmony.sources import reading
+from ccharmony.sources.found import Found
 
 
 def settings(tmp_path: Path, **changes: object) -> BuildSettings:
@@ -304,14 +305,14 @@ def test_work_stops_between_composites(tmp_path: Path, photos: list[Photo]) -> N
 
     for name in (iharmony4.COMPOSITES, iharmony4.MASKS, iharmony4.REALS):
         (tmp_path / name).mkdir()
-    found = {photo.id: record_light(sources.read(photo), photo, "ridge") for photo in photos}
+    found = {photo.id: record_light(reading.read_photo(photo), photo, "ridge") for photo in photos}
     own = found[photos[0].id]
     others = {name: light.record for name, light in found.items() if name != photos[0].id}
     stop = threading.Event()
     stop.set()
     light = pairs.PhotoLights(own.record, others, own.box, "train")
     with pytest.raises(pairs.StoppedError):
-        pairs.make_pairs(photos[0], sources.read(photos[0]), light, PairSettings(), tmp_path, stop)
+        pairs.make_pairs(photos[0], reading.read_photo(photos[0]), light, PairSettings(), tmp_path, stop)
     assert list((tmp_path / iharmony4.COMPOSITES).iterdir()) == []
 
 
@@ -359,8 +360,8 @@ def test_a_photo_is_decoded_once_where_memory_allows_and_one_without_a_chart_alw
         read.append(photo.id)
         return original(photo, **options)  # type: ignore[arg-type]
 
-    original = sources.read
-    monkeypatch.setattr(sources, "read", count)
+    original = reading.read_photo
+    monkeypatch.setattr(reading, "read_photo", count)
     monkeypatch.setattr(pipeline, "PhotoCache", lambda: PhotoCache(most))
     pipeline.build_dataset(settings(tmp_path), tmp_path / "out", jobs=2)
     assert sorted(read) == sorted([*(photo.id for photo in found[:7] for _ in range(times)), bare.id])

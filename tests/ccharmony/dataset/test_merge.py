@@ -13,7 +13,7 @@ from ccharmony.dataset.merge import merge_datasets
 from ccharmony.dataset.verify import verify_folder
 from ccharmony.errors import ManifestError, OutputError, SettingsError
 from ccharmony.records import Photo
-from ccharmony.sources import Found
+from ccharmony.sources.found import Found
 
 Make = Callable[[str, list[Photo]], Path]
 

@@ -19,6 +19,7 @@ from ccharmony.inspection import report, thumbnails
 from ccharmony.inspection.report import FitReport
 from ccharmony.inspection.thumbnails import PictureSources, Thumbnail
 from ccharmony.records import Chart, Photo
+from ccharmony.sources import reading
 
 
 def decoded(picture: Thumbnail) -> np.ndarray:
@@ -33,7 +34,7 @@ def report_of(dataset: Path) -> FitReport:
 @pytest.fixture
 def seen(make_photo: Callable[..., Photo]) -> tuple[FitReport, Photo]:
     photo = make_photo("seen", 0.9)
-    image = thumbnails.sources.read(photo)
+    image = reading.read_photo(photo)
     return report.make_report("x", [light.record_light(image, photo, "ridge").record]), photo
 
 

@@ -23,7 +23,7 @@ from ccharmony.errors import OutputError, SettingsError
 from ccharmony.jobs import journal, ray_engine
 from ccharmony.jobs.engine import AHEAD, Engine, Finished, PhotoWork
 from ccharmony.records import Photo
-from ccharmony.sources import Found
+from ccharmony.sources.found import Found
 
 ray = pytest.importorskip("ray", reason="ray is not installed, wanted pip install -e '.[ray]'")
 pytestmark = [

@@ -5,6 +5,7 @@ import pytest
 
 from ccharmony import sources
 from ccharmony.errors import ImageError, SourceError
+from ccharmony.sources import reading
 from ccharmony.sources.folder import find_folder
 from ccharmony.sources.photos import find_photos
 
@@ -28,7 +29,7 @@ def test_pictures_and_raw_files_are_found_in_folders_of_any_depth(tmp_path, disk
     assert found.problems == []
     assert found.photos[1].chart is None
     assert found.photos[1].source == "folder"
-    assert sources.read(found.photos[4]).shape == (60, 90, 3)
+    assert reading.read_photo(found.photos[4]).shape == (60, 90, 3)
 
 
 def test_the_folder_may_lie_one_deeper(tmp_path, disk):
@@ -142,7 +143,7 @@ class TestBadInput:
         disk.write(f"photos/{name}", "")
         (photo,) = find_folder(tmp_path).photos
         with pytest.raises(ImageError, match=f"{name}: 0 bytes"):
-            sources.read(photo)
+            reading.read_photo(photo)
 
     def test_masks_of_no_photo_are_reported(self, tmp_path, disk):
         disk.picture("photos/one.jpg", 60, 90)

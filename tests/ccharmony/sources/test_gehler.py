@@ -4,7 +4,7 @@ import pytest
 from ccharmony import sources
 from ccharmony.checker.patches import read_quads
 from ccharmony.errors import CheckerError, SourceError
-from ccharmony.sources import gehler
+from ccharmony.sources import gehler, reading
 from ccharmony.sources.gehler import find_gehler
 
 # The 5D: raw 4368 x 2912, rendering 874 x 583, linear 2193 x 1460. These are a tenth of the last two.
@@ -90,7 +90,7 @@ def test_shis_pictures_are_rendered_with_the_cameras_black_level(tmp_path, disk,
     disk.linear(f"gehler/{name}.png", counts(900))
     photo = find_only(tmp_path)
     assert (photo.rendering.black, photo.rendering.saturation) == (black, 3692)
-    assert sources.read(photo).shape == (*LINEAR, 3)
+    assert reading.read_photo(photo).shape == (*LINEAR, 3)
 
 
 def test_an_8_bit_copy_of_the_linear_size_is_linear_and_uses_its_full_range(tmp_path, disk):

@@ -9,6 +9,7 @@ from PIL import Image
 from ccharmony import sources
 from ccharmony.errors import ImageError
 from ccharmony.images import headers, pixels
+from ccharmony.sources import reading
 from ccharmony.sources.folder import find_folder
 
 pillow_heif = pytest.importorskip("pillow_heif", reason="the extra ccharmony[heif] is not installed")
@@ -28,7 +29,7 @@ def photo(tmp_path):
 def test_a_heif_photo_is_found_and_read(tmp_path, photo):
     (row,) = find_folder(tmp_path).photos
     assert row.id == "one"
-    read = sources.read(row)
+    read = reading.read_photo(row)
     assert read.shape == (60, 90, 3)
     assert np.abs(read.astype(int) - photo[1]).mean() < 3
     assert sources.reading.read_size(row) == (60, 90)

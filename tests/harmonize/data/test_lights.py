@@ -75,12 +75,12 @@ def test_the_nearest_light_is_the_one_with_the_nearest_mean_patch(recorded: Ligh
 
 
 def test_held_out_lights_depend_on_their_ids_alone(recorded: Lights) -> None:
-    lent, held = lights.hold_out(recorded, 3)
+    train, held = lights.hold_out(recorded, 3)
     again, also_held = lights.hold_out(recorded.select([8, 3, 5, 1, 0, 2, 4, 6, 7]), 3)
     assert set(held.ids) == set(also_held.ids)
-    assert set(lent.ids) | set(held.ids) == set(recorded.ids)
-    assert not set(lent.ids) & set(held.ids)
-    assert set(again.ids) == set(lent.ids)
+    assert set(train.ids) | set(held.ids) == set(recorded.ids)
+    assert not set(train.ids) & set(held.ids)
+    assert set(again.ids) == set(train.ids)
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, 50])

@@ -6,6 +6,7 @@ from ccharmony.checker import detect
 from ccharmony.errors import CheckerError, ImageError, SourceError
 from ccharmony.images import raw
 from ccharmony.images.camera import Rendering
+from ccharmony.sources import reading
 from ccharmony.sources.nus import chart
 from ccharmony.sources.nus.find import find_nus
 from ccharmony.sources.nus.truth import Truth, read_colors, read_truth
@@ -64,14 +65,14 @@ def test_without_a_mat_the_png_is_rendered_with_the_levels_of_the_catalog(tmp_pa
     raw = find_only(tmp_path)
     assert (raw.rendering.black, raw.rendering.saturation) == (1024, 15279)
     assert raw.chart is None
-    assert sources.read(raw).shape == (*LINEAR, 3)
+    assert reading.read_photo(raw).shape == (*LINEAR, 3)
 
 
 def test_linear_gray_in_daylight_is_read_as_gray(tmp_path, disk):
     linear = counts(1024)
     linear[:] = np.rint(1024 + 14255 * 0.3 / np.array([2.47, 1.0, 1.285]))
     disk.linear(f"{CAMERA}/Canon1DsMkIII_0005.png", linear)
-    image = sources.read(find_only(tmp_path))
+    image = reading.read_photo(find_only(tmp_path))
     assert np.ptp(image.reshape(-1, 3), axis=1).max() <= 1
 
 
@@ -96,7 +97,7 @@ def test_a_raw_file_is_taken_where_nothing_else_is_there(tmp_path, disk, monkeyp
     row = find_only(tmp_path)
     assert row.path == path
     assert row.chart.box == pytest.approx((2, 1, 5, 3))
-    assert sources.read(row).shape == (*LINEAR, 3)
+    assert reading.read_photo(row).shape == (*LINEAR, 3)
 
 
 def test_files_are_found_whatever_their_case_and_folder(tmp_path, disk):
@@ -188,7 +189,7 @@ class TestOrientation:
         assert charts == {}
         assert raw.orient
         assert raw.chart.box == pytest.approx((100, 260, 150, 300))
-        assert sources.read(raw).shape == (312, 208, 3)
+        assert reading.read_photo(raw).shape == (312, 208, 3)
 
     def test_a_wrong_tag_is_not_followed_where_an_upright_chart_is_found_without_it(self, tmp_path, disk, charts):
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "2340,900,360,450")
@@ -197,7 +198,7 @@ class TestOrientation:
         raw = find_only(tmp_path)
         assert not raw.orient
         assert raw.chart.box == pytest.approx(box)
-        assert sources.read(raw).shape == (208, 312, 3)
+        assert reading.read_photo(raw).shape == (208, 312, 3)
 
     def test_a_box_on_a_lying_png_is_turned_with_the_jpg(self, tmp_path, disk, charts):
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005_mask.txt", "2340,900,360,450")
@@ -303,7 +304,7 @@ class TestBadInput:
     def test_an_empty_jpg_without_coordinates_fails_when_it_is_read(self, tmp_path, disk):
         disk.write(f"{CAMERA}/Canon1DsMkIII_0005.JPG", "")
         with pytest.raises(ImageError, match="0 bytes"):
-            sources.read(find_only(tmp_path))
+            reading.read_photo(find_only(tmp_path))
 
 
 class TestColors:
