@@ -123,7 +123,7 @@ def test_a_picture_smaller_than_the_window_still_has_an_ssim():
 )
 def test_ssim_leaves_out_the_rim_that_the_window_does_not_fit_in(window, size, inside):
     similarity = np.random.default_rng(2).random((*size, 3))
-    assert metrics.ssim(similarity, window) == pytest.approx(similarity[inside].mean(), rel=1e-12)
+    assert metrics.mean_similarity(similarity, window) == pytest.approx(similarity[inside].mean(), rel=1e-12)
 
 
 def test_an_exact_picture_scores_finite_numbers(pictures):
@@ -174,7 +174,7 @@ def test_arrays_that_do_not_fit_are_refused_with_their_shapes():
 
 def test_a_foreground_of_less_than_a_pixel_has_an_ssim():
     similarity = np.stack([np.array([[0.2, 0.6]])] * 3, axis=2)
-    assert metrics.fssim(similarity, np.array([[0.1, 0.3]])) == pytest.approx(0.5)  # (0.02 + 0.18) / 0.4
+    assert metrics.foreground_similarity(similarity, np.array([[0.1, 0.3]])) == pytest.approx(0.5)  # 0.2 / 0.4
 
 
 def test_names_are_those_of_every_table_and_errors_are_better_when_lower():
