@@ -10,7 +10,6 @@ shows them all.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import cv2
@@ -20,6 +19,7 @@ from torch import nn
 
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import ImageError, SettingsError
+from ccharmony.files import StrPath
 from harmonize.inference import adjustment, parametric
 from harmonize.inference.color_map import fit
 from harmonize.inference.network import infer, load_network
@@ -32,7 +32,7 @@ Picture: TypeAlias = Any
 """An array as OpenCV takes it: 8-bit or float, (H, W) or (H, W, 3)."""
 
 Size: TypeAlias = int | Literal["full"]
-Weights: TypeAlias = nn.Module | str | Path | None
+Weights: TypeAlias = nn.Module | StrPath | None
 
 
 def harmonize_image(

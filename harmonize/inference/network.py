@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from pathlib import Path
+import os
 
 import numpy as np
 import torch
@@ -12,17 +12,17 @@ from torch import nn
 
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import SettingsError, WeightsError
+from ccharmony.files import StrPath
 from harmonize.devices import device_of, find_device
 from harmonize.models.normalization import denormalize, normalize
-from harmonize.weights import checkpoint
+from harmonize.weights import bundled, checkpoint
 from harmonize.weights.cards import default_weights
 
 _logger = logging.getLogger(__name__)
 
 
-@functools.lru_cache(maxsize=2)
-def load_network(weights: str | Path | None = None, device: str = "auto") -> nn.Module:
-    """Load a network, once for several calls with the same arguments.
+def load_network(weights: StrPath | None = None, device: str = "auto") -> nn.Module:
+    """Load a network, once for several calls with the same file and device.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def load_network(weights: str | Path | None = None, device: str = "auto") -> nn.
     Returns
     -------
     nn.Module
-        On its device, in evaluation mode.
+        On its device, in evaluation mode. Calls with the same file, as long as it does not change, share it.
 
     Raises
     ------
@@ -43,11 +43,10 @@ def load_network(weights: str | Path | None = None, device: str = "auto") -> nn.
     SettingsError
         No such device.
     """
-    found = find_device(device)
-    name = weights if weights is not None else default_weights()
-    net = checkpoint.load(name).net
-    _logger.info("weights %s on %s", name, found)
-    return net.to(found).eval().requires_grad_(False)
+    found = str(find_device(device))
+    name = default_weights() if weights is None else os.fspath(weights)
+    file = bundled.find(name).stat()
+    return _load(name, found, file.st_mtime_ns, file.st_size)
 
 
 @torch.inference_mode()
@@ -92,3 +91,11 @@ def infer(net: nn.Module, composites: UInt8, masks: Float32) -> Float32:
         raise WeightsError("the network's output holds values that are not numbers, wanted sound weights")
     levels = (denormalize(output.float()) * 255).permute(0, 2, 3, 1)  # (B, H, W, 3)
     return np.asarray(levels.cpu().numpy(), np.float32)
+
+
+@functools.lru_cache(maxsize=2)
+def _load(name: str, device: str, _time: int, _size: int) -> nn.Module:
+    """Load weights; time and size of their file are arguments so that a file that was written again is loaded again."""
+    net = checkpoint.load(name).net
+    _logger.info("weights %s on %s", name, device)
+    return net.to(device).eval().requires_grad_(False)

@@ -7,14 +7,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import torch
 
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import WeightsError
+from ccharmony.files import StrPath
 from harmonize import devices
 from harmonize.inference import network
 from harmonize.inference.adjustment import Adjustment
@@ -63,7 +62,7 @@ def predict(net: ParametricNetwork, composite: UInt8, mask: Float32) -> Adjustme
     return Adjustment(knots, log_gain)
 
 
-def load(weights: str | Path, device: str = "auto") -> ParametricNetwork:
+def load(weights: StrPath, device: str = "auto") -> ParametricNetwork:
     """Load weights of a parametric network by name or file; raises WeightsError where they are another network's."""
     net = network.load_network(weights, device)
     if not isinstance(net, ParametricNetwork):

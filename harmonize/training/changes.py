@@ -7,8 +7,9 @@ A name is that of the field, with its dataclass's name in a run's settings.json 
 
 from __future__ import annotations
 
+import logging
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from harmonize.training.data import DataPaths
 from harmonize.training.named_settings import Setting, find_setting, list_settings, parse_value, replace, write_value
 from harmonize.training.run import Pace
 from harmonize.training.settings import TrainSettings
+
+_logger = logging.getLogger(__name__)
 
 _MODEL = "network.model"
 
@@ -58,7 +61,7 @@ def change(
 def list_names() -> dict[str, Setting]:
     """Return every setting of every model by its name, with the default of the first model that has it."""
     found: dict[str, Setting] = {}
-    for model in registry.list_networks():
+    for model in _usable_models():
         found = _defaults(model) | found
     return found
 
@@ -67,11 +70,22 @@ def to_table() -> str:
     """Return a line for each setting: name, default, what it is; for a later model those that differ."""
     lines: list[str] = []
     shown: dict[str, object] = {}
-    for model in registry.list_networks():
+    for model in _usable_models():
         entries = [entry for entry in _defaults(model).values() if shown.get(entry.name) != entry.value]
         lines += [f"{'also with ' if shown else ''}--model {model}", *map(_to_line, sorted(entries, key=_order)), ""]
         shown |= {entry.name: entry.value for entry in entries}
     return "\n".join(lines).rstrip()
+
+
+def _usable_models() -> Iterator[str]:
+    """Yield the models whose settings can be read; a broken one of another package is left out with a warning."""
+    for model in registry.list_networks():
+        try:
+            registry.find_network(model)
+        except SettingsError as error:
+            _logger.warning("left out: %s", error)
+        else:
+            yield model
 
 
 def _to_line(entry: Setting) -> str:

@@ -23,6 +23,7 @@ from typing import Any
 
 from ccharmony import files
 from ccharmony.errors import SettingsError, WeightsError
+from ccharmony.files import StrPath
 from harmonize.models.network import Network
 from harmonize.models.registry import AnySettings
 from harmonize.training import reconstruction
@@ -149,7 +150,7 @@ def read_settings(path: Path) -> TrainSettings:
         raise SettingsError(f"{path}: {error}") from error
 
 
-def trace(folder: Path, begin_from: str | Path | None, state: RunState | None = None) -> dict[str, Any]:
+def trace(folder: Path, begin_from: StrPath | None, state: RunState | None = None) -> dict[str, Any]:
     """Return for a run's metadata which weights it started from, and their cost, that of earlier runs included.
 
     A resumed run finds that in its own last weights: the file of the others may have changed since.
@@ -189,7 +190,7 @@ def cost(notes: Mapping[str, Any], name: str) -> int:
     return int(notes.get(name, 0) + notes.get("began_from", {}).get(name, 0))
 
 
-def read_network(name_or_path: str | Path, wanted: AnySettings) -> Network:
+def read_network(name_or_path: StrPath, wanted: AnySettings) -> Network:
     """Read weights that must be of one network, ready to be trained.
 
     Raises

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ccharmony.files import make_folder
+from ccharmony.files import StrPath, make_folder
 from harmonize.training import reconstruction
 from harmonize.training.data import DataPaths, describe, open_data
 from harmonize.training.distributed import join_world
@@ -29,8 +29,8 @@ def train(
     device: str = "auto",
     minutes: float | None = None,
     resume: RunState | None = None,
-    begin_from: str | Path | None = None,
-    teacher_from: str | Path | None = None,
+    begin_from: StrPath | None = None,
+    teacher_from: StrPath | None = None,
     tensorboard: bool = True,
 ) -> tuple[Outcome, Stop]:
     """Train a network.
@@ -82,7 +82,7 @@ def train(
             reporter.close()
 
 
-def _read_start(settings: TrainSettings, begin_from: str | Path | None, teacher_from: str | Path | None) -> Start:
+def _read_start(settings: TrainSettings, begin_from: StrPath | None, teacher_from: StrPath | None) -> Start:
     network = None if begin_from is None else read_network(begin_from, settings.network)
     if teacher_from is None:
         return Start(network)

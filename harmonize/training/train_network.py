@@ -90,7 +90,7 @@ def train_network(
         device=device,
         minutes=minutes,
         resume=state,
-        begin_from=None if begin_from is None else str(begin_from),
+        begin_from=begin_from,
         tensorboard=False,
     )
     return outcome

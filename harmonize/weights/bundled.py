@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from ccharmony.errors import WeightsError
+from ccharmony.files import StrPath
 
 WEIGHTS = Path(__file__).parent
 """Bundled weights: ``NAME.safetensors``, its card ``NAME.md``, and ``SHA256SUMS`` as ``sha256sum`` writes it."""
@@ -14,7 +15,7 @@ def list_weights() -> list[str]:
     return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
 
 
-def find(name_or_path: str | Path) -> Path:
+def find(name_or_path: StrPath) -> Path:
     """Return the path of bundled weights by name, or the path itself.
 
     Parameters

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ccharmony import __version__, files
 from ccharmony.errors import SettingsError, WeightsError
+from ccharmony.files import StrPath
 from harmonize.models import registry
 from harmonize.models.network import Network
 from harmonize.models.registry import AnySettings
@@ -144,7 +145,7 @@ def load_issam(path: Path) -> UNet:
     return net
 
 
-def load(name_or_path: str | Path) -> Loaded:
+def load(name_or_path: StrPath) -> Loaded:
     """Read bundled weights by name, ours by path, or a released iSSAM checkpoint (``.pth`` or ``.pt``) by path.
 
     Parameters

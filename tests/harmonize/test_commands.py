@@ -16,7 +16,6 @@ from ccharmony.images import pixels
 from harmonize import cli
 from harmonize.commands import evaluate
 from harmonize.evaluation import protocols
-from harmonize.inference import network
 from harmonize.models import giftnet
 from harmonize.models.settings import NetworkSettings
 from harmonize.weights import bundled, checkpoint
@@ -221,7 +220,6 @@ def test_no_cuda_where_it_is_asked_for_is_one_line(run, place, pairs, weights, t
 
 def test_apply_without_any_weights_is_one_line(run, place, tmp_path, monkeypatch):
     monkeypatch.setattr(bundled, "list_weights", list)
-    network.load_network.cache_clear()
     code, _, err = run("apply", place.composite, place.mask, "-o", tmp_path / "o.png")
     assert code == 1
     assert err.splitlines()[-1].startswith("error: no weights are bundled with this version")

@@ -5,7 +5,6 @@ import torch
 
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import ImageError, SettingsError, WeightsError
-from harmonize.inference import network
 from harmonize.inference.image import harmonize_image, harmonize_levels, shrink
 from harmonize.models import giftnet
 from harmonize.models.settings import NetworkSettings
@@ -207,6 +206,5 @@ def test_cuda_asked_for_where_there_is_none_is_refused(photo, mask):
 
 def test_no_bundled_weights_is_one_clear_line(photo, mask, monkeypatch):
     monkeypatch.setattr(bundled, "list_weights", list)
-    network.load_network.cache_clear()
     with pytest.raises(WeightsError, match="no weights are bundled with this version, wanted a file"):
         harmonize_image(photo, mask, device="cpu")

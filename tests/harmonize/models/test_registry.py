@@ -19,7 +19,7 @@ from harmonize.inference.image import harmonize_image
 from harmonize.models import registry
 from harmonize.models.network import Features, ParametricNetwork
 from harmonize.models.settings import ISSAM, NetworkSettings, PihSettings
-from harmonize.training import train
+from harmonize.training import changes, train
 from harmonize.training.data import DataPaths
 from harmonize.training.settings import DistillSettings, TrainSettings
 from harmonize.weights import checkpoint
@@ -200,6 +200,13 @@ def test_a_broken_plug_in_is_one_clear_line(plugin: Install, source: str, line: 
     checkpoint.save_weights(tmp_path / "w.safetensors", net, settings)  # type: ignore[arg-type]
     with pytest.raises(WeightsError, match=r"^.*w\.safetensors: settings cannot be read \(SettingsError: network brok"):
         checkpoint.load(tmp_path / "w.safetensors")
+
+
+def test_a_broken_plug_in_leaves_the_settings_of_the_others(plugin: Install, caplog: pytest.LogCaptureFixture) -> None:
+    plugin("broken", BROKEN)
+    assert "network.mlp_width" in changes.list_names()
+    assert "--model pih" in changes.to_table()
+    assert "left out: network broken: broken_networks cannot be imported" in caplog.text
 
 
 def test_a_name_that_exists_is_refused(plugin: Install) -> None:
