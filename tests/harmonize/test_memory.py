@@ -16,7 +16,7 @@ from harmonize import memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(8):
+    for _ in range(32):
         torch.ones(16, 32, 128, 128)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
