@@ -120,10 +120,10 @@ def _compare(paths: tuple[Path, Path], resamples: int, seed: int) -> None:
     from harmonize.evaluation import compare
 
     a, b = (compare.read_table(path) for path in paths)
-    click.echo(_spell(compare.compare(a, b, resamples=resamples, seed=seed), a.protocol, paths), nl=False)
+    click.echo(_format(compare.compare(a, b, resamples=resamples, seed=seed), a.protocol, paths), nl=False)
 
 
-def _spell(found: Comparison, protocol: str, paths: tuple[Path, Path]) -> str:
+def _format(found: Comparison, protocol: str, paths: tuple[Path, Path]) -> str:
     lines = [
         f"A {paths[0]}",
         f"B {paths[1]}",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from harmonize.models.network import Network
 from harmonize.models.normalization import normalize
 from harmonize.training import losses, reconstruction
-from harmonize.training.settings import TrainSettings
+from harmonize.training.settings import StageName, TrainSettings
 
 PARTS = ("loss", "image", "distill")
 """What `Objective` returns, in order: the sum that is minimized, the loss of the image, that of distillation."""
@@ -34,7 +34,7 @@ class Objective(nn.Module):
         ``reconstruct`` feeds the real picture, ``harmonize`` the composite.
     """
 
-    def __init__(self, network: Network, teacher: Network | None, settings: TrainSettings, stage: str) -> None:
+    def __init__(self, network: Network, teacher: Network | None, settings: TrainSettings, stage: StageName) -> None:
         super().__init__()
         self.network = network
         self.teacher = teacher

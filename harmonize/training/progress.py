@@ -26,7 +26,7 @@ from ccharmony.errors import OutputError
 from ccharmony.images import pixels
 from harmonize.evaluation import metrics
 from harmonize.training.objective import PARTS
-from harmonize.training.settings import STAGES
+from harmonize.training.settings import STAGES, StageName
 
 LOG = ("stage", "step", "epoch", "pictures", "size", "rate", *PARTS, "seconds")
 SCORES = ("stage", "step", "row", "size", *metrics.NAMES, "n")
@@ -54,7 +54,7 @@ class Reporter:
         self._terminal = stream if stream is not None and stream.isatty() else None
         self._events = _open_events(folder) if folder is not None and tensorboard else None
 
-    def begin(self, stage: str, step: int) -> None:
+    def begin(self, stage: StageName, step: int) -> None:
         """Drop rows that an interrupted run wrote after the state from which this one is resumed."""
         if self.folder is not None:
             for name in ("log.csv", "scores.csv"):
@@ -90,7 +90,7 @@ class Reporter:
         for name in metrics.NAMES:
             self._plot(f"{row['stage']}/{row['row']} {name}", row[name], row["step"])
 
-    def strip(self, stage: str, step: int, picture: UInt8) -> None:
+    def strip(self, stage: StageName, step: int, picture: UInt8) -> None:
         """Save a strip of pictures, (H, W, 3), by the stage and step that made it."""
         if self.folder is None:
             return
@@ -159,7 +159,7 @@ def _append(path: Path, columns: Sequence[str], row: Mapping[str, Any]) -> None:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def _drop_later(path: Path, stage: str, step: int) -> None:
+def _drop_later(path: Path, stage: StageName, step: int) -> None:
     """Drop the rows that come after a step of a stage, and a last row that was cut off."""
     rows = read_rows(path)
     if not rows:

@@ -19,7 +19,7 @@ from harmonize.training.distributed import World
 from harmonize.training.progress import Reporter
 from harmonize.training.run_folder import RunFolder
 from harmonize.training.semi_supervised.stage import DualStage
-from harmonize.training.settings import TrainSettings
+from harmonize.training.settings import StageName, TrainSettings
 from harmonize.training.stage import Stage
 from harmonize.training.state import RunState
 from harmonize.training.stop import Stop
@@ -73,7 +73,7 @@ class Outcome:
     """How a run ended: whether it is complete, its last stage and step, and its lowest fMSE on the validation set."""
 
     complete: bool
-    stage: str
+    stage: StageName
     step: int
     best: float
 
@@ -161,7 +161,7 @@ class Run:
                 teacher = reconstruction.freeze(stage.scored)
         return Outcome(complete, name, stage.step, stage.best)
 
-    def _remaining(self, state: RunState | None) -> tuple[tuple[str, ...], Network | None]:
+    def _remaining(self, state: RunState | None) -> tuple[tuple[StageName, ...], Network | None]:
         """Return the stages that are left, and the teacher if it exists already."""
         stages, teacher = self.settings.stages, self.start.teacher
         if "reconstruct" not in stages:
@@ -172,7 +172,7 @@ class Run:
             teacher = self.folder.read_teacher(self.settings)
         return (stages if teacher is None else stages[1:]), teacher
 
-    def _open(self, name: str, teacher: Network | None) -> Stage:
+    def _open(self, name: StageName, teacher: Network | None) -> Stage:
         """Build a stage as it starts; the same weights on every process."""
         torch.manual_seed(self.settings.seed)
         begun = self.start.network if name == "harmonize" else None

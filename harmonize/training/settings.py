@@ -29,7 +29,8 @@ Loss = Literal["l1", "foreground"]
 Decay = Literal["milestones", "linear", "cosine", "none"]
 Precision = Literal["float32", "bf16", "fp16"]
 
-STAGES = ("reconstruct", "harmonize")
+StageName = Literal["reconstruct", "harmonize"]
+STAGES: tuple[StageName, ...] = get_args(StageName)
 
 Side = Annotated[int, Range(MULTIPLE, multiple=MULTIPLE)]
 """Side of training pictures, which are not padded."""
@@ -185,7 +186,7 @@ class TrainSettings(Settings):
         return self.warm_start or self.distill.kind != "none"
 
     @property
-    def stages(self) -> tuple[str, ...]:
+    def stages(self) -> tuple[StageName, ...]:
         """The stages of the run, in order."""
         return STAGES if self.reconstructs else STAGES[1:]
 
@@ -194,11 +195,11 @@ class TrainSettings(Settings):
         """The largest side that the run trains at."""
         return max(self.size, *(side for _, side in self.grow), 0)
 
-    def network_of(self, stage: str) -> AnySettings:
+    def network_of(self, stage: StageName) -> AnySettings:
         """Return the settings of the network that a stage trains; raises SettingsError where it has no such stage."""
         return self.network if stage == "harmonize" else registry.teacher_settings(self.network)
 
-    def length(self, stage: str, steps_an_epoch: int) -> int:
+    def length(self, stage: StageName, steps_an_epoch: int) -> int:
         """Return how many steps a stage has."""
         steps, epochs = (
             (self.steps, self.epochs) if stage == "harmonize" else (self.reconstruct_steps, self.reconstruct_epochs)

@@ -18,7 +18,7 @@ from harmonize.data.batches import Batch, BatchRequest, Source
 from harmonize.models.network import Network
 from harmonize.training.distributed import World
 from harmonize.training.objective import PARTS, Objective
-from harmonize.training.settings import TrainSettings
+from harmonize.training.settings import StageName, TrainSettings
 from harmonize.training.state import Average, RunState
 
 N = TypeVar("N", bound=Network)
@@ -48,7 +48,7 @@ class Stage:
 
     def __init__(
         self,
-        name: str,
+        name: StageName,
         network: Network,
         teacher: Network | None,
         settings: TrainSettings,

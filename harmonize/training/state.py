@@ -18,6 +18,7 @@ from torch import Tensor
 from ccharmony import files
 from ccharmony.errors import WeightsError
 from harmonize.models.network import Network
+from harmonize.training.settings import StageName
 
 VERSION = 1
 
@@ -55,7 +56,7 @@ class RunState:
     """
 
     settings: dict[str, Any]
-    stage: str
+    stage: StageName
     step: int
     epoch: int
     done: int

@@ -24,7 +24,7 @@ from harmonize.training.distributed import World
 from harmonize.training.objective import autocast, image_loss
 from harmonize.training.semi_supervised.critic import Critic, adversarial_loss, critic_loss
 from harmonize.training.semi_supervised.jitter import jitter
-from harmonize.training.settings import TrainSettings
+from harmonize.training.settings import StageName, TrainSettings
 from harmonize.training.stage import Stage
 from harmonize.training.state import RunState
 
@@ -119,7 +119,7 @@ class DualStage(Stage):
 
     def __init__(
         self,
-        name: str,
+        name: StageName,
         network: Network,
         teacher: Network | None,
         settings: TrainSettings,
