@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,15 +38,18 @@ class RecordedLight:
     box: Box | None
 
 
-def record_light(image: UInt8 | None, photo: Photo, kind: FitKind, *, drop_flagged: bool = False) -> RecordedLight:
+def record_light(
+    image: UInt8 | None, photo: Photo | None = None, kind: FitKind = "ridge", *, drop_flagged: bool = False
+) -> RecordedLight:
     """Read a photo's patches and fit its two polynomials.
 
     Parameters
     ----------
     image
-        The photo; None where its patches are known already.
+        The photo, shape (H, W, 3), uint8, RGB, sRGB-encoded; None where its patches are known already.
     photo
-        The photo's row: its chart or patches and matrices, where known.
+        The photo's row: its chart or patches and matrices, where known. None for a picture of which nothing is known:
+        its checker is searched for, and its id is "photo".
     kind
         Fit kind. Published matrices that the photo brings along are used as they are where it is ``published``.
     drop_flagged
@@ -63,6 +67,7 @@ def record_light(image: UInt8 | None, photo: Photo, kind: FitKind, *, drop_flagg
     FitError
         The patches are too few, turned, alike, or not finite.
     """
+    photo = photo or Photo(id="photo", source="", camera="", path=Path())
     patches, box = _patches_of(image, photo)
     used = patches.usable if photo.patches is None else np.asarray(np.isfinite(patches.colors).all(axis=1))
     try:

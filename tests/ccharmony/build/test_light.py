@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import ccharmony
 from ccharmony.build.light import from_json, record_light, to_json
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color.polynomial import apply_polynomial, fit_polynomial
@@ -11,7 +12,6 @@ from ccharmony.errors import CheckerError, FitError
 from ccharmony.records import Photo
 from ccharmony.sources import reading
 
-STANDARD = STANDARD
 PHOTO = np.clip(STANDARD * [0.9, 0.8, 0.6] + 0.03, 0, 1)
 BENT = np.clip(PHOTO**1.3, 0, 1)
 
@@ -112,3 +112,17 @@ def test_corners_by_hand_may_start_at_any_corner(make_photo: Callable[..., Photo
     turned = replace(photo.chart, corners=np.roll(photo.chart.corners, 2, axis=0))
     light = record_light(reading.read_photo(photo), replace(photo, chart=turned), "ridge")
     np.testing.assert_allclose(light.record.patches, expected, atol=1e-12)
+
+
+def test_a_picture_of_which_nothing_is_known_records_its_light_and_can_be_relit(paste_charts):
+    corners = np.array([(200.0, 120.0), (500.0, 135.0), (495.0, 335.0), (190.0, 320.0)])
+    image, other = paste_charts(corners), paste_charts(corners, tint=(1.0, 0.7, 0.5))
+    own, donor = ccharmony.record_light(image).record, ccharmony.record_light(other).record
+    assert (own.id, own.kind) == ("photo", "ridge")
+    np.testing.assert_allclose(own.patches, STANDARD, atol=1.5 / 255)
+    mask = np.zeros(image.shape[:2], bool)
+    mask[150:300, 220:470] = True  # inside the chart: the donor's photo shows what it looks like in the other light
+    composite = ccharmony.relight(image, mask, own, donor)
+    assert (composite[~mask] == image[~mask]).all()
+    before, after = (np.abs(picture[mask].astype(int) - other[mask]).mean() for picture in (image, composite))
+    assert after < before / 10
