@@ -16,7 +16,7 @@ import numpy as np
 import ccharmony
 import harmonize
 
-given = [Path(argument) for argument in sys.argv[1:]]
+given = [] if "ipykernel" in sys.modules else [Path(argument) for argument in sys.argv[1:]]  # a kernel has its own
 dataset, run = [*given, *[Path("pairs"), Path("run")][len(given) :]]
 
 

@@ -255,6 +255,8 @@ def _sha256(data: bytes) -> str:
 
 
 def _describe_shortage(name: str, choice: donors.DonorChoice, wanted: int, candidates: int) -> str:
+    if not candidates:
+        return f"{name}: no other photo of its split is a donor, wanted two photos a split, or --test-share 0"
     return (
         f"{name}: {len(choice.donors)} composites of {wanted} ({candidates} donors; "
         f"{choice.passed_clipped} would clip, {choice.passed_unchanged} would hardly change it)"

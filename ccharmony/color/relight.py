@@ -39,11 +39,12 @@ def relight(image: UInt8, mask: Mask, own: FitRecord, donor: FitRecord, *, arith
     mask
         Foreground, shape (H, W), boolean or in [0, 1].
     own
-        The light of the photo; its `to_standard` is applied.
+        The light of the photo, from `record_light` or `read_fits`; its `to_standard` is applied.
     donor
         The light of the donor; its `from_standard` is applied.
     arithmetic
-        ``float`` rounds once, ``published`` clips and truncates twice as the authors do; see `transfer`.
+        ``float`` rounds once, ``published`` clips and truncates twice as the authors do; see
+        `ccharmony.color.transfer`.
 
     Returns
     -------

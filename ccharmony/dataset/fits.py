@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ _SHAPES = {"patches": (24, 3), "to_standard": (3, 11), "from_standard": (3, 11)}
 
 @dataclass(frozen=True, eq=False)
 class Fits:
-    """All records of a file.
+    """All records of a file: ``fits["kitchen_A"]`` is the light of that photo, iteration gives all of them.
 
     Attributes
     ----------
@@ -68,6 +68,15 @@ class Fits:
     def from_standard(self) -> Float64:
         """Return all T'_a, shape (N, 3, 11)."""
         return np.array([record.from_standard for record in self.records]).reshape(-1, 3, 11)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[FitRecord]:
+        return iter(self.records)
+
+    def __contains__(self, photo: object) -> bool:
+        return photo in self.ids
 
     def __getitem__(self, photo: str) -> FitRecord:
         """Return the record of one photo; raises ManifestError if there is none."""
@@ -109,7 +118,17 @@ def write_fits(
 
 
 def read_fits(path: StrPath) -> Fits:
-    """Read fits.h5.
+    """Read fits.h5, the lights of a dataset.
+
+    Parameters
+    ----------
+    path
+        The file; a built dataset has it at its root.
+
+    Returns
+    -------
+    Fits
+        ``fits[photo]`` is the `FitRecord` of a photo by its id, ``fits.ids`` names them.
 
     Raises
     ------

@@ -67,7 +67,7 @@ def find_folder(data_dir: Path) -> Found:
 
 
 def find_root(data_dir: Path, name: str, inside: str) -> Path:
-    """Return the folder that holds the folder `inside`: ``data_dir`` or ``data_dir/name``.
+    """Return the folder that holds the folder `inside`: ``data_dir/name``, else ``data_dir``.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def find_root(data_dir: Path, name: str, inside: str) -> Path:
     """
     if not data_dir.is_dir():
         raise SourceError(f"{data_dir}: no such folder, wanted the one that holds {inside}/")
-    for root in (data_dir, data_dir / name):
+    for root in (data_dir / name, data_dir):
         if (root / inside).is_dir():
             return root
     raise SourceError(f"{data_dir}: no folder {inside}, wanted {data_dir / inside} or {data_dir / name / inside}")

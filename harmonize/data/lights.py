@@ -116,7 +116,9 @@ def hold_out(lights: Lights, count: int = HELD_OUT) -> tuple[Lights, Lights]:
         Fewer than two lights would be left on either side.
     """
     if not 2 <= count <= len(lights) - 2:
-        raise SettingsError(f"{count} lights held out of {len(lights)}, wanted 2 to {len(lights) - 2}")
+        raise SettingsError(
+            f"{count} lights held out (data.held_lights) of {len(lights)}, wanted 2 to {len(lights) - 2}"
+        )
     order = sorted(range(len(lights)), key=lambda row: hash_of(lights.ids[row]))
     return lights.select(sorted(order[count:])), lights.select(sorted(order[:count]))
 

@@ -1,7 +1,7 @@
 """How far a picture is from the real one: functions on NumPy arrays, then running means over a set.
 
-Pictures are arrays (H, W, 3), sRGB-encoded, in 8-bit levels: 0 to 255, as uint8 or as floats. A float picture in [0, 1]
-is multiplied by 255 first. Masks are (H, W): boolean, or floats in [0, 1]. All arithmetic is in double precision. What
+Pictures are arrays (H, W, 3), sRGB-encoded, in 8-bit levels: 0 to 255, as uint8 or as floats. Multiply a float
+picture in [0, 1] by 255 yourself. Masks are (H, W): boolean, or floats in [0, 1]. All arithmetic is in double precision. What
 differs from paper to paper (resizing, rounding, the peak of PSNR) is in `harmonize.evaluation.protocols`, not here.
 
 Contents

@@ -89,8 +89,9 @@ def _usable_models() -> Iterator[str]:
 
 
 def _to_line(entry: Setting) -> str:
-    text = textwrap.shorten(entry.text.replace("`", ""), 100, placeholder=" …")
-    return f"  {entry.name:23} {write_value(entry.value) or 'none':13} {text}"
+    first = f"  {entry.name:23} {write_value(entry.value) or 'none':13} "
+    text = " ".join(entry.text.replace("`", "").split())
+    return textwrap.fill(text, 120, initial_indent=first, subsequent_indent=" " * len(first))
 
 
 def _order(entry: Setting) -> tuple[bool, str]:

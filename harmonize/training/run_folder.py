@@ -200,5 +200,12 @@ def read_network(name_or_path: StrPath, wanted: AnySettings) -> Network:
     """
     found = checkpoint.load(name_or_path)
     if found.settings != wanted:
-        raise WeightsError(f"{name_or_path}: weights of {found.settings}, wanted {wanted}")
+        raise WeightsError(f"{name_or_path}: another network, {_differences(found.settings, wanted)}")
     return found.net.requires_grad_(True)
+
+
+def _differences(found: AnySettings, wanted: AnySettings) -> str:
+    """Write the settings in which two networks differ, those of the file first."""
+    values, others = found.to_dict(), wanted.to_dict()
+    names = [name for name in dict.fromkeys([*values, *others]) if values.get(name) != others.get(name)]
+    return "; ".join(f"{name} {values.get(name)} found, {others.get(name)} wanted" for name in names)
