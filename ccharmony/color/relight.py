@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
-from ccharmony.arrays import UInt8
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony.arrays import Float64, UInt8
 from ccharmony.color import transfer
 from ccharmony.color.transfer import Arithmetic, Mask
+from ccharmony.errors import FitError, ImageError, SettingsError
 from ccharmony.records import FitRecord
 
 
@@ -29,7 +34,14 @@ class Composite:
     clipped_share: float
 
 
-def relight(image: UInt8, mask: Mask, own: FitRecord, donor: FitRecord, *, arithmetic: Arithmetic = "float") -> UInt8:
+def relight(
+    image: UInt8,
+    mask: npt.NDArray[np.generic],
+    own: FitRecord,
+    donor: FitRecord,
+    *,
+    arithmetic: Arithmetic = "float",
+) -> UInt8:
     """Return a photo whose foreground has the light of a donor: own light, standard colors, donor light.
 
     Parameters
@@ -37,7 +49,7 @@ def relight(image: UInt8, mask: Mask, own: FitRecord, donor: FitRecord, *, arith
     image
         Photo, shape (H, W, 3), uint8, RGB, sRGB-encoded.
     mask
-        Foreground, shape (H, W), boolean or in [0, 1].
+        Foreground, shape (H, W): boolean, in [0, 1], or 8-bit levels. Soft edges blend.
     own
         The light of the photo, from `record_light` or `read_fits`; its `to_standard` is applied.
     donor
@@ -54,15 +66,56 @@ def relight(image: UInt8, mask: Mask, own: FitRecord, donor: FitRecord, *, arith
     Raises
     ------
     ImageError
-        The mask has another size than the photo, or is empty.
+        The photo is not uint8 (H, W, 3), or the mask has another size, has values outside [0, 1], or is empty.
+    FitError
+        A light has no polynomial: it holds numbers that are not finite.
+    SettingsError
+        There is no such arithmetic.
     """
     return make_composite(image, mask, own, donor, arithmetic=arithmetic).image
 
 
 def make_composite(
-    image: UInt8, mask: Mask, own: FitRecord, donor: FitRecord, *, arithmetic: Arithmetic = "float"
+    image: UInt8,
+    mask: npt.NDArray[np.generic],
+    own: FitRecord,
+    donor: FitRecord,
+    *,
+    arithmetic: Arithmetic = "float",
 ) -> Composite:
-    """Return the composite of `relight` with its counts of foreground and clipped pixels; raises ImageError."""
-    foreground = transfer.standardize(image, mask, own.to_standard, arithmetic)
-    relit = transfer.relight_foreground(foreground, donor.from_standard)
+    """Return the composite of `relight` with its counts of foreground and clipped pixels; raises as `relight` does."""
+    _check_photo(image)
+    if arithmetic not in get_args(Arithmetic):
+        raise SettingsError(f"arithmetic: {arithmetic!r} found, one of {', '.join(get_args(Arithmetic))} wanted")
+    to_standard = _check_matrix(own.id, own.to_standard)
+    from_standard = _check_matrix(donor.id, donor.from_standard)
+    foreground = transfer.standardize(image, _read_mask(mask), to_standard, arithmetic)
+    relit = transfer.relight_foreground(foreground, from_standard)
     return Composite(transfer.paste(image, foreground, relit), len(foreground.index), relit.clipped_share)
+
+
+def _check_photo(image: UInt8) -> None:
+    if not isinstance(image, np.ndarray):
+        raise ImageError(f"image: {type(image).__name__} found, uint8 of shape (H, W, 3) wanted")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ImageError(f"image: {image.dtype} of shape {image.shape} found, uint8 of shape (H, W, 3) wanted")
+
+
+def _check_matrix(name: str, matrix: Float64) -> Float64:
+    if not np.isfinite(matrix).all():
+        raise FitError(f"light {name}: a polynomial with numbers that are not finite found, a fitted light wanted")
+    return matrix
+
+
+def _read_mask(mask: npt.NDArray[np.generic]) -> Mask:
+    """Return a mask as booleans or as floats in [0, 1]; 8-bit levels are divided by 255."""
+    if not isinstance(mask, np.ndarray):
+        raise ImageError(f"mask: {type(mask).__name__} found, an array of shape (H, W) wanted")
+    if mask.dtype == np.bool_:
+        return mask.astype(np.bool_, copy=False)
+    values = mask.astype(np.float32)
+    if mask.dtype == np.uint8 and values.max(initial=0) > 1:
+        values /= 255
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        raise ImageError(f"mask: values {values.min():g} to {values.max():g} found, 0 to 1 wanted")
+    return values

@@ -1,8 +1,11 @@
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from ccharmony.color.relight import make_composite, relight
-from ccharmony.errors import ImageError
+from ccharmony.errors import FitError, ImageError, SettingsError
 from ccharmony.records import FitRecord
 
 
@@ -47,3 +50,53 @@ def test_changed_and_clipped_pixels_are_counted() -> None:
 def test_empty_mask_is_refused() -> None:
     with pytest.raises(ImageError, match="mask is empty"):
         relight(IMAGE, ~np.ones((3, 4), bool), light("own", 1), light("donor", 1))
+
+
+def test_mask_of_8_bit_levels_is_the_mask_in_0_to_1() -> None:
+    levels = np.where(MASK, np.uint8(51), np.uint8(0))  # 51 / 255 = 0.2: 100 + 0.2 * 60
+    assert relight(IMAGE, levels, light("own", 0.5), light("donor", 0.8))[1, 1].tolist() == [112, 112, 112]
+    hard = relight(IMAGE, MASK, light("own", 0.5), light("donor", 0.8))
+    for same in (MASK.astype(np.uint8) * np.uint8(255), MASK.astype(np.uint8), MASK.astype(np.float64)):
+        np.testing.assert_array_equal(relight(IMAGE, same, light("own", 0.5), light("donor", 0.8)), hard)
+
+
+@pytest.mark.parametrize(
+    ("mask", "found"),
+    [
+        (np.where(MASK, 2.0, 0), "values 0 to 2 found"),
+        (np.where(MASK, np.nan, 0), "values nan to nan found"),
+        (-MASK.astype(float), "values -1 to -0 found"),
+        (MASK.tolist(), "list found"),
+    ],
+)
+def test_mask_outside_0_to_1_is_refused(mask: Any, found: str) -> None:
+    with pytest.raises(ImageError, match=f"mask: {found}"):
+        relight(IMAGE, mask, light("own", 1), light("donor", 1))
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        (IMAGE.astype(np.uint16), r"uint16 of shape \(3, 4, 3\)"),
+        (IMAGE / 255, r"float64 of shape \(3, 4, 3\)"),
+        (IMAGE[..., 0], r"uint8 of shape \(3, 4\)"),
+        (np.dstack([IMAGE, IMAGE[..., :1]]), r"uint8 of shape \(3, 4, 4\)"),
+        (None, "NoneType"),
+    ],
+)
+def test_photo_of_another_type_or_shape_is_refused(image: Any, found: str) -> None:
+    with pytest.raises(ImageError, match=f"image: {found} found"):
+        relight(image, MASK, light("own", 1), light("donor", 1))
+
+
+def test_light_without_a_polynomial_is_refused() -> None:
+    unfitted = replace(light("night", 1), to_standard=np.full((3, 11), np.nan), from_standard=np.full((3, 11), np.nan))
+    for own, donor in ((unfitted, light("donor", 1)), (light("own", 1), unfitted)):
+        with pytest.raises(FitError, match="light night"):
+            relight(IMAGE, MASK, own, donor)
+
+
+def test_unknown_arithmetic_is_refused() -> None:
+    arithmetic: Any = "exact"
+    with pytest.raises(SettingsError, match="'exact' found, one of float, published wanted"):
+        relight(IMAGE, MASK, light("own", 1), light("donor", 1), arithmetic=arithmetic)
