@@ -1,8 +1,9 @@
 """How far a picture is from the real one: functions on NumPy arrays, then running means over a set.
 
-Pictures are arrays (H, W, 3), sRGB-encoded, in 8-bit levels: 0 to 255, as uint8 or as floats. Multiply a float
-picture in [0, 1] by 255 yourself. Masks are (H, W): boolean, or floats in [0, 1]. All arithmetic is in double precision. What
-differs from paper to paper (resizing, rounding, the peak of PSNR) is in `harmonize.evaluation.protocols`, not here.
+Pictures are arrays (H, W, 3), sRGB-encoded, in 8-bit levels: 0 to 255, as uint8 or as floats. Multiply a float picture
+in [0, 1] by 255 first. Masks are (H, W): boolean, in [0, 1], or 8-bit levels. All arithmetic is in double precision.
+What differs from paper to paper (resizing, rounding, the peak of PSNR) is in `harmonize.evaluation.protocols`, not
+here.
 
 Contents
 --------
@@ -284,10 +285,14 @@ def _read_pictures(prediction: npt.ArrayLike, real: npt.ArrayLike) -> tuple[Floa
 
 
 def _read_mask(mask: npt.ArrayLike, picture: Float64) -> Float64:
-    """Return a mask in double precision; raises ImageError unless it has the size of the picture (H, W, 3)."""
+    """Return a mask in [0, 1], double precision; raises ImageError unless it is one of the picture's (H, W, 3) size."""
     weights = np.asarray(mask, np.float64)
+    if np.asarray(mask).dtype == np.uint8 and weights.max(initial=0) > 1:
+        weights = weights / 255
     if weights.shape != picture.shape[:2]:
         raise ImageError(f"mask: shape {weights.shape} found, wanted {picture.shape[:2]} as the picture has")
+    if not ((weights >= 0) & (weights <= 1)).all():
+        raise ImageError(f"mask: values {weights.min():g} to {weights.max():g} found, 0 to 1 wanted")
     return weights
 
 

@@ -204,3 +204,17 @@ def test_memory_of_means_does_not_grow_with_the_set():
         return len(pickle.dumps(vars(means)))
 
     assert size_after(300) == size_after(30_000)  # two bytes hold either count
+
+
+def test_mask_of_8_bit_levels_is_the_mask_in_0_to_1() -> None:
+    black, gray = np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 10, np.uint8)
+    mask = np.array([[255, 0], [0, 0]], np.uint8)
+    assert metrics.mse(black, gray, mask) == 25.0  # 10² on one pixel of four
+    assert metrics.fmse(black, gray, mask) == pytest.approx(100)
+
+
+@pytest.mark.parametrize("value", [2.0, -1.0, np.nan])
+def test_mask_outside_0_to_1_is_refused(value: float) -> None:
+    black = np.zeros((2, 2, 3), np.uint8)
+    with pytest.raises(ImageError, match="0 to 1 wanted"):
+        metrics.fmse(black, black, np.full((2, 2), value))
