@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ccharmony.dataset.formats import hdf5, shards
 from ccharmony.dataset.packing import contents, write_hdf5, write_shards
 from ccharmony.dataset.packing.contents import Entry, File
 from ccharmony.dataset.packing.write_shards import Limit
-from ccharmony.errors import OutputError
+from ccharmony.errors import OutputError, SettingsError
 from ccharmony.files import UNFINISHED, StrPath, lock_file, write_bytes
 from ccharmony.progress import Progress, no_progress
 
@@ -95,7 +95,11 @@ def pack_dataset(
         There is nothing to pack, a file cannot be read or changes meanwhile, or is not what the manifest says.
     OutputError
         The path exists already, is in use, or cannot be written.
+    SettingsError
+        There is no such packed format.
     """
+    if to not in get_args(PackedFormat):
+        raise SettingsError(f"packed format {to!r}, wanted one of {', '.join(get_args(PackedFormat))}")
     root, out = Path(root), Path(out)
     limit, progress, out = limit or Limit(), progress or no_progress, out if out.name else out.absolute()
     entries, problems = contents.read_contents(root, strict=strict)

@@ -9,6 +9,7 @@ import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -435,3 +436,10 @@ def test_pack_command_packs_verifies_and_says_what_it_found(tmp_path: Path, caps
     code, out = run("pack", root, "--to", "h5", "--out", tmp_path / "less.h5")
     assert code == 1
     assert out.startswith("left out: ")
+
+
+def test_packed_format_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    to: Any = "zip"
+    with pytest.raises(SettingsError, match="packed format 'zip', wanted one of shards, h5"):
+        pack_dataset(tmp_path, to, tmp_path / "out.h5")
+    assert not list(tmp_path.iterdir())
