@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 from ccharmony.dataset.formats import hdf5, iharmony4, shards
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
+from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
 
 
@@ -31,7 +33,11 @@ def find_pairs(root: StrPath, split: Split, *, strict: bool = False) -> tuple[li
     ------
     SourceError
         The folder is missing, holds no dataset, or lists no composite of the split; with `strict`, a pair is broken.
+    SettingsError
+        There is no such split.
     """
+    if split not in get_args(Split):
+        raise SettingsError(f"split {split!r}, wanted one of {', '.join(get_args(Split))}")
     path = Path(root)
     if hdf5.is_packed(path):
         return hdf5.read_pairs(path, split), []

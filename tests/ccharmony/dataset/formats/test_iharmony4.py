@@ -1,10 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ccharmony.dataset.find_pairs import find_pairs
-from ccharmony.errors import SourceError
+from ccharmony.errors import SettingsError, SourceError
 from ccharmony.images import pixels
 
 
@@ -94,3 +95,9 @@ def test_list_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (folder / "HCOCO_test.txt").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(SourceError, match="cannot be read as a list"):
         find_pairs(folder, "test")
+
+
+def test_split_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    split: Any = "validation"
+    with pytest.raises(SettingsError, match="split 'validation', wanted one of train, test, all"):
+        find_pairs(tmp_path, split)
