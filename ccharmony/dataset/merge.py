@@ -55,6 +55,8 @@ def merge_datasets(roots: Sequence[StrPath], out: StrPath) -> BuildReport:
     SettingsError
         Fewer than two datasets are named.
     """
+    if isinstance(roots, str | os.PathLike):
+        raise SettingsError(f"{os.fspath(roots)}: one dataset to merge, wanted a list of two or more")
     folders, out = [Path(root) for root in roots], Path(out)
     if len(folders) < 2:
         raise SettingsError(f"{len(folders)} datasets to merge, wanted two or more")

@@ -75,3 +75,8 @@ def test_folder_that_is_not_empty_is_refused(make: Make, photos: list[Photo]) ->
 def test_one_dataset_is_too_few(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="1 datasets to merge"):
         merge_datasets([tmp_path], tmp_path / "both")
+
+
+def test_one_path_is_not_read_as_a_list_of_letters(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^mine: one dataset to merge, wanted a list of two or more$"):
+        merge_datasets("mine", tmp_path / "out")
