@@ -270,8 +270,13 @@ def encode_mask(mask: npt.NDArray[np.generic]) -> bytes:
 
 
 def write_image(path: StrPath, image: UInt8, quality: int = JPEG_QUALITY) -> None:
-    """Write an image (H, W, 3) atomically, in the format of the file's suffix; raises OutputError."""
+    """Write an image (H, W, 3), uint8, atomically, in the format of the file's suffix; raises OutputError."""
     path = Path(path)
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise OutputError(f"{path}: not a format to write, wanted one of {' '.join(WRITABLE_SUFFIXES)}")
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
+        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise OutputError(f"{path}: {found} to write, wanted an image of uint8 (H, W, 3)")
     files.write_bytes(path, encode(image, path.suffix, quality))
 
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -218,3 +219,19 @@ def test_cutout_without_alpha_is_refused(tmp_path: Path) -> None:
     pixels.write_image(path, picture())
     with pytest.raises(ImageError, match=r"plain\.png: no alpha channel, a cut-out needs one"):
         pixels.read_cutout(path)
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        (np.zeros((4, 4, 3)), r"float64 \(4, 4, 3\)"),
+        (np.zeros((4, 4), np.uint8), r"uint8 \(4, 4\)"),
+        (np.zeros((4, 4, 4), np.uint8), r"uint8 \(4, 4, 4\)"),
+        (np.zeros((0, 4, 3), np.uint8), r"uint8 \(0, 4, 3\)"),
+        (None, "NoneType"),
+    ],
+)
+def test_what_is_no_image_is_not_written(tmp_path: Path, image: Any, found: str) -> None:
+    with pytest.raises(OutputError, match=rf"a\.png: {found} to write, wanted an image of uint8"):
+        pixels.write_image(tmp_path / "a.png", image)
+    assert not list(tmp_path.iterdir())
