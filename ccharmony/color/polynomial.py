@@ -88,8 +88,16 @@ def apply_polynomial(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float64:
     -------
     Float64
         Colors, shape (..., 3), not clipped.
+
+    Raises
+    ------
+    FitError
+        The matrix is not (3, 11), or the colors have not three channels.
     """
-    return expand(colors) @ np.asarray(matrix, np.float64).T
+    coefficients, shape = np.asarray(matrix, np.float64), np.shape(colors)
+    if coefficients.shape != (3, len(TERMS)) or shape[-1:] != (3,):
+        raise FitError(f"matrix of shape {coefficients.shape}, colors of shape {shape}; wanted (3, 11) and (..., 3)")
+    return expand(colors) @ coefficients.T
 
 
 def fit_polynomial(
@@ -120,6 +128,8 @@ def fit_polynomial(
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     _check(source, target, kind)
     terms = expand(source)
+    if kind == "ridge" and strength == np.inf:
+        kind = "affine"
     if kind == "ridge":
         return _fit_ridge(terms, target, strength)
     columns = LINEAR if kind == "affine" else np.arange(len(TERMS))

@@ -186,3 +186,18 @@ def test_condition_is_that_of_the_terms_that_are_fitted() -> None:
     assert polynomial.condition(PHOTO) == pytest.approx(np.linalg.cond(polynomial.expand(PHOTO)), rel=1e-9)
     design = np.column_stack([PHOTO, np.ones(24)])
     assert polynomial.condition(PHOTO, "affine") == pytest.approx(np.linalg.cond(design), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "colors"), [((3, 10), (24, 3)), ((11, 3), (24, 3)), ((3, 11), (24, 2)), ((3, 11), ())]
+)
+def test_arrays_of_other_shapes_are_not_multiplied(matrix: tuple[int, ...], colors: tuple[int, ...]) -> None:
+    with pytest.raises(FitError, match=r"wanted \(3, 11\) and \(\.\.\., 3\)"):
+        polynomial.apply_polynomial(np.zeros(matrix), np.zeros(colors))
+
+
+def test_ridge_of_infinite_strength_is_the_affine_fit() -> None:
+    source, target = np.random.default_rng(3).random((2, 24, 3))
+    ridge = polynomial.fit_polynomial(source, target, "ridge", np.inf)
+    np.testing.assert_array_equal(ridge, polynomial.fit_polynomial(source, target, "affine"))
+    np.testing.assert_allclose(ridge, polynomial.fit_polynomial(source, target, "ridge", 1e14), atol=1e-6)
