@@ -123,3 +123,16 @@ def test_another_method_is_scored_and_compared(tmp_path: Path) -> None:
     lines = [line for line in printed.splitlines() if "better" in line]
     assert [line.split(":")[0] for line in lines] == ["mse", "fmse", "psnr", "fpsnr", "ssim", "fssim"]
     assert all(line.endswith("better: A") for line in lines)
+
+
+def test_the_notebook_runs_in_a_kernel_that_has_arguments_of_its_own(tmp_path: Path) -> None:
+    script = str(ROOT / "examples" / "train_in_a_notebook.py")
+    code = (
+        "import sys, types; sys.modules['ipykernel'] = types.ModuleType('ipykernel'); "
+        f"sys.argv = ['launcher', '-f', 'kernel.json']; exec(open({script!r}).read())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "best.safetensors").is_file()
+    assert not (tmp_path / "-f").exists()

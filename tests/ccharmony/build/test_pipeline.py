@@ -383,3 +383,9 @@ def test_changed_archive_of_masks_changes_the_plan(tmp_path: Path, found: list[P
         found[0] = replace(found[0], masks={"a": Member(archive, "a.png")})
         assert pipeline.build_dataset(settings(tmp_path), tmp_path / "out").resumed == 0
         os.utime(archive, (1, 1))
+
+
+def test_a_split_of_one_photo_says_that_it_has_no_donor(tmp_path: Path, found: list[Photo]) -> None:
+    found[:] = found[:2]
+    with pytest.raises(SourceError, match="no other photo of its split is a donor, wanted two photos a split"):
+        pipeline.build_dataset(settings(tmp_path), tmp_path / "out")

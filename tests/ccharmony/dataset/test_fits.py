@@ -33,6 +33,17 @@ def test_records_come_back_to_the_bit(tmp_path: Path) -> None:
     assert fits["a"].camera == "Canon"
 
 
+def test_lights_are_counted_listed_and_looked_up_by_id(tmp_path: Path) -> None:
+    write_fits(tmp_path / "fits.h5", [record("a"), record("b")], STANDARD)
+    fits = read_fits(tmp_path / "fits.h5")
+    assert len(fits) == 2
+    assert [light.id for light in fits] == ["a", "b"]
+    assert "b" in fits
+    assert "c" not in fits
+    with pytest.raises(ManifestError, match="c: no fit of this photo among 2"):
+        _ = fits["c"]
+
+
 def test_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_fits(tmp_path / name, [record("a")], STANDARD)

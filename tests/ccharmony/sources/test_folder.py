@@ -37,6 +37,12 @@ def test_the_folder_may_lie_one_deeper(tmp_path, disk):
     assert ids(find_folder(tmp_path)) == ["one"]
 
 
+def test_the_folder_of_the_source_wins_over_that_of_another_source(tmp_path, disk):
+    disk.picture("photos/images/other.jpg", 60, 90)
+    disk.picture("folder/photos/mine.jpg", 60, 90)
+    assert ids(find_folder(tmp_path)) == ["mine"]
+
+
 def test_names_with_spaces_and_other_letters_keep_their_masks(tmp_path, disk):
     apart, together = (unicodedata.normalize(form, "Zoë im Grün 1") for form in ("NFD", "NFC"))
     assert apart != together

@@ -85,7 +85,7 @@ def test_held_out_lights_depend_on_their_ids_alone(recorded: Lights) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 8, 50])
 def test_holding_out_too_many_lights_is_refused(recorded: Lights, count: int) -> None:
-    with pytest.raises(SettingsError, match="out of 9, wanted 2 to 7"):
+    with pytest.raises(SettingsError, match=r"lights held out \(data\.held_lights\) of 9, wanted 2 to 7"):
         lights.hold_out(recorded, count)
 
 
