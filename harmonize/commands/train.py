@@ -41,6 +41,15 @@ SHORT = {
 }
 """Options that are a setting's short form, by their names without the dashes: the setting's name."""
 
+_FORMER = {
+    "lambda": "distill.weight=VALUE",
+    "curves_only": "network.shading=false",
+    "supervised_only": "streams.unpaired=0",
+    "jitter": "streams.brightness=VALUE streams.contrast=VALUE streams.shift=VALUE",
+    "compile": "pace.compiled=true",
+}
+"""Former options whose settings have other names, by their names without the dashes: what replaces them."""
+
 
 class SettingError(click.ClickException):
     """A setting that does not exist or has a wrong value: one line, and the exit code of wrong usage."""
@@ -59,10 +68,11 @@ class TrainCommand(VariadicCommand):
             from harmonize.training import changes  # torch takes seconds; --help should not
 
             name = error.option_name.removeprefix("--").removeprefix("no-").replace("-", "_")
-            found = [setting for setting in changes.list_names() if setting.rpartition(".")[2] == name]
-            if not found:
+            found = [f"{setting}=VALUE" for setting in changes.list_names() if setting.rpartition(".")[2] == name]
+            replacement = _FORMER.get(name) or next(iter(found), None)
+            if replacement is None:
                 raise
-            raise SettingError(f"{error.option_name}: no such option, wanted --set {found[0]}=VALUE") from error
+            raise SettingError(f"{error.option_name}: no such option, wanted --set {replacement}") from error
 
 
 def _short(flag: str, text: str, *, several: bool = False, default: str = "") -> Callable[..., Any]:

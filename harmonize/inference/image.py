@@ -191,6 +191,8 @@ def _check_picture(picture: UInt8) -> UInt8:
 
 
 def _check_mask(mask: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Float32:
+    if not isinstance(mask, np.ndarray):
+        raise ImageError(f"mask: {type(mask).__name__} found, an array of shape {shape} wanted")
     if mask.shape != shape:
         raise ImageError(f"mask: shape {mask.shape} found, its picture has {shape}")
     values = mask.astype(np.float32)

@@ -72,7 +72,7 @@ def infer(net: nn.Module, composites: UInt8, masks: Float32) -> Float32:
     SettingsError
         There is no memory for pictures of this size.
     WeightsError
-        The network made values that are not numbers.
+        The network returned another shape, or values that are not numbers.
     """
     device = device_of(net)
     image = torch.from_numpy(np.ascontiguousarray(composites)).to(device).permute(0, 3, 1, 2).float() / 255
@@ -87,6 +87,9 @@ def infer(net: nn.Module, composites: UInt8, masks: Float32) -> Float32:
         raise SettingsError(
             f"{size}: no memory on {device} for a network at this size, wanted a smaller one"
         ) from error
+    if not isinstance(output, torch.Tensor) or output.shape != image.shape:
+        found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise WeightsError(f"the network returned {found}, wanted a picture of shape {tuple(image.shape)}")
     if not torch.isfinite(output).all():
         raise WeightsError("the network's output holds values that are not numbers, wanted sound weights")
     levels = (denormalize(output.float()) * 255).permute(0, 2, 3, 1)  # (B, H, W, 3)

@@ -120,9 +120,12 @@ def register_network(
     """
     if name in _NETWORKS:
         raise SettingsError(f"network {name}: registered already, wanted another name")
-    if not (dataclasses.is_dataclass(settings) and issubclass(settings, Settings)):
+    if not (isinstance(settings, type) and dataclasses.is_dataclass(settings) and issubclass(settings, Settings)):
         raise SettingsError(f"network {name}: settings {settings!r} found, a dataclass below Settings wanted")
-    default = settings()
+    try:
+        default = settings()
+    except TypeError as error:
+        raise SettingsError(f"network {name}: {error}; a default wanted for every field") from error
     if getattr(default, "model", None) != name:
         found = getattr(default, "model", None)
         raise SettingsError(f"network {name}: {settings.__name__}().model is {found!r}, {name!r} wanted")

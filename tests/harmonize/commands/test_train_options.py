@@ -119,6 +119,8 @@ def test_a_wrong_value_of_a_short_option_names_the_setting(given: Any) -> None:
 
 def test_an_option_that_became_a_setting_names_it(given: Any) -> None:
     assert given("--warmup 3", code=2) == "Error: --warmup: no such option, wanted --set warmup=VALUE\n"
+    assert given("--lambda 0.1", code=2) == "Error: --lambda: no such option, wanted --set distill.weight=VALUE\n"
+    assert given("--supervised-only", code=2).endswith("wanted --set streams.unpaired=0\n")
     assert given("--no-shading", code=2) == "Error: --no-shading: no such option, wanted --set network.shading=VALUE\n"
     assert "No such option" in given("--momentum 3", code=2)
 

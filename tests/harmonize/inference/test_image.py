@@ -208,3 +208,22 @@ def test_no_bundled_weights_is_one_clear_line(photo, mask, monkeypatch):
     monkeypatch.setattr(bundled, "list_weights", list)
     with pytest.raises(WeightsError, match="no weights are bundled with this version, wanted a file"):
         harmonize_image(photo, mask, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"), [(lambda image: image[..., ::2], r"\(1, 3, 256, 128\)"), (lambda _image: None, "NoneType")]
+)
+def test_a_network_that_returns_no_picture_of_its_size_is_one_clear_line(photo, mask, answer, found):
+    class Other(torch.nn.Module):
+        def forward(self, image, _mask):
+            return answer(image)
+
+    with pytest.raises(
+        WeightsError, match=rf"the network returned {found}, wanted a picture of shape \(1, 3, 256, 256\)"
+    ):
+        harmonize_image(photo, mask, Other())
+
+
+def test_a_mask_that_is_no_array_is_refused(photo):
+    with pytest.raises(ImageError, match="mask: list found, an array of shape"):
+        harmonize_image(photo, [[1, 0]])

@@ -1,5 +1,6 @@
 """A network from outside the package: registered by a call or through an entry point, then trained and used."""
 
+import dataclasses
 import importlib
 import os
 import subprocess
@@ -19,6 +20,7 @@ from harmonize.inference.image import harmonize_image
 from harmonize.models import registry
 from harmonize.models.network import Features, ParametricNetwork
 from harmonize.models.settings import ISSAM, NetworkSettings, PihSettings
+from harmonize.settings import Settings
 from harmonize.training import changes, train
 from harmonize.training.data import DataPaths
 from harmonize.training.settings import DistillSettings, TrainSettings
@@ -222,6 +224,11 @@ def test_settings_of_another_name_or_kind_are_refused() -> None:
         registry.register_network("other", settings=NetworkSettings, build=print)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="network other: settings <class 'dict'> found, a dataclass below Settings"):
         registry.register_network("other", settings=dict, build=print)  # type: ignore[type-var]
+    with pytest.raises(SettingsError, match="a dataclass below Settings wanted"):
+        registry.register_network("other", settings=NetworkSettings(), build=print)  # type: ignore[arg-type]
+    incomplete = dataclasses.make_dataclass("Incomplete", [("width", int)], bases=(Settings,), frozen=True)
+    with pytest.raises(SettingsError, match=r"network other: .*'width'; a default wanted for every field"):
+        registry.register_network("other", settings=incomplete, build=print)  # type: ignore[arg-type]
     assert registry.list_networks() == ["giftnet", "issam", "pih"]
 
 
