@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ccharmony.errors import TrainingError
 from harmonize.models.network import Network
 from harmonize.models.normalization import normalize
 from harmonize.training import losses, reconstruction
@@ -91,7 +92,14 @@ def image_loss(settings: TrainSettings, output: Tensor, target: Tensor, mask: Te
     -------
     Tensor
         One number, at least 0.
+
+    Raises
+    ------
+    TrainingError
+        The network returned another shape; some of them would be broadcast in silence.
     """
+    if output.shape != target.shape:
+        raise TrainingError(f"the network returned {tuple(output.shape)}, wanted pictures {tuple(target.shape)}")
     if settings.loss == "l1":
         return losses.l1(output, target)
     return losses.foreground_mse(output, target, mask, settings.min_share)

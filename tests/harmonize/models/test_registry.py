@@ -13,16 +13,17 @@ import numpy as np
 import pytest
 import torch
 
-from ccharmony.errors import SettingsError, WeightsError
+from ccharmony.errors import SettingsError, TrainingError, WeightsError
 from ccharmony.images import pixels
 from harmonize.evaluation import evaluate, protocols, scoring
 from harmonize.inference.image import harmonize_image
 from harmonize.models import registry
-from harmonize.models.network import Features, ParametricNetwork
+from harmonize.models.network import Features, Network, ParametricNetwork
 from harmonize.models.settings import ISSAM, NetworkSettings, PihSettings
 from harmonize.settings import Settings
 from harmonize.training import changes, train
 from harmonize.training.data import DataPaths
+from harmonize.training.objective import Objective
 from harmonize.training.settings import DistillSettings, TrainSettings
 from harmonize.weights import checkpoint
 
@@ -281,3 +282,15 @@ def test_maps_of_giftnet_are_those_after_gift() -> None:
     image, mask = torch.randn(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
     for ours, theirs in zip(net.maps_of(image, mask, ("E",)), net.forward_features(image, mask).encoder, strict=True):
         assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("loss", ["l1", "foreground"])
+def test_a_network_that_returns_one_channel_cannot_be_trained(loss: str) -> None:
+    class Gray(Network):
+        def forward(self, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+            return image[:, :1]
+
+    settings = TrainSettings.from_dict({"loss": loss, "distill": {"kind": "none", "sites": []}})
+    picture, mask = torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32)
+    with pytest.raises(TrainingError, match=r"returned \(2, 1, 32, 32\), wanted pictures \(2, 3, 32, 32\)"):
+        Objective(Gray(), None, settings, "harmonize")(picture, mask, picture)
