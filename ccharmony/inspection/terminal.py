@@ -33,7 +33,18 @@ _COMPARED = {
 }
 _BETWEEN = "  "
 _NARROWEST = 30
+"""Columns that reasons need beside their row; where a terminal leaves fewer, they stand below it."""
+
+_BELOW = 4
 _SHARES = ("cube_clipped", "cube_folded")
+
+LEGEND = (
+    "there+back: mean ΔE2000 of the checker carried to standard, plus that of the standard carried back",
+    "RMSE: error on the patches, 8-bit levels; ΔE, max: ΔE2000 on the patches, mean and largest",
+    "left out: mean ΔE2000 of each patch under the fit of the others",
+    "clips, folds: share of the color cube that leaves the range, on which colors change their order",
+)
+"""What the columns of :func:`worst_first` mean, at most 100 columns a line."""
 
 
 def worst_first(report: FitReport, top: int, width: int = 0) -> Iterator[str]:
@@ -62,8 +73,7 @@ def worst_first(report: FitReport, top: int, width: int = 0) -> Iterator[str]:
     if rest := len(report.photos) - len(photos):
         yield f"... and {rest} more (--top 0 shows all)"
     yield ""
-    yield "there+back: mean ΔE2000 of the checker carried to standard, plus that of the standard carried back"
-    yield "left out: mean ΔE2000 of each patch under the fit of the others; clips, folds: share of the color cube"
+    yield from LEGEND
 
 
 def detail(photo: PhotoReport, swatch: Swatch) -> Iterator[str]:
@@ -172,7 +182,7 @@ def _spread(values: Sequence[float], unit: str) -> str:
 def _aligned(header: Cells, rows: Sequence[Cells], left: Sequence[int], width: int = 0) -> Iterator[str]:
     """Yield a table whose columns stand under each other; numbers flush right, the columns in `left` flush left.
 
-    With a width, the last column is wrapped into what the others leave of it, or into `_NARROWEST` columns.
+    With a width, the last column is wrapped: beside its row, or below it where `_NARROWEST` columns are not left.
     """
     table = [header, *rows]
     widths = [max(_columns(row[column]) for row in table) for column in range(len(header))]
@@ -184,10 +194,14 @@ def _aligned(header: Cells, rows: Sequence[Cells], left: Sequence[int], width: i
             cells.append(cell + blank if column in left else blank + cell)
         if not width:
             yield _BETWEEN.join(cells).rstrip()
-            continue
-        first, *more = textwrap.wrap(row[-1], max(_NARROWEST, width - start)) or [""]
-        yield _BETWEEN.join([*cells[:-1], first]).rstrip()
-        yield from (" " * start + line for line in more)
+        elif width - start >= _NARROWEST:
+            first, *more = textwrap.wrap(row[-1], width - start) or [""]
+            yield _BETWEEN.join([*cells[:-1], first]).rstrip()
+            yield from (" " * start + line for line in more)
+        else:
+            yield _BETWEEN.join(cells[:-1]).rstrip()
+            below = row[-1] if row is not header else ""
+            yield from textwrap.wrap(below, width, initial_indent=" " * _BELOW, subsequent_indent=" " * _BELOW)
 
 
 def _columns(text: str) -> int:

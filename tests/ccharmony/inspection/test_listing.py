@@ -53,6 +53,16 @@ def test_reasons_are_wrapped_into_the_terminal(records: list[FitRecord]) -> None
     assert joined.endswith("; ".join(content.photos[0].reasons))
 
 
+def test_reasons_stand_below_their_row_in_a_narrow_terminal(records: list[FitRecord]) -> None:
+    content = report.make_report("x", records[:3])
+    lines = list(terminal.worst_first(content, 1, width=100))
+    assert all(columns(line) <= 100 for line in lines)
+    assert lines[2].endswith("folds")
+    rows = lines[4 : lines.index("... and 2 more (--top 0 shows all)")]
+    assert all(row.startswith("    ") for row in rows)
+    assert " ".join(row.strip() for row in rows) == "; ".join(content.photos[0].reasons)
+
+
 def test_a_name_cannot_steer_the_terminal(records: list[FitRecord]) -> None:
     evil = replace(records[0], id="a\x1b[2Jb\r\nc")
     text = "\n".join(terminal.worst_first(report.make_report("x", [evil]), 0))
