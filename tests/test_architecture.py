@@ -18,6 +18,8 @@ LAYERS = {
     "ccharmony": [
         {"arrays", "errors", "progress", "__init__"},
         {"files", "console"},
+        {"inputs"},
+        {"strict_json"},
         {"images", "checker"},
         {"records"},
         {"color"},
@@ -42,7 +44,18 @@ LAYERS = {
         {"__main__"},
     ],
 }
-MEETING_POINTS = {"__version__", "arrays", "console", "dataset", "errors", "files", "images", "progress"}
+MEETING_POINTS = {
+    "__version__",
+    "arrays",
+    "console",
+    "dataset",
+    "errors",
+    "files",
+    "images",
+    "inputs",
+    "progress",
+    "strict_json",
+}
 """What harmonize uses of ccharmony."""
 
 DOORS = {
@@ -141,6 +154,34 @@ def test_foreign_libraries_have_one_door(path: Path) -> None:
         assert "click" not in heads
     if name_of(path).startswith("ccharmony"):
         assert not heads & {"torch", "harmonize"}
+
+
+OWN_FILES = {
+    "ccharmony/inputs.py",
+    "ccharmony/strict_json.py",
+    "ccharmony/jobs/ray_engine.py",  # a text that the driver has just written
+    "ccharmony/dataset/packing/pack.py",  # a digest in the folder of unfinished work
+    "ccharmony/dataset/formats/pair_files.py",  # opens by descriptor, for pread
+    "ccharmony/sources/catalog.py",  # files of the package
+    "harmonize/weights/bundled.py",
+    "harmonize/weights/cards.py",
+}
+"""Modules that open files to read them, or parse JSON, without `inputs` and `strict_json`."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_files_are_opened_and_json_is_parsed_in_one_place(path: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    found = [node.lineno for node in calls if isinstance(node.func, ast.Attribute) and _reads(node.func, node)]
+    assert not found or name_of(path) in OWN_FILES, f"{name_of(path)}: {found}"
+
+
+def _reads(function: ast.Attribute, call: ast.Call) -> bool:
+    """Whether a call is `path.read_text()`, `path.open()` to read, or `json.loads`."""
+    owner = ast.unparse(function.value)
+    mode = ast.unparse(call.args[0]) if call.args else "'r'"
+    opens = function.attr == "open" and owner.endswith(("path", "file", "root", ")")) and mode in ("'r'", "'rb'")
+    return opens or function.attr == "read_text" or (owner == "json" and function.attr in ("load", "loads"))
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if name_of(path).startswith("harmonize")], ids=name_of)

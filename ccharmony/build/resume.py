@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from ccharmony import strict_json
 from ccharmony.build.settings import BuildSettings
 from ccharmony.dataset import tables
 from ccharmony.dataset.build_report import BuildReport
@@ -39,7 +40,7 @@ def refuse_other_work(settings: BuildSettings, out: Path, journal: Journal, fres
     finished, begun = tables.read_settings(out), journal.settings()
     if finished and fresh:
         raise OutputError(f"{out}: holds a finished dataset, which --fresh leaves alone; wanted a new folder")
-    wanted = json.loads(json.dumps(settings.as_dict()))
+    wanted = strict_json.parse(json.dumps(settings.as_dict()))
     for what, existing in (("a dataset", finished), ("an unfinished build", {} if fresh else begun)):
         if existing and (different := sorted(name for name in wanted if wanted[name] != existing.get(name))):
             hint = "a new folder" if existing is finished else "a new folder, or --fresh to drop it"

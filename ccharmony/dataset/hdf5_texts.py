@@ -13,6 +13,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ccharmony import inputs
+
 _REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("number", "<u4")])
 _LARGEST_HEAP = 16 * 2**20  # bytes; HDF5 makes them of 4,096, or for one larger text
 
@@ -37,7 +39,7 @@ def read_texts(path: Path, position: int, count: int) -> list[str]:
     ValueError, LookupError, struct.error
         A reference points outside a heap, or to a text of another length.
     """
-    with path.open("rb") as file:
+    with inputs.open_binary(path) as file:
         file.seek(position)
         references = np.frombuffer(file.read(_REFERENCE.itemsize * count), _REFERENCE).tolist()
         heaps = {heap: _read_heap(file, heap) for heap in sorted({heap for length, heap, _ in references if length})}

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Iterable
 from pathlib import Path
 
-from ccharmony import files
+from ccharmony import files, inputs
 from ccharmony.errors import ManifestError
 from ccharmony.files import StrPath, flaw
 from ccharmony.records import SPLITS, Pair
@@ -38,7 +38,7 @@ def read_manifest(path: StrPath) -> list[Pair]:
     """
     path = Path(path)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with inputs.open_text(path, newline="") as file:
             rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(f"{path}: cannot be read ({error})") from error

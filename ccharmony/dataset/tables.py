@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ccharmony import __version__, files, records
+from ccharmony import __version__, files, records, strict_json
 from ccharmony.checker.chart import STANDARD
 from ccharmony.dataset.fits import write_fits
 from ccharmony.dataset.formats import iharmony4
@@ -76,10 +76,9 @@ def prepare_folders(root: Path) -> None:
 def read_report(root: Path) -> dict[str, Any]:
     """Return build.json of a finished dataset; empty where there is none that can be read."""
     try:
-        content = json.loads((root / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return strict_json.read_object(root / REPORT)
+    except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def read_settings(root: Path) -> dict[str, Any]:

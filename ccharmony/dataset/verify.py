@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ccharmony import records
+from ccharmony import inputs, records
 from ccharmony.arrays import UInt8
 from ccharmony.dataset import fits, tables
 from ccharmony.dataset.find_pairs import find_pairs
@@ -181,6 +181,6 @@ def _check_hash(name: str, data: bytes, wanted: str) -> Iterator[str]:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return inputs.read_bytes(path, inputs.PICTURE_BYTES)
     except OSError:
         return None

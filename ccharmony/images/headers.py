@@ -11,10 +11,11 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from PIL import Image
 
+from ccharmony import inputs
 from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.files import StrPath
 
@@ -84,10 +85,20 @@ def bit_depth(path: Readable) -> int:
     return 16 if any(";16" in mode for mode in raw_modes) else 8
 
 
+def content(file: Readable, most: int) -> bytes:
+    """Return the whole content of a file of `most` bytes at most; raises OSError, or as a member's `read_bytes`."""
+    if isinstance(file, Path):
+        return inputs.read_bytes(file, most)
+    data = file.read_bytes()
+    if len(data) > most:
+        raise inputs.UnusableFileError(f"{len(data)} bytes, the limit is {most}")
+    return data
+
+
 def read_bytes(path: Readable) -> bytes:
     """Return the whole file; raises ImageError where that is impossible or the file is empty."""
     try:
-        data = path.read_bytes()
+        data = content(path, inputs.PICTURE_BYTES)
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
     if not data:
@@ -116,13 +127,17 @@ def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Im
 @contextlib.contextmanager
 def open_header(path: Readable) -> Iterator[Image.Image]:
     """Open a picture without reading its pixels; a file is read no further than its header."""
-    with _parsing(path):
-        on_disk = isinstance(path, Path) and path.stat().st_size > 0
-        with Path(str(path)).open("rb") if on_disk else io.BytesIO(read_bytes(path)) as stream:
-            formats = _formats(stream.read(12), path)
-            stream.seek(0)
-            with Image.open(stream, formats=formats) as header:
-                yield header
+    with _parsing(path), _opened(path) as stream:
+        formats = _formats(stream.read(12), path)
+        stream.seek(0)
+        with Image.open(stream, formats=formats) as header:
+            yield header
+
+
+def _opened(path: Readable) -> BinaryIO:
+    if isinstance(path, Path) and inputs.check(path, inputs.PICTURE_BYTES):
+        return inputs.open_binary(path, inputs.PICTURE_BYTES)
+    return io.BytesIO(read_bytes(path))
 
 
 @contextlib.contextmanager
@@ -132,7 +147,7 @@ def _parsing(path: Readable) -> Iterator[None]:
         yield
     except CcharmonyError:
         raise
-    except FileNotFoundError as error:
+    except (FileNotFoundError, inputs.UnusableFileError) as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
     except Exception as error:
         raise ImageError(f"{path}: not a picture that can be read") from error

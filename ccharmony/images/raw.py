@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ccharmony import inputs
 from ccharmony.arrays import UInt8, UInt16
 from ccharmony.errors import ImageError
 from ccharmony.images.camera import Matrix, Rendering, daylight_constants
@@ -103,7 +104,7 @@ def _develop(path: Path, max_pixels: int | None) -> tuple[UInt16, Rendering]:
 def _refuse_empty(path: Path) -> None:
     """LibRaw calls a missing, an empty and a truncated file alike an input/output error."""
     try:
-        size = path.stat().st_size
+        size = inputs.check(path, inputs.PICTURE_BYTES)
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror}, wanted a camera's raw file") from error
     if size == 0:

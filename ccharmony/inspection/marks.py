@@ -10,6 +10,7 @@ import csv
 from pathlib import Path
 from typing import cast
 
+from ccharmony import inputs
 from ccharmony.color import polynomial
 from ccharmony.color.polynomial import FitKind
 from ccharmony.errors import ManifestError
@@ -36,7 +37,7 @@ def read_overrides(path: Path) -> dict[str, FitKind]:
 
 def _read(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with inputs.open_text(path, encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(f"{path}: cannot be read as a CSV of marks ({error})") from error

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ccharmony import files
+from ccharmony import files, strict_json
 from ccharmony.errors import OutputError
 
 FOLDER = ".build"
@@ -71,8 +71,8 @@ class Journal:
                     file.truncate(complete)
                     break
                 complete += len(line)
-                with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                    photo, result = json.loads(line)
+                with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+                    photo, result = strict_json.parse(line, finite=False)  # patches not measured are NaN
                     done.pop(photo, None)
                     done[photo] = from_json(result)
         return done
@@ -106,10 +106,9 @@ class Journal:
 
     def _read_fingerprint(self) -> Mapping[str, Any]:
         try:
-            content = json.loads((self.folder / _FINGERPRINT).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
+            return strict_json.read_object(self.folder / _FINGERPRINT)
+        except (OSError, ValueError):
             return {}
-        return content if isinstance(content, dict) else {}
 
 
 @contextlib.contextmanager

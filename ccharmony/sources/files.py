@@ -7,10 +7,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ccharmony import inputs
 from ccharmony.errors import CheckerError, SourceError
 
 MASKS = "masks"
 """Folder of one's own foreground masks; no photo is looked for in it."""
+
+NUMBERS_BYTES = 2**20
+"""Of a text of numbers beside a photo, which has some hundred."""
 
 _LITTER = ("__macosx", "thumbs.db", "desktop.ini")
 
@@ -98,7 +102,7 @@ def read_rows(path: Path) -> list[list[float]]:
         The file cannot be read, or something in it is not a number.
     """
     try:
-        lines = path.read_text(encoding="ascii").splitlines()
+        lines = inputs.read_bytes(path, NUMBERS_BYTES).decode("ascii").splitlines()
         return [[float(cell) for cell in line.replace(",", " ").split()] for line in lines if line.strip()]
     except (OSError, ValueError) as error:
         raise CheckerError(f"{path}: {error}, wanted rows of numbers") from error

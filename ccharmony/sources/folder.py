@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ccharmony import inputs
 from ccharmony.checker import crop
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
 from ccharmony.records import Chart, Photo
@@ -145,7 +146,7 @@ def read_checkers(path: Path, photos: dict[str, Path]) -> tuple[dict[str, list[f
 
 def _rows(path: Path) -> list[list[str]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with inputs.open_text(path, encoding="utf-8-sig", newline="") as file:
             return list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path}: cannot be read ({error})") from error

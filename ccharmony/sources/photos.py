@@ -15,6 +15,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
+from ccharmony import inputs
 from ccharmony.errors import SourceError
 from ccharmony.images.headers import Readable
 from ccharmony.records import Photo, Split
@@ -75,7 +76,7 @@ def _read_index(path: Path) -> dict[str, dict[str, str]] | None:
     if not path.is_file():
         return None
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with inputs.open_text(path, encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path}: cannot be read ({error})") from error

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ccharmony import inputs
 from ccharmony.arrays import Bool, Float32, Int64, UInt8
 from ccharmony.errors import ManifestError, SourceError
 from ccharmony.images import pixels
@@ -47,7 +48,7 @@ def find_photos(root: Path, split: str) -> list[PhotoPaths]:
         The index lacks a column, or names a photo that is not there.
     """
     try:
-        with (root / "index.csv").open(newline="", encoding="utf-8") as file:
+        with inputs.open_text(root / "index.csv", newline="") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise SourceError(

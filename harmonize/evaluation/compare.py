@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ccharmony import inputs
 from ccharmony.arrays import Float64, Indices
 from ccharmony.errors import ManifestError, SettingsError
 from ccharmony.files import StrPath
@@ -126,7 +127,7 @@ def read_table(path: StrPath) -> Table:
     """
     path = Path(path)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with inputs.open_text(path, newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(f"{path}: cannot be read ({error})") from error

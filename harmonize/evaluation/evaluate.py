@@ -17,7 +17,7 @@ from typing import Any
 
 from torch import nn
 
-from ccharmony import __version__, files
+from ccharmony import __version__, files, inputs
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import realhm
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
@@ -117,7 +117,7 @@ def open_weights(weights: StrPath | None, device: str = "auto") -> Method:
     name = os.fspath(weights) if weights is not None else cards.default_weights()
     path = bundled.find(name)
     loaded = checkpoint.load(path)
-    with path.open("rb") as file:
+    with inputs.open_binary(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     settings = loaded.settings.to_dict()
     details = {"file": name, "sha256": digest, "settings": settings, "metadata": loaded.metadata}

@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ccharmony import files
+from ccharmony import files, strict_json
 from ccharmony.arrays import Float32, Float64, UInt8
 from ccharmony.errors import SettingsError
 from harmonize.inference.strips import Render, blend
@@ -159,7 +159,7 @@ def read_json(path: Path) -> Adjustment:
         No such file, not JSON, another format, curves or map missing or misshapen, a value that is not a number.
     """
     try:
-        values = json.loads(path.read_bytes())
+        values = strict_json.read(path)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}), an adjustment wanted") from error
     except ValueError as error:

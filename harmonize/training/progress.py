@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from ccharmony import files
+from ccharmony import files, inputs
 from ccharmony.arrays import UInt8
 from ccharmony.errors import OutputError
 from ccharmony.images import pixels
@@ -144,7 +144,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     """Read a table that a run wrote; empty where there is none."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
+    with inputs.open_text(path, newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ccharmony import files
+from ccharmony import files, strict_json
 from ccharmony.errors import SettingsError, WeightsError
 from ccharmony.files import StrPath
 from harmonize.models.network import Network
@@ -139,7 +139,7 @@ def read_settings(path: Path) -> TrainSettings:
         The file cannot be read, is no JSON object, or has a name or value that no run has.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = strict_json.read(path)
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(values, dict):

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from ccharmony import __version__, files
+from ccharmony import __version__, files, strict_json
 from ccharmony.errors import SettingsError, WeightsError
 from ccharmony.files import StrPath
 from harmonize.models import registry
@@ -196,7 +196,7 @@ def _parse(path: Path, notes: Mapping[str, str]) -> tuple[AnySettings, dict[str,
     if int(notes["format"]) > FORMAT:
         raise WeightsError(f"{path}: format {notes['format']} found, at most {FORMAT} can be read; update harmonize")
     try:
-        values, metadata = json.loads(notes["settings"]), json.loads(notes.get("metadata", "{}"))
+        values, metadata = (strict_json.parse(notes.get(name, "{}")) for name in ("settings", "metadata"))
         return registry.read_settings({"model": values["model"], **values}), metadata
     except (ValueError, KeyError, TypeError, SettingsError) as error:
         raise WeightsError(f"{path}: settings cannot be read ({_first_line(error)})") from error

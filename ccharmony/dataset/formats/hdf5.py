@@ -17,7 +17,6 @@ variable-length entries.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ccharmony import inputs, strict_json
 from ccharmony.dataset.formats.pair_files import PARTS, Archive, Member, PairPaths, Split
 from ccharmony.errors import SourceError
 
@@ -59,7 +59,7 @@ def read_pairs(root: Path, split: Split) -> list[PairPaths]:
 def read_rows(root: Path) -> list[dict[str, Any]]:
     """Return the row packed with each pair: the manifest's columns and the sha256 of its files; raises SourceError."""
     with _opened(root) as (_, file):
-        return [dict(json.loads(row)) for row in _texts(file["pairs/row"])]
+        return [dict(strict_json.parse(row)) for row in _texts(file["pairs/row"])]
 
 
 def read_contents_digest(root: Path) -> str:
@@ -74,15 +74,16 @@ def read_contents_digest(root: Path) -> str:
 @contextlib.contextmanager
 def _opened(root: Path) -> Iterator[tuple[Archive, h5py.File]]:
     """Open a packed dataset; any error of HDF5 or in its tables becomes a SourceError."""
-    if not root.is_file():
-        raise SourceError(f"{root}: no such file, wanted a packed dataset")
     try:
+        inputs.check(root)
         with h5py.File(root, "r") as file:
             kind, version = file.attrs.get("format"), file.attrs.get("version")
             if kind != FORMAT or version != VERSION:
                 found = f"{kind or 'another HDF5 file'} version {version}"
                 raise SourceError(f"{root}: {found}, wanted {FORMAT} version {VERSION}")
             yield Archive.of(root), file
+    except FileNotFoundError as error:
+        raise SourceError(f"{root}: no such file, wanted a packed dataset") from error
     except _BROKEN as error:
         raise SourceError(f"{root}: not a packed dataset, or not all of one ({error})") from error
 

@@ -14,6 +14,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ccharmony import inputs
 from ccharmony.dataset.formats import shards
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import SourceError
@@ -146,7 +147,8 @@ def _list_names(root: Path, split: Split) -> list[tuple[str, str]]:
 
 def _read_lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        with inputs.open_text(path) as file:
+            return file.read().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: cannot be read as a list of names ({error})") from error
 

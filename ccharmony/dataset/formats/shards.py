@@ -14,13 +14,13 @@ the position of each pair in the dataset's lists, and the readers here return th
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ccharmony import inputs, strict_json
 from ccharmony.dataset.formats.pair_files import Archive, Member, PairPaths, Split
 from ccharmony.errors import SourceError
 
@@ -80,11 +80,13 @@ def read_index(root: Path) -> list[Shard]:
     """
     path = root / INDEX
     try:
-        shards = list(_parse_index(json.loads(path.read_text(encoding="utf-8"))))
+        shards = list(_parse_index(strict_json.read_object(path)))
     except _BROKEN as error:
         raise SourceError(f"{path}: not an index of shards of version {VERSION} ({error})") from error
     for shard in shards:
         tar = root / shard.file
+        if not tar.resolve().is_relative_to(root.resolve()):
+            raise SourceError(f"{tar}: a link that leads out of the folder, wanted the shard itself")
         found = tar.stat().st_size if tar.is_file() else 0
         if found != shard.bytes:
             raise SourceError(f"{tar}: {found or 'no'} bytes, {INDEX} says {shard.bytes}: the shard is incomplete")
@@ -94,7 +96,7 @@ def read_index(root: Path) -> list[Shard]:
 def read_contents_digest(root: Path) -> str:
     """Return the digest of what was packed; empty where there is no index."""
     try:
-        return str(json.loads((root / INDEX).read_text(encoding="utf-8"))["plan"])
+        return str(strict_json.read_object(root / INDEX)["plan"])
     except _BROKEN:
         return ""
 
@@ -121,10 +123,10 @@ def read_table(root: Path, shard: Shard) -> Iterator[tuple[int, PairPaths]]:
     path = table_of(root / shard.file)
     try:
         archive = Archive.of(root / shard.file)
-        data = path.read_bytes()
+        data = inputs.read_bytes(path, strict_json.MOST_BYTES)
         if hashlib.sha256(data).hexdigest() != shard.table_sha256:
             raise ValueError("its sha256 is not the one in the index")
-        rows = json.loads(data)["rows"]
+        rows = strict_json.parse(data)["rows"]
         found = [_parse_row(row, archive, shard) for row in rows]
         if len(found) != shard.pairs:
             raise ValueError(f"{len(found)} pairs, the index says {shard.pairs}")
@@ -161,6 +163,8 @@ def _parse_row(row: list[Any], archive: Archive, shard: Shard) -> tuple[int, Pai
 
 
 def _parse_member(archive: Archive, name: str, offset: int, size: int) -> Member:
+    if not (type(offset) is type(size) is int and isinstance(name, str)):
+        raise ValueError(f"{name!r}: offset {offset!r} and size {size!r}, wanted whole numbers")
     if not 0 <= offset <= offset + size <= archive.size:
         raise ValueError(f"{name}: bytes {offset} to {offset + size} of {archive.size}")
-    return Member(archive, str(name), offset, size)
+    return Member(archive, name, offset, size)

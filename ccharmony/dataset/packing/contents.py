@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccharmony import records
+from ccharmony import inputs, records
 from ccharmony.dataset import tables
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import iharmony4, shards
@@ -51,7 +51,7 @@ class File:
             It is not the file that the manifest names.
         """
         try:
-            data = self.path.read_bytes()
+            data = inputs.read_bytes(self.path, inputs.PICTURE_BYTES)
         except OSError as error:
             raise SourceError(f"{self.path}: cannot be read ({error.strerror})") from error
         if len(data) != self.size:

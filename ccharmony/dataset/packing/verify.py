@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ccharmony import inputs, strict_json
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import hdf5, shards
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
@@ -20,6 +20,9 @@ from ccharmony.files import StrPath
 from ccharmony.images import pixels
 from ccharmony.images.headers import Readable
 from ccharmony.progress import Progress
+
+_ROW_BYTES = 64 * 2**10
+"""Of the JSON of a pair, and of the header of a long name; both have some hundred."""
 
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 
@@ -113,18 +116,33 @@ def _read_rows(root: Path) -> tuple[Rows, list[str]]:
 
 
 def _check_shard(root: Path, shard: Shard) -> Iterator[str]:
-    with (root / shard.file).open("rb") as file:
+    with inputs.open_binary(root / shard.file) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != shard.sha256:
         yield f"{root / shard.file}: sha256 {digest[:12]}..., {shards.INDEX} says {shard.sha256[:12]}..."
 
 
+class _RegularMember(tarfile.TarInfo):
+    """A member that is a file inside the folder; links, devices and headers of gigabytes are no part of a shard."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _RegularMember:
+        """Return the member that a header describes; raises ValueError where it is none of a shard."""
+        member = super().frombuf(buf, encoding, errors)
+        is_name = member.type == tarfile.XHDTYPE and member.size <= _ROW_BYTES
+        if not is_name and member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+            raise ValueError(f"member {member.name!r} of type {member.type!r} and {member.size} bytes, wanted files")
+        return member
+
+
 def _rows_of(tar: Path) -> Iterator[dict[str, Any]]:
-    with tarfile.open(tar, "r:") as file:
+    with tarfile.open(tar, "r:", tarinfo=_RegularMember) as file:
         for member in file:
+            if member.name.startswith("/") or ".." in member.name.split("/"):
+                raise ValueError(f"member {member.name!r} leads out of the folder")
             stream = file.extractfile(member) if member.name.endswith(".json") else None
             if stream is not None:
-                row = json.loads(stream.read())
+                row = strict_json.parse(stream.read(_ROW_BYTES + 1), most=_ROW_BYTES)
                 if not isinstance(row, dict):
                     raise ValueError(f"{member.name} is no row")
                 yield row

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from ccharmony import files
+from ccharmony import files, inputs, strict_json
 from ccharmony.dataset.formats import shards
 from ccharmony.dataset.formats.pair_files import PARTS
 from ccharmony.dataset.formats.shards import Shard
@@ -165,8 +165,8 @@ def _find_finished(root: Path, batch: Batch) -> Shard | None:
     """Return a shard that was finished before: its table is written after it."""
     tar = root / batch.file
     try:
-        table = shards.table_of(tar).read_bytes()
-        content = json.loads(table)
+        table = inputs.read_bytes(shards.table_of(tar), strict_json.MOST_BYTES)
+        content = strict_json.parse(table)
         size = tar.stat().st_size
     except (OSError, ValueError):
         return None

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ccharmony import strict_json
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.files import make_folder, remove_unfinished, write_bytes
 from ccharmony.images import pixels, rendering
@@ -184,7 +185,7 @@ def _hash(path: Path) -> str:
 def _read_index(folder: Path) -> Index:
     """Read the index of pictures of this version; an empty index if there is none, or none that can be read."""
     try:
-        index = Index(**json.loads((folder / "index.json").read_text(encoding="utf-8")))
+        index = Index(**strict_json.read_object(folder / "index.json"))
         return index if index.recipe == _recipe() else Index(_recipe())
     except (OSError, ValueError, TypeError):
         return Index(_recipe())

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ccharmony import inputs
 from ccharmony.errors import SourceError
 
 Value = npt.NDArray[np.generic] | str | list["Value"]
@@ -60,9 +61,7 @@ def read_matlab(path: Path) -> Mapping[str, Value]:
         The file cannot be read, is of another version, damaged, or larger than `LIMIT`.
     """
     try:
-        if (size := path.stat().st_size) > LIMIT:
-            raise SourceError(f"{path}: {size} bytes, wanted a MATLAB 5 file of {LIMIT} at most")
-        data = path.read_bytes()
+        data = inputs.read_bytes(path, LIMIT)
         order = _byte_order(data)
         return dict(_variables(data[_HEADER:], order))
     except (OSError, zlib.error, struct.error, ValueError) as error:

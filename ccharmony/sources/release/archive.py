@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ccharmony import inputs
 from ccharmony.errors import SourceError
 from ccharmony.images.headers import Readable
 from ccharmony.sources.files import files_below, is_litter
@@ -22,6 +23,9 @@ from ccharmony.sources.files import files_below, is_litter
 MAX_BYTES = 64 * 2**20
 """Bytes that an entry may have when unpacked, and that the tables of one archive may have in all; the release's largest
 mask has 0.1 million."""
+
+TABLE_BYTES = 2**20
+"""Of a table, a list or a matrix; as numbers in Python it takes some sixty times that."""
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Others (bzip2, LZMA) cannot be unpacked a limited number of bytes at a time by Python's zipfile."""
@@ -64,6 +68,7 @@ class Member:
             The archive is damaged, lacks the file, or holds a larger one than `MAX_BYTES`.
         """
         try:
+            inputs.check(self.archive)
             with zipfile.ZipFile(self.archive) as archive:
                 info = archive.getinfo(self.entry)
                 if reason := _refusal(info):
@@ -131,6 +136,7 @@ def files_and_members(root: Path, load: Collection[str], problems: list[str]) ->
 def _members(path: Path, load: Collection[str], problems: list[str]) -> list[Readable]:
     members: list[Readable] = []
     left = MAX_BYTES
+    inputs.check(path)
     with zipfile.ZipFile(path) as archive:
         infos = {info.filename: info for info in archive.infolist() if not info.is_dir()}
         for name, info in sorted(infos.items()):
@@ -143,6 +149,8 @@ def _members(path: Path, load: Collection[str], problems: list[str]) -> list[Rea
             member = Member(path, name)
             if entry_path.suffix.lower() not in load:
                 members.append(member)
+            elif info.file_size > TABLE_BYTES:
+                problems.append(f"{path}: entry {name!r} has {info.file_size} bytes, the limit is {TABLE_BYTES}")
             elif (left := left - info.file_size) < 0:
                 raise ValueError(f"more than {MAX_BYTES} bytes of {' '.join(load)}")
             else:

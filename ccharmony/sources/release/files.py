@@ -21,9 +21,11 @@ import numpy as np
 from ccharmony.arrays import Float64
 from ccharmony.color import polynomial
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
+from ccharmony.images import headers
 from ccharmony.images.headers import Readable
 from ccharmony.records import SPLITS, Split
 from ccharmony.sources import catalog
+from ccharmony.sources.release import archive
 from ccharmony.sources.release.archive import files_and_members
 
 Item = TypeVar("Item")
@@ -137,9 +139,16 @@ def _photo_id(stem: str) -> str | None:
     return None
 
 
+def _read_text(entry: Readable) -> str:
+    try:
+        return headers.content(entry, archive.TABLE_BYTES).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{entry}: {error}, wanted a text in UTF-8") from error
+
+
 def _read_patches(entry: Readable) -> Float64:
     try:
-        text = entry.read_bytes().decode("ascii")
+        text = headers.content(entry, archive.TABLE_BYTES).decode("ascii")
         levels = np.array([[float(cell) for cell in line.split(",")] for line in text.splitlines() if line.strip()])
     except (OSError, ValueError) as error:
         raise CheckerError(f"{entry}: {error}, wanted 24 rows r,g,b") from error
@@ -150,8 +159,8 @@ def _read_patches(entry: Readable) -> Float64:
 
 def _read_matrix(entry: Readable) -> Float64:
     try:
-        content = entry.read_bytes()
-        if len(content) > _MATRIX_BYTES or not content.startswith(b"\x93NUMPY"):
+        content = headers.content(entry, _MATRIX_BYTES)
+        if not content.startswith(b"\x93NUMPY"):
             raise ValueError(f"{len(content)} bytes, wanted NumPy's file of 3 x 11 numbers")
         matrix = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False, max_header_size=_MATRIX_BYTES)
     except CcharmonyError:
@@ -170,7 +179,7 @@ def _read_list(split: Split, entries: Sequence[Readable], release: Release) -> N
     listed = next((entry for entry in entries if entry.name.lower() == wanted), None)
     if listed is None:
         raise SourceError(f"{release.root}: no {wanted} below it, wanted {_CLONE}")
-    for name in listed.read_bytes().decode("utf-8-sig", errors="replace").split():
+    for name in _read_text(listed).split():
         photo = _photo_id(name.rpartition("_")[0])
         if photo is None:
             release.problems.append(f"{listed}: {name!r} is no foreground of NUS or Gehler")

@@ -96,7 +96,7 @@ def test_what_is_written_can_be_read_edited_and_applied(picture, found, tmp_path
         (lambda values: values.pop("format"), "format None found"),
         (lambda values: values["curves"].pop("blue"), "curves of red, green, blue and log_gain wanted"),
         (lambda values: values["curves"].update(red=[0.5]), "curves of red, green, blue"),
-        (lambda values: values.update(log_gain=[[float("nan")]]), "a value that is not a number"),
+        (lambda values: values.update(log_gain=[[float("nan")]]), "NaN, wanted a finite number"),
         (lambda values: values.update(log_gain=[]), "log gain: shape"),
         (lambda values: values["curves"].update(red=["x"] * 32), "curves of red, green, blue"),
     ],
