@@ -166,7 +166,7 @@ def record_lights(
 def _find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[CcharmonyError], None]) -> list[Photo]:
     found = sources.find(settings.src, settings.data, settings.release)
     report.found += found.summary
-    for problem in found.problems:
+    for problem in found.lines:
         skip(SourceError(problem))
     photos = [photo for photo in found.photos if photo.id not in settings.exclude]
     if not photos:

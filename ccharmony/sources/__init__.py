@@ -54,8 +54,8 @@ def find(names: Sequence[str], data_dir: StrPath, release_dir: StrPath | None = 
         part = _find_one(name, data_dir, published if name in RELEASED else None)
         if part.left_out:
             part.summary.append(f"{name}: {part.left_out} photos that are not in the release are left out")
-        if not part.photos and (part.problems or not part.left_out):
-            first = f"; the first problem: {part.problems[0]}" if part.problems else ""
+        if not part.photos and (part.lines or not part.left_out):
+            first = f"; the first problem: {part.lines[0]}" if part.lines else ""
             raise SourceError(f"{name}: no photo found below {data_dir}{first}")
         parts.append(part)
     return _joined(parts)
@@ -90,4 +90,5 @@ def _joined(parts: Sequence[Found]) -> Found:
         first = photos.setdefault(photo.id, photo)
         if first is not photo:
             problems.append(f"{photo.id}: two photos with one id, {first.path} is used and {photo.path} is not")
-    return Found(list(photos.values()), problems, [line for part in parts for line in part.summary])
+    summary = [line for part in parts for line in part.summary]
+    return Found(list(photos.values()), problems, summary, unused=[entry for part in parts for entry in part.unused])

@@ -25,7 +25,7 @@ from ccharmony.errors import CcharmonyError, CheckerError, SourceError
 from ccharmony.records import Chart, Photo
 from ccharmony.sources import reading
 from ccharmony.sources.files import MASKS, Duplicates, files_below, normal
-from ccharmony.sources.found import Found
+from ccharmony.sources.found import Found, Unused
 from ccharmony.sources.masks.annotations import find_drawings
 from ccharmony.sources.masks.pictures import Masks, find_masks, letters
 
@@ -55,7 +55,7 @@ def find_folder(data_dir: Path) -> Found:
     root = find_root(data_dir, "folder", PHOTOS)
     photos, problems, summary = _find_pictures(root)
     corners, bad_rows = read_checkers(root / CHECKERS, photos)
-    masks, strange = find_all_masks(root, photos)
+    masks, unused, strange = find_all_masks(root, photos)
     rows = []
     for name, path in photos.items():
         row = Photo(name, "folder", "unknown", path, masks=masks.get(name, {}))
@@ -64,7 +64,8 @@ def find_folder(data_dir: Path) -> Found:
         except CcharmonyError as error:
             problems.append(f"{path}: {error}")
     counts = f"{sum(bool(row.masks) for row in rows)} with masks, {len(corners)} with corners in {CHECKERS}"
-    return Found(rows, problems + bad_rows + strange, [f"folder: {len(rows)} photos, {counts}", *summary])
+    summary = [f"folder: {len(rows)} photos, {counts}", *summary]
+    return Found(rows, problems + bad_rows + strange, summary, unused=unused)
 
 
 def find_root(data_dir: Path, name: str, inside: str) -> Path:
@@ -83,19 +84,19 @@ def find_root(data_dir: Path, name: str, inside: str) -> Path:
     raise SourceError(f"{data_dir}: no folder {inside}, wanted {data_dir / inside} or {data_dir / name / inside}")
 
 
-def find_all_masks(root: Path, photos: dict[str, Path]) -> tuple[Masks, list[str]]:
+def find_all_masks(root: Path, photos: dict[str, Path]) -> tuple[Masks, list[Unused], list[str]]:
     """Find the masks of photos: pictures first, then the foregrounds of LabelMe and COCO files, under new letters."""
     if not (root / MASKS).is_dir():
-        return {}, []
+        return {}, [], []
     files = files_below(root / MASKS)
-    found, problems = find_masks(root, files, photos)
-    masks, more = find_drawings(files, photos)
+    found, unused = find_masks(root, files, photos)
+    masks, problems = find_drawings(files, photos)
     for photo, drawings in masks.items():
         if photo in found:
-            more.append(f"{photo}: has mask pictures, its {len(drawings)} drawn masks are not used")
+            problems.append(f"{photo}: has mask pictures, its {len(drawings)} drawn masks are not used")
         else:
             found[photo] = dict(zip(letters(len(drawings)), drawings, strict=True))
-    return found, problems + more
+    return found, unused, problems
 
 
 def _find_pictures(root: Path) -> tuple[dict[str, Path], list[str], list[str]]:

@@ -1,12 +1,35 @@
-"""The photos that a source found, with problems and a summary."""
+"""The photos that a source found, with problems, files that gave nothing, and a summary."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ccharmony.records import Photo
 from ccharmony.sources.catalog import Source
+
+
+@dataclass(frozen=True)
+class Unused:
+    """A file, or a part of one, that gave nothing; its text is the one line that says so.
+
+    Attributes
+    ----------
+    path
+        The photo, mask or annotation file.
+    reason
+        What was found and what was wanted.
+    part
+        What of the file gave nothing, such as ``annotation 7``; empty if nothing of it did.
+    """
+
+    path: Path
+    reason: str
+    part: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.part}: {self.reason}" if self.part else f"{self.path}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -18,17 +41,25 @@ class Found:
     photos
         In the order of their ids, source by source.
     problems
-        One line for each photo or file that cannot be used.
+        One line for each photo or row of a table that cannot be used.
     summary
         Numbers of photos found and cameras missing, such as ``nus: 5 of 259 Canon1DsMkIII photos``.
     left_out
         Photos that exist but are not in the release.
+    unused
+        Photos, masks and annotations that gave nothing.
     """
 
     photos: list[Photo] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     summary: list[str] = field(default_factory=list)
     left_out: int = 0
+    unused: list[Unused] = field(default_factory=list)
+
+    @property
+    def lines(self) -> list[str]:
+        """Return one line for each problem and each file that gave nothing."""
+        return self.problems + [str(unused) for unused in self.unused]
 
 
 def count_cameras(source: Source, photos: list[Photo]) -> list[str]:

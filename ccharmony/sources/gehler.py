@@ -70,7 +70,7 @@ def find_gehler(data_dir: Path, published: Release | None = None) -> Found:
     folder = source_folder(data_dir, "gehler")
     files = files_below(folder)
     groups, problems = _group(files, folder, source)
-    masks, strange = find_masks(folder, files, groups)
+    masks, unused = find_masks(folder, files, groups)
     wanted, left_out = leave_out(groups, published.ids if published else None)
     duplicates = Duplicates()
     photos = []
@@ -80,7 +80,7 @@ def find_gehler(data_dir: Path, published: Release | None = None) -> Found:
         except CcharmonyError as error:
             problems.append(str(error))
     summary = count_cameras(source, photos)
-    return Found(photos, problems + strange + duplicates.problems, summary, left_out)
+    return Found(photos, problems + duplicates.problems, summary, left_out, unused)
 
 
 def read_chart(path: Path, shape: tuple[int, int], raw_size: tuple[int, int]) -> Chart:

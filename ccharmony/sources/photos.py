@@ -51,14 +51,15 @@ def find_photos(data_dir: Path) -> Found:
     index = _read_index(root / INDEX)
     if index is not None:
         problems += [f"{root / INDEX}: {name} has no picture in {IMAGES}/" for name in index if name not in pictures]
-    masks, strange = find_all_masks(root, pictures)
+    masks, unused, strange = find_all_masks(root, pictures)
     rows = [
         _photo(name, path, (index or {}).get(name, {}), masks.get(name, {}))
         for name, path in pictures.items()
         if index is None or name in index
     ]
     counts = f"{sum(bool(row.masks) for row in rows)} with masks"
-    return Found(rows, problems + strange, [f"photos: {len(rows)} photos without a checker, {counts}"])
+    summary = [f"photos: {len(rows)} photos without a checker, {counts}"]
+    return Found(rows, problems + strange, summary, unused=unused)
 
 
 def _find_pictures(folder: Path) -> tuple[dict[str, Path], list[str]]:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ccharmony.images.headers import Readable
 from ccharmony.sources.files import in_masks, normal
+from ccharmony.sources.found import Unused
 
 Masks = dict[str, dict[str, Readable]]
 """Photo id -> foreground letter -> mask."""
 
 
-def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> tuple[Masks, list[str]]:
+def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> tuple[Masks, list[Unused]]:
     """Find the mask pictures of photos.
 
     Parameters
@@ -30,23 +31,23 @@ def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> 
     -------
     masks
         Photo id -> letter -> file.
-    problems
-        One line for each mask that belongs to no photo, or comes twice.
+    unused
+        Masks that belong to no photo, or come twice.
     """
     ids = {photo.casefold(): photo for photo in photos}
     masks: Masks = {}
-    problems = []
+    unused = []
     for path in files:
         if path.suffix.lower() != ".png" or not in_masks(path, folder):
             continue
         photo, letter = _split(normal(path.stem), ids)
         if photo is None:
-            problems.append(f"{path}: a mask of no photo, wanted <photo>_<letter>.png")
+            unused.append(Unused(path, "a mask of no photo, wanted <photo>_<letter>.png"))
         elif letter in masks.get(photo, {}):
-            problems.append(f"{path}: a second mask {letter} of {photo}, {masks[photo][letter]} is used")
+            unused.append(Unused(path, f"a second mask {letter} of {photo}, {masks[photo][letter]} is used"))
         else:
             masks.setdefault(photo, {})[letter] = path
-    return masks, problems
+    return masks, unused
 
 
 def _split(stem: str, ids: dict[str, str]) -> tuple[str | None, str]:

@@ -71,7 +71,7 @@ def find_nus(data_dir: Path, published: Release | None = None) -> Found:
     files = files_below(folder)
     groups = _group(files, folder, source)
     truths, problems = _read_truths(files, source)
-    masks, strange = find_masks(folder, files, groups)
+    masks, unused = find_masks(folder, files, groups)
     wanted, left_out = leave_out(groups, published.ids if published else None)
     duplicates = Duplicates()
     photos, full = [], []
@@ -87,7 +87,7 @@ def find_nus(data_dir: Path, published: Release | None = None) -> Found:
     summary = count_cameras(source, photos)
     if full:
         summary.append(f"nus: {len(full)} photos with a patch at the sensor's saturation: {', '.join(full)}")
-    return Found(photos, problems + strange + duplicates.problems, summary, left_out)
+    return Found(photos, problems + duplicates.problems, summary, left_out, unused)
 
 
 def _group(files: Sequence[Path], folder: Path, source: Source) -> dict[str, _Group]:

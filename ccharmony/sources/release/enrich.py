@@ -61,7 +61,8 @@ def enrich_photos(found: Found, release: Release) -> Found:
             photos.append(_enriched(photo, release))
         except CcharmonyError as error:
             problems.append(f"{photo.id}: {error}")
-    return Found(photos, found.problems + problems, [*found.summary, *_counts(photos)], found.left_out)
+    summary = [*found.summary, *_counts(photos)]
+    return Found(photos, found.problems + problems, summary, found.left_out, found.unused)
 
 
 def published_box(box: Box, shape: Shape, mask_shape: Shape, longest: int) -> Box | None:

@@ -55,6 +55,19 @@ def test_names_with_spaces_and_other_letters_keep_their_masks(tmp_path, disk):
     assert photo.chart is not None
 
 
+def test_a_mask_that_gave_nothing_is_named_with_its_file_and_the_reason(tmp_path, disk):
+    disk.picture("photos/one.jpg", 60, 90)
+    stray = disk.mask("masks/two_a.png", 60, 90)
+    disk.mask("masks/one_a.png", 60, 90)
+    again = disk.mask("masks/more/one_A.png", 60, 90)
+    found = find_folder(tmp_path)
+    assert found.problems == []
+    assert {entry.path for entry in found.unused} == {stray, tmp_path / "masks/one_a.png"}
+    assert found.lines == [str(entry) for entry in found.unused]
+    assert f"{stray}: a mask of no photo, wanted <photo>_<letter>.png" in found.lines
+    assert f"{tmp_path / 'masks/one_a.png'}: a second mask a of one, {again} is used" in found.lines
+
+
 def test_a_single_mask_needs_no_letter(tmp_path, disk):
     disk.picture("photos/my_photo_a.jpg", 60, 90)
     disk.picture("photos/my_photo.jpg", 60, 90)
@@ -154,7 +167,7 @@ class TestBadInput:
     def test_masks_of_no_photo_are_reported(self, tmp_path, disk):
         disk.picture("photos/one.jpg", 60, 90)
         disk.mask("masks/two_a.png")
-        assert "two_a.png: a mask of no photo" in find_folder(tmp_path).problems[0]
+        assert "two_a.png: a mask of no photo" in find_folder(tmp_path).lines[0]
 
 
 class TestPlainPhotos:

@@ -138,8 +138,8 @@ def test_masks_of_ones_own_are_found_by_letter(tmp_path, disk):
     disk.mask("nus/masks/Canon1DsMkIII_0099_a.png")
     found = find_nus(tmp_path)
     assert found.photos[0].masks == {"a": first, "b": second}
-    assert len(found.problems) == 1
-    assert "Canon1DsMkIII_0099_a.png: a mask of no photo" in found.problems[0]
+    assert len(found.lines) == 1
+    assert "Canon1DsMkIII_0099_a.png: a mask of no photo" in found.lines[0]
 
 
 def test_the_summary_says_what_is_there_and_what_is_missing(tmp_path, disk):
