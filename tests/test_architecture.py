@@ -59,6 +59,7 @@ MEETING_POINTS = {
 """What harmonize uses of ccharmony."""
 
 DOORS = {
+    "simplejpeg": {"ccharmony/images/jpeg.py"},
     "rawpy": {"ccharmony/images/raw.py"},
     # fits.h5, and whole datasets in one file: two formats that have nothing in common.
     "h5py": {

@@ -18,6 +18,7 @@ from PIL import Image
 from ccharmony import inputs
 from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.files import StrPath
+from ccharmony.images import jpeg
 
 MAX_PIXELS = 400_000_000
 """Pictures above this many pixels are refused before they are decoded; the largest camera back has 151 million."""
@@ -34,6 +35,7 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 _EXIF_ORIENTATION = 0x0112
 _DEFLATE = 1040  # bytes that one of deflate stands for at most: 1,032
 _PNG_CHANNELS = {2: 3, 4: 2, 6: 4}
+_CHANNELS = 4
 _SWAPS_SIDES = (5, 6, 7, 8)
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP")
 """Formats that are read: of Pillow's forty parsers, those of formats in which photos and masks are stored."""
@@ -80,9 +82,7 @@ def bit_depth(path: Readable) -> int:
         The file cannot be read or is not a picture.
     """
     with open_header(path) as header:
-        tiles: Any = getattr(header, "tile", ())
-        raw_modes = [tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in tiles if tile[3]]
-    return 16 if any(";16" in mode for mode in raw_modes) else 8
+        return _bits(header)
 
 
 def content(file: Readable, most: int) -> bytes:
@@ -115,13 +115,36 @@ def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Im
         raise ImageError(
             f"{path}: {width}x{height} pixels, the limit is {max_pixels} (ccharmony build --max-pixels lifts it)"
         )
-    if header.format in ("JPEG", "MPO") and not _is_complete_jpeg(data):
-        raise ImageError(f"{path}: truncated JPEG ({len(data)} bytes and no end marker)")
+    if header.format in ("JPEG", "MPO"):
+        _check_jpeg(data, path)
     if header.format == "PNG" and not _is_complete_png(data):
         raise ImageError(f"{path}: truncated PNG ({len(data)} bytes and no end chunk)")
     if header.format == "PNG" and (most := _DEFLATE * len(data)) < _count_png_bytes(data):
         raise ImageError(f"{path}: {len(data)} bytes of PNG hold {most} at most, {width}x{height} pixels need more")
+    _check_memory(_bytes_a_pixel(header, data), header.size, path, max_pixels)
     return header
+
+
+def _bytes_a_pixel(header: Image.Image, data: bytes) -> int:
+    """Return the bytes that decoding takes for each pixel; a progressive JPEG is first held as coefficients."""
+    samples = 3 if header.mode == "P" else len(header.getbands())
+    coefficients = 2 if header.format in ("JPEG", "MPO") and jpeg.is_progressive(data) else 0
+    return samples * (_bits(header) // 8 + coefficients)
+
+
+def _check_memory(bytes_a_pixel: int, size: tuple[int, int], path: Readable, max_pixels: int | None) -> None:
+    """Refuse what would take more than the largest picture of 8 bits and four channels."""
+    width, height = size
+    if max_pixels is not None and (taken := bytes_a_pixel * width * height) > _CHANNELS * max_pixels:
+        limit = f"{_CHANNELS * max_pixels} (ccharmony build --max-pixels lifts it)"
+        raise ImageError(f"{path}: {width}x{height} pixels of {bytes_a_pixel} bytes take {taken}, the limit is {limit}")
+
+
+def _check_jpeg(data: bytes, path: Readable) -> None:
+    if not jpeg.is_complete(data):
+        raise ImageError(f"{path}: truncated JPEG ({len(data)} bytes and no end marker)")
+    if (scans := jpeg.count_scans(data)) > jpeg.MOST_SCANS:
+        raise ImageError(f"{path}: a JPEG of {scans} scans, the limit is {jpeg.MOST_SCANS}")
 
 
 @contextlib.contextmanager
@@ -172,15 +195,10 @@ def orientation(header: Image.Image) -> int:
     return int(header.getexif().get(_EXIF_ORIENTATION, 1))
 
 
-def _is_complete_jpeg(data: bytes) -> bool:
-    """Return whether an end marker follows the scan; the thumbnail in the EXIF block has one of its own."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xDA:
-            return data.rfind(b"\xff\xd9", position) >= 0  # from the end, where it usually is
-        position += 1 if marker == 0xFF else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return False
+def _bits(header: Image.Image) -> int:
+    tiles: Any = getattr(header, "tile", ())
+    raw_modes = [tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in tiles if tile[3]]
+    return 16 if any(";16" in mode for mode in [*raw_modes, header.mode]) else 8
 
 
 def _is_complete_png(data: bytes) -> bool:
