@@ -24,7 +24,7 @@ import torch
 from benchmarks import network, scene
 from benchmarks.timing import medians
 from ccharmony.dataset.find_pairs import find_pairs
-from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.formats import pair_folder
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
 from ccharmony.dataset.packing.pack import pack_dataset
 from ccharmony.images import pixels
@@ -111,13 +111,13 @@ def _read_bytes(pairs: Sequence[PairPaths], batch: int) -> Callable[[], object]:
 
 def _store(root: Path, height: int, width: int, count: int) -> None:
     """Write pairs of one shape as iHarmony4 has them."""
-    for name in (iharmony4.COMPOSITES, iharmony4.MASKS, iharmony4.REALS):
+    for name in (pair_folder.COMPOSITES, pair_folder.MASKS, pair_folder.REALS):
         (root / name).mkdir(parents=True)
     for number in range(count):
         real = scene.photo(height, width, 1 - 0.5 * number / count)
-        pixels.write_image(root / iharmony4.REALS / f"p{number}.jpg", real)
-        pixels.write_image(root / iharmony4.COMPOSITES / f"p{number}_a_1.jpg", real[:, ::-1])
-        pixels.write_mask(root / iharmony4.MASKS / f"p{number}_a.png", scene.mask(height, width, SHARE))
+        pixels.write_image(root / pair_folder.REALS / f"p{number}.jpg", real)
+        pixels.write_image(root / pair_folder.COMPOSITES / f"p{number}_a_1.jpg", real[:, ::-1])
+        pixels.write_mask(root / pair_folder.MASKS / f"p{number}_a.png", scene.mask(height, width, SHARE))
 
 
 def _light(count: int) -> LitPhotos:

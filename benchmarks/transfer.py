@@ -23,7 +23,7 @@ from ccharmony.arrays import Float32, Float64, UInt8
 from ccharmony.build import pairs, settings
 from ccharmony.build.canvas import Canvas
 from ccharmony.color import polynomial, transfer
-from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.formats import pair_folder
 from ccharmony.images import pixels
 from ccharmony.images.headers import Readable
 from ccharmony.records import Photo
@@ -108,7 +108,7 @@ def plain_method(image: UInt8, mask: Float32, first: Float64, second: Float64) -
 
 
 def _store(root: Path, height: int, width: int) -> Photo:
-    for name in (iharmony4.COMPOSITES, iharmony4.MASKS, iharmony4.REALS):
+    for name in (pair_folder.COMPOSITES, pair_folder.MASKS, pair_folder.REALS):
         (root / name).mkdir()
     pixels.write_image(root / "photo.jpg", scene.photo(height, width))
     pixels.write_mask(root / "mask.png", scene.mask(height, width, SHARE))

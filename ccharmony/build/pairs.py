@@ -22,7 +22,7 @@ from ccharmony.build.settings import PairSettings
 from ccharmony.checker import crop
 from ccharmony.checker.chart import Box
 from ccharmony.color import transfer
-from ccharmony.dataset.formats.iharmony4 import COMPOSITES, MASKS, REALS
+from ccharmony.dataset.formats.pair_folder import COMPOSITES, MASKS, REALS
 from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.images import pixels
 from ccharmony.records import FitRecord, Pair, Photo, Split

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from ccharmony.dataset.formats import hdf5, iharmony4, shards
+from ccharmony.dataset.formats import hdf5, iharmony4, shards, triplets
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
@@ -17,17 +17,20 @@ def find_pairs(root: StrPath, split: Split, *, strict: bool = False) -> tuple[li
     Parameters
     ----------
     root
-        A folder with `composite_images`, `masks` and `real_images`, a folder of such folders (iHarmony4's root), or
+        A folder with `composite_images`, `masks` and `real_images`, or with folders `composite`, `mask` and `real` of
+        equal names; a folder of such folders (iHarmony4's root); a table ``composite,mask,real,split`` (``.csv``); or
         what `ccharmony pack` made of them.
     split
-        The lists to read. ``all`` reads train and test; where there is no list at all, it reads every composite found.
+        The lists to read; ``all`` reads every list. What is assumed without a list is in the log: a split without one
+        has the composites that no list names.
     strict
         Whether the first broken pair is an error.
 
     Returns
     -------
     tuple[list[PairPaths], list[str]]
-        Pairs in the order of the lists, and one line for each pair that is broken.
+        Pairs in the order of the lists, and one line for each pair that is broken, for each sub-dataset that a list
+        names and that is not there, and for each that has no list where others have one.
 
     Raises
     ------
@@ -43,4 +46,6 @@ def find_pairs(root: StrPath, split: Split, *, strict: bool = False) -> tuple[li
         return hdf5.read_pairs(path, split), []
     if shards.is_packed(path):
         return shards.read_pairs(path, split), []
+    if triplets.is_table(path):
+        return triplets.read_pairs(path, split, strict=strict)
     return iharmony4.read_pairs(path, split, strict=strict)

@@ -15,7 +15,7 @@ from ccharmony import files
 from ccharmony.dataset import tables
 from ccharmony.dataset.build_report import BuildReport
 from ccharmony.dataset.fits import read_fits
-from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.formats import pair_folder
 from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import ManifestError, OutputError, SettingsError
 from ccharmony.files import StrPath
@@ -114,9 +114,9 @@ def _renamed(row: Pair, names: Mapping[str, str]) -> Pair:
         row,
         photo=photo,
         donor=names.get(row.donor, row.donor),
-        composite=f"{iharmony4.COMPOSITES}/{photo}{composite.name.removeprefix(row.photo)}",
-        mask=f"{iharmony4.MASKS}/{photo}{mask.name.removeprefix(row.photo)}",
-        real=f"{iharmony4.REALS}/{photo}{real.suffix}",
+        composite=f"{pair_folder.COMPOSITES}/{photo}{composite.name.removeprefix(row.photo)}",
+        mask=f"{pair_folder.MASKS}/{photo}{mask.name.removeprefix(row.photo)}",
+        real=f"{pair_folder.REALS}/{photo}{real.suffix}",
     )
 
 

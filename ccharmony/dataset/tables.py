@@ -14,14 +14,14 @@ import numpy as np
 from ccharmony import __version__, files, records, strict_json
 from ccharmony.checker.chart import STANDARD
 from ccharmony.dataset.fits import write_fits
-from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.formats import pair_folder
 from ccharmony.dataset.manifest import write_manifest
 from ccharmony.errors import OutputError
 from ccharmony.records import FitRecord, Pair
 
 NAME = "ccHarmony"
 MANIFEST, FITS, REPORT = "manifest.csv", "fits.h5", "build.json"
-FOLDERS = (iharmony4.COMPOSITES, iharmony4.MASKS, iharmony4.REALS)
+FOLDERS = (pair_folder.COMPOSITES, pair_folder.MASKS, pair_folder.REALS)
 
 
 def write_tables(

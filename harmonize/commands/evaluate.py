@@ -28,9 +28,9 @@ PROTOCOLS = ("issam", "standard", "pctnet", "dovenet", "iih", "harmonizer")
     "--data",
     type=_DATASET,
     multiple=True,
-    help="Datasets in iHarmony4's layout, roots of several, packed ones, or RealHM.",
+    help="Datasets in iHarmony4's layout, roots of several, tables of triplets (.csv), packed ones, or RealHM.",
 )
-@click.option("--split", type=click.Choice(["train", "test", "all"]), default="test", show_default=True)
+@click.option("--split", type=click.Choice(["train", "val", "test", "all"]), default="test", show_default=True)
 @shared.weights_option
 @click.option("--predictions", type=_FOLDER, help="Score the pictures of this folder, named after their composites.")
 @click.option(
@@ -83,16 +83,17 @@ def command(
     compare: tuple[Path, Path] | None,
     resamples: int,
     seed: int,
-) -> None:
+) -> int:
     """Score a network, or the pictures that another method made, on datasets.
 
-    The composite itself is the first row of every table: what doing nothing scores.
+    The composite itself is the first row of every table: what doing nothing scores. The exit code is 1 where a pair, or
+    a whole set that a list names, was left out; the report names each.
     """
     if compare is not None:
         if data:
             raise click.UsageError("--compare reads two tables and no data, found --data too")
         _compare(compare, resamples, seed)
-        return
+        return 0
     if not data:
         raise click.UsageError("wanted --data DIR, or --compare A.csv B.csv")
     if weights and predictions:
@@ -114,6 +115,7 @@ def command(
             progress=partial(progress, "pictures"),
         )
     click.echo(report.to_markdown(result), nl=False)
+    return 1 if result["skipped"] else 0
 
 
 def _compare(paths: tuple[Path, Path], resamples: int, seed: int) -> None:

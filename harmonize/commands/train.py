@@ -122,7 +122,8 @@ def _read_distill(_ctx: click.Context, _param: click.Parameter, words: Sequence[
     "--data",
     type=_DATASET,
     multiple=True,
-    help="Datasets in iHarmony4's layout, a root that holds several, or what `ccharmony pack` made of them.",
+    help="Datasets in iHarmony4's layout or in folders composite, mask and real of equal names, a root that holds "
+    "several, a table composite,mask,real,split (.csv), or what `ccharmony pack` made of them.",
 )
 @click.option("--photos", type=_FOLDER, help="Photos with masks (index.csv, images, masks), relit on the fly.")
 @click.option("--lights", type=_FILE, help="fits.h5 whose train lights are the photos' donor lights.")

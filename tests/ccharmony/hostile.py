@@ -22,7 +22,7 @@ from ccharmony.checker import patches
 from ccharmony.checker.chart import STANDARD, patch_quads
 from ccharmony.dataset import tables
 from ccharmony.dataset.fits import read_fits, write_fits
-from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.formats import pair_folder
 from ccharmony.dataset.manifest import write_manifest
 from ccharmony.dataset.verify import verify_folder
 from ccharmony.files import make_folder
@@ -178,9 +178,9 @@ def _folders(root: Path) -> Iterator[Target]:
 
 
 def _dataset(root: Path) -> Iterator[Target]:
-    for folder, name in ((iharmony4.COMPOSITES, "p_a_1"), (iharmony4.MASKS, "p_a"), (iharmony4.REALS, "p")):
+    for folder, name in ((pair_folder.COMPOSITES, "p_a_1"), (pair_folder.MASKS, "p_a"), (pair_folder.REALS, "p")):
         pixels.write_image(make_folder(root / folder) / f"{name}.png", np.full((9, 9, 3), 255, np.uint8))
-    files = (f"{iharmony4.COMPOSITES}/p_a_1.png", f"{iharmony4.MASKS}/p_a.png", f"{iharmony4.REALS}/p.png")
+    files = (f"{pair_folder.COMPOSITES}/p_a_1.png", f"{pair_folder.MASKS}/p_a.png", f"{pair_folder.REALS}/p.png")
     row = Pair(*files, "p", "a", "q", "s", "c", "train", "ridge", "ridge", 0.1, 3.2, "", "0" * 64, "1" * 64, "2" * 64)
     write_manifest(root / tables.MANIFEST, [row])
     settings = b'{"settings": {"pair": {"soft": true}, "fit": "ridge"}, "plan": "x", "photos": {"train": 1}}'

@@ -297,7 +297,7 @@ def test_wrong_usage_of_evaluate_exits_with_2(run, words, message):
 def test_evaluate_of_a_folder_without_a_dataset_is_one_line(run, weights, tmp_path):
     code, _, err = run("evaluate", "--data", tmp_path, "--weights", weights)
     assert code == 1
-    assert "no composite_images in it" in err.splitlines()[-1]
+    assert "no composite_images (or composite, mask and real) in it" in err.splitlines()[-1]
 
 
 def test_compare_says_which_is_better_and_what_does_not_match(run, pairs, weights, tmp_path):

@@ -17,6 +17,7 @@ variable-length entries.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from ccharmony.errors import SourceError
 SUFFIXES = (".h5", ".hdf5")
 FORMAT, VERSION = "ccharmony pairs", 1
 
+_logger = logging.getLogger(__name__)
 _BROKEN = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, IndexError, MemoryError)
 
 
@@ -49,8 +51,12 @@ def read_pairs(root: Path, split: Split) -> list[PairPaths]:
     """
     with _opened(root) as (archive, file):
         members = _read_members(file, archive)
-        pairs = [pair for pair in _read_pairs(file, members) if split in ("all", pair.split)]
-        held = sorted({value or "all" for value in _texts(file["pairs/split"])})
+        every = _read_pairs(file, members)
+    pairs = [pair for pair in every if split in ("all", pair.split)]
+    held = sorted({pair.split or "all" for pair in every})
+    if split in ("train", "test") and held == ["all"]:
+        _logger.warning("%s: packed without lists, all its pairs are taken for split %s", root, split)
+        pairs = every
     if not pairs:
         raise SourceError(f"{root}: no pair of split {split!r}, it holds {', '.join(held) or 'nothing'}")
     return pairs

@@ -1,27 +1,36 @@
-"""iHarmony4's layout, the read side: which mask and which real picture belong to a composite.
+"""Folders of pairs and their lists, iHarmony4's layout and others close to it: which pairs a split has.
 
 ::
 
-    <SUB>/composite_images/c1_2_3.jpg   ->   <SUB>/masks/c1_2.png   ->   <SUB>/real_images/c1.jpg
+    ROOT/IHD_test.txt                 HCOCO/composite_images/c1_2_3.jpg, …   lists of a root that holds several sets
+    ROOT/<SET>/<SET>_test.txt         c1_2_3.jpg, …                          or lists of each set
+    ROOT/<SET>/composite_images …     see `pair_folder`
 
-Names are joined from the right, since ids may hold underscores. Case and extension of masks and real pictures vary
-between mirrors, and some mirrors keep each foreground's composites in a folder of its own: all are resolved.
+Where the lists leave something open, the following is assumed, and a line of the log says so:
+
+-   A set given alone without a list of its own follows the list of the root above it.
+-   Without lists, folders called train, val or test hold what their names say.
+-   A split without a list has the composites that no other list names; without any list, it has them all.
 """
 
 from __future__ import annotations
 
-import os
+import logging
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ccharmony import inputs
-from ccharmony.dataset.formats import shards
+from ccharmony.dataset.formats import lists, shards
+from ccharmony.dataset.formats.lists import Listed
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
+from ccharmony.dataset.formats.pair_folder import COMPOSITES, PairFolder, is_pair_folder
 from ccharmony.errors import SourceError
-from ccharmony.images.headers import READABLE_SUFFIXES
 
-COMPOSITES, MASKS, REALS = "composite_images", "masks", "real_images"
-_LISTED: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
+_SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
+_SPLIT_FOLDERS |= {"test": "test", "testing": "test"}
+
+_logger = logging.getLogger(__name__)
 
 
 def read_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[PairPaths], list[str]]:
@@ -32,19 +41,20 @@ def read_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[
     root
         A folder with `composite_images`, `masks` and `real_images`, or a folder of such folders.
     split
-        The lists to read. ``all`` reads train and test; where there is no list at all, it reads every composite found.
+        The lists to read. ``all`` reads those of every split; a set that has no list gives every composite.
     strict
         Whether the first broken pair is an error.
 
     Returns
     -------
     tuple[list[PairPaths], list[str]]
-        Pairs in the order of the lists, and one line for each pair that is broken.
+        Pairs in the order of the lists, and one line for each pair that is broken, and for each set that the lists
+        name and that is not there, or that has no list where others have one.
 
     Raises
     ------
     SourceError
-        The folder is missing, holds no dataset, or lists no composite of the split; with `strict`, a pair is broken.
+        The folder is missing, holds no dataset, or has no composite of the split; with `strict`, a pair is broken.
     """
     if not root.is_dir():
         raise SourceError(f"{root}: no such folder, wanted a dataset in iHarmony4's layout")
@@ -52,7 +62,7 @@ def read_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[
     problems: list[str] = []
     for entry in _list_entries(root, split):
         try:
-            pairs.append(entry.folder.resolve(entry.name, entry.split))
+            pairs.append(entry.resolve())
         except SourceError as error:
             if strict:
                 raise
@@ -65,95 +75,100 @@ def read_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[
 
 @dataclass(frozen=True)
 class _Entry:
-    folder: _Folder
-    name: str
+    """A composite by the name in a list or by its path."""
+
+    folder: PairFolder
+    composite: str | Path
     split: str
 
-
-class _Folder:
-    """One sub-dataset with its files indexed once, by lower-case name without extension."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.composites = _index(root / COMPOSITES)
-        self.masks = _index(root / MASKS)
-        self.reals = _index(root / REALS)
-
-    def resolve(self, name: str, split: str) -> PairPaths:
-        """Return the pair of the composite named; raises SourceError that names the part which is absent."""
-        stem = PurePosixPath(name).stem
-        foreground, _, count = stem.rpartition("_")
-        real, _, letter = foreground.rpartition("_")
-        path = self.root / COMPOSITES / name
-        if not (real and letter and count):
-            raise SourceError(f"{path}: name of another form, wanted <real>_<foreground>_<number>")
-        return PairPaths(
-            set=self.root.name,
-            name=PurePosixPath(name).name,
-            composite=_look_up(self.composites, stem, f"{path}: no such composite"),
-            mask=_look_up(self.masks, foreground, f"{path}: no mask {foreground} in {MASKS}"),
-            real=_look_up(self.reals, real, f"{path}: no real picture {real} in {REALS}"),
-            split=split,
-        )
+    def resolve(self) -> PairPaths:
+        found = self.folder.find(self.composite) if isinstance(self.composite, str) else self.composite
+        return self.folder.resolve(found, self.split)
 
 
-def _index(folder: Path) -> dict[str, Path]:
-    """Index a folder's pictures, one level of sub-folders included."""
-    found: dict[str, Path] = {}
-    for base, folders, files in os.walk(folder):
-        folders.sort()
-        for name in sorted(files):
-            path = Path(base, name)
-            if path.suffix.lower() in READABLE_SUFFIXES and not name.startswith("."):
-                found.setdefault(path.stem.lower(), path)
-    return found
+@dataclass(frozen=True)
+class _Missing:
+    """What the lists leave without pairs: resolving it raises SourceError with this line."""
+
+    problem: str
+
+    def resolve(self) -> PairPaths:
+        raise SourceError(self.problem)
 
 
-def _look_up(index: dict[str, Path], stem: str, problem: str) -> Path:
-    path = index.get(stem.lower())
-    if path is None:
-        raise SourceError(problem)
-    return path
-
-
-def _list_entries(root: Path, split: Split) -> list[_Entry]:
-    if (root / COMPOSITES).is_dir():
-        folder = _Folder(root)
-        return [_Entry(folder, *listed) for listed in _list_names(root, split) or _unlisted(folder, root, split)]
-    folders = {path.name: _Folder(path) for path in sorted(root.iterdir()) if (path / COMPOSITES).is_dir()}
+def _list_entries(root: Path, split: Split) -> Iterator[_Entry | _Missing]:
+    if is_pair_folder(root):
+        yield from _entries_of(root, PairFolder(root), split)
+        return
+    folders = [PairFolder(path) for path in sorted(root.iterdir()) if is_pair_folder(path)]
     if not folders:
-        raise SourceError(f"{root}: no {COMPOSITES} in it or one level below, and no {shards.INDEX} of packed shards")
-    if merged := _list_names(root, split):
-        return [_split_root_entry(root, folders, *listed) for listed in merged]
-    return [_Entry(folder, *listed) for folder in folders.values() for listed in _list_names(folder.root, split)]
+        wanted = f"no {COMPOSITES} (or composite, mask and real) in it or one level below"
+        raise SourceError(f"{root}: {wanted}, and no {shards.INDEX} of packed shards")
+    if listed := lists.read_lists(root, split):
+        yield from _entries_of_root(root, folders, listed)
+        return
+    any_has_lists = split != "all" and any(lists.has_lists(folder.root, "all") for folder in folders)
+    for folder in folders:
+        if any_has_lists and not lists.has_lists(folder.root, split):
+            count = len(folder.composites)
+            yield _Missing(f"{folder.root}: no list *_{split}.txt, its {count} composites are left out")
+        else:
+            yield from _entries_of(root, folder, split)
 
 
-def _split_root_entry(root: Path, folders: dict[str, _Folder], line: str, split: str) -> _Entry:
-    """Read `HCOCO/composite_images/c1_2_3.jpg`, a line of a root list."""
-    head, *rest = PurePosixPath(line).parts
-    if head not in folders or not rest:
-        raise SourceError(f"{root}: the list names {line}, there is no sub-dataset {head}")
-    return _Entry(folders[head], rest[-1], split)
+def _entries_of_root(root: Path, folders: list[PairFolder], listed: list[Listed]) -> Iterator[_Entry | _Missing]:
+    """Yield what the lists of a root name, `HCOCO/composite_images/c1_2_3.jpg`; a set that is not there, once."""
+    by_name = {folder.root.name.lower(): folder for folder in folders}
+    absent: Counter[tuple[Path, str]] = Counter()
+    for line in listed:
+        head, *rest = PurePosixPath(line.name).parts
+        if head.lower() in by_name and rest:
+            yield _Entry(by_name[head.lower()], "/".join(rest), line.split)
+        else:
+            absent[line.file, head if rest else ""] += 1
+    for (file, head), count in absent.items():
+        which = f"no sub-dataset {head} in {root}" if head else "lines that name no sub-dataset"
+        yield _Missing(f"{file}: {which}; composites left out: {count}")
+    named = {PurePosixPath(line.name).parts[0].lower() for line in listed}
+    for name in sorted(by_name.keys() - named):
+        _logger.warning("%s: the lists of %s name none of its composites", by_name[name].root, root)
 
 
-def _list_names(root: Path, split: Split) -> list[tuple[str, str]]:
-    """Return the composites that `<anything>_<split>.txt` next to the folders names, each with its split."""
-    names: list[tuple[str, str]] = []
-    for part in _LISTED[split]:
-        for path in sorted(root.glob(f"*_{part}.txt")):
-            names += [(line.strip().replace("\\", "/"), part) for line in _read_lines(path) if line.strip()]
-    return names
+def _entries_of(root: Path, folder: PairFolder, split: Split) -> Iterator[_Entry]:
+    """Yield the composites of one set; see the module's text for what is assumed without a list."""
+    listed = lists.read_lists(folder.root, split) or _listed_above(folder.root, split)
+    if listed or lists.has_lists(folder.root, split):
+        yield from (_Entry(folder, line.name, line.split) for line in listed)
+        return
+    splits = {path: _split_of_folder(path.relative_to(root)) for path in folder.composites}
+    if split != "all" and not any(splits.values()):
+        yield from _assume(folder, split)
+        return
+    yield from (_Entry(folder, path, found) for path, found in splits.items() if split in ("all", found))
 
 
-def _read_lines(path: Path) -> list[str]:
-    try:
-        with inputs.open_text(path) as file:
-            return file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: cannot be read as a list of names ({error})") from error
+def _listed_above(folder: Path, split: Split) -> list[Listed]:
+    """Return the lines of the lists in the folder above that are of this set, without the set's name."""
+    folder = folder.resolve()
+    lines = [(line, *line.name.partition("/")) for line in lists.read_lists(folder.parent, split)]
+    own = [Listed(line.file, rest, line.split) for line, head, _, rest in lines if head.lower() == folder.name.lower()]
+    if own:
+        _logger.info("%s: no list of its own, %d composites by the lists of %s", folder, len(own), folder.parent)
+    return own
 
 
-def _unlisted(folder: _Folder, root: Path, split: Split) -> list[tuple[str, str]]:
-    if split != "all":
-        raise SourceError(f"{root}: no list *_{split}.txt, wanted one that names the composites of the split")
-    return [(path.name, "") for path in folder.composites.values()]
+def _assume(folder: PairFolder, split: Split) -> list[_Entry]:
+    """Return the composites that no list names, for a split that has no list."""
+    named = {path for line in lists.read_lists(folder.root, "all") for path in folder.candidates(line.name)}
+    left = [path for path in folder.composites if path not in named]
+    if split == "val" or not left:
+        raise SourceError(f"{folder.root}: no list *_{split}.txt, wanted one that names the composites of the split")
+    which = "composites that no list names" if named else "composites"
+    _logger.warning("%s: no list *_%s.txt, all %d %s are taken", folder.root, split, len(left), which)
+    return [_Entry(folder, path, "") for path in left]
+
+
+def _split_of_folder(composite: Path) -> str:
+    """Return the split that the nearest folder above a composite is called after; empty where none is."""
+    names = (_SPLIT_FOLDERS.get(part.lower()) for part in reversed(composite.parts[:-1]))
+    return next((name for name in names if name), "")

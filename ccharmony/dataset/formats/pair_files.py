@@ -18,7 +18,7 @@ from ccharmony.errors import ImageError
 if TYPE_CHECKING:
     from ccharmony.images.headers import Readable
 
-Split = Literal["train", "test", "all"]
+Split = Literal["train", "val", "test", "all"]
 
 PARTS = ("composite", "mask", "real")
 
@@ -39,7 +39,7 @@ class PairPaths:
     composite, mask, real
         The files, or members of an archive.
     split
-        The list that names the composite, train or test; empty where there is no list.
+        The list that names the composite, train, val or test; empty where there is no list.
     """
 
     set: str

@@ -14,6 +14,7 @@ the position of each pair in the dataset's lists, and the readers here return th
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,16 +22,19 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony import inputs, strict_json
+from ccharmony.dataset.formats import lists
 from ccharmony.dataset.formats.pair_files import Archive, Member, PairPaths, Split
 from ccharmony.errors import SourceError
 
 INDEX = "index.json"
 FORMAT, VERSION = "ccharmony shards", 1
 UNLISTED = "all"
+FOLDERS = (*lists.SPLITS, UNLISTED)
 COLUMNS = ("position", "set", "name", "composite", "mask", "real")
 """Of a row of a table; each of the last three is a list of name, offset and size."""
 
-_FILE = re.compile(r"(train|test|all)/shard-\d{6,}\.tar")
+_FILE = re.compile(r"(train|val|test|all)/shard-\d{6,}\.tar")
+_logger = logging.getLogger(__name__)
 _BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
@@ -111,6 +115,9 @@ def read_pairs(root: Path, split: Split) -> list[PairPaths]:
     """
     shards = read_index(root)
     chosen = [shard for shard in shards if split in ("all", shard.folder)]
+    if split in ("train", "test") and all(shard.folder == UNLISTED for shard in shards):
+        _logger.warning("%s: packed without lists, all its pairs are taken for split %s", root, split)
+        chosen = shards
     positioned = [pair for shard in chosen for pair in read_table(root, shard)]
     if not positioned:
         held = ", ".join(sorted({shard.folder for shard in shards})) or "nothing"

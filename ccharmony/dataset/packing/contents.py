@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from ccharmony import inputs, records
 from ccharmony.dataset import tables
 from ccharmony.dataset.find_pairs import find_pairs
-from ccharmony.dataset.formats import iharmony4, shards
+from ccharmony.dataset.formats import shards
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
 from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import ManifestError, SourceError
@@ -170,8 +171,8 @@ def _enter(pairs: Iterable[PairPaths]) -> Iterable[Entry]:
 
 
 def _dataset_of(pair: PairPaths) -> Path:
-    """Return the folder that holds `composite_images`, in which each foreground may have a folder of its own."""
-    return next(above.parent for above in Path(str(pair.composite)).parents if above.name == iharmony4.COMPOSITES)
+    """Return the folder that holds the pair's three files, in folders of their own."""
+    return Path(os.path.commonpath([str(getattr(pair, part)) for part in PARTS]))
 
 
 def _read_manifest(path: Path) -> dict[str, records.Pair]:

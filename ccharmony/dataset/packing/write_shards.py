@@ -73,7 +73,7 @@ class Batch:
 def divide_into_shards(entries: Sequence[Entry], limit: Limit) -> list[Batch]:
     """Divide pairs into shards, each split separately."""
     batches: list[Batch] = []
-    for folder in ("train", "test", shards.UNLISTED):
+    for folder in shards.FOLDERS:
         chosen = [entry for entry in entries if (entry.split or shards.UNLISTED) == folder]
         chosen.sort(key=lambda entry: hashlib.sha256(f"{entry.set}/{entry.name}".encode()).digest())
         batches += [

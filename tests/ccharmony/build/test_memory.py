@@ -11,7 +11,7 @@ import pytest
 from ccharmony.build import pairs
 from ccharmony.build.settings import PairSettings
 from ccharmony.color import polynomial
-from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.formats import pair_folder
 from ccharmony.images import pixels
 from ccharmony.records import FitRecord, Photo
 
@@ -40,7 +40,7 @@ def record(name: str, gain: float) -> FitRecord:
 @pytest.fixture
 def photo(tmp_path: Path) -> Photo:
     """A photo with a foreground of a tenth, and the folders that its pairs go to."""
-    for name in (iharmony4.COMPOSITES, iharmony4.MASKS, iharmony4.REALS):
+    for name in (pair_folder.COMPOSITES, pair_folder.MASKS, pair_folder.REALS):
         (tmp_path / name).mkdir()
     mask = np.zeros((SIDE, SIDE), bool)
     mask[400:900, 500:1012] = True

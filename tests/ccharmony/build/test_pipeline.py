@@ -22,7 +22,7 @@ from ccharmony.color import transfer
 from ccharmony.dataset import tables
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.fits import read_fits, write_fits
-from ccharmony.dataset.formats import iharmony4
+from ccharmony.dataset.formats import pair_folder
 from ccharmony.dataset.manifest import read_manifest, write_manifest
 from ccharmony.dataset.verify import verify_folder
 from ccharmony.errors import OutputError, SourceError
@@ -110,7 +110,7 @@ def test_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
     write = files.write_bytes
 
     def die(path: Path, data: bytes) -> None:
-        if path.parent.name == iharmony4.COMPOSITES:
+        if path.parent.name == pair_folder.COMPOSITES:
             written.append(path)
             if len(written) == 8:
                 path.with_name(f".{path.name}.part").write_bytes(data[:10])
@@ -303,7 +303,7 @@ def test_work_stops_between_composites(tmp_path: Path, photos: list[Photo]) -> N
     from ccharmony.build import pairs
     from ccharmony.build.light import record_light
 
-    for name in (iharmony4.COMPOSITES, iharmony4.MASKS, iharmony4.REALS):
+    for name in (pair_folder.COMPOSITES, pair_folder.MASKS, pair_folder.REALS):
         (tmp_path / name).mkdir()
     found = {photo.id: record_light(reading.read_photo(photo), photo, "ridge") for photo in photos}
     own = found[photos[0].id]
@@ -313,7 +313,7 @@ def test_work_stops_between_composites(tmp_path: Path, photos: list[Photo]) -> N
     light = pairs.PhotoLights(own.record, others, own.box, "train")
     with pytest.raises(pairs.StoppedError):
         pairs.make_pairs(photos[0], reading.read_photo(photos[0]), light, PairSettings(), tmp_path, stop)
-    assert list((tmp_path / iharmony4.COMPOSITES).iterdir()) == []
+    assert list((tmp_path / pair_folder.COMPOSITES).iterdir()) == []
 
 
 @pytest.mark.usefixtures("found")

@@ -306,9 +306,21 @@ def test_a_16_bit_picture_is_scored_as_its_8_bits(pairs, perfect):
 
 
 def test_a_missing_list_is_one_clear_line(pairs, perfect):
-    (pairs / "tiny_test.txt").unlink()
-    with pytest.raises(SourceError, match=r"no list \*_test\.txt"):
+    (pairs / "tiny_test.txt").write_text("")
+    with pytest.raises(SourceError, match="no complete pair of split 'test'"):
         evaluate.evaluate([pairs], perfect, ISSAM)
+    with pytest.raises(SourceError, match=r"no list \*_val\.txt"):
+        evaluate.evaluate([pairs], perfect, ISSAM, split="val")
+
+
+def test_a_set_that_a_root_list_names_and_that_is_not_there_is_in_the_report(tiny, perfect, tmp_path):
+    tiny.write_pairs(tmp_path / "data" / "HFlickr", train=0, test=2)
+    names = ["HCOCO/composite_images/c_1_1.png", "HFlickr/composite_images/p_0_a_1.png"]
+    (tmp_path / "data" / "IHD_test.txt").write_text("\n".join(names))
+    result = evaluate.evaluate(tmp_path / "data", perfect, ISSAM, out=tmp_path / "out")
+    assert (list(result["sets"]), result["overall"]["composite"]["n"]) == (["HFlickr"], 1)
+    line = f"IHD_test.txt: no sub-dataset HCOCO in {tmp_path / 'data'}; composites left out: 1"
+    assert line in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_a_list_that_names_absent_files_only_is_one_clear_line(pairs, perfect):

@@ -52,13 +52,69 @@ def test_composites_in_a_folder_a_foreground_are_found(tmp_path: Path) -> None:
     assert pairs[0].composite == nested / "c1_2_3.jpg"
 
 
-def test_folder_without_lists_gives_every_composite(tmp_path: Path) -> None:
+def test_folder_without_lists_gives_every_composite_to_any_split_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = dataset(tmp_path)
     for path in folder.glob("*.txt"):
         path.unlink()
     assert len(find_pairs(folder, "all")[0]) == 3
-    with pytest.raises(SourceError, match=r"no list \*_train.txt"):
-        find_pairs(folder, "train")
+    assert caplog.text == ""
+    assert [len(find_pairs(folder, split)[0]) for split in ("train", "test")] == [3, 3]
+    assert "HCOCO: no list *_train.txt, all 3 composites are taken" in caplog.text
+    with pytest.raises(SourceError, match=r"no list \*_val.txt, wanted one"):
+        find_pairs(folder, "val")
+
+
+def test_a_split_without_a_list_has_what_no_other_list_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = dataset(tmp_path)
+    (folder / "HCOCO_test.txt").unlink()
+    assert [pair.name for pair in find_pairs(folder, "test")[0]] == ["c1_2_4.jpg"]
+    assert "no list *_test.txt, all 1 composites that no list names are taken" in caplog.text
+    (folder / "HCOCO_train.txt").write_text("c1_2_3.jpg\nc1_2_4.jpg\nCanon_0005_a_10.jpg\n")
+    with pytest.raises(SourceError, match=r"no list \*_test.txt, wanted one"):
+        find_pairs(folder, "test")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le-mark"])
+def test_lists_of_windows_editors_are_read(tmp_path: Path, encoding: str) -> None:
+    folder = dataset(tmp_path)
+    text = "\r\n.\\composite_images\\c1_2_4.jpg  \r\n\r\n"
+    mark = "\ufeff" if encoding == "utf-16-le-mark" else ""
+    data = (mark + text).encode(encoding.removesuffix("-mark"))
+    (folder / "HCOCO_test.txt").write_bytes(data)
+    pairs, problems = find_pairs(folder, "test")
+    assert ([pair.name for pair in pairs], problems) == (["c1_2_4.jpg"], [])
+
+
+def test_a_root_list_that_names_an_absent_set_gives_the_others_and_one_line(tmp_path: Path) -> None:
+    dataset(tmp_path)
+    lines = [f"{name}.jpg" for name in ("HDay/c/d1_1_1", "HCOCO/composite_images/c1_2_3", "HDay/c/d2_1_1", "c1_2_4")]
+    (tmp_path / "IHD_test.txt").write_text("\n".join(lines))
+    pairs, problems = find_pairs(tmp_path, "test")
+    assert [(pair.set, pair.name) for pair in pairs] == [("HCOCO", "c1_2_3.jpg")]
+    assert problems == [
+        f"{tmp_path / 'IHD_test.txt'}: no sub-dataset HDay in {tmp_path}; composites left out: 2",
+        f"{tmp_path / 'IHD_test.txt'}: lines that name no sub-dataset; composites left out: 1",
+    ]
+    with pytest.raises(SourceError, match="no sub-dataset HDay"):
+        find_pairs(tmp_path, "test", strict=True)
+
+
+def test_a_set_given_alone_follows_the_list_of_the_root_above(tmp_path: Path) -> None:
+    for path in dataset(tmp_path).glob("*.txt"):
+        path.unlink()
+    (tmp_path / "IHD_test.txt").write_text("HFlickr/composite_images/f_1_1.jpg\nhcoco/composite_images/c1_2_4.jpg\n")
+    pairs, problems = find_pairs(tmp_path / "HCOCO", "test")
+    assert ([pair.name for pair in pairs], problems) == (["c1_2_4.jpg"], [])
+
+
+def test_a_set_without_a_list_where_others_have_one_is_named(tmp_path: Path) -> None:
+    dataset(tmp_path)
+    (dataset(tmp_path, "HFlickr") / "HFlickr_test.txt").unlink()
+    pairs, problems = find_pairs(tmp_path, "test")
+    assert {pair.set for pair in pairs} == {"HCOCO"}
+    assert problems == [f"{tmp_path / 'HFlickr'}: no list *_test.txt, its 3 composites are left out"]
 
 
 def test_broken_pair_is_named_and_fatal_if_asked(tmp_path: Path) -> None:
@@ -74,7 +130,7 @@ def test_broken_pair_is_named_and_fatal_if_asked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("absent_1_1.jpg", "no such composite"), ("c1.jpg", "wanted <real>_<foreground>_<number>")],
+    [("absent_1_1.jpg", "no such composite"), ("c1.jpg", "c1.jpg: no such composite")],
 )
 def test_list_that_names_absent_files_is_reported(tmp_path: Path, line: str, message: str) -> None:
     folder = dataset(tmp_path)
@@ -86,18 +142,18 @@ def test_list_that_names_absent_files_is_reported(tmp_path: Path, line: str, mes
 def test_missing_folder_and_folder_without_dataset_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such folder"):
         find_pairs(tmp_path / "absent", "all")
-    with pytest.raises(SourceError, match="no composite_images in it"):
+    with pytest.raises(SourceError, match=r"no composite_images .* in it or one level below"):
         find_pairs(tmp_path, "all")
 
 
 def test_list_that_is_no_text_is_refused(tmp_path: Path) -> None:
     folder = dataset(tmp_path)
-    (folder / "HCOCO_test.txt").write_bytes(b"\xff\xfe\x00\x80")
+    (folder / "HCOCO_test.txt").write_bytes(b"\x80\x81\n")
     with pytest.raises(SourceError, match="cannot be read as a list"):
         find_pairs(folder, "test")
 
 
 def test_split_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     split: Any = "validation"
-    with pytest.raises(SettingsError, match="split 'validation', wanted one of train, test, all"):
+    with pytest.raises(SettingsError, match="split 'validation', wanted one of train, val, test, all"):
         find_pairs(tmp_path, split)

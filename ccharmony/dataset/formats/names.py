@@ -1,0 +1,147 @@
+"""Which mask, or which real picture, belongs to a composite, by the names of the files.
+
+The rule, from the closest to the loosest; the first that finds something decides, and two files that fit equally well
+are refused by name:
+
+1.  the same name: ``a.jpg`` and ``a.png``;
+2.  words that say what a picture is are dropped, wherever they stand: ``a_mask``, ``mask_a``, ``a-mask``, ``a_matte``;
+    ``a_composite`` and ``a_mask``; ``composite`` and ``mask`` in a folder of their own; ``07`` is ``7``;
+3.  iHarmony4's: ``c1_2`` is the mask of ``c1_2_3``;
+4.  numbered frames: where all names of a folder differ in their last number alone, the numbers are compared.
+
+Upper and lower case count as one. Sub-folders must agree, such as ``a/1.jpg`` and ``masks/a/1.png``, unless one side
+has none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePath
+from typing import TypeVar
+
+from ccharmony.errors import SourceError
+
+Key = tuple[str | int, ...]
+
+_MASK_WORDS = {"mask", "masks", "matte", "mattes", "alpha", "seg", "segmentation"}
+_COMPOSITE_WORDS = {"composite", "composites", "comp", "comps", "image", "images", "img", "input", "frame", "frames"}
+_REAL_WORDS = {"real", "reals", "gt", "target", "targets", "harmonized", "retouched"}
+_WORDS = _MASK_WORDS | _COMPOSITE_WORDS | _REAL_WORDS
+
+_PARTS = re.compile(r"[^\W\d_]+|\d+")
+_LAST_NUMBER = re.compile(r"(.*?)(\d+)(\D*)")
+
+P = TypeVar("P", bound=PurePath)
+
+
+def key_of(name: str) -> Key:
+    """Return what is left of a name, without suffix, when words of role and zeros before numbers are dropped.
+
+    Examples
+    --------
+    >>> key_of("demo_mask_01"), key_of("Demo-Composite-1"), key_of("mask")
+    (('demo', 1), ('demo', 1), ())
+    """
+    parts = _PARTS.findall(name.lower())
+    return tuple(int(part) if part.isdecimal() else part for part in parts if part not in _WORDS)
+
+
+def names_a_mask(path: PurePath) -> bool:
+    """Return whether a file's name has a word for a mask, or its folder is called so.
+
+    Examples
+    --------
+    >>> names_a_mask(PurePath("a_mask.png")), names_a_mask(PurePath("masks/a.png")), names_a_mask(PurePath("a.png"))
+    (True, True, False)
+    """
+    words = set(_PARTS.findall(path.stem.lower())) | {part.lower() for part in path.parts[:-1]}
+    return bool(words & _MASK_WORDS)
+
+
+class Partners:
+    """Pictures of one kind, such as masks, looked up by the names of composites.
+
+    Parameters
+    ----------
+    files
+        Their paths, below `root`.
+    root
+        The folder that sub-folders are counted from.
+    kind
+        What they are, for messages.
+    """
+
+    def __init__(self, files: Iterable[Path], root: Path, kind: str = "mask") -> None:
+        self.root, self.kind, self.files = root, kind, sorted(files)
+        self._by_stem: dict[str, list[Path]] = defaultdict(list)
+        self._by_key: dict[Key, list[Path]] = defaultdict(list)
+        for path in self.files:
+            self._by_stem[path.stem.lower()].append(path)
+            self._by_key[key_of(path.stem)].append(path)
+        self._nested = any(self._folder_of(path) for path in self.files)
+
+    def find(self, composite: PurePath) -> Path | None:
+        """Return the file that belongs to a composite, or None.
+
+        Parameters
+        ----------
+        composite
+            Path of the composite below the folder of composites.
+
+        Raises
+        ------
+        SourceError
+            Several fit equally well; the line names them.
+        """
+        found = self._fitting(composite)
+        if len(found) > 1:
+            names = ", ".join(path.relative_to(self.root).as_posix() for path in found[:4])
+            raise SourceError(f"{composite}: {len(found)} files fit as its {self.kind} ({names}), wanted one")
+        return found[0] if found else None
+
+    def has(self, composite: PurePath) -> bool:
+        """Return whether any file fits a composite."""
+        return bool(self._fitting(composite))
+
+    def find_frames(self, composites: Sequence[PurePath]) -> dict[PurePath, Path]:
+        """Match numbered frames by number; empty where the names of a side differ in more than their last number."""
+        own, others = _number_frames(composites), _number_frames(self.files)
+        return {path: others[number] for number, path in own.items() if number in others}
+
+    def describe_rule(self, composite: PurePath) -> str:
+        """Return names that would have been found, for a message."""
+        stem, word = composite.stem, self.kind.split()[0]
+        return f"looked for {stem}.png, {stem}_{word}.png, {word}_{stem}.png, {stem}-{word}.png"
+
+    def _fitting(self, composite: PurePath) -> list[Path]:
+        """Return the files that fit by the closest rule under which any does."""
+        stem = composite.stem.lower()
+        foreground = stem.rpartition("_")[0]
+        lists = [self._by_stem.get(stem), self._by_key.get(key_of(stem)), self._by_stem.get(foreground)]
+        lists.append(self._by_key.get(key_of(foreground)) if foreground else None)
+        return next(filter(None, (self._in_same_folder(composite, found or ()) for found in lists)), [])
+
+    def _in_same_folder(self, composite: PurePath, found: Sequence[Path]) -> list[Path]:
+        own = _folder_key(composite.parent)
+        same = [path for path in found if self._folder_of(path) == own]
+        return same if same or (own and self._nested) else list(found)
+
+    def _folder_of(self, path: Path) -> tuple[Key, ...]:
+        return _folder_key(path.relative_to(self.root).parent)
+
+
+def _folder_key(folder: PurePath) -> tuple[Key, ...]:
+    """Return what tells sub-folders apart; one that only says what is in it, such as `masks`, does not count."""
+    return tuple(key for key in map(key_of, folder.parts) if key)
+
+
+def _number_frames(paths: Sequence[P]) -> dict[int, P]:
+    """Return the paths by the last number of their names; empty unless their names differ in that number alone."""
+    split = [(path, _LAST_NUMBER.fullmatch(path.stem.lower())) for path in paths]
+    texts = {(path.parent, match[1], match[3]) if match else None for path, match in split}
+    if len(texts) != 1 or None in texts:
+        return {}
+    found = {int(match[2]): path for path, match in split if match}
+    return found if len(found) == len(paths) else {}
