@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -16,8 +17,7 @@ from harmonize.training.named_settings import list_settings, write_value
 from harmonize.training.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from harmonize.training.data import DataPaths
-    from harmonize.training.run import Pace
+    from harmonize.training.options import RunOptions
     from harmonize.training.state import RunState
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -38,6 +38,7 @@ SHORT = {
     "precision": "precision",
     "seed": "seed",
     "validate_every": "pace.validate_every",
+    "val_share": "data.val_share",
 }
 """Options that are a setting's short form, by their names without the dashes: the setting's name."""
 
@@ -129,7 +130,9 @@ def _read_distill(_ctx: click.Context, _param: click.Parameter, words: Sequence[
 @click.option("--lights", type=_FILE, help="fits.h5 whose train lights are the photos' donor lights.")
 @click.option("--out", type=_FOLDER, required=True, help="Folder of the run.")
 @click.option(
-    "--resume", is_flag=True, help="Resume the run in --out, if it holds one; options given now count from here on."
+    "--resume",
+    is_flag=True,
+    help="Resume the run in --out, if it holds one: data and options are its own; those given now count from here on.",
 )
 @click.option("--from", "begin_from", metavar="NAME|FILE", help="Weights to finetune.")
 @click.option("--reconstruction", metavar="FILE", help="Weights of a reconstruction branch that is trained already.")
@@ -170,6 +173,11 @@ def _read_distill(_ctx: click.Context, _param: click.Parameter, words: Sequence[
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--minutes", type=click.FloatRange(0), help="Stop after these minutes, with a state to resume from.")
 @_short("--validate-every", "Steps between validations.", default="an epoch")
+@_short(
+    "--val-share",
+    "Share of the photos of the train lists that choose best.safetensors; 0: the test lists do.",
+    default="0.05",
+)
 @click.option("--tensorboard/--no-tensorboard", default=True, help="Write event files.")
 def command(
     data: tuple[Path, ...],
@@ -193,19 +201,19 @@ def command(
     Settings are those of --settings or of the model, then those of options, then those of --set.
     """
     from harmonize.training import train  # torch takes seconds; --help should not
-    from harmonize.training.data import DataPaths
 
-    paths = DataPaths(data, photos, lights)
-    settings, paths, pace, state = _settle(out, resume, saved, paths, _gather(**given))
+    named = {"data": data, "photos": photos, "lights": lights}
+    places = {name: value for name, value in named.items() if value}
+    settings, options, state = _settle(out, resume, saved, places, begin_from, _gather(**given))
     outcome, stop = train.train(
         settings,
-        paths,
+        options.paths,
         out,
-        pace=pace,
+        pace=options.pace,
         device=device,
         minutes=minutes,
         resume=state,
-        begin_from=begin_from,
+        begin_from=options.begin_from,
         teacher_from=reconstruction,
         tensorboard=tensorboard,
     )
@@ -215,25 +223,50 @@ def command(
 
 
 def _settle(
-    out: Path, resume: bool, saved: Path | None, paths: DataPaths, texts: dict[str, str]
-) -> tuple[TrainSettings, DataPaths, Pace, RunState | None]:
-    """Return the settings of the run with the changes that the options ask for and, if it is resumed, its state."""
+    out: Path,
+    resume: bool,
+    saved: Path | None,
+    places: dict[str, Any],
+    begin_from: str | None,
+    texts: dict[str, str],
+) -> tuple[TrainSettings, RunOptions, RunState | None]:
+    """Return settings and options of the run with the changes that are asked for and, if it is resumed, its state."""
     from harmonize.training import changes, run_folder
+    from harmonize.training.data import DataPaths
+    from harmonize.training.options import RunOptions, read_options
     from harmonize.training.run import Pace
 
     folder = run_folder.RunFolder(out)
     if folder.state.exists() and not resume:
         raise SettingsError(f"{out}: holds a run already, wanted --resume or another folder")
-    start, state = (TrainSettings() if saved is None else run_folder.read_settings(saved)), None
     if folder.state.exists():
         start, state = folder.read_state()
+        options = read_options(out, places)
+    else:
+        start, state = _read_start(saved, begin_from), None
+        options = RunOptions(DataPaths(**places), Pace())
     try:
-        settings, paths, pace = changes.change(start, paths, Pace(), texts)
+        settings, paths, pace = changes.change(start, options.paths, options.pace, texts)
     except SettingsError as error:
         raise SettingError(str(error)) from error
     if state is not None:
         folder.check_resumable(start, settings)
-    return settings, paths, pace, state
+    reads_weights = state is None or state.stage == "reconstruct"  # later the state holds what they have become
+    first = begin_from or (options.begin_from if reads_weights else None)
+    return settings, RunOptions(paths, pace, first), state
+
+
+def _read_start(saved: Path | None, begin_from: str | None) -> TrainSettings:
+    """Return the settings that options change: those of another run, or the defaults with the network finetuned."""
+    from harmonize.training import run_folder
+    from harmonize.weights import bundled, checkpoint
+
+    if saved is not None:
+        return run_folder.read_settings(saved)
+    if begin_from is None:
+        return TrainSettings()
+    network = checkpoint.read_notes(bundled.find(begin_from))[0]
+    return replace(TrainSettings().of_model(network.model), network=network)
 
 
 def _gather(

@@ -3,6 +3,7 @@
 ::
 
     RUN/settings.json             every number that shapes the run
+    RUN/options.json              data, pace and first weights (`harmonize.training.options`)
     RUN/state.pt                  the last saved step; what --resume starts from
     RUN/reconstruct.safetensors   the frozen reconstruction branch
     RUN/last.safetensors          the harmonization branch as it stands (the running average of its weights)

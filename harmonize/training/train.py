@@ -12,6 +12,7 @@ from ccharmony.files import StrPath, make_folder
 from harmonize.training import reconstruction
 from harmonize.training.data import DataPaths, describe, open_data
 from harmonize.training.distributed import join_world
+from harmonize.training.options import RunOptions
 from harmonize.training.progress import Reporter
 from harmonize.training.run import Outcome, Pace, Run, Start
 from harmonize.training.run_folder import RunFolder, read_network, trace
@@ -73,6 +74,7 @@ def train(
         data = open_data(paths, settings, world.device)
         if world.leads:
             make_folder(folder)
+            RunOptions(paths, pace or Pace(), begin_from).write(folder)
         files = RunFolder(folder, world.leads, describe(paths) | trace(folder, begin_from, resume))
         reporter = Reporter(folder if world.leads else None, sys.stderr, tensorboard=tensorboard)
         try:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import h5py
@@ -114,7 +114,7 @@ def _read_pairs(file: h5py.File, members: Sequence[Member]) -> list[PairPaths]:
         raise ValueError("pairs of files that do not exist")
     parts = [[members[row] for row in column.tolist()] for column in columns]
     return [
-        PairPaths(name_of_set, name, composite, mask, real, split)
+        PairPaths(name_of_set, name, composite, mask, real, split, PurePosixPath(real.name).stem)
         for name_of_set, name, split, composite, mask, real in zip(*texts, *parts, strict=True)
     ]
 

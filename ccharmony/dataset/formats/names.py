@@ -48,6 +48,19 @@ def key_of(name: str) -> Key:
     return tuple(int(part) if part.isdecimal() else part for part in parts if part not in _WORDS)
 
 
+def split_name(stem: str) -> tuple[str, str]:
+    """Return foreground and photo of a composite by iHarmony4's form of names, empty for another form.
+
+    Examples
+    --------
+    >>> split_name("Canon_0005_a_10"), split_name("IMG_7")
+    (('Canon_0005_a', 'Canon_0005'), ('', ''))
+    """
+    foreground, _, count = stem.rpartition("_")
+    photo, _, letter = foreground.rpartition("_")
+    return (foreground, photo) if photo and letter and count else ("", "")
+
+
 def names_a_mask(path: PurePath) -> bool:
     """Return whether a file's name has a word for a mask, or its folder is called so.
 
@@ -89,6 +102,11 @@ class Partners:
         ----------
         composite
             Path of the composite below the folder of composites.
+
+        Returns
+        -------
+        Path | None
+            The one file that fits by the closest rule under which any does.
 
         Raises
         ------

@@ -40,6 +40,8 @@ class PairPaths:
         The files, or members of an archive.
     split
         The list that names the composite, train, val or test; empty where there is no list.
+    photo
+        Id of the photo that the real picture is: what all its composites have in common.
     """
 
     set: str
@@ -48,6 +50,7 @@ class PairPaths:
     mask: Readable
     real: Readable
     split: str = ""
+    photo: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from ccharmony.dataset.formats.names import Partners
+from ccharmony.dataset.formats.names import Partners, split_name
 from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.errors import SourceError
 from ccharmony.images.headers import READABLE_SUFFIXES
@@ -81,10 +81,11 @@ class PairFolder:
     def resolve(self, composite: Path, split: str) -> PairPaths:
         """Return the pair of a composite; raises SourceError that names the part which is absent."""
         mask, real = self._find_equal(composite) if self._equal else self._find_iharmony4(composite)
-        return PairPaths(self.root.name, self.name_of(composite), composite, mask, real, split)
+        photo = real.stem if len(self._real_of[real.stem.lower()]) == 1 else f"{real.parent.name}/{real.stem}"
+        return PairPaths(self.root.name, self.name_of(composite), composite, mask, real, split, photo)
 
     def _find_iharmony4(self, path: Path) -> tuple[Path, Path]:
-        foreground, real = _split_name(path.stem)
+        foreground, real = split_name(path.stem)
         if not real:
             other = "or mask and real picture of its own name"
             raise SourceError(f"{path}: name of another form, wanted <real>_<foreground>_<number>, {other}")
@@ -102,7 +103,7 @@ class PairFolder:
 
     def _has_equal_names(self) -> bool:
         """Return whether more composites are complete under equal names than under iHarmony4's."""
-        names = [_split_name(path.stem.lower()) for path in self.composites]
+        names = [split_name(path.stem.lower()) for path in self.composites]
         split = sum(foreground in self._mask_of and real in self._real_of for foreground, real in names)
         if split == len(names):
             return False
@@ -126,13 +127,6 @@ def _find_folder(root: Path, role: str) -> Path:
         return root / role
     by_name = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
     return next((by_name[name] for name in (role, *_ALSO[role]) if name in by_name), root / role)
-
-
-def _split_name(stem: str) -> tuple[str, str]:
-    """Return foreground and real picture of iHarmony4's composite `c1_2_3`: `c1_2`, `c1`; empty where it has none."""
-    foreground, _, count = stem.rpartition("_")
-    real, _, letter = foreground.rpartition("_")
-    return (foreground, real) if real and letter and count else ("", "")
 
 
 def _index(paths: Sequence[Path]) -> dict[str, list[Path]]:

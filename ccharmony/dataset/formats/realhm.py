@@ -80,4 +80,4 @@ def _find_pair(folder: Path, files: dict[str, Path], name: str) -> PairPaths | s
     if composite is None or mask is None:
         wanted = f"{name}.jpg or {name}_small.jpg" if composite is None else f"{name}_mask.jpg"
         return f"{folder / name}: the answer exists, {wanted} does not"
-    return PairPaths(set=folder.name, name=composite.name, composite=composite, mask=mask, real=files[name + _ANSWER])
+    return PairPaths(folder.name, composite.name, composite, mask, files[name + _ANSWER], photo=name)

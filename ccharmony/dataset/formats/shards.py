@@ -18,11 +18,12 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ccharmony import inputs, strict_json
 from ccharmony.dataset.formats import lists
+from ccharmony.dataset.formats.names import split_name
 from ccharmony.dataset.formats.pair_files import Archive, Member, PairPaths, Split
 from ccharmony.errors import SourceError
 
@@ -166,7 +167,9 @@ def _parse_index(content: Mapping[str, Any]) -> Iterator[Shard]:
 def _parse_row(row: list[Any], archive: Archive, shard: Shard) -> tuple[int, PairPaths]:
     position, name_of_set, name, *parts = row
     composite, mask, real = (_parse_member(archive, *part) for part in parts)
-    return int(position), PairPaths(str(name_of_set), str(name), composite, mask, real, shard.split)
+    stem = PurePosixPath(name).stem  # the real picture is named after its composite here: iHarmony4's form is left
+    photo = split_name(stem)[1] or stem
+    return int(position), PairPaths(str(name_of_set), str(name), composite, mask, real, shard.split, photo)
 
 
 def _parse_member(archive: Archive, name: str, offset: int, size: int) -> Member:

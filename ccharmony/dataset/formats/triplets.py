@@ -68,7 +68,8 @@ def read_pairs(path: Path, split: Split, *, strict: bool = False) -> tuple[list[
             short = PurePosixPath(row["composite"]).name
             name = short if names[short] == 1 else row["composite"]
             composite, mask, real = files
-            pairs.append(PairPaths(path.resolve().parent.name, name, composite, mask, real, row["split"]))
+            photo = str(PurePosixPath(row["real"]).with_suffix(""))
+            pairs.append(PairPaths(path.resolve().parent.name, name, composite, mask, real, row["split"], photo))
         elif strict:
             raise SourceError(f"{path}, line {number}: no file {absent}")
         else:

@@ -19,6 +19,7 @@ from harmonize.training.data import DataPaths
 from harmonize.training.progress import read_rows
 from harmonize.training.run_folder import read_settings
 from harmonize.training.settings import DistillSettings, TrainSettings
+from harmonize.weights import bundled
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = sorted(
@@ -192,6 +193,45 @@ def test_a_run_with_the_settings_of_another_takes_the_same_first_step(tiny: Simp
     assert read_settings(tmp_path / "a" / "settings.json") == read_settings(tmp_path / "b" / "settings.json")
 
 
+def test_the_network_of_weights_that_are_finetuned_comes_from_them(given: Any) -> None:
+    found = given("--from giftnet_w16 --steps 7")
+    assert found.settings.network == NetworkSettings(width=16)
+    assert found.settings.steps == 7
+    assert given("--from pih").settings.network.model == "pih"
+    assert given("--from pih").settings.distill.kind == "none"
+
+
+def test_options_of_another_network_than_the_weights_are_named_field_by_field(tiny: Any, tmp_path: Path) -> None:
+    pairs = tiny.write_pairs(tmp_path / "pairs")
+    line = f"--data {pairs} --out {tmp_path / 'run'} --from giftnet_w16 --width 8 --gift D3"
+    done = click.testing.CliRunner().invoke(command, line.split())
+    text = "giftnet_w16: another network, width 16 found, 8 wanted; gift ['D2', 'D3', 'E'] found, ['D3'] wanted"
+    assert str(done.exception) == text
+
+
+def test_a_run_is_resumed_by_its_folder_alone(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs, out = tiny.write_pairs(tmp_path / "pairs"), tmp_path / "run"
+    monkeypatch.chdir(tmp_path)
+    words = f"--data {pairs.name} --out {out} --width 4 --size 32 --batch 4 --steps 3 --distill none"
+    words += " --val-share 0.3 --validate-every 2 --no-tensorboard --device cpu"
+    assert click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False).exit_code == 0
+    monkeypatch.chdir("/")
+    found: list[Any] = []
+    stopped = SimpleNamespace(complete=False), SimpleNamespace(signal=None)
+    monkeypatch.setattr(train, "train", lambda _settings, paths, _out, **more: found.append((paths, more)) or stopped)
+    runner = click.testing.CliRunner()
+    assert runner.invoke(command, ["--out", str(out), "--resume"], catch_exceptions=False).exit_code == 0
+    assert found[0][0] == DataPaths(data=(pairs,), val_share=0.3)
+    assert found[0][1]["pace"] == run.Pace(validate_every=2)
+    assert found[0][1]["resume"].step == 3
+    # A folder of an earlier version knows no data, and was validated on the test list.
+    (out / "options.json").unlink()
+    assert runner.invoke(command, ["--out", str(out), "--resume", "--data", "x"], catch_exceptions=False).exit_code == 0
+    assert found[1][0] == DataPaths(data=(Path("x"),), val_share=0.0)
+    with pytest.raises(SettingsError, match="no data: wanted --data DIR"):
+        runner.invoke(command, ["--out", str(out), "--resume"], catch_exceptions=False)
+
+
 def command_lines() -> list[str]:
     """Each `harmonize train` of a code block in the documents, its continued lines joined."""
     found: list[str] = []
@@ -213,6 +253,8 @@ def test_a_command_line_of_the_documents_is_understood(
     found: list[TrainSettings] = []
     stopped = SimpleNamespace(complete=False), SimpleNamespace(signal=None)
     monkeypatch.setattr(train, "train", lambda settings, *_, **__: found.append(settings) or stopped)
+    if "giftnet_w16" not in line:  # weights of a run that the reader has made
+        monkeypatch.setattr(bundled, "find", lambda _name: bundled.WEIGHTS / "giftnet_w16.safetensors")
     done = click.testing.CliRunner().invoke(command, shlex.split(line), catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert len(found) == 1

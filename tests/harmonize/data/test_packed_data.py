@@ -99,7 +99,7 @@ def test_a_set_without_a_test_list_is_trained_on_and_said_to_be_so(
 ) -> None:
     folder = tiny.write_pairs(tmp_path / "tiny", train=4, test=0)
     pack_dataset(folder, "h5", tmp_path / "tiny.h5")
-    paths = DataPaths(data=(tmp_path / "tiny.h5",))
+    paths = DataPaths(data=(tmp_path / "tiny.h5",), val_share=0)
     with caplog.at_level(logging.WARNING):
         data = open_data(paths, TrainSettings(size=32, batch=4), torch.device("cpu"))
     assert (len(data.train), data.check) == (4, None)

@@ -113,17 +113,18 @@ def test_stored_pairs_train_too_and_the_loss_falls(tiny: SimpleNamespace, tmp_pa
     assert outcome.best == pytest.approx(harmonized)
 
 
-def test_a_set_without_test_list_trains_unvalidated_and_says_so(
+def test_a_set_without_test_list_trains_unvalidated_where_that_would_choose_and_says_so(
     tiny: SimpleNamespace, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     root = tiny.write_pairs(tmp_path / "tiny", train=8)
-    (root / "tiny_test.txt").unlink()
+    (root / "tiny_test.txt").write_text("")
+    paths = DataPaths(data=(root,), val_share=0)
     with caplog.at_level("INFO"):
-        assert go(small(distill=NO_DISTILLATION), DataPaths(data=(root,)), tmp_path / "run").complete
+        assert go(small(distill=NO_DISTILLATION), paths, tmp_path / "run").complete
     assert not (tmp_path / "run" / "scores.csv").exists()
-    assert [text for text in caplog.messages if text.startswith("not validated on: ")]
-    with pytest.raises(SourceError, match="no list"):
-        go(small(), DataPaths(data=(root,), strict=True), tmp_path / "strict")
+    assert [text for text in caplog.messages if text.startswith(f"{root}: not validated on (")]
+    with pytest.raises(SourceError, match="no complete pair of split 'test'"):
+        go(small(), replace(paths, strict=True), tmp_path / "strict")
 
 
 def test_a_run_ends_with_what_became_of_its_pictures(
@@ -137,8 +138,8 @@ def test_a_run_ends_with_what_became_of_its_pictures(
 def test_photos_and_stored_pairs_train_together(paths: DataPaths, tiny: SimpleNamespace, tmp_path: Path) -> None:
     both = DataPaths((tiny.write_pairs(tmp_path / "tiny", train=8),), paths.photos, paths.lights, held_lights=3)
     data = open_data(both, small(), torch.device("cpu"))
-    assert (len(data.train), len(data.check or ())) == (20, 8)
-    names = data.train.batch(0, [0, 19], 32).names
+    assert (len(data.train), len(data.check or ())) == (19, 5)  # one of the 8 stored photos, and 4 of the others
+    names = data.train.batch(0, [0, 18], 32).names
     assert names[0].startswith("tiny/")
     assert names[1].startswith("f_")
 
@@ -254,7 +255,7 @@ def test_the_average_of_weights_follows_its_formula() -> None:
 
 def test_validation_is_the_mean_of_the_protocol_over_all_pairs(tiny: SimpleNamespace, tmp_path: Path) -> None:
     root = tiny.write_pairs(tmp_path / "tiny")
-    check = open_data(DataPaths(data=(root,)), small(), torch.device("cpu")).check
+    check = open_data(DataPaths(data=(root,), val_share=0), small(), torch.device("cpu")).check
     assert check is not None
     batch = check.batch(0, range(4), 32)
     pictures = [(part * 255).permute(0, 2, 3, 1).numpy() for part in (batch.composite, batch.real)]

@@ -1,0 +1,106 @@
+"""What a run was asked for besides its settings, kept in its folder, so that `--resume` alone is enough.
+
+::
+
+    RUN/options.json   where the pairs come from, how often the run logs, validates and saves, what it started from
+
+Paths in it are absolute: this file stays on the machine, unlike weights, which hold no path.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ccharmony import files
+from ccharmony.errors import SettingsError
+from ccharmony.files import StrPath
+from harmonize.training.data import DataPaths
+from harmonize.training.run import Pace
+from harmonize.weights import bundled
+
+FILE = "options.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """Data, pace and first weights of a run.
+
+    Attributes
+    ----------
+    paths
+        Where its pairs come from.
+    pace
+        How often it logs, validates and saves.
+    begin_from
+        Weights that its harmonization branch starts from: a bundled name or a file, or None. A trained reconstruction
+        branch needs no such note: the run's folder holds a copy of it.
+    """
+
+    paths: DataPaths
+    pace: Pace
+    begin_from: StrPath | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write the options into the folder of their run; raises OutputError."""
+        paths = {field.name: _to_plain(getattr(self.paths, field.name)) for field in dataclasses.fields(self.paths)}
+        values = {
+            "paths": paths,
+            "pace": self.pace.to_dict(),
+            "begin_from": _to_absolute(self.begin_from),
+        }
+        files.write_bytes(folder / FILE, (json.dumps(values, indent=1) + "\n").encode())
+
+
+def read_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
+    """Read the options of a run that is resumed.
+
+    Parameters
+    ----------
+    folder
+        The run's folder. One of an earlier version has no options: its data must be given, and it is validated on the
+        test lists, as it was.
+    given
+        Fields of `DataPaths` that were given anew; they count.
+
+    Returns
+    -------
+    RunOptions
+        The options.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, or no data is known.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return RunOptions(DataPaths(**{"val_share": 0.0, **given}), Pace())
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        paths = DataPaths(**{name: _to_path(value) for name, value in values["paths"].items()} | dict(given))
+        return RunOptions(paths, Pace.from_dict(values["pace"]), values["begin_from"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SettingsError(f"{path}: cannot be read ({error!r}), wanted --data or --photos again") from error
+
+
+def _to_plain(value: object) -> Any:
+    if isinstance(value, tuple):
+        return [_to_plain(part) for part in value]
+    return str(value.resolve()) if isinstance(value, Path) else value
+
+
+def _to_path(value: Any) -> Any:
+    """Return a value as its field has it: texts of `DataPaths` are paths."""
+    if isinstance(value, list):
+        return tuple(map(_to_path, value))
+    return Path(value) if isinstance(value, str) else value
+
+
+def _to_absolute(weights: StrPath | None) -> str | None:
+    if weights is None or str(weights) in bundled.list_weights():
+        return None if weights is None else str(weights)
+    return str(Path(weights).resolve())
