@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ccharmony import files
+from ccharmony import files, strict_json
 from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
 from harmonize.training.data import DataPaths
@@ -80,7 +80,7 @@ def read_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
     if not path.is_file():
         return RunOptions(DataPaths(**{"val_share": 0.0, **given}), Pace())
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = strict_json.read_object(path)
         paths = DataPaths(**{name: _to_path(value) for name, value in values["paths"].items()} | dict(given))
         return RunOptions(paths, Pace.from_dict(values["pace"]), values["begin_from"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -13,6 +13,7 @@ import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
+from ccharmony import inputs
 from ccharmony.dataset.formats.pair_files import Split
 from ccharmony.errors import SourceError
 
@@ -39,7 +40,7 @@ def read_lists(folder: Path, split: Split) -> list[Listed]:
     SourceError
         A list cannot be read, or is not text.
     """
-    return [Listed(path, line, part) for path, part in _find(folder, split) for line in _lines(read_text(path))]
+    return [Listed(path, line, part) for path, part in _find(folder, split) for line in _lines(read_marked_text(path))]
 
 
 def has_lists(folder: Path, split: Split) -> bool:
@@ -47,10 +48,10 @@ def has_lists(folder: Path, split: Split) -> bool:
     return bool(_find(folder, split))
 
 
-def read_text(path: Path) -> str:
+def read_marked_text(path: Path) -> str:
     """Return a text file's content, whatever its byte-order mark; raises SourceError."""
     try:
-        data = path.read_bytes()
+        data = inputs.read_bytes(path, inputs.TABLE_BYTES)
         encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
         return data.decode(encoding)
     except (OSError, UnicodeDecodeError) as error:

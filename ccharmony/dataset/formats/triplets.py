@@ -81,7 +81,7 @@ def read_pairs(path: Path, split: Split, *, strict: bool = False) -> tuple[list[
 
 def _read_rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
     """Return the rows that are not empty, each with the number of its line."""
-    text = lists.read_text(path)
+    text = lists.read_marked_text(path)
     first = text.lstrip().splitlines()[:1] or [""]
     delimiter = max(",;\t", key=first[0].count)
     lines = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
