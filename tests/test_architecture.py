@@ -61,10 +61,10 @@ MEETING_POINTS = {
 DOORS = {
     "simplejpeg": {"ccharmony/images/jpeg.py"},
     "rawpy": {"ccharmony/images/raw.py"},
-    # fits.h5, and whole datasets in one file: two formats that have nothing in common.
+    # Two formats that are written, fits.h5 and whole datasets in one file; both are read by another process.
     "h5py": {
         "ccharmony/dataset/fits.py",
-        "ccharmony/dataset/formats/hdf5.py",
+        "ccharmony/dataset/hdf5_child.py",
         "ccharmony/dataset/packing/write_hdf5.py",
     },
     "ray": {"ccharmony/jobs/ray_engine.py"},
@@ -162,6 +162,8 @@ OWN_FILES = {
     "ccharmony/strict_json.py",
     "ccharmony/jobs/ray_engine.py",  # a text that the driver has just written
     "ccharmony/dataset/packing/pack.py",  # a digest in the folder of unfinished work
+    "ccharmony/dataset/plain_hdf5.py",  # what its own child says
+    "ccharmony/dataset/hdf5_child.py",
     "ccharmony/dataset/formats/pair_files.py",  # opens by descriptor, for pread
     "ccharmony/sources/catalog.py",  # files of the package
     "harmonize/weights/bundled.py",

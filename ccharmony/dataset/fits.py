@@ -1,4 +1,4 @@
-"""fits.h5: the light of every photo, written and read; read and written with h5py here alone.
+"""fits.h5: the light of every photo, written with h5py and read by `plain_hdf5`.
 
 One row a photo in every dataset of the file, rows in the order of the ids::
 
@@ -7,11 +7,12 @@ One row a photo in every dataset of the file, rows in the order of the ids::
     patches                                          (N, 24, 3) in [0, 1], release order, NaN where not measured
     to_standard, from_standard                       (N, 3, 11) on [0, 1]
     residuals/<name>                                 (N,) one figure a photo, see `residuals.Residuals`
-    attributes: version, settings (JSON), standard (24, 3), unit
+    attributes: version, settings (JSON), standard (24, 3), unit, sha256 of all rows
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,10 +23,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ccharmony import files, inputs, strict_json
+from ccharmony import files, strict_json
 from ccharmony.arrays import Float64
-from ccharmony.dataset import hdf5_texts
-from ccharmony.errors import CcharmonyError, ManifestError
+from ccharmony.dataset import plain_hdf5
+from ccharmony.errors import ManifestError
 from ccharmony.files import StrPath, flaw
 from ccharmony.records import FitRecord
 
@@ -36,7 +37,7 @@ VERSION = 1
 UNIT = "sRGB-encoded, [0, 1]"
 _TEXTS = ("id", "camera", "source", "split", "group", "kind")
 _LISTS = ("flags", "notes")
-_MOST_PACKED = 1100  # deflate makes 1,030 bytes of one at most
+_RESIDUALS = "residuals"
 _SHAPES = {"patches": (24, 3), "to_standard": (3, 11), "from_standard": (3, 11)}
 
 
@@ -116,6 +117,7 @@ def write_fits(
         file.attrs["unit"] = UNIT
         file.attrs["settings"] = json.dumps(settings or {}, sort_keys=True)
         file.attrs["standard"] = standard
+        file.attrs["sha256"] = _digest(records)
         _write_columns(file, records)
     files.write_bytes(path, buffer.getvalue())
 
@@ -136,18 +138,17 @@ def read_fits(path: StrPath) -> Fits:
     Raises
     ------
     ManifestError
-        The file is absent, not HDF5, of another version, lacks a dataset, or holds one of another shape.
+        The file is absent, not HDF5, of another version, changed since it was written, lacks a dataset, or holds one of
+        another shape or a matrix that is not finite.
     """
     path = Path(path)
     try:
-        inputs.check(path, MOST_BYTES)
-        with h5py.File(path, "r") as file:
-            return _read_columns(file, path)
-    except CcharmonyError:
-        raise
+        names = (*_TEXTS, *_LISTS, *_SHAPES, _RESIDUALS)
+        found = plain_hdf5.read(path, names, attributes=("version", "sha256"), most=MOST_BYTES)
+        return Fits(_to_records(found))
     except FileNotFoundError as error:
         raise ManifestError(f"{path}: no such file, wanted a fits.h5") from error
-    except Exception as error:  # a damaged file may raise any error in h5py and NumPy
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestError(f"{path}: not a fits.h5 of version {VERSION} ({error})") from error
 
 
@@ -159,64 +160,73 @@ def _write_columns(file: h5py.File, records: Sequence[FitRecord]) -> None:
     for name, shape in _SHAPES.items():
         values = np.array([getattr(record, name) for record in records], np.float64).reshape(-1, *shape)
         file.create_dataset(name, data=values, track_times=False)
-    group = file.create_group("residuals")
+    group = file.create_group(_RESIDUALS)
     for name in sorted({name for record in records for name in record.residuals}):
         figures = [record.residuals.get(name, np.nan) for record in records]
         group.create_dataset(name, data=np.array(figures, np.float64), track_times=False)
 
 
-def _read_columns(file: h5py.File, path: Path) -> Fits:
-    version = _read_version(file)
-    if version != VERSION:
-        raise ManifestError(f"{path}: version {version}, wanted {VERSION}")
-    count = len(file["id"])
-    texts = {name: _read_texts(file[name], count, path) for name in (*_TEXTS, *_LISTS) if name in file}
-    arrays = {name: _read_numbers(file[name], (count, *shape)) for name, shape in _SHAPES.items()}
-    residuals = {name: _read_numbers(values, (count,)) for name, values in file["residuals"].items()}
-    if flawed := next((name for name in texts["id"] if flaw(name)), None):
-        raise ManifestError(f"{path}: the id {flawed!r} {flaw(flawed)}, wanted a name for files")
+def _to_records(found: plain_hdf5.Contents) -> tuple[FitRecord, ...]:
+    """Check what a file holds, and return its rows; raises ValueError or KeyError."""
+    if found.attributes.get("version") != VERSION:
+        raise ValueError(f"version {found.attributes.get('version')}")
+    count = len(found.texts["id"])
+    texts = {name: _column(found.texts, name, count) for name in _TEXTS}
+    lists = {name: [_list(text) for text in found.texts.get(name, ["[]"] * count)] for name in _LISTS}
+    arrays = {name: _numbers(found, name, (count, *shape)) for name, shape in _SHAPES.items()}
+    residuals = {
+        name.partition("/")[2]: _numbers(found, name, (count,))
+        for name in found.numbers
+        if name.startswith(f"{_RESIDUALS}/")
+    }
     records = [
         FitRecord(
             **{name: texts[name][row] for name in _TEXTS},  # type: ignore[arg-type]  # names of text fields only
             **{name: arrays[name][row] for name in _SHAPES},
+            **{name: lists[name][row] for name in _LISTS},  # type: ignore[arg-type]
             residuals={name: float(values[row]) for name, values in residuals.items()},
-            flags=_list(texts["flags"][row]),
-            notes=_list(texts["notes"][row]) if "notes" in texts else (),
         )
         for row in range(count)
     ]
-    return Fits(tuple(records))
+    _check(records, found.attributes.get("sha256"))
+    return tuple(records)
 
 
-def _read_version(file: h5py.File) -> int | None:
-    if "version" not in file.attrs:
-        return None
-    attribute = file.attrs.get_id("version")
-    return int(file.attrs["version"]) if attribute.shape == () and attribute.dtype.kind in "iu" else None
+def _check(records: Sequence[FitRecord], sha256: object) -> None:
+    """Refuse ids that name no file, matrices that are not finite, and rows that are not those that were written."""
+    for record in records:
+        if reason := flaw(record.id):
+            raise ValueError(f"the id {record.id!r} {reason}, wanted a name for files")
+        for name in ("to_standard", "from_standard"):
+            if not np.isfinite(getattr(record, name)).all():
+                raise ValueError(f"{record.id}: {name} is not finite")
+    if sha256 is not None and sha256 != _digest(records):  # files of earlier versions have none
+        raise ValueError("its rows are not those that were written, the sha256 is another")
 
 
-def _read_numbers(stored: Any, shape: tuple[int, ...]) -> Float64:
-    """Read numbers of a known shape."""
-    _refuse_oversized(stored, shape)
-    if stored.dtype.kind not in "iuf":
-        raise ValueError(f"{stored.name}: {stored.dtype}, wanted numbers")
-    return np.asarray(stored, np.float64)
+def _digest(records: Sequence[FitRecord]) -> str:
+    """Return the sha256 of all rows; a residual that is NaN counts as one that is absent, since both are stored so."""
+    digest = hashlib.sha256()
+    for record in records:
+        residuals = sorted((name, float(value)) for name, value in record.residuals.items() if value == value)
+        texts = [getattr(record, name) for name in (*_TEXTS, *_LISTS)]
+        digest.update(json.dumps([texts, residuals]).encode())
+        for name in _SHAPES:
+            digest.update(np.ascontiguousarray(getattr(record, name), "<f8").tobytes())
+    return digest.hexdigest()
 
 
-def _read_texts(stored: Any, count: int, path: Path) -> list[str]:
-    _refuse_oversized(stored, (count,))
-    position = stored.id.get_offset()
-    if h5py.check_string_dtype(stored.dtype) is None or (count and position is None):
-        raise ValueError(f"{stored.name}: not texts in one piece, wanted them as ccharmony writes them")
-    return hdf5_texts.read_texts(path, position or 0, count)
+def _column(texts: Mapping[str, list[str]], name: str, count: int) -> list[str]:
+    if len(texts[name]) != count:
+        raise ValueError(f"{name}: {len(texts[name])} rows, wanted {count}")
+    return texts[name]
 
 
-def _refuse_oversized(stored: Any, shape: tuple[int, ...]) -> None:
-    """Refuse what has another shape, or more numbers than its file can hold: reading it could take all memory."""
-    if not isinstance(stored, h5py.Dataset) or stored.shape != shape:
-        raise ValueError(f"{getattr(stored, 'name', '?')} of shape {getattr(stored, 'shape', None)}, wanted {shape}")
-    if stored.nbytes > _MOST_PACKED * stored.id.get_storage_size():
-        raise ValueError(f"{stored.name}: {stored.nbytes} bytes of {stored.id.get_storage_size()} stored")
+def _numbers(found: plain_hdf5.Contents, name: str, shape: tuple[int, ...]) -> Float64:
+    """Return numbers of a known shape."""
+    if found.numbers[name].shape != shape:
+        raise ValueError(f"{name}: shape {found.numbers[name].shape}, wanted {shape}")
+    return np.asarray(found.numbers[name], np.float64)
 
 
 def _list(text: str) -> tuple[str, ...]:

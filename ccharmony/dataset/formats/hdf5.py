@@ -22,10 +22,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import h5py
 import numpy as np
 
 from ccharmony import inputs, strict_json
+from ccharmony.arrays import Int64
+from ccharmony.dataset import plain_hdf5
 from ccharmony.dataset.formats.pair_files import PARTS, Archive, Member, PairPaths, Split
 from ccharmony.errors import SourceError
 
@@ -33,7 +34,10 @@ SUFFIXES = (".h5", ".hdf5")
 FORMAT, VERSION = "ccharmony pairs", 1
 
 _logger = logging.getLogger(__name__)
-_BROKEN = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, IndexError, MemoryError)
+
+_FILES = ("bytes", "files/name", "files/offset", "files/size")
+_TEXTS = ("pairs/set", "pairs/name", "pairs/split")
+_COLUMNS = tuple(f"pairs/{part}" for part in PARTS)
 
 
 def is_packed(root: Path) -> bool:
@@ -49,9 +53,9 @@ def read_pairs(root: Path, split: Split) -> list[PairPaths]:
     SourceError
         The file is absent, not a packed dataset of this version, truncated, or holds no pair of that split.
     """
-    with _opened(root) as (archive, file):
-        members = _read_members(file, archive)
-        every = _read_pairs(file, members)
+    with _refusing(root):
+        archive = Archive.of(root)
+        every = _to_pairs(_read(root, [*_FILES, *_TEXTS, *_COLUMNS]), archive)
     pairs = [pair for pair in every if split in ("all", pair.split)]
     held = sorted({pair.split or "all" for pair in every})
     if split in ("train", "test") and held == ["all"]:
@@ -64,60 +68,68 @@ def read_pairs(root: Path, split: Split) -> list[PairPaths]:
 
 def read_rows(root: Path) -> list[dict[str, Any]]:
     """Return the row packed with each pair: the manifest's columns and the sha256 of its files; raises SourceError."""
-    with _opened(root) as (_, file):
-        return [dict(strict_json.parse(row)) for row in _texts(file["pairs/row"])]
+    with _refusing(root):
+        return [dict(strict_json.parse(row)) for row in _read(root, ["pairs/row"]).texts["pairs/row"]]
 
 
 def read_contents_digest(root: Path) -> str:
     """Return the digest of what was packed; empty for another file."""
     try:
-        with h5py.File(root, "r") as file:
-            return str(file.attrs.get("plan", ""))
-    except _BROKEN:
+        return str(plain_hdf5.read(root, [], attributes=["plan"]).attributes.get("plan") or "")
+    except (OSError, ValueError):
         return ""
 
 
 @contextlib.contextmanager
-def _opened(root: Path) -> Iterator[tuple[Archive, h5py.File]]:
-    """Open a packed dataset; any error of HDF5 or in its tables becomes a SourceError."""
+def _refusing(root: Path) -> Iterator[None]:
+    """Turn an error in reading the file or in its tables into a SourceError."""
     try:
-        inputs.check(root)
-        with h5py.File(root, "r") as file:
-            kind, version = file.attrs.get("format"), file.attrs.get("version")
-            if kind != FORMAT or version != VERSION:
-                found = f"{kind or 'another HDF5 file'} version {version}"
-                raise SourceError(f"{root}: {found}, wanted {FORMAT} version {VERSION}")
-            yield Archive.of(root), file
+        yield
     except FileNotFoundError as error:
         raise SourceError(f"{root}: no such file, wanted a packed dataset") from error
-    except _BROKEN as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceError(f"{root}: not a packed dataset, or not all of one ({error})") from error
 
 
-def _read_members(file: h5py.File, archive: Archive) -> list[Member]:
-    """Return every file of the archive, with its offset from the beginning of the HDF5 file."""
-    start, total = file["bytes"].id.get_offset(), file["bytes"].shape[0]
-    offsets, sizes = (np.asarray(file[f"files/{name}"], np.int64) for name in ("offset", "size"))
-    if start is None or ((offsets < 0) | (sizes < 0) | (offsets + sizes > total)).any():
-        raise ValueError("files that lie outside its bytes")
-    names = _texts(file["files/name"])
-    return [
-        Member(archive, name, start + offset, size)
-        for name, offset, size in zip(names, offsets.tolist(), sizes.tolist(), strict=True)
-    ]
+def _read(root: Path, names: Sequence[str]) -> plain_hdf5.Contents:
+    """Read some tables of a packed dataset of this version."""
+    found = plain_hdf5.read(root, names, attributes=("format", "version"), places=("bytes",))
+    kind, version = found.attributes.get("format"), found.attributes.get("version")
+    if kind != FORMAT or version != VERSION:
+        said = f"{kind or 'another HDF5 file'} version {version}"
+        raise SourceError(f"{root}: {said}, wanted {FORMAT} version {VERSION}")
+    return found
 
 
-def _read_pairs(file: h5py.File, members: Sequence[Member]) -> list[PairPaths]:
-    texts = [_texts(file[f"pairs/{name}"]) for name in ("set", "name", "split")]
-    columns = [np.asarray(file[f"pairs/{name}"], np.int64) for name in PARTS]
+def _to_pairs(found: plain_hdf5.Contents, archive: Archive) -> list[PairPaths]:
+    members = _to_members(found, archive)
+    columns = [_whole_numbers(found, name) for name in _COLUMNS]
     if any(((column < 0) | (column >= len(members))).any() for column in columns):
         raise ValueError("pairs of files that do not exist")
     parts = [[members[row] for row in column.tolist()] for column in columns]
+    texts = [found.texts[name] for name in _TEXTS]
     return [
         PairPaths(name_of_set, name, composite, mask, real, split, PurePosixPath(real.name).stem)
         for name_of_set, name, split, composite, mask, real in zip(*texts, *parts, strict=True)
     ]
 
 
-def _texts(values: h5py.Dataset) -> list[str]:
-    return [str(value) for value in values.asstr()[()]]
+def _to_members(found: plain_hdf5.Contents, archive: Archive) -> list[Member]:
+    """Return every file of the archive, with its offset from the beginning of the HDF5 file."""
+    start, total = found.places["bytes"]
+    offsets, sizes = (_whole_numbers(found, name) for name in ("files/offset", "files/size"))
+    if ((offsets < 0) | (sizes < 0) | (offsets > total) | (sizes > total - offsets)).any():
+        raise ValueError("files that lie outside its bytes")
+    if (sizes > inputs.PICTURE_BYTES).any():
+        raise ValueError(f"a file of {sizes.max()} bytes, the limit is {inputs.PICTURE_BYTES}")
+    return [
+        Member(archive, name, start + offset, size)
+        for name, offset, size in zip(found.texts["files/name"], offsets.tolist(), sizes.tolist(), strict=True)
+    ]
+
+
+def _whole_numbers(found: plain_hdf5.Contents, name: str) -> Int64:
+    values = found.numbers[name]
+    if values.dtype.kind != "i" or values.ndim != 1:
+        raise ValueError(f"{name}: {values.dtype} of shape {values.shape}, wanted a column of whole numbers")
+    return np.asarray(values, np.int64)

@@ -175,6 +175,8 @@ def _parse_row(row: list[Any], archive: Archive, shard: Shard) -> tuple[int, Pai
 def _parse_member(archive: Archive, name: str, offset: int, size: int) -> Member:
     if not (type(offset) is type(size) is int and isinstance(name, str)):
         raise ValueError(f"{name!r}: offset {offset!r} and size {size!r}, wanted whole numbers")
+    if size > inputs.PICTURE_BYTES:
+        raise ValueError(f"{name}: {size} bytes, the limit is {inputs.PICTURE_BYTES}")
     if not 0 <= offset <= offset + size <= archive.size:
         raise ValueError(f"{name}: bytes {offset} to {offset + size} of {archive.size}")
     return Member(archive, name, offset, size)

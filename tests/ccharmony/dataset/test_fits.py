@@ -93,3 +93,35 @@ def test_file_of_another_make_is_refused(tmp_path: Path, break_it: str) -> None:
                 file["patches"] = np.zeros((1, 23, 3))
     with pytest.raises(ManifestError, match=str(path)):
         read_fits(path)
+
+
+@pytest.mark.parametrize("name", ["to_standard", "from_standard"])
+def test_a_matrix_that_is_not_finite_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "fits.h5"
+    write_fits(path, [record("a"), record("kitchen")], STANDARD)
+    with h5py.File(path, "r+") as file:
+        file[name][1, 2, 3] = np.nan
+    with pytest.raises(ManifestError, match=f"kitchen: {name} is not finite"):
+        read_fits(path)
+
+
+@pytest.mark.parametrize("name", ["to_standard", "patches", "residuals/rmse"])
+def test_one_changed_bit_is_seen(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "fits.h5"
+    write_fits(path, [record("a")], STANDARD)
+    with h5py.File(path) as file:
+        place = file[name].id.get_offset()
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ManifestError, match="its rows are not those that were written"):
+        read_fits(path)
+
+
+def test_a_file_of_an_earlier_version_has_no_hash_and_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "fits.h5"
+    write_fits(path, [record("a")], STANDARD)
+    with h5py.File(path, "r+") as file:
+        del file.attrs["sha256"]
+        del file["notes"]
+    assert read_fits(path).ids == ("a",)

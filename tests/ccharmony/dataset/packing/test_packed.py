@@ -184,9 +184,9 @@ def test_threads_may_read_what_the_cache_of_open_archives_lets_go_of(
 def test_random_damage_never_ends_in_anything_but_an_error_of_ours(shards: Path, file: Path) -> None:
     draw = random.Random(0)
     refused = {shards: 0, file: 0}
-    for path, place in ((shards / "index.json", shards), (file, file)):
+    for path, place, copies in ((shards / "index.json", shards, 100), (file, file, 20)):  # a file takes 0.3 s
         whole = path.read_bytes()
-        for _ in range(100):
+        for _ in range(copies):
             data = bytearray(whole)
             for _ in range(draw.randint(1, 8)):
                 data[draw.randrange(len(data))] = draw.randrange(256)
@@ -197,7 +197,10 @@ def test_random_damage_never_ends_in_anything_but_an_error_of_ours(shards: Path,
             except CcharmonyError:
                 refused[place] += 1
         path.write_bytes(whole)
-    assert min(refused.values()) > 50  # of 100: harmless damage would show nothing
+    assert (refused[shards] > 50, refused[file] > 10) == (
+        True,
+        True,
+    )  # harmless damage would say nothing
 
 
 # verify
