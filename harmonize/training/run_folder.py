@@ -182,7 +182,7 @@ def trace(folder: Path, begin_from: StrPath | None, state: RunState | None = Non
     if begin_from is None:
         return {}
     path = bundled.find(begin_from)
-    notes = {} if path.suffix in (".pth", ".pt") else checkpoint.read_notes(path)[1]
+    notes = checkpoint.read_notes(path)[1]
     return {"began_from": {"weights": path.name, **{name: cost(notes, name) for name in ("pictures", "seconds")}}}
 
 

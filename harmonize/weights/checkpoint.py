@@ -1,8 +1,8 @@
-"""Weights on disk: safetensors with the settings inside, and released iSSAM checkpoints.
+"""Weights on disk: safetensors with the settings inside, and checkpoints of others.
 
 -   :func:`save_weights`, :func:`load_weights`: a network, its settings and what is known of its training.
--   :func:`load_issam`: a checkpoint as Sofiiuk et al. released it; never runs code that such a file may hold.
--   :func:`load`: whichever of the two, or a bundled one, by name or path.
+-   :func:`load_foreign`: a checkpoint without settings, such as iSSAM's as released; never runs code in it.
+-   :func:`load`: whichever of the two a file is by its content, or a bundled one, by name or path.
 
 The registry finds a network by the name in its settings. A checkpoint that does not fit is refused with the names
 missing and unexpected; nothing is ever loaded in part.
@@ -24,9 +24,7 @@ from ccharmony.files import StrPath
 from harmonize.models import registry
 from harmonize.models.network import Network
 from harmonize.models.registry import AnySettings
-from harmonize.models.settings import ISSAM
-from harmonize.models.unet import UNet
-from harmonize.weights import bundled
+from harmonize.weights import bundled, foreign
 
 FORMAT = 1
 """Version of the layout of the metadata; a file with a higher one is refused."""
@@ -102,51 +100,45 @@ def load_weights(path: Path) -> Loaded:
 
 
 def read_notes(path: Path) -> tuple[AnySettings, dict[str, Any]]:
-    """Read settings and metadata of weights without the weights; raises WeightsError as :func:`load_weights`."""
+    """Read settings and metadata of weights, where they have any without the weights; raises WeightsError as `load`."""
     path = Path(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            return _parse(path, file.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: damaged or not a safetensors file ({_first_line(error)})") from error
+    if _is_foreign(path):
+        return load_foreign(path)[1:]
+    return _parse(path, _read_header(path))
 
 
-def load_issam(path: Path) -> UNet:
-    """Read a released iSSAM checkpoint (``.pth``, 256×256 model without backbone) by the names of its tensors.
-
-    Only tensors are unpickled (``weights_only``), so code inside a foreign file does not run.
+def load_foreign(path: Path) -> Loaded:
+    """Read a checkpoint that names no settings, by the names and shapes of its tensors.
 
     Parameters
     ----------
     path
-        The file as released.
+        A file of `torch.save` or safetensors, under any name.
 
     Returns
     -------
-    UNet
-        On the CPU, in evaluation mode. Its mask blur is the file's: see :class:`harmonize.models.layers.MaskBlur`.
+    Loaded
+        iSSAM, GiftNet or PIH, with default settings but for the width. iSSAM's mask blur is the file's: see
+        :class:`harmonize.models.layers.MaskBlur`.
 
     Raises
     ------
     WeightsError
-        No such file, not a checkpoint, code in it, or not this network: with the names missing and unexpected.
+        No such file, not a checkpoint, code in it, or none of these networks: with the names and shapes that do not fit
+        the nearest.
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"{path}: no such file, an iSSAM checkpoint wanted")
-    try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # foreign bytes can make the unpickler fail in any way
-        raise WeightsError(f"{path}: not a checkpoint of plain tensors ({_first_line(error)})") from error
-    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise WeightsError(f"{path}: {type(tensors).__name__} found, tensors by name wanted")
-    net = UNet(ISSAM)
-    _fill(net, tensors, path)
-    return net
+        raise WeightsError(f"{path}: no such file, a checkpoint wanted")
+    found = foreign.identify(foreign.read_tables(path) if _is_torch(path) else {"": _read(path)[0]})
+    _check_fit(foreign.shapes_of(found.settings), found.tensors, path, found.settings.model)
+    net = registry.build_network(found.settings)
+    _fill(net, found.tensors, path)
+    return Loaded(net, found.settings, {"source": path.name})
 
 
 def load(name_or_path: StrPath) -> Loaded:
-    """Read bundled weights by name, ours by path, or a released iSSAM checkpoint (``.pth`` or ``.pt``) by path.
+    """Read bundled weights by name, ours by path, or a checkpoint of others by path; its content decides, not its name.
 
     Parameters
     ----------
@@ -161,12 +153,24 @@ def load(name_or_path: StrPath) -> Loaded:
     Raises
     ------
     WeightsError
-        As :func:`harmonize.weights.bundled.find`, :func:`load_weights` and :func:`load_issam`.
+        As :func:`harmonize.weights.bundled.find`, :func:`load_weights` and :func:`load_foreign`.
     """
     path = bundled.find(name_or_path)
-    if path.suffix in (".pth", ".pt"):
-        return Loaded(load_issam(path), ISSAM, {"source": path.name})
-    return load_weights(path)
+    return load_foreign(path) if _is_foreign(path) else load_weights(path)
+
+
+def _is_foreign(path: Path) -> bool:
+    """Return whether a file holds no settings of ours: torch's, or a whole safetensors file of somebody else."""
+    if path.parent.resolve() == bundled.WEIGHTS.resolve():
+        return False
+    return _is_torch(path) or not {"version", "settings"} & _read_header(path).keys()
+
+
+def _is_torch(path: Path) -> bool:
+    try:
+        return foreign.is_torch(path)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}), weights wanted") from error
 
 
 def _stored(value: Tensor, half: bool) -> Tensor:
@@ -190,6 +194,14 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise WeightsError(f"{path}: damaged or not a safetensors file ({_first_line(error)})") from error
 
 
+def _read_header(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: damaged or not a safetensors file ({_first_line(error)})") from error
+
+
 def _parse(path: Path, notes: Mapping[str, str]) -> tuple[AnySettings, dict[str, Any]]:
     if "settings" not in notes or not notes.get("format", "").isdecimal():
         raise WeightsError(f"{path}: no settings inside, weights saved by harmonize wanted")
@@ -204,18 +216,28 @@ def _parse(path: Path, notes: Mapping[str, str]) -> tuple[AnySettings, dict[str,
 
 def _fill(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Copy `tensors` into `net`, all or none, and make it ready for evaluation."""
-    wanted = net.state_dict()
-    missing, unexpected = [n for n in wanted if n not in tensors], [n for n in tensors if n not in wanted]
-    if missing or unexpected:
-        raise WeightsError(f"{path}: another network; missing {_some(missing)}; unexpected {_some(unexpected)}")
-    for name, value in wanted.items():
-        if tensors[name].shape != value.shape:
-            found = f"{tuple(tensors[name].shape)} found, {tuple(value.shape)} wanted"
-            raise WeightsError(f"{path}: {name}: shape {found}")
-        if not torch.isfinite(tensors[name]).all():
-            raise WeightsError(f"{path}: {name}: NaN or infinity found, finite numbers wanted")
+    _check_fit({name: value.shape for name, value in net.state_dict().items()}, tensors, path)
     net.load_state_dict(dict(tensors))
     net.eval()
+
+
+def _check_fit(wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], path: Path, model: str = "") -> None:
+    """Raise WeightsError that names what is missing, unexpected, of another shape or not finite."""
+    missing, unexpected = [n for n in wanted if n not in tensors], [n for n in tensors if n not in wanted]
+    shapes = [
+        f"{name}: shape {tuple(tensors[name].shape)} found, {tuple(shape)} wanted"
+        for name, shape in wanted.items()
+        if name in tensors and tensors[name].shape != shape
+    ]
+    nearest = f" (the nearest is {model})" if model else ""
+    if missing or unexpected:
+        listed = f"missing {_some(missing)}; unexpected {_some(unexpected)}"
+        raise WeightsError(f"{path}: another network{nearest}; {'; '.join([listed, *shapes[:3]])}")
+    if shapes:
+        raise WeightsError(f"{path}: {'; '.join(shapes[:3])}{nearest}")
+    for name in wanted:
+        if not torch.isfinite(tensors[name]).all():
+            raise WeightsError(f"{path}: {name}: NaN or infinity found, finite numbers wanted")
 
 
 def _some(names: list[str]) -> str:

@@ -200,13 +200,20 @@ def test_a_wrong_setting_of_apply_is_one_line(run, place, weights, tmp_path, opt
     assert not (tmp_path / "o.png").exists()
 
 
-@pytest.mark.parametrize("data", [b"", b"not weights at all", b"\x80\x04K\x01."])
-def test_a_file_that_holds_no_weights_is_one_line(run, place, tmp_path, data):
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "damaged or not a safetensors file"),
+        (b"not weights at all", "damaged or not a safetensors file"),
+        (b"\x80\x04K\x01.", "not a checkpoint of plain tensors"),
+    ],
+)
+def test_a_file_that_holds_no_weights_is_one_line(run, place, tmp_path, data, message):
     (tmp_path / "bad.safetensors").write_bytes(data)
     words = ("apply", place.composite, place.mask, "-o", tmp_path / "o.png", "--weights", tmp_path / "bad.safetensors")
     code, _, err = run(*words)
     assert code == 1
-    assert "bad.safetensors: damaged or not a safetensors file" in err.splitlines()[-1]
+    assert f"bad.safetensors: {message}" in err.splitlines()[-1]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

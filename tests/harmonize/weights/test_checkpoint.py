@@ -1,15 +1,17 @@
+import argparse
 import hashlib
 import json
 import os
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ccharmony.errors import OutputError, WeightsError
-from harmonize.models import giftnet
+from harmonize.models import giftnet, registry
 from harmonize.models.pih import network
 from harmonize.models.settings import ISSAM, NetworkSettings, PihSettings
 from harmonize.models.unet import UNet
@@ -170,14 +172,14 @@ def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(WeightsError, match=r"gone\.safetensors: no such file"):
         checkpoint.load_weights(tmp_path / "gone.safetensors")
     with pytest.raises(WeightsError, match=r"gone\.pth: no such file"):
-        checkpoint.load_issam(tmp_path / "gone.pth")
+        checkpoint.load_foreign(tmp_path / "gone.pth")
 
 
 def test_a_released_issam_checkpoint_loads_by_name(tmp_path, issam_weights):
     path = tmp_path / "issam256.pth"
     blur = "decoder.up_blocks.2.attention.mask_blurring.weight"
     torch.save({**issam_weights, blur: torch.randn(1, 1, 7, 7)}, path)
-    net = checkpoint.load_issam(path)
+    net = checkpoint.load_foreign(path).net
     assert type(net) is UNet
     assert not net.training
     state = net.state_dict()
@@ -189,14 +191,14 @@ def test_an_incomplete_issam_checkpoint_is_refused_with_the_missing_names(tmp_pa
     torch.save({name: value for name, value in issam_weights.items() if "mask_blurring" not in name}, path)
     message = r"missing decoder\.up_blocks\.2\.attention\.mask_blurring\.weight; unexpected nothing"
     with pytest.raises(WeightsError, match=message):
-        checkpoint.load_issam(path)
+        checkpoint.load_foreign(path)
 
 
 def test_a_checkpoint_of_another_network_is_refused_with_both_lists(tmp_path):
     path = tmp_path / "other.pth"
     torch.save(nn.Linear(2, 2).state_dict(), path)
-    with pytest.raises(WeightsError, match=r"missing 113 names \(encoder\.block0.*unexpected weight, bias$"):
-        checkpoint.load_issam(path)
+    with pytest.raises(WeightsError, match=r"missing 101 names \(encoder\.block0.*unexpected weight, bias$"):
+        checkpoint.load_foreign(path)
 
 
 def test_code_in_a_pickle_is_refused_and_does_not_run(tmp_path):
@@ -206,10 +208,13 @@ def test_code_in_a_pickle_is_refused_and_does_not_run(tmp_path):
 
     zipped, bare = tmp_path / "zipped.pth", tmp_path / "bare.pth"
     torch.save({"weight": Trap()}, zipped)
-    bare.write_bytes(pickle.dumps(Trap()))
+    bare.write_bytes(pickle.dumps(Trap(), protocol=2))
     for path in (zipped, bare):
-        with pytest.raises(WeightsError, match="not a checkpoint of plain tensors"):
-            checkpoint.load_issam(path)
+        with pytest.raises(
+            WeightsError,
+            match=r"not a checkpoint of plain tensors \(it holds an object posix\.mkdir, which",
+        ):
+            checkpoint.load_foreign(path)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -218,7 +223,7 @@ def test_any_other_file_is_refused_in_one_line(tmp_path, content):
     path = tmp_path / "broken.pth"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"broken\.pth: ") as refusal:
-        checkpoint.load_issam(path)
+        checkpoint.load_foreign(path)
     assert "\n" not in str(refusal.value)
 
 
@@ -226,7 +231,77 @@ def test_a_checkpoint_that_is_no_table_of_tensors_is_refused(tmp_path):
     path = tmp_path / "list.pth"
     torch.save([torch.zeros(2)], path)
     with pytest.raises(WeightsError, match="list found, tensors by name wanted"):
-        checkpoint.load_issam(path)
+        checkpoint.load_foreign(path)
+
+
+WRAPPINGS = {
+    "plain": lambda tensors: tensors,
+    "parallel": lambda tensors: {f"module.{name}": value for name, value in tensors.items()},
+    "compiled": lambda tensors: {f"_orig_mod.{name}": value for name, value in tensors.items()},
+    "compiled inside": lambda tensors: {
+        name.replace("encoder.", "encoder._orig_mod."): value for name, value in tensors.items()
+    },
+    "lightning": lambda tensors: {
+        "epoch": 3,
+        "hyper_parameters": {"rate": 0.1},
+        "state_dict": {f"model.net.{name}": value for name, value in tensors.items()} | {"loss.vgg.0": torch.zeros(3)},
+        "optimizer_states": [{"state": {0: {"exp_avg": torch.zeros(2)}}}],
+    },
+    "two levels": lambda tensors: {"checkpoint": {"model_state_dict": tensors}, "args": argparse.Namespace(rate=0.1)},
+    "score of numpy": lambda tensors: {"state_dict": tensors, "best_acc": np.float64(0.5), "step": np.int64(7)},
+    "half": lambda tensors: {name: value.half() for name, value in tensors.items()},
+    "bfloat16": lambda tensors: {"params": {name: value.bfloat16() for name, value in tensors.items()}},
+    "profiled": lambda tensors: tensors | {"total_ops": torch.zeros(1), "encoder.block0.total_params": torch.zeros(1)},
+    "old batch norm": lambda tensors: {
+        name: value for name, value in tensors.items() if not name.endswith("num_batches_tracked")
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["w.pth", "w.ckpt", "pytorch_model.bin", "w.pth.tar", "w.safetensors", "noname"])
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_a_checkpoint_is_judged_by_its_content(tmp_path, issam_weights, wrapping, name):
+    if name != "w.pth" and wrapping not in ("plain", "lightning"):
+        pytest.skip("the name does not count")
+    torch.save(WRAPPINGS[wrapping](issam_weights), tmp_path / name)
+    loaded = checkpoint.load(tmp_path / name)
+    assert loaded.settings == checkpoint.read_notes(tmp_path / name)[0] == ISSAM
+    for key, value in loaded.net.state_dict().items():
+        assert value.dtype == issam_weights[key].dtype
+        tolerance = {"half": 1e-3, "bfloat16": 1e-2}.get(wrapping, 0)
+        assert torch.allclose(value.double(), issam_weights[key].double(), rtol=tolerance, atol=1e-6 * bool(tolerance))
+
+
+def test_a_checkpoint_in_the_old_format_of_torch_is_read(tmp_path, issam_weights):
+    torch.save({"net": issam_weights}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert checkpoint.load(tmp_path / "old.pth").settings == ISSAM
+
+
+def test_tensors_of_our_networks_of_any_width_are_told_apart(tmp_path):
+    for settings in (NetworkSettings(width=8), NetworkSettings(model="issam", gift=(), width=4), PihSettings()):
+        torch.save({"model": registry.build_network(settings).state_dict()}, tmp_path / "w.pt")
+        assert checkpoint.load(tmp_path / "w.pt").settings == settings
+        save_file(registry.build_network(settings).state_dict(), tmp_path / "bare.safetensors")
+        assert checkpoint.load(tmp_path / "bare.safetensors").settings == settings
+
+
+def test_the_average_of_weights_comes_before_the_weights(tmp_path, issam_weights):
+    averaged = {name: value + 1 for name, value in issam_weights.items()}
+    torch.save({"net": issam_weights, "net_ema": averaged}, tmp_path / "w.pth")
+    bias = checkpoint.load(tmp_path / "w.pth").net.state_dict()["decoder.to_rgb.bias"]
+    assert torch.equal(bias, averaged["decoder.to_rgb.bias"])
+
+
+def test_what_does_not_fit_is_said_by_names_and_shapes(tmp_path, issam_weights):
+    changed = {name: value for name, value in issam_weights.items() if name != "decoder.to_rgb.bias"}
+    changed |= {"decoder.to_rgb.weight": torch.zeros(4, 32, 1, 1), "head.weight": torch.zeros(1)}
+    torch.save({"state_dict": {f"module.{name}": value for name, value in changed.items()}}, tmp_path / "w.pth")
+    message = (
+        r"w\.pth: another network .the nearest is issam.; missing decoder\.to_rgb\.bias; unexpected head\.weight; "
+        r"decoder\.to_rgb\.weight: shape \(4, 32, 1, 1\) found, \(3, 32, 1, 1\) wanted$"
+    )
+    with pytest.raises(WeightsError, match=message):
+        checkpoint.load(tmp_path / "w.pth")
 
 
 def test_load_takes_a_name_a_path_or_a_released_checkpoint(shelf, tmp_path, issam_weights):
