@@ -40,11 +40,7 @@ class Predictions:
 
     def find(self, pair: PairPaths) -> Path:
         """Return the prediction of a pair; raises ImageError where there is none."""
-        stem = Path(pair.name).stem.lower()
-        path = self._paths.get((pair.set.lower(), stem)) or self._paths.get((stem,))
-        if path is None:
-            raise ImageError(f"{pair.set}/{pair.name}: no prediction of that name in {self.folder}")
-        return path
+        return self._find(pair.name, pair.set)
 
     def read(self, pair: PairPaths, *sizes: tuple[int, int]) -> UInt8:
         """Read the prediction of a pair.
@@ -66,9 +62,21 @@ class Predictions:
         ImageError
             There is none of that name, it cannot be read, or it has another size.
         """
-        path = self.find(pair)
+        return self.read_named(pair.name, *sizes, folder=pair.set)
+
+    def read_named(self, name: str, *sizes: tuple[int, int], folder: str = "") -> UInt8:
+        """Read the prediction of a composite by its file name, preferably from a folder of that name; as `read`."""
+        path = self._find(name, folder)
         prediction = pixels.read_image(path)
         if prediction.shape[:2] not in sizes:
             wanted = " or ".join(dict.fromkeys(f"{width}x{height}" for height, width in sizes))
             raise ImageError(f"{path}: prediction of {prediction.shape[1]}x{prediction.shape[0]}, wanted {wanted}")
         return prediction
+
+    def _find(self, name: str, folder: str) -> Path:
+        stem = Path(name).stem.lower()
+        path = self._paths.get((folder.lower(), stem)) or self._paths.get((stem,))
+        if path is None:
+            where = f"{folder}/{name}" if folder else name
+            raise ImageError(f"{where}: no prediction of that name in {self.folder}")
+        return path

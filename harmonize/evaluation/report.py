@@ -24,6 +24,7 @@ from ccharmony.errors import OutputError
 from harmonize.evaluation import metrics
 from harmonize.evaluation.metrics import Means
 from harmonize.evaluation.scoring import ScoredPair
+from harmonize.markdown import make_table
 
 BINS = {"0-5": (0.0, 0.05), "5-15": (0.05, 0.15), "15-100": (0.15, math.inf)}
 """Foreground shares in percent, as DoveNet introduced them; a bin contains its lower end, not its upper one."""
@@ -160,19 +161,9 @@ def _describe(report: Mapping[str, Any]) -> str:
 
 def _table(title: str, pairs: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """Return a Markdown table: two rows a group, the composite first."""
-    lines = [[title, "", "n", *(_TITLES[name] for name in metrics.NAMES)]]
-    for group, rows in pairs.items():
-        for number, (kind, row) in enumerate(rows.items()):
+    rows = []
+    for group, kinds in pairs.items():
+        for number, (kind, row) in enumerate(kinds.items()):
             numbers = [f"{row[name]:.{_DIGITS[name]}f}" for name in metrics.NAMES]
-            lines.append([group if number == 0 else "", kind, str(row["n"]), *numbers])
-    widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(lines[0]))]
-    lines.insert(1, ["-" * width if column < 2 else "-" * (width - 1) + ":" for column, width in enumerate(widths)])
-    return "\n".join(f"| {' | '.join(_align(cells, widths))} |" for cells in lines)
-
-
-def _align(cells: list[str], widths: list[int]) -> list[str]:
-    """Pad the cells of a line: the two columns of text on their right, numbers on their left."""
-    return [
-        cell.ljust(width) if column < 2 else cell.rjust(width)
-        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
+            rows.append([group if number == 0 else "", kind, str(row["n"]), *numbers])
+    return make_table([title, "", "n", *(_TITLES[name] for name in metrics.NAMES)], rows, texts=2)
