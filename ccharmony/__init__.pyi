@@ -21,6 +21,7 @@ from .errors import ManifestError as ManifestError
 from .errors import OutputError as OutputError
 from .errors import SettingsError as SettingsError
 from .errors import SourceError as SourceError
+from .errors import StudyError as StudyError
 from .errors import TrainingError as TrainingError
 from .errors import WeightsError as WeightsError
 from .images.pixels import read_image as read_image

@@ -11,7 +11,8 @@
     ├── OutputError      a file or folder that cannot be written
     ├── SettingsError    an option or a number outside its range
     ├── WeightsError     a checkpoint that does not fit or is not one
-    └── TrainingError    a run that cannot continue (NaN loss, no memory)
+    ├── TrainingError    a run that cannot continue (NaN loss, no memory)
+    └── StudyError       a user study: its folder, its votes, a ranking that has no solution
 
 Every message is one line: the thing, what was found, what was wanted.
 """
@@ -55,3 +56,7 @@ class WeightsError(CcharmonyError):
 
 class TrainingError(CcharmonyError):
     """A training run cannot continue."""
+
+
+class StudyError(CcharmonyError):
+    """A user study or its votes are damaged, or have no ranking."""

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 ERRORS = {
     "CcharmonyError", "CheckerError", "FitError", "ImageError", "ManifestError", "OutputError", "SettingsError",
-    "SourceError", "TrainingError", "WeightsError",
+    "SourceError", "StudyError", "TrainingError", "WeightsError",
 }  # fmt: skip
 EXPORTS = {
     "ccharmony": ERRORS

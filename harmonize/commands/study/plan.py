@@ -1,0 +1,42 @@
+"""`harmonize study plan`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+_RATERS = (5, 10, 20, 40, 80)
+
+
+@click.command("plan", short_help="Simulate how many raters a study needs.")
+@click.option("--methods", type=int, default=6, show_default=True, help="Methods, the composite included.")
+@click.option("--pictures", type=int, default=100, show_default=True)
+@click.option("--votes", type=int, default=150, show_default=True, help="Questions for each rater.")
+@click.option("--difference", type=float, default=0.2, show_default=True, help="Strength that is to be told apart.")
+@click.option(
+    "--picture-spread", type=float, default=0.5, show_default=True, help="How much strengths differ between pictures."
+)
+@click.option(
+    "--rater-spread", type=float, default=0.3, show_default=True, help="How much strengths differ between raters."
+)
+@click.option("--raters", type=int, multiple=True, help=f"Numbers of raters to try.  [default: {_RATERS}]")
+@click.option("--studies", type=int, default=100, show_default=True, help="Simulated for each number of raters.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def command(raters: tuple[int, ...], seed: int, **options: Any) -> None:
+    """Simulate studies whose answer is known, and say in how many the better of two methods is found.
+
+    Two methods differ by --difference, the others lie between them. A study has found the better one if the 95 %
+    interval of the difference lies above 0.
+    """
+    from harmonize.study.bradley_terry import predict_preference
+    from harmonize.study.plan import Plan, predict_power
+
+    plan = Plan(**options)
+    chance = predict_preference([plan.difference, 0.0])[0, 1]
+    click.echo(
+        f"difference {plan.difference:g}: the better one is preferred in {chance:.0%}; {plan.studies} studies each\n"
+    )
+    click.echo("raters    votes    found    width of the interval")
+    for power in predict_power(plan, raters or _RATERS, seed):
+        click.echo(f"{power.raters:6d}  {power.votes:7,d}    {power.found:5.0%}    {power.width:.2f}")

@@ -1,0 +1,34 @@
+"""`harmonize study rank`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("rank", short_help="Rank the methods by the votes.")
+@click.argument("studies", nargs=-1, required=True, metavar="STUDY|VOTES.csv...", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for tables and plot.")
+@click.option("--html", type=_FILE, help="Write one page with tables and plot.")
+@click.option("--without-failed", is_flag=True, help="Leave out raters who failed the catch trials.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap.")
+def command(studies: tuple[Path, ...], out: Path | None, html: Path | None, without_failed: bool, seed: int) -> None:
+    """Rank the methods by the votes of a study, or of tables with the columns picture,left,right,choice,rater,seconds.
+
+    Strengths are by Bradley and Terry's model, with 95 % intervals over pictures and raters. Raters who answer the
+    questions that are asked twice no better than at random are named.
+    """
+    from harmonize.study import report
+    from harmonize.study.collect import collect_votes
+
+    found = report.make_report(collect_votes(studies), without_failed=without_failed, seed=seed)
+    if out is not None:
+        report.write_report(out, found)
+    if html is not None:
+        from harmonize.study.report_page import write_page
+
+        write_page(html, found)
+    click.echo(report.to_markdown(found), nl=False)
