@@ -1,7 +1,8 @@
-"""`harmonize apply`: a file, folders of files, or a cut-out put on a background."""
+"""`harmonize apply`: a picture, a folder of pictures, or cut-outs put on a background."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ccharmony.console import progress_bar
-from ccharmony.errors import ImageError, SettingsError
+from ccharmony.errors import ImageError, OutputError, SettingsError
 from harmonize.commands import shared
 
 if TYPE_CHECKING:
     from ccharmony.arrays import Float32, UInt8
+    from harmonize.inference.folders import PictureTask
     from harmonize.inference.image import Size
 
 _PATH = click.Path(path_type=Path)
@@ -31,20 +33,22 @@ class _Options:
     strength: float
     size: Size
     device: str
+    background: Path | None
     position: tuple[int, int] | None
     scale: float
     kind: str
     quality: int
     strict: bool
+    before_after: Path | None
     params: Path | None
     curves: Path | None
     plot: Path | None
     from_params: Path | None
 
     @property
-    def parametric(self) -> list[str]:
-        """The options given that only PIH has."""
-        named = {"params": self.params, "curves": self.curves, "plot": self.plot, "from-params": self.from_params}
+    def writes_parameters(self) -> list[str]:
+        """The options given that write what only PIH has."""
+        named = {"params": self.params, "curves": self.curves, "plot": self.plot}
         return [f"--{name}" for name, path in named.items() if path is not None]
 
 
@@ -62,7 +66,7 @@ def _read_position(_ctx: click.Context, _param: click.Parameter, value: str | No
 @click.command("apply")
 @click.argument("composite", type=_PATH)
 @click.argument("mask", type=_PATH, required=False)
-@click.option("-o", "--out", type=_PATH, required=True, help="File, or folder that the results go to.")
+@click.option("-o", "--out", required=True, metavar="PATH", help="File, or folder that the results go to.")
 @shared.weights_option
 @click.option("--strength", type=float, default=1.0, show_default=True, help="How much of the change is made, 0 to 1.")
 @click.option(
@@ -74,53 +78,126 @@ def _read_position(_ctx: click.Context, _param: click.Parameter, value: str | No
     help="Side of what the network sees, a multiple of 32; the result has full resolution in any case.",
 )
 @shared.device_option
-@click.option("--background", type=_PATH, help="COMPOSITE is a cut-out with alpha: put it on this picture first.")
 @click.option(
-    "--position", callback=_read_position, metavar="X,Y", help="Where the cut-out's upper left corner goes, in pixels."
+    "--background", type=_PATH, help="COMPOSITE is a cut-out with alpha, or a folder of such: put it on this picture."
+)
+@click.option(
+    "--position",
+    callback=_read_position,
+    metavar="X,Y",
+    help="Where the cut-out's upper left corner goes, in pixels. [the middle]",
 )
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Factor for the cut-out's sides.")
 @click.option("--format", "kind", type=click.Choice(_FORMATS), default="png", show_default=True, help="In a folder.")
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of JPEG and WebP.")
+@click.option(
+    "--before-after", type=_PATH, help="Write composite and result side by side, too: a file, or a folder for a folder."
+)
 @click.option("--model", callback=shared.read_model, metavar="NAME", help="The best bundled weights of this model.")
 @click.option("--params", type=_FILE, help="PIH: write curves and shading map here, as JSON that can be edited.")
 @click.option("--curves", type=_FILE, help="PIH: write the curves as a .cube table for image editors.")
 @click.option("--plot", type=_FILE, help="PIH: draw curves and shading map into this picture.")
 @click.option("--from-params", type=_FILE, help="Apply this JSON, edited or not, in place of a network.")
 @shared.strict_option
-def command(composite: Path, mask: Path | None, out: Path, background: Path | None, **rest: Any) -> None:
+def command(composite: Path, mask: Path | None, out: str, **rest: Any) -> int:
     """Give the foreground of COMPOSITE, where MASK is white, the light of its background.
 
-    Both are files or both are folders; a mask has its composite's name, or c1_2.png that of c1_2_3.jpg. The
-    background stays as it is to the bit; JPEG as the result's format changes it a little, PNG does not.
+    Both are files or both are folders, sub-folders included. A mask has its composite's name, with or without a word
+    (a_mask, mask_a, a-mask), or c1_2 is that of c1_2_3; numbered frames are matched by number. Without MASK, the masks
+    are those in COMPOSITE that such a word names; a file as MASK is the mask of every frame of a folder.
+
+    The background stays as it is to the bit; JPEG as the result's format changes it a little, PNG does not. The exit
+    code is 1 where a picture was left out.
     """
     given = _Options(**rest)
-    if background is not None and mask is not None:
+    if given.background is not None and mask is not None:
         raise click.UsageError("--background takes the mask from the cut-out's alpha, found MASK too")
-    if background is not None and given.position is None:
-        raise click.UsageError("--background needs --position X,Y")
-    if background is None and mask is None:
+    if mask is None and given.background is None and not composite.is_dir():
         raise click.UsageError("wanted MASK, or --background for a cut-out with alpha")
-    given = _settle_weights(composite, background, given)
-    if background is not None:
-        _apply_cutout(composite, background, out, given)
-    elif mask is not None and composite.is_dir():
-        _apply_folders(composite, mask, out, given)
-    elif mask is not None:
-        _apply_file(composite, mask, out, given)
+    given = _settle_weights(composite, given)
+    if composite.is_dir():
+        return _apply_folder(composite, mask, Path(out), given)
+    _apply_file(composite, mask, out, given)
+    return 0
 
 
-def _apply_file(composite: Path, mask: Path, out: Path, given: _Options) -> None:
+def _apply_file(composite: Path, mask: Path | None, out: str, given: _Options) -> None:
+    from harmonize.inference.folders import PictureTask
+
+    inputs = [path for path in (composite, mask, given.background) if path is not None]
+    task = PictureTask(composite, mask or composite, _target(out, composite, given.kind, inputs))
+    if given.before_after is not None:
+        given = replace(given, before_after=_target(str(given.before_after), composite, given.kind, inputs))
+    _work(task, given, given.before_after)
+    click.echo(task.output)
+
+
+def _apply_folder(composites: Path, masks: Path | None, out: Path, given: _Options) -> int:
+    """Work on every picture of a folder; 1 where one was left out."""
+    from ccharmony import files
+    from harmonize.inference import folders, network
+
+    for folder in filter(None, (out, given.before_after)):
+        if folder.resolve() in {path.resolve() for path in (composites, masks) if path is not None}:
+            raise SettingsError(f"{folder}: holds the input, wanted another folder for the results")
+    if given.background is not None:
+        tasks, unmatched = folders.list_tasks(composites, out, f".{given.kind}")
+    else:
+        tasks, unmatched = folders.match(composites, masks or composites, out, f".{given.kind}")
+    for problem in unmatched:
+        if given.strict:
+            raise ImageError(problem)
+        click.echo(f"left out: {problem}", err=True)
+    if not given.from_params:  # before the first picture: weights that do not load are no picture's fault
+        network.load_network(given.weights, given.device)
+
+    def work(task: PictureTask) -> None:
+        beside = given.before_after and given.before_after / task.output.relative_to(out)
+        for path in filter(None, (task.output, beside)):
+            files.make_folder(path.parent)
+        _work(task, given, beside)
+
+    with progress_bar() as progress:
+        failed = folders.run_all(tasks, work, strict=given.strict, progress=partial(progress, "pictures"))
+    if len(failed) == len(tasks):
+        raise ImageError(f"{composites}: none of {len(tasks)} pictures could be harmonized; the first: {failed[0]}")
+    left_out = len(failed) + len(unmatched)
+    click.echo(f"{out}: {len(tasks) - len(failed)} harmonized, {left_out} left out")
+    return 1 if left_out else 0
+
+
+def _work(task: PictureTask, given: _Options, before_after: Path | None) -> None:
+    """Read, harmonize and write one picture."""
     from ccharmony.images import pixels
 
-    target = _target(out, composite, given)
-    picture = pixels.read_image(composite)
-    foreground = pixels.read_mask(mask, shape=picture.shape[:2])
-    if given.parametric:
-        result = _adjust(composite, picture, foreground, given)
-    else:
-        result = _harmonize(picture, foreground, given)
-    pixels.write_image(target, result, given.quality)
-    click.echo(target)
+    picture, mask = _read(task, given)
+    result = _harmonize(task.composite, picture, mask, given)
+    pixels.write_image(task.output, result, given.quality)
+    if before_after is not None:
+        pixels.write_image(before_after, _side_by_side(picture, result), given.quality)
+
+
+def _read(task: PictureTask, given: _Options) -> tuple[UInt8, Float32]:
+    """Return a composite and its mask: read, or made of a cut-out and the background."""
+    from ccharmony.images import pixels
+    from harmonize.inference.cutout import paste_cutout
+
+    if given.background is None:
+        picture = pixels.read_image(task.composite)
+        return picture, pixels.read_mask(task.mask, shape=picture.shape[:2])
+    colors, opacity = pixels.read_cutout(task.composite)
+    try:
+        return paste_cutout(colors, opacity, pixels.read_image(given.background), given.position, given.scale)
+    except ImageError as error:
+        raise ImageError(f"{task.composite}: {error}") from error
+
+
+def _harmonize(composite: Path, picture: UInt8, mask: Float32, given: _Options) -> UInt8:
+    from harmonize.inference.image import harmonize_image
+
+    if given.from_params or given.writes_parameters:
+        return _adjust(composite, picture, mask, given)
+    return harmonize_image(picture, mask, given.weights, strength=given.strength, size=given.size, device=given.device)
 
 
 def _adjust(composite: Path, picture: UInt8, mask: Float32, given: _Options) -> UInt8:
@@ -144,81 +221,48 @@ def _adjust(composite: Path, picture: UInt8, mask: Float32, given: _Options) -> 
     return adjustment.apply(found, picture, mask, given.strength)
 
 
-def _settle_weights(composite: Path, background: Path | None, given: _Options) -> _Options:
+def _settle_weights(composite: Path, given: _Options) -> _Options:
     """Choose the weights where none are named (loading says which); refuse options that do not go together."""
     from harmonize.weights import cards
 
-    asked = given.parametric
-    if asked and (background is not None or composite.is_dir()):
-        raise click.UsageError(f"{asked[0]} is for one composite and its mask")
+    writes = given.writes_parameters
+    if writes and composite.is_dir():
+        how = "write --params of one picture, then --from-params takes them to all of a folder"
+        raise click.UsageError(f"{writes[0]} is for one picture; {how}")
     if given.from_params:
         if given.weights or given.model:
             raise click.UsageError("--from-params takes the place of a network, --weights and --model have no use")
         return given
     if given.weights is None:
-        return replace(given, weights=cards.default_weights(given.model, parametric=bool(asked)))
+        chosen = cards.default_weights(given.model, parametric=bool(writes))
+        if writes and not given.model and chosen != cards.default_weights():
+            click.echo(f"{writes[0]}: weights {chosen}, since {cards.default_weights()} has no curves", err=True)
+        return replace(given, weights=chosen)
     if given.model:
         raise click.UsageError("--weights and --model exclude each other")
     return given
 
 
-def _apply_cutout(cutout: Path, background: Path, out: Path, given: _Options) -> None:
-    from ccharmony.images import pixels
-    from harmonize.inference.cutout import paste_cutout
-
-    target = _target(out, cutout, given, background)
-    assert given.position is not None  # the command asked for one
-    colors, opacity = pixels.read_cutout(cutout)
-    try:
-        picture, mask = paste_cutout(colors, opacity, pixels.read_image(background), given.position, given.scale)
-    except ImageError as error:
-        raise ImageError(f"{cutout}: {error}") from error
-    pixels.write_image(target, _harmonize(picture, mask, given), given.quality)
-    click.echo(target)
-
-
-def _apply_folders(composites: Path, masks: Path, out: Path, given: _Options) -> None:
-    from ccharmony import files
-    from ccharmony.images import pixels
-    from harmonize.inference import folders, network
-
-    if not masks.is_dir():
-        raise SettingsError(f"{masks}: a file or nothing, wanted a folder as {composites} is one")
-    if out.resolve() in (composites.resolve(), masks.resolve()):
-        raise SettingsError(f"{out}: holds the input, wanted another folder for the results")
-    jobs, unmatched = folders.match(composites, masks, out, f".{given.kind}")
-    for problem in unmatched:
-        if given.strict:
-            raise ImageError(problem)
-        click.echo(f"left out: {problem}", err=True)
-    files.make_folder(out)
-    # Before the first picture: weights that do not load are no picture's fault.
-    network.load_network(given.weights, given.device)
-
-    def work(job: folders.PictureTask) -> None:
-        picture = pixels.read_image(job.composite)
-        result = _harmonize(picture, pixels.read_mask(job.mask, shape=picture.shape[:2]), given)
-        pixels.write_image(job.output, result, given.quality)
-
-    with progress_bar() as progress:
-        failed = folders.run_all(jobs, work, strict=given.strict, progress=partial(progress, "pictures"))
-    if len(failed) == len(jobs):
-        raise ImageError(f"{composites}: none of {len(jobs)} pictures could be harmonized; the first: {failed[0]}")
-    click.echo(f"{out}: {len(jobs) - len(failed)} harmonized, {len(failed) + len(unmatched)} left out")
-
-
-def _harmonize(picture: UInt8, mask: Float32, given: _Options) -> UInt8:
-    from harmonize.inference.image import harmonize_image
-
-    return harmonize_image(picture, mask, given.weights, strength=given.strength, size=given.size, device=given.device)
-
-
-def _target(out: Path, source: Path, given: _Options, *others: Path) -> Path:
+def _target(out: str, source: Path, kind: str, inputs: list[Path]) -> Path:
     """Return the file to write: `out` itself, or one named after the source if `out` is a folder."""
     from ccharmony.files import make_folder
+    from ccharmony.images.pixels import WRITABLE_SUFFIXES
 
-    target = out / f"{source.stem}.{given.kind}" if out.is_dir() or not out.suffix else out
-    if target.resolve() in {path.resolve() for path in (source, *others)}:
+    path = Path(out)
+    folder = path.is_dir() or not path.suffix or out.endswith(("/", os.sep))
+    target = path / f"{source.stem}.{kind}" if folder else path
+    if target.suffix.lower() not in WRITABLE_SUFFIXES:
+        wanted = f"wanted one of {' '.join(WRITABLE_SUFFIXES)}, or a folder: {out}/"
+        raise OutputError(f"{out}: {target.suffix} is not a format to write, {wanted}")
+    if target.resolve() in {path.resolve() for path in inputs}:
         raise SettingsError(f"{target}: is an input, wanted another file for the result")
     make_folder(target.parent)
     return target
+
+
+def _side_by_side(before: UInt8, after: UInt8) -> UInt8:
+    """Return both pictures, (H, 2 W and a hundredth, 3), with a white line between them."""
+    import numpy as np
+
+    line = np.full((before.shape[0], max(before.shape[1] // 100, 1), 3), 255, np.uint8)
+    return np.hstack([before, line, after])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ccharmony.arrays import UInt8
+from ccharmony.dataset.formats.names import is_picture
 from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.errors import ImageError, SourceError
 from ccharmony.images import pixels
-from harmonize.inference.folders import is_picture
 
 
 class Predictions:

@@ -11,7 +11,11 @@ from harmonize.settings import check_number
 
 
 def paste_cutout(
-    foreground: UInt8, opacity: Float32, background: UInt8, position: tuple[int, int], scale: float = 1.0
+    foreground: UInt8,
+    opacity: Float32,
+    background: UInt8,
+    position: tuple[int, int] | None = None,
+    scale: float = 1.0,
 ) -> tuple[UInt8, Float32]:
     """Put a foreground on a background.
 
@@ -24,7 +28,8 @@ def paste_cutout(
     background
         Image (H, W, 3), RGB.
     position
-        x, y in pixels of the background where the upper left corner goes; what lies outside is cut off.
+        x, y in pixels of the background where the upper left corner goes, None for the middle; what lies outside is cut
+        off.
     scale
         Factor by which the foreground's sides grow, above 0.
 
@@ -44,7 +49,8 @@ def paste_cutout(
     if not opacity.any():
         raise ImageError("the cut-out is transparent everywhere, wanted an opaque foreground")
     colors, alpha = _resize(foreground, opacity, scale)
-    left, top = position
+    (height, width), (above, beside) = background.shape[:2], alpha.shape
+    left, top = position or ((width - beside) // 2, (height - above) // 2)
     target = _overlap(top, alpha.shape[0], background.shape[0]), _overlap(left, alpha.shape[1], background.shape[1])
     source = slice(target[0].start - top, target[0].stop - top), slice(target[1].start - left, target[1].stop - left)
     if target[0].start >= target[0].stop or target[1].start >= target[1].stop or not alpha[source].any():

@@ -1,12 +1,19 @@
-"""Many composites at once: which mask belongs to which composite, and what becomes of those that fail."""
+"""Many pictures at once: which mask belongs to which composite, and what becomes of those that fail.
+
+How names are matched is told in `ccharmony.dataset.formats.names`; every sub-folder is read.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import os
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ccharmony.dataset.formats import names
+from ccharmony.dataset.formats.names import Partners
 from ccharmony.errors import CcharmonyError, SourceError
 from ccharmony.images.headers import READABLE_SUFFIXES
 
@@ -19,8 +26,10 @@ class PictureTask:
 
     Attributes
     ----------
-    composite, mask
-        What is read.
+    composite
+        The composite, or a cut-out.
+    mask
+        Its mask; of a cut-out, whose alpha is its mask, the same file.
     output
         What is written.
     """
@@ -31,45 +40,47 @@ class PictureTask:
 
 
 def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[list[PictureTask], list[str]]:
-    """Find the mask of each composite in two folders.
-
-    The mask has the composite's name without extension (``a.jpg``, ``a.png``), or the foreground's in iHarmony4's
-    layout (``c1_2_3.jpg``, ``c1_2.png``). Upper and lower case count as one.
+    """Find the mask of each composite.
 
     Parameters
     ----------
-    composites, masks
-        Folders of pictures; sub-folders are not read.
+    composites
+        Folder of pictures. Where it holds its masks, too (`masks` is the same folder or one below it), what a word such
+        as ``mask`` names is no composite.
+    masks
+        Folder of masks, or one file: the mask of them all.
     output
-        Folder of the results, each named after its composite.
+        Folder of the results, each named after its composite, in the sub-folder of its composite.
     suffix
         Format of the results, such as ``.png``.
 
     Returns
     -------
     tuple[list[PictureTask], list[str]]
-        One job a composite that has a mask, and one line for each that has none.
+        One task a composite that has a mask, and one line for each that has none, for each that several masks fit, and
+        for each file that is not read.
 
     Raises
     ------
     SourceError
-        A folder holds no picture, or two composites differ by extension only.
+        A folder holds no picture, no composite has a mask, or two composites differ by extension only.
     """
-    by_name = {path.stem.lower(): path for path in _pictures(masks)}
-    jobs: dict[str, PictureTask] = {}
-    problems: list[str] = []
-    for path in _pictures(composites):
-        stem = path.stem.lower()
-        mask = by_name.get(stem) or by_name.get(stem.rpartition("_")[0])
-        if mask is None:
-            problems.append(f"{path}: no mask of that name in {masks}")
-        elif stem in jobs:
-            raise SourceError(f"{path}: {jobs[stem].composite.name} has the same name, one result would hide the other")
-        else:
-            jobs[stem] = PictureTask(path, mask, output / f"{path.stem}{suffix}")
-    if not jobs:
-        raise SourceError(f"{composites}: none of its pictures has a mask in {masks}")
-    return list(jobs.values()), problems
+    pictures, mask_files = _divide(composites, masks)
+    if not pictures:
+        raise SourceError(f"{composites}: all its {len(mask_files)} pictures are masks by their names")
+    partners = Partners(mask_files, masks if masks.is_dir() else masks.parent)
+    found, problems = _find_masks(pictures, composites, masks, partners)
+    problems += _passed_over(composites)
+    if not found:
+        rule = partners.describe_rule(pictures[0].relative_to(composites))
+        raise SourceError(f"{composites}: none of its {len(pictures)} pictures has a mask in {masks}; {rule}")
+    return _to_tasks(found, output, suffix), problems
+
+
+def list_tasks(cutouts: Path, output: Path, suffix: str) -> tuple[list[PictureTask], list[str]]:
+    """Return a task for each cut-out of a folder, and a line for each file that is not read; raises SourceError."""
+    found = {path: path for path in _pictures(cutouts)}
+    return _to_tasks(found, output, suffix), _passed_over(cutouts)
 
 
 def run_all(
@@ -106,13 +117,76 @@ def run_all(
     return problems
 
 
+def _divide(composites: Path, masks: Path) -> tuple[list[Path], list[Path]]:
+    """Return the composites and the masks; in a common folder the names tell which is which."""
+    every = _pictures(composites)
+    if masks.is_file():
+        return every, [masks]
+    if not masks.resolve().is_relative_to(composites.resolve()):
+        return every, _pictures(masks)
+    if masks.resolve() != composites.resolve():
+        return [path for path in every if not path.is_relative_to(masks)], _pictures(masks)
+    is_mask = {path: names.names_a_mask(path.relative_to(composites)) for path in every}
+    return [path for path in every if not is_mask[path]], [path for path in every if is_mask[path]]
+
+
+def _find_masks(
+    pictures: Sequence[Path], composites: Path, masks: Path, partners: Partners
+) -> tuple[dict[Path, Path], list[str]]:
+    """Return the mask of each composite, and a line for each that has none or could have several."""
+    if masks.is_file():
+        return dict.fromkeys(pictures, masks), []
+    found: dict[Path, Path] = {}
+    problems: list[str] = []
+    for path in pictures:
+        try:
+            mask = partners.find(path.relative_to(composites))
+        except SourceError as error:
+            problems.append(str(error))
+            continue
+        if mask is not None:
+            found[path] = mask
+        else:
+            problems.append(f"{path}: no mask of that name in {masks}")
+    repeated = _repeated(found)
+    problems += [f"{path}: in several sub-folders, {found[path]} is the mask of one" for path in sorted(repeated)]
+    found = {path: mask for path, mask in found.items() if path not in repeated}
+    if not found and (frames := partners.find_frames(pictures)):
+        _logger.info("%s: %d frames are matched by their numbers", composites, len(frames))
+        return frames, [f"{path}: no mask of that number in {masks}" for path in pictures if path not in frames]
+    return found, problems
+
+
+def _repeated(found: Mapping[Path, Path]) -> set[Path]:
+    """Return the composites of one name, in several sub-folders, that have got one mask."""
+    folders: dict[tuple[str, Path], set[Path]] = defaultdict(set)
+    for path, mask in found.items():
+        folders[path.stem.lower(), mask].add(path.parent)
+    return {path for path, mask in found.items() if len(folders[path.stem.lower(), mask]) > 1}
+
+
+def _to_tasks(found: Mapping[Path, Path], output: Path, suffix: str) -> list[PictureTask]:
+    """Return a task for each picture; its result stands where it stands below the folder that they have in common."""
+    base = Path(os.path.commonpath([path.parent for path in found]))
+    tasks: dict[str, PictureTask] = {}
+    for path, mask in found.items():
+        name = path.relative_to(base).with_suffix("").as_posix()
+        task = PictureTask(path, mask, output / f"{name}{suffix}")
+        if other := tasks.get(name.lower()):
+            raise SourceError(f"{path}: {other.composite.name} has the same name, one result would hide the other")
+        tasks[name.lower()] = task
+    return list(tasks.values())
+
+
+def _passed_over(folder: Path) -> list[str]:
+    wanted = ", ".join(READABLE_SUFFIXES)
+    return [f"{path}: not a picture by its name, wanted {wanted}" for path in names.list_others(folder)]
+
+
 def _pictures(folder: Path) -> list[Path]:
-    found = [path for path in sorted(folder.iterdir()) if is_picture(path)]
+    found = names.list_pictures(folder)
     if not found:
-        raise SourceError(f"{folder}: no picture in it")
+        others = names.list_others(folder)
+        seen = f", but {len(others)} other files such as {others[0].name}" if others else ""
+        raise SourceError(f"{folder}: no picture in it{seen}; wanted {', '.join(READABLE_SUFFIXES)}")
     return found
-
-
-def is_picture(path: Path) -> bool:
-    """Tell by its name whether a path is a picture; hidden files are not."""
-    return path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith(".")

@@ -136,7 +136,7 @@ def test_apply_to_folders_finds_masks_and_reports_what_it_leaves_out(run, pairs,
     (pairs / "composite_images" / "p_2_a_1.png").write_bytes(b"no picture")
     words = ("apply", pairs / "composite_images", pairs / "masks", "-o", tmp_path / "out", "--weights", weights)
     code, out, err = run(*words)
-    assert code == 0
+    assert code == 1
     assert out == f"{tmp_path / 'out'}: 3 harmonized, 2 left out\n"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"p_{n}_a_1.png" for n in (0, 1, 3)]
     assert "lonely.png: no mask of that name" in err
@@ -166,12 +166,49 @@ def test_apply_puts_a_cutout_on_a_background(run, weights, tmp_path, tiny):
     assert (columns.min(), columns.max()) == (70, 79)
 
 
+def test_cutouts_of_a_folder_go_to_the_middle_of_one_background(run, weights, tmp_path, tiny):
+    background = tiny.draw_photo(5, 60, 80)
+    pixels.write_image(tmp_path / "bg.png", background)
+    (tmp_path / "cuts").mkdir()
+    for name, side in (("a", 20), ("b", 11)):
+        cutout = np.dstack([tiny.draw_photo(6, side, side), np.full((side, side), 255, np.uint8)])
+        Image.fromarray(cutout).save(tmp_path / "cuts" / f"{name}.png")
+    words = ("apply", tmp_path / "cuts", "--background", tmp_path / "bg.png", "-o", tmp_path / "out")
+    assert run(*words, "--weights", weights)[:2] == (0, f"{tmp_path / 'out'}: 2 harmonized, 0 left out\n")
+    for name, rows, columns in (("a", (20, 39), (30, 49)), ("b", (24, 34), (34, 44))):
+        changed = np.nonzero((pixels.read_image(tmp_path / "out" / f"{name}.png") != background).any(axis=2))
+        assert [(int(axis.min()), int(axis.max())) for axis in changed] == [rows, columns]
+
+
+def test_before_after_is_composite_and_result_side_by_side(run, place, pairs, weights, tmp_path):
+    out, both = tmp_path / "o.png", tmp_path / "sub" / "both.png"
+    words = ("apply", place.composite, place.mask, "-o", out, "--weights", weights, "--before-after", both)
+    assert run(*words)[0] == 0
+    found = pixels.read_image(both)
+    assert found.shape == (40, 48 + 1 + 48, 3)
+    np.testing.assert_array_equal(found[:, :48], place.picture)
+    np.testing.assert_array_equal(found[:, 49:], pixels.read_image(out))
+    folder = ("apply", pairs / "composite_images", pairs / "masks", "-o", tmp_path / "out", "--weights", weights)
+    assert run(*folder, "--before-after", tmp_path / "both")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "both").iterdir()) == [f"p_{n}_a_1.png" for n in range(4)]
+
+
+@pytest.mark.parametrize("name", ["results.v2/", "results.v2"])
+def test_a_folder_with_a_dot_ends_with_a_slash(run, place, weights, tmp_path, name):
+    code, _, err = run("apply", place.composite, place.mask, "-o", f"{tmp_path}/{name}", "--weights", weights)
+    if name.endswith("/"):
+        assert (tmp_path / "results.v2" / "p_1_a_1.png").is_file()
+    else:
+        assert code == 1
+        assert ".v2 is not a format to write" in err
+        assert "weights" not in err  # refused before they are loaded
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ((), "wanted MASK, or --background"),
         (("m.png", "--background", "b.png"), "found MASK too"),
-        (("--background", "b.png"), "--background needs --position X,Y"),
         (("--background", "b.png", "--position", "7"), "wanted two whole numbers"),
         (("m.png", "--size", "large"), "wanted a number of pixels or full"),
         (("m.png", "--format", "gif"), "'gif' is not one of"),

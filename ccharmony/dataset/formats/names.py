@@ -15,13 +15,15 @@ has none.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import TypeVar
 
 from ccharmony.errors import SourceError
+from ccharmony.images.headers import READABLE_SUFFIXES
 
 Key = tuple[str | int, ...]
 
@@ -29,6 +31,9 @@ _MASK_WORDS = {"mask", "masks", "matte", "mattes", "alpha", "seg", "segmentation
 _COMPOSITE_WORDS = {"composite", "composites", "comp", "comps", "image", "images", "img", "input", "frame", "frames"}
 _REAL_WORDS = {"real", "reals", "gt", "target", "targets", "harmonized", "retouched"}
 _WORDS = _MASK_WORDS | _COMPOSITE_WORDS | _REAL_WORDS
+
+_NOTES = {"", ".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".db", ".ini", ".log"}
+"""Files that stand beside pictures and are none."""
 
 _PARTS = re.compile(r"[^\W\d_]+|\d+")
 _LAST_NUMBER = re.compile(r"(.*?)(\d+)(\D*)")
@@ -71,6 +76,26 @@ def names_a_mask(path: PurePath) -> bool:
     """
     words = set(_PARTS.findall(path.stem.lower())) | {part.lower() for part in path.parts[:-1]}
     return bool(words & _MASK_WORDS)
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file is a picture by its name; hidden files are not."""
+    return path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith(".")
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Return the pictures below a folder, sorted by their paths."""
+    return sorted(path for path in _list_files(folder) if is_picture(path))
+
+
+def list_others(folder: Path) -> list[Path]:
+    """Return the files below a folder that are neither pictures to be read nor notes beside them, sorted."""
+    return sorted(path for path in _list_files(folder) if not is_picture(path) and path.suffix.lower() not in _NOTES)
+
+
+def _list_files(folder: Path) -> Iterator[Path]:
+    for base, _, files in os.walk(folder):
+        yield from (Path(base, name) for name in files if not name.startswith("."))
 
 
 class Partners:
@@ -123,7 +148,7 @@ class Partners:
         """Return whether any file fits a composite."""
         return bool(self._fitting(composite))
 
-    def find_frames(self, composites: Sequence[PurePath]) -> dict[PurePath, Path]:
+    def find_frames(self, composites: Sequence[P]) -> dict[P, Path]:
         """Match numbered frames by number; empty where the names of a side differ in more than their last number."""
         own, others = _number_frames(composites), _number_frames(self.files)
         return {path: others[number] for number, path in own.items() if number in others}

@@ -13,15 +13,13 @@ keep each foreground's composites in a folder of its own: all are resolved.
 from __future__ import annotations
 
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from ccharmony.dataset.formats.names import Partners, split_name
+from ccharmony.dataset.formats.names import Partners, list_pictures, split_name
 from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.errors import SourceError
-from ccharmony.images.headers import READABLE_SUFFIXES
 
 COMPOSITES, MASKS, REALS = "composite_images", "masks", "real_images"
 
@@ -109,16 +107,6 @@ class PairFolder:
             return False
         relative = [path.relative_to(self._folder) for path in self.composites]
         return sum(self._masks.has(name) and self._reals.has(name) for name in relative) > split
-
-
-def list_pictures(folder: Path) -> list[Path]:
-    """Return the pictures below a folder by their names' suffixes, sorted; hidden ones are not."""
-    return sorted(
-        Path(base, name)
-        for base, _, files in os.walk(folder)
-        for name in files
-        if Path(name).suffix.lower() in READABLE_SUFFIXES and not name.startswith(".")
-    )
 
 
 def _find_folder(root: Path, role: str) -> Path:

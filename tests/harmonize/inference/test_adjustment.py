@@ -164,6 +164,34 @@ def test_the_command_writes_parameters_and_applies_them_again(picture, weights, 
     assert "--from-params takes the place of a network" in both.output
 
 
+def test_parameters_of_one_frame_change_the_object_alike_in_all(tiny, weights, tmp_path):
+    for folder in ("frames", "masks"):
+        (tmp_path / folder).mkdir()
+    for number in range(3):
+        mask = np.zeros((64, 96), bool)
+        mask[20:40, 10 + 20 * number : 30 + 20 * number] = True
+        frame = np.where(mask[..., None], np.uint8(150), tiny.draw_photo(number, 64, 96))
+        pixels.write_image(tmp_path / "frames" / f"f_{number}.png", frame)
+        pixels.write_mask(tmp_path / "masks" / f"m_{number}.png", mask)
+    first = [str(tmp_path / "frames" / "f_0.png"), str(tmp_path / "masks" / "m_0.png"), "-o", str(tmp_path / "one.png")]
+    options = ["--params", str(tmp_path / "p.json"), "--weights", str(weights)]
+    run = click.testing.CliRunner().invoke
+    assert run(command, [*first, *options], catch_exceptions=False).exit_code == 0
+    folders = [str(tmp_path / "frames"), str(tmp_path / "masks"), "-o", str(tmp_path / "out")]
+    path = tmp_path / "p.json"
+    found = json.loads(path.read_text())
+    path.write_text(json.dumps({**found, "log_gain": [[0.0]]}))  # curves alone, which know no place
+    done = run(command, [*folders, "--from-params", str(path)], catch_exceptions=False)
+    assert done.output.endswith("out: 3 harmonized, 0 left out\n")
+    frames = [pixels.read_image(tmp_path / "out" / f"f_{number}.png") for number in range(3)]
+    colors = {tuple(int(level) for level in frames[n][30, 20 + 20 * n]) for n in range(3)}
+    assert len(colors) == 1
+    assert colors != {(150, 150, 150)}
+    refused = run(command, [*folders, *options])
+    assert refused.exit_code == 2
+    assert "--params is for one picture; write --params of one picture, then --from-params" in refused.output
+
+
 def test_other_networks_have_no_curves(tmp_path):
     checkpoint.save_weights(tmp_path / "issam.safetensors", UNet(ISSAM), ISSAM)
     with pytest.raises(WeightsError, match="weights of UNet found, those of a parametric network wanted"):
