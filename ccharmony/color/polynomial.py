@@ -74,6 +74,21 @@ def expand_planes(planes: npt.NDArray[Real], out: npt.NDArray[Real]) -> npt.NDAr
     return out
 
 
+def add_terms(
+    matrix: npt.NDArray[Real], terms: npt.NDArray[Real], out: npt.NDArray[Real], product: npt.NDArray[Real]
+) -> None:
+    """Write matrix (3, 11) times terms (11, n) into `out` (3, n), with `product` (3, n) as work space.
+
+    Term by term: a product and a sum are rounded alike by every processor. BLAS sums in another order on each, and with
+    one rounding instead of two on some: six of its kernels gave four sets of pictures. The cost is 8 ns a pixel and
+    donor, 8 % of the processor time of a build from JPEGs of 11 MP.
+    """
+    np.multiply(matrix[:, :1], terms[0], out=out)
+    for column in range(1, len(TERMS) - 1):
+        np.add(out, np.multiply(matrix[:, column, None], terms[column], out=product), out=out)
+    np.add(out, matrix[:, -1:], out=out)  # the last term is 1
+
+
 def apply_polynomial(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float64:
     """Return `matrix` applied to colors of its unit.
 
@@ -97,7 +112,10 @@ def apply_polynomial(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float64:
     coefficients, shape = np.asarray(matrix, np.float64), np.shape(colors)
     if coefficients.shape != (3, len(TERMS)) or shape[-1:] != (3,):
         raise FitError(f"matrix of shape {coefficients.shape}, colors of shape {shape}; wanted (3, 11) and (..., 3)")
-    return expand(colors) @ coefficients.T
+    terms = np.moveaxis(expand(colors), -1, 0).reshape(len(TERMS), -1)
+    carried = np.empty((3, terms.shape[1]))
+    add_terms(coefficients, terms, carried, np.empty_like(carried))
+    return np.ascontiguousarray(carried.T).reshape(shape)
 
 
 def fit_polynomial(
@@ -196,12 +214,28 @@ def _fit_ridge(terms: Float64, target: Float64, strength: float) -> Float64:
 
 
 def _solve(rows: Float64, goals: Float64) -> Float64:
-    """Return least-squares solutions (..., terms, 3) by singular values."""
-    left, values, right = np.linalg.svd(rows, full_matrices=False)
+    """Return least-squares solutions (..., terms, 3) of `rows` (..., n, terms) and `goals` (..., n, 3).
+
+    By modified Gram-Schmidt in a fixed order of sums, so that every processor gives the same bits; LAPACK's do not.
+    """
+    values = np.linalg.svd(rows, compute_uv=False)
     rank = int((values > values[..., :1] * (max(rows.shape[-2:]) * np.finfo(rows.dtype).eps)).sum(axis=-1).min())
-    if rank < rows.shape[-1]:
-        raise FitError(f"the patches have rank {rank}, the fit needs {rows.shape[-1]}: their colors are too alike")
-    return np.asarray(_turned(right) @ (_turned(left) @ goals / values[..., None]))
+    count = rows.shape[-1]
+    if rank < count:
+        raise FitError(f"the patches have rank {rank}, the fit needs {count}: their colors are too alike")
+    left = np.concatenate([rows, goals], axis=-1)  # what is left of each column, (..., n, terms + 3)
+    upper = np.zeros((*rows.shape[:-2], count, count + 3))
+    for term in range(count):
+        length = np.sqrt((left[..., term] ** 2).sum(axis=-1))[..., None]
+        direction = (left[..., term] / length)[..., None]
+        along = (direction * left[..., term:]).sum(axis=-2)
+        upper[..., term, term:] = along
+        left[..., term:] -= direction * along[..., None, :]
+    solution = upper[..., count:]
+    for term in reversed(range(count)):
+        solution[..., term, :] /= upper[..., term, term, None]
+        solution[..., :term, :] -= upper[..., :term, term, None] * solution[..., term, None, :]
+    return solution
 
 
 def _turned(matrices: Float64) -> Float64:

@@ -77,8 +77,8 @@ class Residuals:
     refit: float = float("nan")
 
     def as_dict(self) -> dict[str, float]:
-        """Return the figures by name."""
-        return dataclasses.asdict(self)
+        """Return the figures by name, with four decimals: the rest depends on the processor."""
+        return {name: round(value, 4) for name, value in dataclasses.asdict(self).items()}
 
     def flags(self) -> tuple[str, ...]:
         """Return why a person should look at this fit; empty if nothing is conspicuous."""

@@ -270,14 +270,18 @@ class _Polynomials:
     def __init__(self, matrices: npt.NDArray[Any], most: int) -> None:
         self._matrices = matrices
         self._terms = np.empty((len(polynomial.TERMS), most), matrices.dtype)
+        self._product = np.empty((3, most), matrices.dtype)
         self._carried = np.empty((*matrices.shape[:-1], most), matrices.dtype)
 
     def __call__(self, planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return planes (..., 3, n), which the next call overwrites."""
         count = planes.shape[1]
         terms = polynomial.expand_planes(planes, self._terms[:, :count])
-        # Matrix by matrix: three rows are too few for BLAS to start threads, and faster each than twelve together.
-        return np.matmul(self._matrices, terms, out=self._carried[..., :count])
+        carried, product = self._carried[..., :count], self._product[:, :count]
+        flat = carried.reshape(-1, 3, count) if carried.ndim == 2 else carried
+        for matrix, planes_of_one in zip(self._matrices.reshape(-1, 3, len(polynomial.TERMS)), flat, strict=True):
+            polynomial.add_terms(matrix, terms, planes_of_one, product)
+        return carried
 
 
 def _strips(count: int) -> list[slice]:

@@ -135,7 +135,14 @@ def daylight_constants(xyz_to_camera: npt.ArrayLike) -> tuple[Triple, Matrix]:
     matrix = np.asarray(xyz_to_camera, dtype=np.float64)
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 3:
         raise SettingsError(f"XYZ to camera matrix {matrix.tolist()}, wanted (3, 3) with an inverse")
-    srgb_to_camera = matrix @ _SRGB_TO_XYZ
+    srgb_to_camera = (matrix[:, :, None] * _SRGB_TO_XYZ).sum(axis=1)
     white = srgb_to_camera.sum(axis=1)
     balance = _checked_balance(white[1] / white)
-    return balance, _checked_matrix(np.linalg.inv(srgb_to_camera / white[:, None]))
+    return balance, _checked_matrix(_inverse(srgb_to_camera / white[:, None]))
+
+
+def _inverse(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the inverse of a matrix (3, 3), with the same bits on every processor, unlike LAPACK's."""
+    first, second, third = rows
+    columns = np.stack([np.cross(second, third), np.cross(third, first), np.cross(first, second)], axis=1)
+    return np.asarray(columns / (first * columns[:, 0]).sum())

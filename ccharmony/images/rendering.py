@@ -111,9 +111,18 @@ def _camera_to_srgb(rendering: Rendering) -> Callable[[Linear], Float32]:
 
     def convert(counts: Linear) -> Float32:
         balanced = np.clip((counts.astype(np.float32) - black) * scale, 0, 1)
-        return _into_gamut(balanced if matrix is None else balanced @ matrix.T)
+        return _into_gamut(balanced if matrix is None else _transform(balanced, matrix))
 
     return convert
+
+
+def _transform(colors: Float32, matrix: Float32) -> Float32:
+    """Return colors (h, w, 3) times a matrix (3, 3), in sums of one order: those of BLAS differ between processors."""
+    red, green, blue = np.moveaxis(colors, -1, 0)
+    result = np.empty_like(colors)
+    for channel, (of_red, of_green, of_blue) in enumerate(matrix):
+        result[..., channel] = red * of_red + green * of_green + blue * of_blue
+    return result
 
 
 def _into_gamut(linear_srgb: Float32) -> Float32:
