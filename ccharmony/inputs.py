@@ -78,9 +78,16 @@ def open_binary(path: StrPath, most: int | None = None) -> io.BufferedReader:
         raise
 
 
-def open_text(path: StrPath, most: int = TABLE_BYTES, *, encoding: str = "utf-8", newline: str | None = None) -> TextIO:
+def open_text(
+    path: StrPath,
+    most: int = TABLE_BYTES,
+    *,
+    encoding: str = "utf-8",
+    errors: str = "strict",
+    newline: str | None = None,
+) -> TextIO:
     """Open a regular file of text; raises OSError as :func:`open_binary` does."""
-    return io.TextIOWrapper(open_binary(path, most), encoding=encoding, newline=newline)
+    return io.TextIOWrapper(open_binary(path, most), encoding=encoding, errors=errors, newline=newline)
 
 
 def read_bytes(path: StrPath, most: int) -> bytes:

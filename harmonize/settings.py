@@ -141,13 +141,15 @@ def drop_retired(values: Mapping[str, Any], retired: Mapping[str, Any]) -> dict[
     Raises
     ------
     SettingsError
-        A retired setting with a value that no longer works.
+        Something else than values by name, or a retired setting with a value that no longer works.
 
     Examples
     --------
     >>> drop_retired({"width": 16, "mask_resize": "area"}, {"mask_resize": "area"})
     {'width': 16}
     """
+    if not isinstance(values, Mapping):
+        raise SettingsError(f"{values!r:.60} found, settings by name wanted")
     for name, only in retired.items():
         if values.get(name, only) != only:
             raise SettingsError(f"{name}: {values[name]!r} found, {only!r} wanted: nothing else is supported any more")

@@ -188,7 +188,10 @@ def read_settings(values: Mapping[str, Any]) -> AnySettings:
     SettingsError
         No such network, or a name or value that it does not have.
     """
-    default = find_network(values.get("model", _DEFAULT)).default
+    name = values.get("model", _DEFAULT) if isinstance(values, Mapping) else None
+    if not isinstance(name, str):
+        raise SettingsError(f"{values!r:.60} found, a network's settings by name wanted")
+    default = find_network(name).default
     return type(default).from_dict(values)
 
 

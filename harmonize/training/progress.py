@@ -141,11 +141,20 @@ def format_duration(seconds: float) -> str:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Read a table that a run wrote; empty where there is none."""
+    """Read a table that a run wrote; empty where there is none. Rows with too few cells or of no step are left out."""
     if not path.is_file():
         return []
-    with inputs.open_text(path, newline="") as file:
-        return list(csv.DictReader(file))
+    with inputs.open_text(path, newline="", errors="replace") as file:
+        lines = (line.replace("\0", "") for line in file)
+        try:
+            rows = list(csv.DictReader(lines))
+        except csv.Error:  # a cell without end
+            return []
+    return [row for row in rows if None not in row.values() and None not in row and _is_step(row)]
+
+
+def _is_step(row: Mapping[str, str]) -> bool:
+    return row.get("stage") in STAGES and row.get("step", "").isdecimal() and len(row["step"]) < 16
 
 
 def _append(path: Path, columns: Sequence[str], row: Mapping[str, Any]) -> None:
@@ -160,13 +169,14 @@ def _append(path: Path, columns: Sequence[str], row: Mapping[str, Any]) -> None:
 
 
 def _drop_later(path: Path, stage: StageName, step: int) -> None:
-    """Drop the rows that come after a step of a stage, and a last row that was cut off."""
+    """Drop the rows that come after a step of a stage, and those that cannot be read."""
     rows = read_rows(path)
     if not rows:
+        path.unlink(missing_ok=True)
         return
     columns = list(rows[0])
     last = (STAGES.index(stage), step)
-    valid = [row for row in rows if None not in row.values() and (STAGES.index(row["stage"]), int(row["step"])) <= last]
+    valid = [row for row in rows if (STAGES.index(row["stage"]), int(row["step"])) <= last]
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, columns)
     writer.writeheader()

@@ -21,7 +21,7 @@ from harmonize.training.run_folder import RunFolder
 from harmonize.training.semi_supervised.stage import DualStage
 from harmonize.training.settings import StageName, TrainSettings
 from harmonize.training.stage import Stage
-from harmonize.training.state import RunState
+from harmonize.training.state import RunState, damaged
 from harmonize.training.stop import Stop
 from harmonize.training.stream_settings import StreamSettings
 
@@ -192,7 +192,10 @@ class Run:
 
     def _resume(self, stage: Stage, state: RunState) -> None:
         """Resume a stage; where it is validated at another size from now on, the composites are scored again."""
-        stage.restore(state)
+        try:
+            stage.restore(state)
+        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise damaged(self.folder.state, error) from error
         self.reporter.begin(stage.name, stage.step)
         if stage.best > state.best:
             self._score_composites(stage)

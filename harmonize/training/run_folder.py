@@ -5,6 +5,7 @@
     RUN/settings.json             every number that shapes the run
     RUN/options.json              data, pace and first weights (`harmonize.training.options`)
     RUN/state.pt                  the last saved step; what --resume starts from
+    RUN/state.previous.pt         the one saved before it
     RUN/reconstruct.safetensors   the frozen reconstruction branch
     RUN/last.safetensors          the harmonization branch as it stands (the running average of its weights)
     RUN/best.safetensors          the same at its lowest fMSE on the validation set
@@ -30,7 +31,7 @@ from harmonize.models.registry import AnySettings
 from harmonize.training import reconstruction
 from harmonize.training.settings import TrainSettings
 from harmonize.training.stage import Stage
-from harmonize.training.state import RunState, read_state
+from harmonize.training.state import RunState, damaged, read_state
 from harmonize.weights import bundled, checkpoint
 
 FIXED = ("network", "distill", "streams", "seed", "warm_start")
@@ -102,9 +103,15 @@ class RunFolder:
         return reconstruction.freeze(read_network(self.teacher, settings.network_of("reconstruct")))
 
     def read_state(self) -> tuple[TrainSettings, RunState]:
-        """Read where the run stands, and the settings it had; raises WeightsError, SettingsError."""
+        """Read where the run stands, and the settings it had; raises WeightsError."""
         state = read_state(self.state)
-        return TrainSettings.from_dict(state.settings), state
+        try:
+            settings = TrainSettings.from_dict(state.settings)
+            if state.stage not in settings.stages:
+                raise SettingsError(f"stage {state.stage!r}, its settings have {', '.join(settings.stages)}")
+        except (SettingsError, TypeError, AttributeError) as error:
+            raise damaged(self.state, error) from error
+        return settings, state
 
     def check_resumable(self, saved: TrainSettings, changed: TrainSettings) -> None:
         """Raise SettingsError if other settings would make it another run: another network, distillation or seed.

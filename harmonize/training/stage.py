@@ -19,7 +19,7 @@ from harmonize.models.network import Network
 from harmonize.training.distributed import World
 from harmonize.training.objective import PARTS, Objective
 from harmonize.training.settings import StageName, TrainSettings
-from harmonize.training.state import Average, RunState
+from harmonize.training.state import Average, RunState, restore_optimizer
 
 N = TypeVar("N", bound=Network)
 
@@ -191,7 +191,7 @@ class Stage:
         self.network.load_state_dict(state.network)
         if self.average is not None:
             self.average.network.load_state_dict(state.average or state.network)
-        self.optimizer.load_state_dict(state.optimizer)
+        restore_optimizer(self.optimizer, state.optimizer)
         if state.scaler and self.scaler.is_enabled():
             self.scaler.load_state_dict(state.scaler)
         self.step, self.epoch, self.done = state.step, state.epoch, state.done

@@ -1,13 +1,19 @@
 """The state of a run on disk: everything that is needed to resume it as if it had never stopped.
 
-The file is written by `torch.save` and read only with ``weights_only=True``: tensors and plain values, never code.
+The file is written by `torch.save` and read only as plain tensors and values, whose checksums and structure are checked
+before anything is resumed. The one before it is kept beside it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
-import pickle
+import math
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +24,8 @@ from torch import Tensor
 from ccharmony import files
 from ccharmony.errors import WeightsError
 from harmonize.models.network import Network
-from harmonize.training.settings import StageName
+from harmonize.training.settings import STAGES, StageName
+from harmonize.weights import torch_files
 
 VERSION = 1
 
@@ -71,15 +78,32 @@ class RunState:
     random: Tensor
 
     def write(self, path: Path) -> None:
-        """Write atomically; raises OutputError and leaves the file as it was."""
+        """Write atomically, and keep the file before as `previous_of`; raises OutputError and leaves it as it was."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         buffer = io.BytesIO()
         torch.save({"version": VERSION, **values}, buffer)
+        _keep(path)
         files.write_bytes(path, buffer.getvalue())
 
 
+_NAMES = tuple(entry.name for entry in fields(RunState))
+
+
+def _keep(path: Path) -> None:
+    """Give a file its second name, the one of the state before; a copy where the file system has no hard links."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{files.UNFINISHED}")
+    with contextlib.suppress(OSError):
+        try:
+            os.link(path, temporary)
+        except FileNotFoundError:
+            return
+        except OSError:
+            shutil.copyfile(path, temporary)
+        temporary.replace(previous_of(path))
+
+
 def read_state(path: Path) -> RunState:
-    """Read the state of a run.
+    """Read the state of a run, and check all of it.
 
     Parameters
     ----------
@@ -97,16 +121,88 @@ def read_state(path: Path) -> RunState:
         The file is absent, damaged, of another version, or holds more than tensors and plain values.
     """
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
+        values = torch_files.read(path)
+        if not isinstance(values, dict) or values.get("version") != VERSION:
+            raise ValueError(f"not the state of a run of version {VERSION}")
+        state = RunState(**{name: values[name] for name in _NAMES})
+        _check(state)
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such file, nothing to resume") from error
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        problem = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise WeightsError(f"{path}: damaged, or not the state of a run ({problem})") from error
-    names = {entry.name for entry in fields(RunState)}
-    if not isinstance(values, dict) or values.get("version") != VERSION or set(values) != names | {"version"}:
-        raise WeightsError(f"{path}: not the state of a run of version {VERSION}")
-    return RunState(**{name: values[name] for name in names})
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise damaged(path, error) from error
+    return state
+
+
+def damaged(path: Path, error: Exception) -> WeightsError:
+    """Return the error of a state that cannot be resumed from, with what to do."""
+    found = f"no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
+    previous = previous_of(path)
+    copy = f"{previous.name}, the state before it" if previous.is_file() else "a copy"
+    return WeightsError(f"{path}: damaged ({found}); begin again, or restore {copy}")
+
+
+def previous_of(path: Path) -> Path:
+    """Return where the state before this one is kept."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Resume an optimizer; raises ValueError, or what torch raises, where its state is another's.
+
+    torch takes moments of any shape and settings of any kind, and fails at the first step.
+    """
+    wanted = [_kinds(group) for group in optimizer.param_groups]
+    optimizer.load_state_dict(saved)
+    if [_kinds(group) for group in optimizer.param_groups] != wanted:
+        raise ValueError("optimizer: settings of another kind")
+    for weight, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if not isinstance(value, Tensor) or (value.dim() and value.shape != weight.shape):
+                raise ValueError(f"optimizer: {name} that does not fit a weight of shape {tuple(weight.shape)}")
+            if not torch.isfinite(value).all():
+                raise ValueError(f"optimizer: {name} is not finite")
+
+
+def _kinds(group: Mapping[str, Any]) -> list[type]:
+    """Return the kinds of the numbers that a step of Adam computes with."""
+    return [type(value) for value in (*group["betas"], group["eps"], group["weight_decay"], group["lr"])]
+
+
+def _check(state: RunState) -> None:
+    """Refuse what no run writes; raises ValueError."""
+    for name in ("step", "epoch", "done", "pictures"):
+        value = getattr(state, name)
+        if type(value) is not int or not 0 <= value < 2**53:
+            raise ValueError(f"{name} {value!r}")
+    if type(state.seconds) is not float or not 0 <= state.seconds < math.inf:
+        raise ValueError(f"seconds {state.seconds!r}")
+    if type(state.best) is not float or math.isnan(state.best):
+        raise ValueError(f"best {state.best!r}")
+    if state.stage not in STAGES:
+        raise ValueError(f"stage {state.stage!r}")
+    if not all(type(value) is float and math.isfinite(value) for value in state.window):
+        raise ValueError(f"window {state.window!r}")
+    for name in ("settings", "optimizer", "scaler", "network", "average"):
+        if not isinstance(getattr(state, name), dict):
+            raise ValueError(f"{name}: {type(getattr(state, name)).__name__}")
+    _check_tensors("network", state.network)
+    _check_tensors("average", state.average)
+    if state.step and not _has_moments(state.optimizer):
+        raise ValueError("optimizer: nothing of the steps before")
+    wanted = torch.get_rng_state()
+    if not isinstance(state.random, Tensor) or (state.random.dtype, state.random.shape) != (wanted.dtype, wanted.shape):
+        raise ValueError("random: not the state of torch's random numbers")
+
+
+def _check_tensors(name: str, values: Mapping[Any, Any]) -> None:
+    for key, value in values.items():
+        if not isinstance(value, Tensor) or not torch.isfinite(value).all():
+            raise ValueError(f"{name} {key!r}: not a tensor of finite numbers")
+
+
+def _has_moments(values: Any) -> bool:
+    """Return whether an optimizer's state, or one in it, knows of steps."""
+    return isinstance(values, dict) and (bool(values.get("state")) or any(map(_has_moments, values.values())))
 
 
 class Average:

@@ -8,8 +8,11 @@ The registry finds a network by the name in its settings. A checkpoint that does
 missing and unexpected; nothing is ever loaded in part.
 """
 
+import contextlib
+import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,16 +21,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from ccharmony import __version__, files, strict_json
+from ccharmony import __version__, files, inputs, strict_json
 from ccharmony.errors import SettingsError, WeightsError
 from ccharmony.files import StrPath
 from harmonize.models import registry
 from harmonize.models.network import Network
 from harmonize.models.registry import AnySettings
-from harmonize.weights import bundled, foreign
+from harmonize.weights import bundled, foreign, torch_files
 
 FORMAT = 1
 """Version of the layout of the metadata; a file with a higher one is refused."""
+
+
+_FORMAT = re.compile("[0-9]{1,4}")
 
 
 class Loaded(NamedTuple):
@@ -67,6 +73,7 @@ def save_weights(
         "version": __version__,
         "settings": json.dumps(settings.to_dict()),
         "metadata": json.dumps(dict(metadata or {})),
+        "sha256": _digest(tensors),
     }
     files.write_bytes(path, to_bytes(tensors, notes))
 
@@ -92,10 +99,16 @@ def load_weights(path: Path) -> Loaded:
     path = Path(path)
     if path.parent.resolve() == bundled.WEIGHTS.resolve():
         bundled.check_digest(path)
-    tensors, notes = _read(path)
-    settings, metadata = _parse(path, notes)
+    with _opened(path) as file:
+        notes = file.metadata() or {}
+        settings, metadata = _parse(path, notes)
+        shapes = {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        _check_fit(_layout(settings, path), shapes, path)
+        tensors = {name: file.get_tensor(name) for name in shapes}
     net = registry.build_network(settings)
     _fill(net, tensors, path)
+    if notes.get("sha256", digest := _digest(tensors)) != digest:  # files of earlier versions have none
+        raise WeightsError(f"{path}: damaged, its weights are not those that were written (another sha256)")
     return Loaded(net, settings, metadata)
 
 
@@ -104,7 +117,8 @@ def read_notes(path: Path) -> tuple[AnySettings, dict[str, Any]]:
     path = Path(path)
     if _is_foreign(path):
         return load_foreign(path)[1:]
-    return _parse(path, _read_header(path))
+    with _opened(path) as file:
+        return _parse(path, file.metadata() or {})
 
 
 def load_foreign(path: Path) -> Loaded:
@@ -128,10 +142,8 @@ def load_foreign(path: Path) -> Loaded:
         the nearest.
     """
     path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such file, a checkpoint wanted")
-    found = foreign.identify(foreign.read_tables(path) if _is_torch(path) else {"": _read(path)[0]})
-    _check_fit(foreign.shapes_of(found.settings), found.tensors, path, found.settings.model)
+    found = foreign.identify(foreign.read_tables(path) if _is_torch(path) else {"": _read_tensors(path)})
+    _check_fit(foreign.shapes_of(found.settings), _shapes(found.tensors), path, found.settings.model)
     net = registry.build_network(found.settings)
     _fill(net, found.tensors, path)
     return Loaded(net, found.settings, {"source": path.name})
@@ -163,12 +175,17 @@ def _is_foreign(path: Path) -> bool:
     """Return whether a file holds no settings of ours: torch's, or a whole safetensors file of somebody else."""
     if path.parent.resolve() == bundled.WEIGHTS.resolve():
         return False
-    return _is_torch(path) or not {"version", "settings"} & _read_header(path).keys()
+    if _is_torch(path):
+        return True
+    with _opened(path) as file:
+        return not {"version", "settings"} & (file.metadata() or {}).keys()
 
 
 def _is_torch(path: Path) -> bool:
     try:
         return foreign.is_torch(path)
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such file, weights wanted") from error
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror}), weights wanted") from error
 
@@ -184,50 +201,69 @@ def _unwrap(net: nn.Module) -> nn.Module:
     return _unwrap(inner) if isinstance(inner, nn.Module) else net
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such file, weights wanted")
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a safetensors file; raises WeightsError where that is impossible."""
     try:
+        inputs.check(path, torch_files.MOST_BYTES)
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            yield file
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such file, weights wanted") from error
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: damaged or not a safetensors file ({_first_line(error)})") from error
 
 
-def _read_header(path: Path) -> dict[str, str]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: damaged or not a safetensors file ({_first_line(error)})") from error
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
 def _parse(path: Path, notes: Mapping[str, str]) -> tuple[AnySettings, dict[str, Any]]:
-    if "settings" not in notes or not notes.get("format", "").isdecimal():
+    if "settings" not in notes or not _FORMAT.fullmatch(notes.get("format", "")):
         raise WeightsError(f"{path}: no settings inside, weights saved by harmonize wanted")
     if int(notes["format"]) > FORMAT:
         raise WeightsError(f"{path}: format {notes['format']} found, at most {FORMAT} can be read; update harmonize")
     try:
         values, metadata = (strict_json.parse(notes.get(name, "{}")) for name in ("settings", "metadata"))
+        if not isinstance(metadata, dict):
+            raise ValueError(f"metadata {type(metadata).__name__}, wanted an object")
         return registry.read_settings({"model": values["model"], **values}), metadata
     except (ValueError, KeyError, TypeError, SettingsError) as error:
         raise WeightsError(f"{path}: settings cannot be read ({_first_line(error)})") from error
 
 
+def _layout(settings: AnySettings, path: Path) -> dict[str, torch.Size]:
+    """Return the shapes of the network that settings ask for; raises WeightsError where they ask for none."""
+    try:
+        return foreign.shapes_of(settings)
+    except SettingsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    except Exception as error:  # 10^9 channels overflow in many ways, and a network of one's own may fail in any
+        raise WeightsError(f"{path}: its settings give no network ({_first_line(error)})") from error
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in tensors.items()}
+
+
 def _fill(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Copy `tensors` into `net`, all or none, and make it ready for evaluation."""
-    _check_fit({name: value.shape for name, value in net.state_dict().items()}, tensors, path)
+    _check_fit(_shapes(net.state_dict()), _shapes(tensors), path)
+    for name, value in tensors.items():
+        if not torch.isfinite(value).all():
+            raise WeightsError(f"{path}: {name}: NaN or infinity found, finite numbers wanted")
     net.load_state_dict(dict(tensors))
     net.eval()
 
 
-def _check_fit(wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], path: Path, model: str = "") -> None:
-    """Raise WeightsError that names what is missing, unexpected, of another shape or not finite."""
-    missing, unexpected = [n for n in wanted if n not in tensors], [n for n in tensors if n not in wanted]
+def _check_fit(wanted: Mapping[str, torch.Size], found: Mapping[str, torch.Size], path: Path, model: str = "") -> None:
+    """Raise WeightsError that names what is missing, unexpected or of another shape."""
+    missing, unexpected = [n for n in wanted if n not in found], [n for n in found if n not in wanted]
     shapes = [
-        f"{name}: shape {tuple(tensors[name].shape)} found, {tuple(shape)} wanted"
+        f"{name}: shape {tuple(found[name])} found, {tuple(shape)} wanted"
         for name, shape in wanted.items()
-        if name in tensors and tensors[name].shape != shape
+        if name in found and found[name] != shape
     ]
     nearest = f" (the nearest is {model})" if model else ""
     if missing or unexpected:
@@ -235,9 +271,16 @@ def _check_fit(wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], 
         raise WeightsError(f"{path}: another network{nearest}; {'; '.join([listed, *shapes[:3]])}")
     if shapes:
         raise WeightsError(f"{path}: {'; '.join(shapes[:3])}{nearest}")
-    for name in wanted:
-        if not torch.isfinite(tensors[name]).all():
-            raise WeightsError(f"{path}: {name}: NaN or infinity found, finite numbers wanted")
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the sha256 of all tensors, their names, kinds and shapes."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _some(names: list[str]) -> str:

@@ -18,7 +18,6 @@ import argparse
 import dataclasses
 import logging
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
@@ -32,6 +31,7 @@ from ccharmony.errors import WeightsError
 from harmonize.models import registry
 from harmonize.models.registry import AnySettings
 from harmonize.models.settings import ISSAM
+from harmonize.weights import torch_files
 
 Tensors = Mapping[str, Tensor]
 
@@ -96,15 +96,11 @@ def read_tables(path: Path) -> dict[str, Tensors]:
         The file is damaged, holds objects that would have to be run, or no tensors by name.
     """
     try:
-        # An open file, since torch reads a path that ends in .safetensors as safetensors.
-        with (
-            inputs.open_binary(path) as file,
-            torch.serialization.safe_globals(_PLAIN),
-            warnings.catch_warnings(action="ignore"),  # of protocols and classes that are read all the same
-        ):
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # foreign bytes can make the unpickler fail in any way
-        raise WeightsError(f"{path}: not a checkpoint of plain tensors ({_reason(error)})") from error
+        content = torch_files.read(path, archive=False, plain=_PLAIN)
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: not a checkpoint of plain tensors ({error}), wanted what torch.save(net.state_dict(), FILE) writes"
+        ) from error
     tables = dict(_walk(content))
     if not tables:
         raise WeightsError(f"{path}: {type(content).__name__} found, tensors by name wanted")
@@ -132,15 +128,6 @@ def identify(tables: Mapping[str, Tensors]) -> Candidate:
     return best
 
 
-def _reason(error: Exception) -> str:
-    """Return why torch refused a file, without its advice to load it unsafely."""
-    if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
-        return f"it holds an object {found[1]}, which would be run; torch.save(net.state_dict(), FILE) saves none"
-    if found := re.search(r"Unsupported [^\n]+", str(error)):
-        return found[0]
-    return f"{type(error).__name__}: {error}".splitlines()[0]
-
-
 def _walk(content: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, Tensors]]:
     """Yield the tensors that stand directly in each dictionary, the outer ones first."""
     if not isinstance(content, Mapping) or depth > _DEEPEST:
@@ -153,8 +140,13 @@ def _walk(content: object, name: str = "", depth: int = 0) -> Iterator[tuple[str
 
 
 def _is_plain(value: object) -> TypeGuard[Tensor]:
-    """Return whether a value is a tensor of numbers as a network's parameters are: dense, real, not quantized."""
+    """Return whether a value is a tensor of numbers as a network's parameters are: dense, real, not quantized.
+
+    One of a single number may claim any size, by steps of 0 between its entries; it is none.
+    """
     if not isinstance(value, Tensor) or value.layout != torch.strided:
+        return False
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         return False
     return not (value.is_quantized or value.is_complex())
 

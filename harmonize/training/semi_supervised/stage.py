@@ -26,7 +26,7 @@ from harmonize.training.semi_supervised.critic import Critic, adversarial_loss, 
 from harmonize.training.semi_supervised.jitter import jitter
 from harmonize.training.settings import StageName, TrainSettings
 from harmonize.training.stage import Stage
-from harmonize.training.state import RunState
+from harmonize.training.state import RunState, restore_optimizer
 
 
 class CriticBatch(NamedTuple):
@@ -154,7 +154,7 @@ class DualStage(Stage):
         saved: dict[str, Any] = state.optimizer
         super().restore(dataclasses.replace(state, optimizer=saved["network"]))
         self.critic.load_state_dict(saved["critic"])
-        self.critic_optimizer.load_state_dict(saved["critic_optimizer"])
+        restore_optimizer(self.critic_optimizer, saved["critic_optimizer"])
 
     def learn(self, batch: Batch, *, unpaired: bool) -> Tensor:
         """Take a step of the harmonizer, then one of the critic on what it made; return the losses, (3,)."""

@@ -153,7 +153,7 @@ def test_there_is_nothing_to_resume_in_an_empty_folder(tmp_path: Path) -> None:
 def test_a_state_that_is_cut_off_is_refused(unbroken: Path, tmp_path: Path, share: float) -> None:
     whole = (unbroken / "state.pt").read_bytes()
     (tmp_path / "state.pt").write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(WeightsError, match=r"state\.pt: damaged, or not the state of a run"):
+    with pytest.raises(WeightsError, match=r"state\.pt: damaged \(.*; begin again, or restore a copy"):
         state.read_state(tmp_path / "state.pt")
 
 
@@ -167,14 +167,14 @@ class Trap:
 def test_a_state_with_code_in_it_is_refused_unexecuted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"version": 1, "step": Trap()}, tmp_path / "state.pt")
-    with pytest.raises(WeightsError, match="damaged, or not the state of a run"):
+    with pytest.raises(WeightsError, match="holds an object .*, which would be run"):
         state.read_state(tmp_path / "state.pt")
     assert not (tmp_path / "sprung").exists()
 
 
 def test_another_file_of_tensors_is_not_a_state(tmp_path: Path) -> None:
     torch.save({"version": 1, "weight": torch.zeros(3)}, tmp_path / "state.pt")
-    with pytest.raises(WeightsError, match="not the state of a run of version 1"):
+    with pytest.raises(WeightsError, match=r"damaged \(no 'settings'\)"):
         state.read_state(tmp_path / "state.pt")
 
 
@@ -190,3 +190,17 @@ def test_rows_beyond_the_state_are_forgotten(tmp_path: Path) -> None:
         ("harmonize", "2"),
         ("harmonize", "4"),
     ]
+
+
+@pytest.mark.parametrize("bad", [b"\xff\xfe\x00\x01", b"x" * 200_000, b"\0", b'"'])
+def test_bytes_that_are_no_text_do_not_stop_a_resume(tmp_path: Path, bad: bytes) -> None:
+    reporter = progress.Reporter(tmp_path, tensorboard=False)
+    for step in (2, 4):
+        reporter.log(dict.fromkeys(progress.LOG, 0.0) | {"stage": "harmonize", "step": step})
+    path = tmp_path / "log.csv"
+    whole = path.read_bytes()
+    for place in (0, len(whole) - 20, len(whole)):
+        path.write_bytes(whole[:place] + bad + whole[place:])
+        reporter.begin("harmonize", 4)
+        reporter.log(dict.fromkeys(progress.LOG, 0.0) | {"stage": "harmonize", "step": 6})
+        assert [row["step"] for row in progress.read_rows(path)][-1:] == ["6"]

@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import pickle
+import resource
 
 import numpy as np
 import pytest
@@ -389,3 +390,65 @@ def test_the_bundled_weights_still_name_what_was_retired():
     with checkpoint.safe_open(bundled.find("giftnet_w16"), framework="pt") as file:
         named = json.loads(file.metadata()["settings"])
     assert {name: named[name] for name in RETIRED} == RETIRED
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model": "giftnet", "width": 700},
+        {"model": "giftnet", "width": 10**9},
+        {"model": "giftnet", "mlp_width": 10**18},
+        {"model": "pih", "width": 10**5},
+        {"model": "pih", "width": 10**12},
+        {"model": ["giftnet"]},
+        {"model": "giftnet", "width": [1]},
+        [1, 2],
+        "giftnet",
+        3,
+    ],
+)
+def test_settings_that_ask_for_more_than_the_file_holds_take_no_memory(tmp_path, settings):
+    path = tmp_path / "small.safetensors"
+    save_file({"a": torch.zeros(1)}, path, {"format": "1", "version": "0", "settings": json.dumps(settings)})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(WeightsError, match=r"small\.safetensors: ") as caught:
+        checkpoint.load(path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB; a network of width 700 has 5.8e6
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {"settings": "[" * 5000},
+        {"settings": '{"model": "giftnet", "width": ' + "9" * 6000 + "}"},
+        {"settings": '{"model": "giftnet", "width": NaN}'},
+        {"settings": '{"model": "giftnet", "model": "pih"}'},
+        {"metadata": '{"a":' * 2000},
+        {"metadata": "[1]"},
+        {"format": "9" * 5000},
+        {"format": "\u00b2"},
+    ],
+)
+def test_notes_that_break_a_limit_are_one_line(saved, notes):
+    rewrite(saved, leave, notes)
+    for read in (checkpoint.load, checkpoint.read_notes):
+        with pytest.raises(WeightsError, match=r"net\.safetensors: ") as caught:
+            read(saved)
+        assert len(str(caught.value)) < 300 + len(str(saved))
+
+
+def test_one_flipped_bit_of_a_weight_is_seen(saved):
+    data = bytearray(saved.read_bytes())
+    data[-3] ^= 1
+    saved.write_bytes(data)
+    with pytest.raises(WeightsError, match="its weights are not those that were written"):
+        checkpoint.load_weights(saved)
+
+
+def test_all_networks_are_laid_out_without_memory():
+    for settings in (SMALL, ISSAM, PihSettings(), PihSettings(background=True, shading=False)):
+        wanted = {
+            name: tuple(value.shape) for name, value in checkpoint.registry.build_network(settings).state_dict().items()
+        }
+        assert checkpoint.foreign.shapes_of(settings) == wanted
