@@ -92,8 +92,7 @@ def command(
     if compare is not None:
         if data:
             raise click.UsageError("--compare reads two tables and no data, found --data too")
-        _compare(compare, resamples, seed)
-        return 0
+        return _compare(compare, resamples, seed)
     if not data:
         raise click.UsageError("wanted --data DIR, or --compare A.csv B.csv")
     if weights and predictions:
@@ -118,11 +117,17 @@ def command(
     return 1 if result["skipped"] else 0
 
 
-def _compare(paths: tuple[Path, Path], resamples: int, seed: int) -> None:
+def _compare(paths: tuple[Path, Path], resamples: int, seed: int) -> int:
+    """Print a comparison; 1 where a picture of one table is not in the other."""
     from harmonize.evaluation import compare
 
     a, b = (compare.read_table(path) for path in paths)
-    click.echo(_format(compare.compare(a, b, resamples=resamples, seed=seed), a.protocol, paths), nl=False)
+    found = compare.compare(a, b, resamples=resamples, seed=seed)
+    click.echo(_format(found, a.protocol, paths), nl=False)
+    if found.photos < compare.FEW_PHOTOS:
+        few = f"{found.photos} photos: intervals are too narrow below {compare.FEW_PHOTOS}"
+        click.echo(f"{few}, take a difference that is barely found with care", err=True)
+    return 1 if found.only_a or found.only_b else 0
 
 
 def _format(found: Comparison, protocol: str, paths: tuple[Path, Path]) -> str:

@@ -33,6 +33,7 @@ COLUMNS = (
     "protocol",
     "set",
     "name",
+    "photo",
     "share",
     *metrics.NAMES,
     *(f"composite_{name}" for name in metrics.NAMES),
@@ -132,7 +133,7 @@ class ImagesWriter:
     def write(self, row: ScoredPair) -> None:
         """Write the scores of one pair."""
         numbers = (row.share, *row.harmonized.values(), *row.composite.values())
-        self._table.writerow((self._protocol, row.set, row.name, *(f"{number:.9g}" for number in numbers)))
+        self._table.writerow((self._protocol, row.set, row.name, row.photo, *(f"{number:.9g}" for number in numbers)))
 
 
 def write(folder: Path, report: Mapping[str, Any]) -> None:

@@ -94,6 +94,8 @@ class ScoredPair:
         Part of the picture that is foreground, in [0, 1]: mask above 0.5 at 256x256.
     composite, harmonized
         Scores of the composite, and of what the method made of it.
+    photo
+        Id of the photo that the pair is of; empty where it is not known.
     """
 
     set: str
@@ -101,6 +103,7 @@ class ScoredPair:
     share: float
     composite: Scores
     harmonized: Scores
+    photo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,4 +235,5 @@ def _score(predicted: tuple[_Sample, Levels] | str, rules: Rules) -> ScoredPair 
         weights = sample.mask[..., None]
         prediction = sample.composite * (1 - weights) + prediction * weights
     rate = functools.partial(protocols.score, rules.protocol, real=sample.real, mask=sample.mask)
-    return ScoredPair(sample.pair.set, sample.pair.name, sample.share, rate(sample.composite), rate(prediction))
+    pair = sample.pair
+    return ScoredPair(pair.set, pair.name, sample.share, rate(sample.composite), rate(prediction), pair.photo)

@@ -62,7 +62,7 @@ def place(pairs: Path) -> SimpleNamespace:
     return SimpleNamespace(composite=composite, mask=mask, picture=pixels.read_image(composite), inside=inside)
 
 
-COMMANDS = ["train", "make-pairs", "evaluate", "apply", "weights"]
+COMMANDS = ["train", "make-pairs", "evaluate", "apply", "study", "weights"]
 
 
 def test_help_lists_the_commands_with_a_line_each():
@@ -344,17 +344,19 @@ def test_evaluate_of_a_folder_without_a_dataset_is_one_line(run, weights, tmp_pa
     assert "no composite_images (or composite, mask and real) in it" in err.splitlines()[-1]
 
 
-def test_compare_says_which_is_better_and_what_does_not_match(run, pairs, weights, tmp_path):
+def test_compare_says_which_is_better_and_what_does_not_match(run, tiny, weights, tmp_path):
+    pairs = tiny.write_pairs(tmp_path / "data" / "tiny", train=0, test=7)
     run("evaluate", "--data", pairs, "--weights", weights, "--out", tmp_path / "network")
     run("evaluate", "--data", pairs, "--predictions", pairs / "composite_images", "--out", tmp_path / "nothing")
     table = tmp_path / "nothing" / "images.csv"
     table.write_text("\n".join(table.read_text().splitlines()[:-1]) + "\n")
-    code, out, _ = run("evaluate", "--compare", tmp_path / "network" / "images.csv", table)
-    assert code == 0
-    assert "protocol issam; 2 pictures of 2 photos" in out
+    code, out, err = run("evaluate", "--compare", tmp_path / "network" / "images.csv", table)
+    assert code == 1
+    assert "protocol issam; 6 pictures of 6 photos" in out
+    assert "6 photos: intervals are too narrow below 30" in err
     mse = next(line.split() for line in out.splitlines() if line.startswith("mse"))
     assert mse[-1] == "B"
-    assert "only in A, left out: 1 (tiny/p_3_a_1.png)" in out
+    assert "only in A, left out: 1 (tiny/p_6_a_1.png)" in out
 
 
 # weights

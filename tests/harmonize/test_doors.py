@@ -42,7 +42,7 @@ def test_a_file_of_weights_that_was_written_again_is_loaded_again(weights: Path)
 
 
 def test_datasets_are_trained_on_scored_and_compared_by_path_like(tmp_path: Path, tiny: SimpleNamespace) -> None:
-    data, run = PathLike(tiny.write_pairs(tmp_path / "data")), PathLike(tmp_path / "run")
+    data, run = PathLike(tiny.write_pairs(tmp_path / "data", test=6)), PathLike(tmp_path / "run")
     settings = harmonize.TrainSettings(
         network=harmonize.NetworkSettings(model="issam", gift=(), width=4),
         distill=harmonize.DistillSettings(kind="none", sites=()),
@@ -55,4 +55,4 @@ def test_datasets_are_trained_on_scored_and_compared_by_path_like(tmp_path: Path
     ]
     assert reports[0]["overall"] == reports[1]["overall"]
     found = harmonize.compare(PathLike(tmp_path / "one" / "images.csv"), str(tmp_path / "other" / "images.csv"))
-    assert (found.pictures, found.photos) == (4, 4)
+    assert (found.pictures, found.photos) == (6, 6)

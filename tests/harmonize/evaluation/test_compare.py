@@ -88,6 +88,30 @@ def test_tables_without_a_common_picture_are_refused(base):
         compare.compare(make_table(base), other)
 
 
+@pytest.mark.parametrize("photos", [1, 5])
+def test_few_photos_are_refused_however_many_their_pictures(base, photos):
+    names = [f"p{number % photos}_a_{number}.jpg" for number in range(50)]
+    message = f"50 pictures of {photos} photos in both, a comparison needs 6 photos or more"
+    with pytest.raises(SettingsError, match=message):
+        compare.compare(make_table(base[:50], names=names), make_table(base[:50] - 10, names=names))
+
+
+def test_p_is_never_below_what_the_signs_of_so_few_photos_can_say(base):
+    found = compare.compare(make_table(base[:6]), make_table(base[:6] - 10))
+    assert [row.p for row in found.differences] == [1 / 32] * 6
+    assert compare.compare(make_table(base[:8]), make_table(base[:8] - 10)).differences[0].p == 1 / 128
+    assert compare.compare(make_table(base), make_table(base - 10)).differences[0].p == 2 / 10_001
+
+
+def test_the_photo_of_a_picture_is_what_its_table_says(base):
+    names = [f"IMG_2020_{number}.jpg" for number in range(12)]  # of the form <photo>_<foreground>_<number>
+    tables = [make_table(base[:12], names=names), make_table(base[:12] - 10, names=names)]
+    with pytest.raises(SettingsError, match="12 pictures of 1 photos"):
+        compare.compare(*tables)
+    tables[0].photos.update({("S", name): name for name in names})
+    assert compare.compare(*tables).photos == 12
+
+
 def test_tables_of_two_protocols_are_refused(base):
     with pytest.raises(SettingsError, match=r"t\.csv follows issam, t\.csv follows pctnet"):
         compare.compare(make_table(base), make_table(base, protocol="pctnet"))
@@ -96,10 +120,11 @@ def test_tables_of_two_protocols_are_refused(base):
 def test_a_table_comes_back_as_it_was_written(tmp_path):
     before, after = metrics.Scores(1, 2, 3, 4, 0.5, 0.6), metrics.Scores(1.5, 2.25, 30.125, 4, 0.75, 1 / 3)
     with report.open_images(tmp_path / "images.csv", "issam") as images:
-        images.write(ScoredPair("HCOCO", "c1_2_3.jpg", 0.1, before, after))
+        images.write(ScoredPair("HCOCO", "c1_2_3.jpg", 0.1, before, after, "c1"))
     table = compare.read_table(tmp_path / "images.csv")
     assert table.protocol == "issam"
     assert table.scores[("HCOCO", "c1_2_3.jpg")] == pytest.approx(after.values(), rel=1e-8)
+    assert table.photo_of(("HCOCO", "c1_2_3.jpg")) == "HCOCO/c1"
 
 
 @pytest.mark.parametrize(
