@@ -42,6 +42,7 @@ class _Options:
     before_after: Path | None
     params: Path | None
     curves: Path | None
+    cube_size: int | None
     plot: Path | None
     from_params: Path | None
 
@@ -61,6 +62,15 @@ def _read_position(_ctx: click.Context, _param: click.Parameter, value: str | No
     except ValueError as error:
         raise click.BadParameter(f"{value}: wanted two whole numbers such as 120,40") from error
     return x, y
+
+
+def _read_cube_size(_ctx: click.Context, _param: click.Parameter, value: str) -> int | None:
+    """Read a side, or `1d`, which is None."""
+    if value.lower() == "1d":
+        return None
+    if not value.isdecimal() or not 2 <= int(value) <= 129:
+        raise click.BadParameter(f"{value}: wanted a side of 2 to 129, or 1d")
+    return int(value)
 
 
 @click.command("apply")
@@ -95,7 +105,15 @@ def _read_position(_ctx: click.Context, _param: click.Parameter, value: str | No
 )
 @click.option("--model", callback=shared.read_model, metavar="NAME", help="The best bundled weights of this model.")
 @click.option("--params", type=_FILE, help="PIH: write curves and shading map here, as JSON that can be edited.")
-@click.option("--curves", type=_FILE, help="PIH: write the curves as a .cube table for image editors.")
+@click.option("--curves", type=_FILE, help="PIH: write the curves as a .cube table for image editors; no shading map.")
+@click.option(
+    "--cube-size",
+    callback=_read_cube_size,
+    default="33",
+    metavar="SIDE|1d",
+    show_default=True,
+    help="Of that table: the side of a cube, 2 to 129, or three curves by themselves.",
+)
 @click.option("--plot", type=_FILE, help="PIH: draw curves and shading map into this picture.")
 @click.option("--from-params", type=_FILE, help="Apply this JSON, edited or not, in place of a network.")
 @shared.strict_option
@@ -215,7 +233,11 @@ def _adjust(composite: Path, picture: UInt8, mask: Float32, given: _Options) -> 
     if given.params:
         adjustment.write_json(given.params, found, notes={"picture": composite.name, "weights": given.weights})
     if given.curves:
-        adjustment.write_cube(given.curves, found, mask, title=composite.stem)
+        adjustment.write_cube(given.curves, found, mask, size=given.cube_size, title=composite.stem)
+        gain = adjustment.mean_gain(found, mask)
+        click.echo(
+            f"{given.curves}: the curves alone; of the shading map only its mean, {gain:.3f}, is in it", err=True
+        )
     if given.plot:
         pixels.write_image(given.plot, parametric.plot(found))
     return adjustment.apply(found, picture, mask, given.strength)
@@ -236,7 +258,8 @@ def _settle_weights(composite: Path, given: _Options) -> _Options:
     if given.weights is None:
         chosen = cards.default_weights(given.model, parametric=bool(writes))
         if writes and not given.model and chosen != cards.default_weights():
-            click.echo(f"{writes[0]}: weights {chosen}, since {cards.default_weights()} has no curves", err=True)
+            why = f"weights {chosen} make curves and result, since {cards.default_weights()} has no curves"
+            click.echo(f"{writes[0]}: {why}", err=True)
         return replace(given, weights=chosen)
     if given.model:
         raise click.UsageError("--weights and --model exclude each other")

@@ -21,9 +21,13 @@ from ccharmony.arrays import Float32, Float64, UInt8
 from ccharmony.errors import SettingsError
 from harmonize.inference.strips import Render, blend
 from harmonize.models.pih import curves
+from harmonize.settings import check_integer
 
 CHANNELS = ("red", "green", "blue")
 FORMAT = "harmonize adjustment 1"
+
+CUBE_SIZE = 33
+"""Side of a .cube table."""
 
 
 @dataclass(frozen=True)
@@ -176,11 +180,13 @@ def read_json(path: Path) -> Adjustment:
         raise SettingsError(f"{path}: {error}") from error
 
 
-def write_cube(path: Path, adjustment: Adjustment, mask: Float32, *, title: str = "harmonize") -> None:
-    """Write the curves as a one-dimensional .cube table of 256 entries, in [0, 1].
+def write_cube(
+    path: Path, adjustment: Adjustment, mask: Float32, *, size: int | None = CUBE_SIZE, title: str = "harmonize"
+) -> None:
+    """Write the curves as a .cube table, in [0, 1].
 
-    Such a table cannot hold the shading map. It holds the map's mean over the foreground, so that the mean brightness
-    is right.
+    A table knows colors, not places, so that it cannot hold the shading map. It holds the map's mean over the
+    foreground, so that the mean brightness is right.
 
     Parameters
     ----------
@@ -190,19 +196,42 @@ def write_cube(path: Path, adjustment: Adjustment, mask: Float32, *, title: str 
         Curves and map.
     mask
         Foreground (H, W), in [0, 1].
+    size
+        Side of a three-dimensional table, which every editor reads, 2 to 129; None for a one-dimensional one of 256
+        entries.
     title
-        Name of the table in the file.
+        Name of the table in the file; characters that are not ASCII become question marks.
 
     Raises
     ------
+    SettingsError
+        The size is out of its range.
     OutputError
         The file cannot be written.
+
+    References
+    ----------
+    Adobe: Cube LUT Specification 1.0, 2013.
     """
     gain = mean_gain(adjustment, mask)
-    rows = (curves.table(adjustment.curves) * gain).clip(0, 1).T  # (256, 3)
-    table = "".join(f"{r:.6f} {g:.6f} {b:.6f}\n" for r, g, b in rows)
-    clean = title.replace('"', "'").replace("\n", " ")
-    files.write_bytes(path, f'TITLE "{clean}"\nLUT_1D_SIZE 256\n{table}'.encode())
+    if size is None:
+        dimensions, rows = "LUT_1D_SIZE 256", (curves.table(adjustment.curves) * gain).T  # (256, 3)
+    else:
+        check_integer("cube size", size, 2, 129)
+        dimensions, rows = f"LUT_3D_SIZE {size}", _grid(adjustment.curves, size) * gain
+    clean = "".join(sign if sign.isprintable() and sign != '"' else "'" for sign in title)
+    head = f'TITLE "{clean}"\n# Curves of harmonize. The shading map is not in them, its mean gain {gain:.4f} is.\n'
+    head += f"{dimensions}\nDOMAIN_MIN 0.0 0.0 0.0\nDOMAIN_MAX 1.0 1.0 1.0\n"
+    table = "".join(f"{r:.6f} {g:.6f} {b:.6f}\n" for r, g, b in rows.clip(0, 1).tolist())
+    files.write_bytes(path, (head + table).encode("ascii", "replace"))
+
+
+def _grid(knots: Float64, size: int) -> Float64:
+    """Return the curves at the points of a cube, (size³, 3), red fastest, as .cube has them."""
+    positions, centers = np.linspace(0, 1, size), curves.centers(knots.shape[1]).double().numpy()
+    red, green, blue = (np.interp(positions, centers, row) for row in knots)
+    cube = np.stack(np.meshgrid(blue, green, red, indexing="ij")[::-1], axis=-1)  # (blue, green, red, 3)
+    return np.asarray(cube.reshape(-1, 3), np.float64)
 
 
 def mean_gain(adjustment: Adjustment, mask: Float32) -> float:

@@ -1,6 +1,7 @@
 import json
 
 import click.testing
+import colour
 import numpy as np
 import pytest
 import torch
@@ -123,13 +124,41 @@ def test_the_cube_holds_the_curves_times_the_foreground_s_mean_gain(tmp_path):
     mask = np.zeros((4, 8), np.float32)
     mask[:, :4] = 1  # under the brightening cell alone
     knots = np.stack([IDENTITY, IDENTITY, np.full(32, 0.25)])
-    adjustment.write_cube(tmp_path / "a.cube", Adjustment(knots, log_gain), mask, title="a")
+    adjustment.write_cube(tmp_path / "a.cube", Adjustment(knots, log_gain), mask, size=None, title="a")
     lines = (tmp_path / "a.cube").read_text().splitlines()
-    assert lines[:2] == ['TITLE "a"', "LUT_1D_SIZE 256"]
-    assert len(lines) == 258
-    assert lines[2] == "0.031250 0.031250 0.500000"
-    assert lines[2 + 51] == "0.400000 0.400000 0.500000"
+    assert lines[:1] + lines[2:5] == [
+        'TITLE "a"',
+        "LUT_1D_SIZE 256",
+        "DOMAIN_MIN 0.0 0.0 0.0",
+        "DOMAIN_MAX 1.0 1.0 1.0",
+    ]
+    assert lines[1] == "# Curves of harmonize. The shading map is not in them, its mean gain 2.0000 is."
+    assert len(lines) == 261
+    assert lines[5] == "0.031250 0.031250 0.500000"
+    assert lines[5 + 51] == "0.400000 0.400000 0.500000"
     assert lines[-1] == "1.000000 1.000000 0.500000"
+
+
+@pytest.mark.parametrize(("size", "tolerance"), [(33, 0.016), (65, 1e-5)])
+def test_an_independent_reader_finds_the_curves_in_the_cube(tmp_path, size, tolerance):
+    """Knots lie between the points of a cube of 33, which cuts their corners (1/64 where a curve ends), and on 65's."""
+    knots = np.stack([IDENTITY**0.8, 0.2 + 0.5 * IDENTITY, 1 - IDENTITY])
+    flat = Adjustment(knots, np.zeros((1, 1)))
+    adjustment.write_cube(tmp_path / "a.cube", flat, np.ones((2, 2), np.float32), size=size, title='k"ü\nche')
+    lut = colour.read_LUT(tmp_path / "a.cube")
+    assert (lut.size, lut.name) == (size, "k'?'che")
+    np.testing.assert_array_equal(lut.domain, [[0, 0, 0], [1, 1, 1]])
+    colors = np.random.default_rng(0).uniform(0, 1, (500, 3))
+    expected = np.stack([np.interp(colors[:, n], IDENTITY, knots[n]) for n in range(3)], axis=1)
+    np.testing.assert_allclose(lut.apply(colors), expected, atol=tolerance)
+    tetrahedral = lut.apply(colors, interpolator=colour.algebra.table_interpolation_tetrahedral)
+    np.testing.assert_allclose(tetrahedral, expected, atol=tolerance)
+
+
+@pytest.mark.parametrize("size", [1, 130])
+def test_a_cube_of_a_size_that_no_editor_reads_is_refused(found, tmp_path, size):
+    with pytest.raises(SettingsError, match="cube size"):
+        adjustment.write_cube(tmp_path / "a.cube", found, np.ones((2, 2), np.float32), size=size)
 
 
 def test_apply_gives_what_the_parameters_give(picture, weights):
@@ -157,7 +186,10 @@ def test_the_command_writes_parameters_and_applies_them_again(picture, weights, 
     assert run(command, again, catch_exceptions=False).exit_code == 0
     one, two = (pixels.read_image(tmp_path / name).astype(int) for name in ("one.png", "two.png"))
     assert np.abs(one - two).max() <= 1
-    assert (tmp_path / "c.cube").read_text().startswith('TITLE "c"')
+    cube = (tmp_path / "c.cube").read_text()
+    assert cube.startswith('TITLE "c"\n#')
+    assert "\nLUT_3D_SIZE 33\n" in cube
+    assert "c.cube: the curves alone; of the shading map only its mean, " in first.output
     assert pixels.read_image(tmp_path / "plot.png").shape == (560, 1120, 3)
     both = run(command, [*again, "--weights", str(weights)])
     assert both.exit_code == 2
