@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 
 from ccharmony.arrays import UInt8
-from ccharmony.dataset.formats.names import is_picture
+from ccharmony.dataset.formats.names import list_pictures
 from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.errors import ImageError, SourceError
 from ccharmony.images import pixels
@@ -17,7 +18,8 @@ class Predictions:
     Parameters
     ----------
     folder
-        Any layout below it; ``<set>/<name>`` is preferred where two sets have a composite of one name.
+        Any layout below it. Where several files have a composite's name, the one in a folder called as its set, or as
+        the sub-folder in the composite's name, is its prediction.
 
     Raises
     ------
@@ -29,12 +31,9 @@ class Predictions:
         if not folder.is_dir():
             raise SourceError(f"{folder}: no such folder, wanted one of predictions")
         self.folder = folder
-        self._paths: dict[tuple[str, ...], Path] = {}
-        for path in sorted(folder.rglob("*")):
-            if is_picture(path):
-                self._paths.setdefault((path.stem.lower(),), path)
-                for part in path.relative_to(folder).parts[:-1]:
-                    self._paths.setdefault((part.lower(), path.stem.lower()), path)
+        self._paths: dict[str, list[Path]] = defaultdict(list)
+        for path in list_pictures(folder):
+            self._paths[path.stem.lower()].append(path)
         if not self._paths:
             raise SourceError(f"{folder}: no picture in it, wanted predictions named after their composites")
 
@@ -74,9 +73,20 @@ class Predictions:
         return prediction
 
     def _find(self, name: str, folder: str) -> Path:
-        stem = Path(name).stem.lower()
-        path = self._paths.get((folder.lower(), stem)) or self._paths.get((stem,))
-        if path is None:
-            where = f"{folder}/{name}" if folder else name
+        """Return the prediction of a name; raises ImageError where there is none, or nothing tells several apart."""
+        where = f"{folder}/{name}" if folder else name
+        found = self._paths.get(Path(name).stem.lower(), [])
+        for part in (Path(name).parent.name, folder):
+            inside = [
+                path for path in found if part.lower() in map(str.lower, path.relative_to(self.folder).parts[:-1])
+            ]
+            found = inside if part and inside else found
+        if not found:
             raise ImageError(f"{where}: no prediction of that name in {self.folder}")
-        return path
+        if len(found) > 1:
+            names = ", ".join(path.relative_to(self.folder).as_posix() for path in found[:3])
+            raise ImageError(f"{where}: {len(found)} predictions of that name in {self.folder} ({names}), wanted one")
+        return found[0]
+
+    def _folders_of(self, path: Path) -> list[str]:
+        return [part.lower() for part in path.relative_to(self.folder).parts[:-1]]

@@ -149,8 +149,11 @@ def _entries_of(root: Path, folder: PairFolder, split: Split) -> Iterator[_Entry
 
 def _listed_above(folder: Path, split: Split) -> list[Listed]:
     """Return the lines of the lists in the folder above that are of this set, without the set's name."""
-    folder = folder.resolve()
-    lines = [(line, *line.name.partition("/")) for line in lists.read_lists(folder.parent, split)]
+    folder = folder.absolute()
+    try:
+        lines = [(line, *line.name.partition("/")) for line in lists.read_lists(folder.parent, split)]
+    except SourceError:
+        return []  # a file of such a name that has nothing to do with the set
     own = [Listed(line.file, rest, line.split) for line, head, _, rest in lines if head.lower() == folder.name.lower()]
     if own:
         _logger.info("%s: no list of its own, %d composites by the lists of %s", folder, len(own), folder.parent)

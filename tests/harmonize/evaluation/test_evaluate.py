@@ -186,6 +186,33 @@ def test_predictions_of_two_sets_with_the_same_names_are_told_apart(tiny, made, 
     assert sets["B"]["harmonized"]["mse"] > 1000
 
 
+def test_predictions_of_one_name_that_nothing_tells_apart_are_refused(tiny, made, tmp_path):
+    tiny.write_pairs(tmp_path / "A", train=0, test=1)
+    for folder in ("first", "second"):
+        (made / folder).mkdir()
+        pixels.write_image(made / folder / "p_0_a_1.png", np.zeros((40, 48, 3), np.uint8))
+    message = (
+        r"A/p_0_a_1\.png: 2 predictions of that name in .* \(first/p_0_a_1\.png, second/p_0_a_1\.png\), wanted one"
+    )
+    with pytest.raises(SourceError, match=message):
+        evaluate.evaluate([tmp_path / "A"], evaluate.open_predictions(made), ISSAM)
+    (made / "second").rename(made / "a")
+    assert evaluate.evaluate([tmp_path / "A"], evaluate.open_predictions(made), ISSAM)["skipped"] == []
+
+
+def test_predictions_of_a_table_are_found_by_its_sub_folders(tiny, made, tmp_path):
+    for name, seed in (("x", 0), ("y", 1)):
+        (tmp_path / name).mkdir()
+        pixels.write_image(tmp_path / name / "composite.png", tiny.draw_photo(seed) // 2)
+        pixels.write_image(tmp_path / name / "real.png", tiny.draw_photo(seed))
+        pixels.write_mask(tmp_path / name / "mask.png", tiny.draw_mask(seed))
+        (made / name).mkdir()
+        pixels.write_image(made / name / "composite.png", tiny.draw_photo(seed))
+    (tmp_path / "t.csv").write_text("".join(f"{n}/composite.png,{n}/mask.png,{n}/real.png\n" for n in "xy"))
+    result = evaluate.evaluate(tmp_path / "t.csv", evaluate.open_predictions(made), ISSAM)
+    assert (result["overall"]["harmonized"]["n"], result["overall"]["harmonized"]["mse"]) == (2, 0)
+
+
 def test_missing_predictions_are_named_and_counted(pairs, made, tmp_path, caplog):
     real = pixels.read_image(pairs / "real_images" / "p_3.png")
     pixels.write_image(made / "p_3_a_1.png", real)
