@@ -76,11 +76,8 @@ class Predictions:
         """Return the prediction of a name; raises ImageError where there is none, or nothing tells several apart."""
         where = f"{folder}/{name}" if folder else name
         found = self._paths.get(Path(name).stem.lower(), [])
-        for part in (Path(name).parent.name, folder):
-            inside = [
-                path for path in found if part.lower() in map(str.lower, path.relative_to(self.folder).parts[:-1])
-            ]
-            found = inside if part and inside else found
+        for part in filter(None, (Path(name).parent.name, folder)):
+            found = [path for path in found if part.lower() in self._folders_of(path)] or found
         if not found:
             raise ImageError(f"{where}: no prediction of that name in {self.folder}")
         if len(found) > 1:

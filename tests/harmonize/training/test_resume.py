@@ -167,7 +167,7 @@ class Trap:
 def test_a_state_with_code_in_it_is_refused_unexecuted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"version": 1, "step": Trap()}, tmp_path / "state.pt")
-    with pytest.raises(WeightsError, match="holds an object .*, which would be run"):
+    with pytest.raises(WeightsError, match=r"holds an object .*, which would be run"):
         state.read_state(tmp_path / "state.pt")
     assert not (tmp_path / "sprung").exists()
 
