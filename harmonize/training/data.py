@@ -137,30 +137,31 @@ def describe(paths: DataPaths) -> dict[str, Any]:
 
 
 def _find_stored(root: Path, paths: DataPaths) -> tuple[list[PairPaths], list[PairPaths]]:
-    """Return the pairs of a dataset to train on, and those that choose the checkpoint: see `DataPaths.val_share`."""
-    learned, held_back = _list_pairs(root, "train", paths.strict), []
-    chosen = "no photo but one"
+    """Return the pairs of a dataset to train on, and those that choose the checkpoint, which a line says."""
+    learned, held_back, how = _divide(root, _list_pairs(root, "train", paths.strict), paths)
+    photos, count = len({pair.photo for pair in held_back}), len(held_back)
+    if not held_back:
+        _logger.warning("%s: not validated on (%s)", root, how)
+    else:
+        _logger.info("%s: the checkpoint is chosen on %d pairs of %d photos: %s", root, count, photos, how)
+    if count > CHECKED_PAIRS:
+        held_back = [held_back[row] for row in np.linspace(0, count - 1, CHECKED_PAIRS).round().astype(int)]
+    return learned, held_back
+
+
+def _divide(root: Path, learned: list[PairPaths], paths: DataPaths) -> tuple[list[PairPaths], list[PairPaths], str]:
+    """Return the pairs to train on, those to validate on, and what chose them: see `DataPaths.val_share`."""
     if not paths.val_share:
-        chosen = "the test list"
         try:
-            held_back = _list_pairs(root, "test", paths.strict)
+            return learned, _list_pairs(root, "test", paths.strict), "the test list"
         except SourceError as error:
             if paths.strict:
                 raise
-            chosen = str(error)
-    elif any(pair.split == "val" for pair in find_pairs(root, "all")[0]):
-        chosen, held_back = "the val list", _list_pairs(root, "val", paths.strict)
-    elif len({pair.photo for pair in learned}) > 1:
-        learned, held_back = hold_out_photos(learned, paths.val_share)
-        chosen = f"{paths.val_share:.3g} of the photos of the train list, which are not trained on"
-    if not held_back:
-        _logger.warning("%s: not validated on (%s)", root, chosen)
-        return learned, []
-    photos, of = len({pair.photo for pair in held_back}), len(held_back)
-    _logger.info("%s: the checkpoint is chosen on %d pairs of %d photos: %s", root, of, photos, chosen)
-    if of > CHECKED_PAIRS:
-        held_back = [held_back[row] for row in np.linspace(0, of - 1, CHECKED_PAIRS).round().astype(int)]
-    return learned, held_back
+            return learned, [], str(error)
+    if any(pair.split == "val" for pair in find_pairs(root, "all")[0]):
+        return learned, _list_pairs(root, "val", paths.strict), "the val list"
+    share = f"{100 * paths.val_share:g} % of the photos of the train list, which are not trained on"
+    return *hold_out_photos(learned, paths.val_share), share
 
 
 def _list_pairs(root: Path, split: Split, strict: bool) -> list[PairPaths]:

@@ -193,6 +193,25 @@ def test_before_after_is_composite_and_result_side_by_side(run, place, pairs, we
     assert sorted(path.name for path in (tmp_path / "both").iterdir()) == [f"p_{n}_a_1.png" for n in range(4)]
 
 
+@pytest.mark.parametrize(
+    ("share", "line"),
+    [
+        (0, "m.png: nothing is foreground, the result is the composite"),
+        (0.9, "m.png: 90 % is foreground, which leaves little background to take the light from; is it inverted?"),
+        (1, "m.png: 100 % is foreground"),
+        (0.5, ""),
+    ],
+)
+def test_a_mask_that_selects_nothing_or_nearly_all_is_remarked_on(run, place, weights, tmp_path, share, line):
+    mask = np.zeros((40, 48), bool)
+    mask[: round(40 * share)] = True
+    pixels.write_mask(tmp_path / "m.png", mask)
+    code, _, err = run("apply", place.composite, tmp_path / "m.png", "-o", tmp_path / "o.png", "--weights", weights)
+    assert code == 0
+    assert line in err
+    assert ("foreground" in err) == bool(line)
+
+
 @pytest.mark.parametrize("name", ["results.v2/", "results.v2"])
 def test_a_folder_with_a_dot_ends_with_a_slash(run, place, weights, tmp_path, name):
     code, _, err = run("apply", place.composite, place.mask, "-o", f"{tmp_path}/{name}", "--weights", weights)
