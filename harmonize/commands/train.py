@@ -196,7 +196,8 @@ def command(
     """Train a network: the reconstruction branch, then the harmonization branch that learns from it.
 
     The folder --out holds weights (safetensors), a log, scores, strips of pictures, and a state that --resume starts
-    from; on a CPU exactly as if the run had never stopped. torchrun starts it on several processes or machines.
+    from; on a CPU exactly as if the run had never stopped. best.safetensors is chosen on photos of the train lists that
+    are held back (--val-share), never on the test lists. torchrun starts it on several processes or machines.
 
     Settings are those of --settings or of the model, then those of options, then those of --set.
     """

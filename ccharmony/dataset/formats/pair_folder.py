@@ -12,6 +12,8 @@ keep each foreground's composites in a folder of its own: all are resolved.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
@@ -54,9 +56,7 @@ class PairFolder:
         self._folder = _find_folder(root, COMPOSITES)
         self.composites = list_pictures(self._folder)
         self._by_stem = _index(self.composites)
-        masks, reals = _find_folder(root, MASKS), _find_folder(root, REALS)
-        self._masks, self._reals = Partners(list_pictures(masks), masks), Partners(list_pictures(reals), reals, "real")
-        self._mask_of, self._real_of = _index(self._masks.files), _index(self._reals.files)
+        self._mask_of, self._real_of = (_index(list_pictures(_find_folder(root, role))) for role in (MASKS, REALS))
         self._equal = self._has_equal_names()
         if self._equal:
             _logger.info("%s: mask and real picture of a composite are those of its own name", root)
@@ -68,12 +68,16 @@ class PairFolder:
 
     def find(self, name: str) -> Path:
         """Return the composite that a line of a list names, its extension aside; raises SourceError."""
-        file = PurePosixPath(name).name
-        return _only(self.candidates(name), f"{self._folder / file}: no such composite", file)
+        found = self.candidates(name)
+        if not found:
+            raise SourceError(f"{self._folder / PurePosixPath(name).name}: no such composite")
+        return _only(found, PurePosixPath(name).name)
 
     def candidates(self, name: str) -> list[Path]:
         """Return the composites that a line of a list could mean: of equal names, those in the sub-folder it names."""
         found = self._by_stem.get(PurePosixPath(name).stem.lower(), [])
+        if len(found) < 2:
+            return found
         return [path for path in found if path.as_posix().lower().endswith(f"/{name.lower()}")] or found
 
     def resolve(self, composite: Path, split: str) -> PairPaths:
@@ -87,26 +91,40 @@ class PairFolder:
         if not real:
             other = "or mask and real picture of its own name"
             raise SourceError(f"{path}: name of another form, wanted <real>_<foreground>_<number>, {other}")
-        mask = _only(self._mask_of.get(foreground.lower(), []), f"{path}: no mask {foreground} in {MASKS}", foreground)
-        problem = f"{path}: no real picture {real} in {REALS}"
-        return mask, _only(self._real_of.get(real.lower(), []), problem, real)
+        masks, reals = self._mask_of.get(foreground.lower()), self._real_of.get(real.lower())
+        if not masks:
+            raise SourceError(f"{path}: no mask {foreground} in {MASKS}")
+        if not reals:
+            raise SourceError(f"{path}: no real picture {real} in {REALS}")
+        return _only(masks, foreground), _only(reals, real)
 
     def _find_equal(self, path: Path) -> tuple[Path, Path]:
         name = path.relative_to(self._folder)
-        mask, real = self._masks.find(name), self._reals.find(name)
+        masks, reals = self._partners
+        mask, real = masks.find(name), reals.find(name)
         if mask is None or real is None:
-            absent = self._masks if mask is None else self._reals
+            absent = masks if mask is None else reals
             raise SourceError(f"{path}: no {absent.kind} of that name in {absent.root}")
         return mask, real
 
+    @functools.cached_property
+    def _partners(self) -> tuple[Partners, Partners]:
+        """Masks and real pictures, to be found by equal names."""
+        masks, reals = _find_folder(self.root, MASKS), _find_folder(self.root, REALS)
+        return (
+            Partners(itertools.chain(*self._mask_of.values()), masks),
+            Partners(itertools.chain(*self._real_of.values()), reals, "real"),
+        )
+
     def _has_equal_names(self) -> bool:
         """Return whether more composites are complete under equal names than under iHarmony4's."""
-        names = [split_name(path.stem.lower()) for path in self.composites]
+        names = [split_name(stem) for stem, paths in self._by_stem.items() for _ in paths]
         split = sum(foreground in self._mask_of and real in self._real_of for foreground, real in names)
         if split == len(names):
             return False
+        masks, reals = self._partners
         relative = [path.relative_to(self._folder) for path in self.composites]
-        return sum(self._masks.has(name) and self._reals.has(name) for name in relative) > split
+        return sum(masks.has(name) and reals.has(name) for name in relative) > split
 
 
 def _find_folder(root: Path, role: str) -> Path:
@@ -124,12 +142,10 @@ def _index(paths: Sequence[Path]) -> dict[str, list[Path]]:
     return found
 
 
-def _only(found: Sequence[Path], problem: str, name: str) -> Path:
-    """Return the one file found, the one of exactly that name where there are several; raises SourceError."""
-    exact = [path for path in found if path.name == name] if len(found) > 1 else found
+def _only(found: Sequence[Path], name: str) -> Path:
+    """Return the one file found, that of exactly this name where there are several; raises SourceError."""
+    exact = [path for path in found if name in (path.name, path.stem)] if len(found) > 1 else found
     if len(exact) == 1:
         return exact[0]
-    if not found:
-        raise SourceError(problem)
     names = ", ".join(str(path) for path in found[:3])
     raise SourceError(f"{names}: {len(found)} files of one name, wanted one")
