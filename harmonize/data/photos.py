@@ -47,15 +47,17 @@ def find_photos(root: Path, split: str) -> list[PhotoPaths]:
     ManifestError
         The index lacks a column, or names a photo that is not there.
     """
+    index = root / "index.csv"
     try:
-        with inputs.open_text(root / "index.csv", newline="") as file:
+        with inputs.open_text(index, newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
-        raise SourceError(
-            f"{root / 'index.csv'}: cannot be read ({error.strerror}), wanted a folder of photos"
-        ) from error
-    if rows and not {"id", "split"} <= rows[0].keys():
-        raise ManifestError(f"{root / 'index.csv'}: columns {', '.join(rows[0])}, wanted id and split among them")
+        raise SourceError(f"{index}: cannot be read ({error.strerror}), wanted a folder of photos") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ManifestError(f"{index}: cannot be read ({error})") from error
+    if any(row.get("id") is None or row.get("split") is None for row in rows):
+        columns = ", ".join(filter(None, rows[0]))
+        raise ManifestError(f"{index}: columns {columns}, or a row with too few cells, wanted id and split among them")
     images = {
         path.stem: path for path in sorted((root / "images").glob("*")) if path.suffix.lower() in READABLE_SUFFIXES
     }

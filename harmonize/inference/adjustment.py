@@ -30,6 +30,10 @@ CUBE_SIZE = 33
 """Side of a .cube table."""
 
 
+HIGHEST = 20
+"""Of a height or of the logarithm of a gain, which is then 5e8: far beyond what a network gives or a person wants."""
+
+
 @dataclass(frozen=True)
 class Adjustment:
     """What harmonizes one foreground.
@@ -45,7 +49,7 @@ class Adjustment:
     Raises
     ------
     SettingsError
-        Arrays of another shape, or values that are not finite.
+        Arrays of another shape, or values that are not finite or beyond `HIGHEST`.
     """
 
     curves: Float64
@@ -58,6 +62,8 @@ class Adjustment:
             raise SettingsError(f"log gain: shape {self.log_gain.shape} found, rows of equal length wanted")
         if not (np.isfinite(self.curves).all() and np.isfinite(self.log_gain).all()):
             raise SettingsError("adjustment: a value that is not a number found, finite ones wanted")
+        if np.abs(self.curves).max() > HIGHEST or np.abs(self.log_gain).max() > HIGHEST:
+            raise SettingsError(f"adjustment: a value beyond {HIGHEST} found, curves in [0, 1] and a small gain wanted")
 
 
 def renderer(adjustment: Adjustment, image: UInt8) -> Render:

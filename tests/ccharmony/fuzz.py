@@ -7,6 +7,9 @@ A worker process reads and says which input is next; another one goes on after t
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import importlib
 import os
 import random
 import resource
@@ -18,19 +21,26 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 import click
 
 from ccharmony.errors import CcharmonyError
 
-from .hostile import Target, damaged, targets
+from .hostile import Target, damaged
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 30
+SLOW = 100
+"""Inputs of a round, in which each kind has its turn; slow ones come once, at its beginning."""
+
+SECONDS = 60
 """A worker that is silent for longer hangs."""
+
+SPACE = 12 << 30
+"""Bytes of address space that a worker may have; torch alone takes some."""
 
 MEMORY = 1 << 30
 """Bytes that an input may make the process grow by; all of them have some thousand bytes or say so of themselves."""
@@ -44,28 +54,35 @@ class Verdict:
     ----------
     inputs
         How many were read.
-    refused
-        How many of them raised one of our errors, by kind of file.
+    tried, refused
+        How many there were, and how many of them raised one of our errors, by kind of file.
+    readers
+        Functions of the packages that read, by whether one of the whole files reached them.
     problems
         One line for each that ended the process, hung, took memory, or raised another error.
     """
 
     inputs: int = 0
+    tried: Counter[str] = field(default_factory=Counter)
+    readers: dict[str, bool] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
 
-def run(inputs: int, seed: int = 0, only: str = "") -> Verdict:
+def run(inputs: int, seed: int = 0, only: str = "", package: str = "ccharmony") -> Verdict:
     """Read damaged files in worker processes, the kinds of files in turn."""
     verdict = Verdict()
     first = 0
     while first < inputs:
-        first = _run_worker(first, inputs, seed, only, verdict) + 1
+        last = _run_worker(first, inputs, seed, [package, only], verdict)
+        if last < first:
+            raise RuntimeError(f"no input was read: {verdict.problems[-1:]}")
+        first = last + 1
     verdict.inputs = inputs
     return verdict
 
 
-def _run_worker(first: int, end: int, seed: int, only: str, verdict: Verdict) -> int:
+def _run_worker(first: int, end: int, seed: int, kinds: list[str], verdict: Verdict) -> int:
     """Run one worker until it is through or ends on an input; return the last input."""
     command = [
         sys.executable,
@@ -75,8 +92,10 @@ def _run_worker(first: int, end: int, seed: int, only: str, verdict: Verdict) ->
         f"{first}",
         f"{end}",
         f"{seed}",
+        "--package",
+        kinds[0],
         "--only",
-        only,
+        kinds[1],
     ]
     last, what = first - 1, "?"
     with tempfile.TemporaryFile("w+", errors="replace") as noise:  # no pipe: what the codecs complain of would fill it
@@ -85,6 +104,11 @@ def _run_worker(first: int, end: int, seed: int, only: str, verdict: Verdict) ->
                 sign, number, text = line.split(" ", 2)
                 if sign == "?":
                     last, what = int(number), text
+                    verdict.tried[text] += 1
+                elif sign == "+":
+                    verdict.readers[text] = verdict.readers.get(text, False) or number == "1"
+                elif sign == "=":
+                    what = text
                 elif sign == "-":
                     verdict.refused[text] += 1
                 else:
@@ -112,23 +136,71 @@ def _lines(worker: subprocess.Popen[bytes]) -> Iterator[str]:
     worker.kill()
 
 
-def _work(first: int, end: int, seed: int, only: str) -> None:
-    """Read inputs: '? number kind' goes before each, '- number kind' says refused, '! number what' tells a problem."""
+def _work(first: int, end: int, seed: int, only: str, package: str) -> None:
+    """Read inputs: '? number kind' goes before each, '- number kind' says refused, '! number what' tells a problem.
+
+    Before them, '= 0 kind' goes before a whole file, '+ 1 reader' says which readers those reached,
+    '+ 0 reader' others.
+    """
     warnings.simplefilter("error", RuntimeWarning)
     limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (0, limit))
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (SPACE, SPACE))
     with tempfile.TemporaryDirectory() as folder:
-        kinds = [target for target in targets(Path(folder)) if only in target.name]
+        kinds = [target for target in _targets(Path(folder), package) if only in target.name]
         whole = {target.path: target.path.read_bytes() if target.path.exists() else None for target in kinds}
-        for target in kinds:
-            _read_seeds(target, whole[target.path])
+        reached = _reached(lambda: [_read_seeds(target, whole[target.path]) for target in kinds])
+        for name in sorted(_readers(package)):
+            print(f"+ {int(name in reached)} {name}")
+        quick = [target for target in kinds if not target.slow] or kinds
         for number in range(first, end):
-            _try(number, kinds[number % len(kinds)], seed)
-            _restore(kinds[number % len(kinds)], whole)
+            turn = kinds if number % SLOW < len(kinds) else quick
+            target = turn[number % SLOW % len(turn)]
+            _try(number, target, seed)
+            _put_back(target.path, whole[target.path])
+
+
+def _targets(folder: Path, package: str) -> list[Target]:
+    """Return the kinds of files of a package, which is imported here: torch takes seconds."""
+    hostile = importlib.import_module(f"tests.{package}.hostile")
+    found: list[Target] = hostile.targets(folder)
+    return found
+
+
+def _readers(package: str) -> set[str]:
+    """Return the functions of a package that read, by their names."""
+    return {
+        f"{_module(path)}.{node.name}"
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name.partition("_")[0] in ("read", "load", "open")
+    }
+
+
+def _module(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+
+
+def _reached(work: Callable[[], object]) -> set[str]:
+    """Return the functions that are called while something runs."""
+    found: set[str] = set()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            found.add(f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}")
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return found
 
 
 def _read_seeds(target: Target, before: bytes | None) -> None:
     """Make sure that the files are read at all while they are whole, but for hashes that are made up."""
+    print(f"= 0 {target.name}", flush=True)
     for data in target.seeds:
         target.path.write_bytes(data)
         try:
@@ -141,7 +213,7 @@ def _read_seeds(target: Target, before: bytes | None) -> None:
 
 def _try(number: int, target: Target, seed: int) -> None:
     print(f"? {number} {target.name}", flush=True)
-    target.path.write_bytes(damaged(random.Random(f"{seed} {number}"), target.seeds))
+    target.path.write_bytes(damaged(random.Random(f"{seed} {number}"), target))
     before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     try:
         target.read()
@@ -152,12 +224,8 @@ def _try(number: int, target: Target, seed: int) -> None:
         print(f"! {number} {target.name}: {type(error).__name__} {str(error)[:100]!r} {place.filename}:{place.lineno}")
     if (grown := 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)) > MEMORY:
         print(f"! {number} {target.name}: {grown / 1e9:.1f} GB of memory")
-    if (seconds := time.monotonic() - started) > SECONDS / 3:
+    if (seconds := time.monotonic() - started) > SECONDS / 6:
         print(f"! {number} {target.name}: {seconds:.0f} s")
-
-
-def _restore(target: Target, whole: dict[Path, bytes | None]) -> None:
-    _put_back(target.path, whole[target.path])
 
 
 def _put_back(path: Path, data: bytes | None) -> None:
@@ -171,16 +239,20 @@ def _put_back(path: Path, data: bytes | None) -> None:
 @click.option("--inputs", default=20_000, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--only", default="", help="Kinds of files whose name holds this.")
+@click.option("--package", type=click.Choice(["ccharmony", "harmonize"]), default="ccharmony", show_default=True)
 @click.option("--worker", nargs=3, type=int, hidden=True)
-def main(inputs: int, seed: int, only: str, worker: tuple[int, int, int] | None) -> None:
+def main(inputs: int, seed: int, only: str, package: str, worker: tuple[int, int, int] | None) -> None:
     """Read damaged files and print what is wrong with the readers."""
     if worker is not None:
-        _work(*worker, only)
+        _work(*worker, only, package)
         return
     started = time.monotonic()
-    verdict = run(inputs, seed, only)
-    for name, count in sorted(verdict.refused.items()):
-        click.echo(f"{name}: {count} refused")
+    verdict = run(inputs, seed, only, package)
+    for name, count in sorted(verdict.tried.items()):
+        click.echo(f"{name}: {verdict.refused[name]} of {count} refused")
+    absent = [name for name, reached in verdict.readers.items() if not reached]
+    click.echo(f"readers reached: {len(verdict.readers) - len(absent)} of {len(verdict.readers)}")
+    click.echo("".join(f"not reached: {name}\n" for name in absent), nl=False)
     click.echo("\n".join(verdict.problems[:50]))
     seconds = time.monotonic() - started
     click.echo(f"{verdict.inputs} inputs in {seconds:.0f} s, {len(verdict.problems)} problems")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import random
@@ -17,6 +18,7 @@ from PIL import Image
 
 from ccharmony import sources
 from ccharmony.arrays import UInt8
+from ccharmony.build import resume
 from ccharmony.build.light import record_light
 from ccharmony.checker import patches
 from ccharmony.checker.chart import STANDARD, patch_quads
@@ -24,6 +26,8 @@ from ccharmony.dataset import tables
 from ccharmony.dataset.fits import read_fits, write_fits
 from ccharmony.dataset.formats import pair_folder
 from ccharmony.dataset.manifest import write_manifest
+from ccharmony.dataset.packing.pack import pack_dataset
+from ccharmony.dataset.packing.verify import verify_dataset
 from ccharmony.dataset.verify import verify_folder
 from ccharmony.files import make_folder
 from ccharmony.images import headers, pixels
@@ -34,6 +38,7 @@ from ccharmony.sources import gehler, reading
 from ccharmony.sources.nus.truth import Truth, read_box, read_colors, read_truth
 from ccharmony.sources.release.files import read_release
 
+from . import fields
 from .conftest import CORNERS, HEIGHT, WIDTH, ball_mask, light, render
 
 _TOKENS = (
@@ -45,16 +50,38 @@ _TOKENS = (
 
 @dataclass(frozen=True)
 class Target:
-    """A kind of file: where it is kept, valid contents, and what reads it from there."""
+    """A kind of file.
+
+    Attributes
+    ----------
+    name
+        What it is called in reports.
+    path
+        Where it is kept.
+    seeds
+        Valid contents.
+    read
+        What reads it from there.
+    change
+        What changes one field of it; None where its suffix says so, or bytes alone are changed.
+    slow
+        Whether reading takes so long that it gets a tenth of the inputs of others.
+    """
 
     name: str
     path: Path
     seeds: tuple[bytes, ...]
     read: Callable[[], object]
+    change: fields.Change | None = None
+    slow: bool = False
 
 
-def damaged(draw: random.Random, seeds: tuple[bytes, ...]) -> bytes:
-    """Return a copy of one of some files with one to four faults."""
+def damaged(draw: random.Random, target: Target) -> bytes:
+    """Return a copy of one of a kind of file, with one field changed or with one to four faults in its bytes."""
+    change = target.change or fields.BY_SUFFIX.get(target.path.suffix)
+    if change is not None and draw.random() < 0.5:
+        return change(draw, draw.choice(target.seeds))
+    seeds = target.seeds
     data = bytearray(draw.choice(seeds))
     for _ in range(draw.choice((1, 1, 2, 4))):
         fault = draw.choice((_flip, _set, _word, _cut, _drop, _repeat, _token, _token, _splice))
@@ -110,7 +137,13 @@ def _splice(draw: random.Random, data: bytearray, seeds: tuple[bytes, ...]) -> N
 
 def targets(root: Path) -> list[Target]:
     """Write the folders that the files are parts of, and return what there is to damage."""
-    return [*_tables(root / "tables"), *_folders(root), *_released(root / "release"), *_pictures(root / "pictures")]
+    return [
+        *_tables(root / "tables"),
+        *_folders(root),
+        *_packed(root / "packed"),
+        *_released(root / "release"),
+        *_pictures(root / "pictures"),
+    ]
 
 
 def _tables(root: Path) -> Iterator[Target]:
@@ -139,7 +172,7 @@ def _tables(root: Path) -> Iterator[Target]:
     yield Target("marks", table, (b"photo,mark,fit\na,bad,\nb,good,ridge\n",), lambda: marks.read_overrides(table))
     records = [FitRecord(f"p{n}", "c", "s", "ridge", np.full((24, 3), n / 9), *np.ones((2, 3, 11))) for n in (1, 2)]
     write_fits(root / "fits.h5", records, STANDARD, {"fit": "ridge"})
-    yield Target("fits.h5", root / "fits.h5", ((root / "fits.h5").read_bytes(),), fits)
+    yield Target("fits.h5", root / "fits.h5", ((root / "fits.h5").read_bytes(),), fits, slow=True)
 
 
 def _mat(compressed: bool) -> bytes:
@@ -186,8 +219,40 @@ def _dataset(root: Path) -> Iterator[Target]:
     settings = b'{"settings": {"pair": {"soft": true}, "fit": "ridge"}, "plan": "x", "photos": {"train": 1}}'
     (root / tables.REPORT).write_bytes(settings)
     (root / "ccHarmony_train.txt").write_bytes(b"p_a_1.png\n")
+
+    def read() -> None:
+        verify_folder(root)
+        tables.is_soft(root)
+        resume.read_finished(root, "x")
+
     for name in (tables.MANIFEST, tables.REPORT, "ccHarmony_train.txt"):
-        yield Target(name, root / name, ((root / name).read_bytes(),), lambda: verify_folder(root))
+        yield Target(name, root / name, ((root / name).read_bytes(),), read)
+
+
+def _packed(root: Path) -> Iterator[Target]:
+    """The index, a table and a tar of shards, their hashes made to fit, and a packed HDF5 file."""
+    plain = root / "plain"
+    for folder, name in ((pair_folder.COMPOSITES, "p_a_1"), (pair_folder.MASKS, "p_a"), (pair_folder.REALS, "p")):
+        pixels.write_image(make_folder(plain / folder) / f"{name}.png", np.full((9, 9, 3), 255, np.uint8))
+    (plain / "plain_train.txt").write_bytes(b"p_a_1.png\n")
+    pack_dataset(plain, "shards", root / "shards")
+    pack_dataset(plain, "h5", root / "set.h5")
+    index, tar = root / "shards" / "index.json", root / "shards" / "train" / "shard-000000.tar"
+
+    def read_shards() -> None:
+        entry = json.loads(index.read_bytes())
+        table = tar.with_suffix(".json").read_bytes()
+        entry["shards"][0] |= {"bytes": tar.stat().st_size, "table_sha256": hashlib.sha256(table).hexdigest()}
+        index.write_text(json.dumps(entry))
+        verify_dataset(root / "shards")
+
+    def read_file() -> None:
+        verify_dataset(root / "set.h5")
+
+    yield Target("shards' index", index, (index.read_bytes(),), lambda: verify_dataset(root / "shards"))
+    for path in (tar, tar.with_suffix(".json")):
+        yield Target(f"shards' {path.suffix[1:]}", path, (path.read_bytes(),), read_shards)
+    yield Target("packed h5", root / "set.h5", ((root / "set.h5").read_bytes(),), read_file, slow=True)
 
 
 def _labelme() -> tuple[bytes, ...]:

@@ -1,0 +1,188 @@
+"""Small valid files of every kind that harmonize reads, and what reads them; `tests.ccharmony.fuzz` damages them."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+
+from harmonize.data import photos
+from harmonize.data.lights import read_lights
+from harmonize.evaluation import compare
+from harmonize.evaluation.report import COLUMNS
+from harmonize.inference import adjustment
+from harmonize.models import registry
+from harmonize.models.pih import curves
+from harmonize.models.settings import NetworkSettings, PihSettings
+from harmonize.study import study
+from harmonize.study.votes import read_votes
+from harmonize.training import options, progress, run_folder
+from harmonize.training.data import DataPaths
+from harmonize.training.run import Pace
+from harmonize.training.settings import TrainSettings
+from harmonize.training.stage import PARTS
+from harmonize.training.state import RunState
+from harmonize.weights import checkpoint
+
+from ..ccharmony.fields import VALUES
+from ..ccharmony.hostile import Target
+from .conftest import write_lights, write_photos
+
+SMALL = NetworkSettings(width=4, mlp_width=8)
+
+
+def targets(root: Path) -> list[Target]:
+    """Write the folders that the files are parts of, and return what there is to damage."""
+    return [
+        *_weights(root / "weights"),
+        *_run(root / "run"),
+        *_tables(root / "tables"),
+        *_study(root / "study"),
+        *_data(root / "data"),
+    ]
+
+
+def _weights(root: Path) -> Iterator[Target]:
+    root.mkdir()
+    torch.manual_seed(0)
+    files = []
+    for name, settings in (("gift", SMALL), ("pih", PihSettings(side=64, width=2))):
+        net = registry.build_network(settings)
+        checkpoint.save_weights(root / f"{name}.safetensors", net, settings, metadata={"steps": 3, "data": ["a"]})
+        files.append((root / f"{name}.safetensors").read_bytes())
+    path = root / "x.safetensors"
+
+    def both() -> None:
+        checkpoint.read_notes(path)
+        checkpoint.load(path)
+
+    yield Target("weights", path, tuple(files), both)
+    weights = registry.build_network(NetworkSettings(width=4)).state_dict()
+    bare, wrapped = save(weights), io.BytesIO()
+    torch.save({"epoch": 3, "state_dict": {f"module.{name}": value for name, value in weights.items()}}, wrapped)
+    foreign = root / "y.pth"
+    yield Target(
+        "checkpoint", foreign, (wrapped.getvalue(), bare), lambda: checkpoint.load(foreign), change=_change_torch
+    )
+
+
+def _run(root: Path) -> Iterator[Target]:
+    root.mkdir()
+    folder = run_folder.RunFolder(root)
+    settings = TrainSettings(network=SMALL, size=32, batch=4)
+    folder.begin(settings)
+    net = registry.build_network(SMALL)
+    optimizer = torch.optim.Adam(net.parameters())
+    for parameter in net.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    state = RunState(
+        settings=settings.to_dict(),
+        stage="harmonize",
+        step=1,
+        epoch=0,
+        done=1,
+        pictures=4,
+        seconds=1.5,
+        best=12.5,
+        window=[0.0] * (len(PARTS) + 1),
+        network=net.state_dict(),
+        average={},
+        optimizer=optimizer.state_dict(),
+        scaler={},
+        random=torch.get_rng_state(),
+    )
+    state.write(folder.state)
+    yield Target("state.pt", folder.state, (folder.state.read_bytes(),), folder.read_state, change=_change_torch)
+    path = root / "settings.json"
+    yield Target("settings.json", path, (path.read_bytes(),), lambda: run_folder.read_settings(path))
+    options.RunOptions(DataPaths(photos=root, lights=path), Pace()).write(root)
+    given = root / options.FILE
+    yield Target(options.FILE, given, (given.read_bytes(),), lambda: options.read_options(root, {}))
+    for name, columns in (("log.csv", progress.LOG), ("scores.csv", progress.SCORES)):
+        rows = [["harmonize", str(step), *["0.5"] * (len(columns) - 2)] for step in (2, 4)]
+        data = "".join(",".join(row) + "\n" for row in [columns, *rows]).encode()
+        yield Target(name, root / name, (data,), lambda: _begin(root))
+
+
+def _begin(root: Path) -> None:
+    progress.Reporter(root, tensorboard=False).begin("harmonize", 3)
+
+
+def _tables(root: Path) -> Iterator[Target]:
+    root.mkdir()
+    found = adjustment.Adjustment(np.tile(curves.centers(8), (3, 1)), np.zeros((4, 4)))
+    adjustment.write_json(root / "params.json", found)
+    path = root / "params.json"
+    yield Target("params", path, (path.read_bytes(),), lambda: _apply(path))
+    rows = [["dovenet", "set", f"p_{n}_a_1.png", f"p_{n}", *["3.5"] * (len(COLUMNS) - 4)] for n in range(7)]
+    data = ("\n".join(",".join(row) for row in [list(COLUMNS), *rows]) + "\n").encode()
+    table = root / "images.csv"
+    (root / "other.csv").write_bytes(data)
+    yield Target("images.csv", table, (data,), lambda: compare.compare(table, root / "other.csv", resamples=10))
+
+
+def _study(root: Path) -> Iterator[Target]:
+    """The plan of a user study and its votes."""
+    root.mkdir()
+    votes = b"picture,left,right,choice,rater,seconds\np1,a,b,left,r1,2.5\np1,a,b,b,r2,3\n"
+    yield Target("votes", root / "votes.csv", (votes,), lambda: read_votes(root / "votes.csv"))
+    shown = ["a1.webp", "b1.webp"]
+    content = {
+        "format": study._FORMAT,
+        "settings": study.StudySettings().to_dict(),
+        "methods": ["a", "b"],
+        "pictures": [{"name": "p1", "shown": shown, "outline": "o1.webp"}],
+    }
+    data = json.dumps(content).encode()
+    yield Target("study.json", root / study.FILE, (data,), lambda: study.read_study(root))
+
+
+def _apply(path: Path) -> None:
+    found = adjustment.read_json(path)
+    image, mask = np.full((8, 8, 3), 100, np.uint8), np.ones((8, 8), np.float32)
+    adjustment.apply(found, image, mask)
+    adjustment.mean_gain(found, mask)
+
+
+def _data(root: Path) -> Iterator[Target]:
+    lit = write_photos(root / "photos", train=3, val=2)
+    index = lit / "index.csv"
+    yield Target("photos' index.csv", index, (index.read_bytes(),), lambda: photos.find_photos(lit, "train"))
+    lights = write_lights(root / "fits.h5")
+    yield Target("lights", lights, (lights.read_bytes(),), lambda: read_lights(lights), slow=True)
+
+
+def _change_torch(draw: random.Random, data: bytes) -> bytes:
+    """Change one value of what `torch.save` wrote, or of a state dictionary in it."""
+    try:
+        content = torch.load(io.BytesIO(data), weights_only=True)
+    except Exception:  # a seed of another format
+        return data[: draw.randrange(len(data))]
+    holder: Any = content
+    for _ in range(draw.choice((0, 0, 1, 2))):
+        inner = [value for value in holder.values() if isinstance(value, dict) and value]
+        holder = draw.choice(inner) if inner else holder
+    key = draw.choice(sorted(holder, key=str))
+    fault = draw.choice(("value", "tensor", "remove", "shape", "step"))
+    if fault == "remove":
+        del holder[key]
+    elif fault == "shape" and isinstance(holder[key], torch.Tensor):
+        holder[key] = draw.choice((holder[key].flatten()[:1], torch.ones(()).expand(10**9), holder[key][None]))
+    elif fault == "tensor":
+        holder[key] = draw.choice(
+            (torch.zeros(3), torch.full((2,), float("nan")), torch.zeros(0), torch.ones(2).bool())
+        )
+    else:
+        holder[key] = copy.deepcopy(draw.choice(VALUES))
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
