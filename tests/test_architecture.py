@@ -17,7 +17,7 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 LAYERS = {
     "ccharmony": [
         {"arrays", "errors", "progress", "__init__"},
-        {"files", "console"},
+        {"files", "console", "names"},
         {"inputs"},
         {"strict_json"},
         {"images", "checker"},
@@ -53,6 +53,7 @@ MEETING_POINTS = {
     "files",
     "images",
     "inputs",
+    "names",
     "progress",
     "strict_json",
 }

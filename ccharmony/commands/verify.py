@@ -13,10 +13,13 @@ from ccharmony.dataset.packing.verify import verify_dataset
 
 @click.command("verify")
 @click.argument("dataset", type=click.Path(path_type=Path))
-def command(dataset: Path) -> None:
-    """Check a built dataset, or a packed one: counts, sizes, hashes, masks, splits; exit 1 if anything is wrong."""
+@click.option("--deep", is_flag=True, help="Decode every picture; relight, measure and fit again.")
+def command(dataset: Path, deep: bool) -> None:
+    """Check a built dataset, or a packed one: hashes, tables, splits; exit 1 if anything is wrong."""
     with progress_bar() as progress:
-        verdict = verify_dataset(dataset, progress=progress)
+        verdict = verify_dataset(dataset, deep=deep, progress=progress)
+    for line in verdict.notes:
+        click.echo(line)
     for line in verdict.problems:
         click.echo(line)
     click.echo(f"{verdict.pairs} pairs of {verdict.photos} photos, {len(verdict.problems)} problems")

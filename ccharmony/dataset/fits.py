@@ -27,7 +27,8 @@ from ccharmony import files, strict_json
 from ccharmony.arrays import Float64
 from ccharmony.dataset import plain_hdf5
 from ccharmony.errors import ManifestError
-from ccharmony.files import StrPath, flaw
+from ccharmony.files import StrPath
+from ccharmony.names import flaw
 from ccharmony.records import FitRecord
 
 MOST_BYTES = 2**30
@@ -119,7 +120,7 @@ def write_fits(
         file.attrs["standard"] = standard
         file.attrs["sha256"] = _digest(records)
         _write_columns(file, records)
-    files.write_bytes(path, buffer.getvalue())
+    files.write_bytes(path, buffer.getvalue(), lasting=True)
 
 
 def read_fits(path: StrPath) -> Fits:

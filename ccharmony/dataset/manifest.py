@@ -11,10 +11,12 @@ from pathlib import Path
 
 from ccharmony import files, inputs
 from ccharmony.errors import ManifestError
-from ccharmony.files import StrPath, flaw
+from ccharmony.files import StrPath
+from ccharmony.names import flaw, from_cell, to_cell
 from ccharmony.records import SPLITS, Pair
 
 COLUMNS = tuple(column.name for column in dataclasses.fields(Pair))
+_MOST_DELTA_E = 200.0  # CIEDE2000 between two colors of sRGB is 120 at most
 _CELLS = operator.attrgetter(*COLUMNS)
 
 
@@ -23,8 +25,8 @@ def write_manifest(path: Path, pairs: Iterable[Pair]) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(to_row(pair) for pair in pairs)
-    files.write_bytes(path, text.getvalue().encode())
+    writer.writerows(map(to_cell, to_row(pair)) for pair in pairs)
+    files.write_bytes(path, text.getvalue().encode(), lasting=True)
 
 
 def read_manifest(path: StrPath) -> list[Pair]:
@@ -33,8 +35,8 @@ def read_manifest(path: StrPath) -> list[Pair]:
     Raises
     ------
     ManifestError
-        The file is absent or not UTF-8, a column is missing or unknown, a number or a split is not one, or a path leads
-        out of the dataset.
+        The file is absent or not UTF-8, a column is missing or unknown, a number is not one or outside its range, a
+        split is none, or a path leads out of the dataset.
     """
     path = Path(path)
     try:
@@ -56,7 +58,7 @@ def to_row(pair: Pair) -> list[str]:
 def _parse(row: list[str], line: str) -> Pair:
     if len(row) != len(COLUMNS):
         raise ManifestError(f"{line}: {len(row)} cells, wanted {len(COLUMNS)}")
-    cells = dict(zip(COLUMNS, row, strict=True))
+    cells = dict(zip(COLUMNS, map(from_cell, row), strict=True))
     for column in ("composite", "mask", "real"):
         _check_inside(cells[column], line)
     for column in ("photo", "foreground", "donor"):
@@ -68,6 +70,9 @@ def _parse(row: list[str], line: str) -> Pair:
         numbers = {name: float(cells[name]) for name in ("clipped_share", "delta_e")}
     except ValueError as error:
         raise ManifestError(f"{line}: {error}") from error
+    for name, most in (("clipped_share", 1.0), ("delta_e", _MOST_DELTA_E)):
+        if not 0 <= numbers[name] <= most:  # NaN is not, either
+            raise ManifestError(f"{line}: {name} {cells[name]}, wanted 0 to {most:g}")
     return Pair(**{**cells, **numbers})  # type: ignore[arg-type]  # checked cell by cell above
 
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from ccharmony import __version__, files, records, strict_json
 from ccharmony.checker.chart import STANDARD
+from ccharmony.color.transfer import Arithmetic
+from ccharmony.dataset import checksums
 from ccharmony.dataset.fits import write_fits
 from ccharmony.dataset.formats import pair_folder
 from ccharmony.dataset.manifest import write_manifest
@@ -22,6 +24,12 @@ from ccharmony.records import FitRecord, Pair
 NAME = "ccHarmony"
 MANIFEST, FITS, REPORT = "manifest.csv", "fits.h5", "build.json"
 FOLDERS = (pair_folder.COMPOSITES, pair_folder.MASKS, pair_folder.REALS)
+PICTURE_FOLDERS = tuple(f"{folder}/" for folder in FOLDERS)
+"""How the names of pictures begin in the tables."""
+
+LISTS = tuple(f"{NAME}_{split}.txt" for split in records.SPLITS)
+CHECKSUMS = "checksums"
+"""Key of build.json for the SHA-256 of checksums.csv."""
 
 
 def write_tables(
@@ -53,8 +61,13 @@ def write_tables(
         files.write_bytes(root / f"{NAME}_{split}.txt", "".join(f"{name}\n" for name in names).encode())
     write_fits(root / FITS, [fits[name] for name in sorted(fits)], STANDARD, settings)
     write_manifest(root / MANIFEST, rows)
-    content = {"settings": settings, "versions": versions(), **report}
-    files.write_bytes(root / REPORT, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
+    files.settle(root)  # the pictures, before anything says that they are there
+    content = {
+        **{"settings": settings, "versions": versions(), **report},
+        CHECKSUMS: checksums.write_checksums(root, (*LISTS, FITS, MANIFEST), rows),
+    }
+    sealed = checksums.seal(strict_json.parse(json.dumps(content)))
+    files.write_bytes(root / REPORT, (json.dumps(sealed, indent=2, sort_keys=True) + "\n").encode(), lasting=True)
 
 
 def prepare_folders(root: Path) -> None:
@@ -69,7 +82,7 @@ def prepare_folders(root: Path) -> None:
     """
     for folder in FOLDERS:
         files.make_folder(root / folder)
-    for name in (REPORT, MANIFEST, *(f"{NAME}_{split}.txt" for split in records.SPLITS)):
+    for name in (REPORT, checksums.NAME, MANIFEST, *LISTS):
         _remove(root / name)
 
 
@@ -93,9 +106,29 @@ def is_soft(root: Path) -> bool:
     return isinstance(pair, dict) and bool(pair.get("soft", False))
 
 
+def is_sealed(root: Path) -> bool:
+    """Return whether build.json has hashes, as this version writes them, or cannot be read at all."""
+    content = read_report(root)
+    return not content or bool({CHECKSUMS, checksums.SEAL} & content.keys())
+
+
+def read_arithmetic(root: Path) -> Arithmetic | None:
+    """Return how the matrices of a dataset were applied; None where its settings do not say."""
+    fit = read_settings(root).get("fit")
+    return None if fit is None else "published" if fit == "published" else "float"
+
+
 def manifest_order(row: Pair) -> tuple[str, str, int]:
     """Return the key of the manifest's order: photo, foreground, number of the composite."""
     return row.photo, row.foreground, int(Path(row.composite).stem.rpartition("_")[2])
+
+
+def pictures_of(rows: Sequence[Pair]) -> dict[str, str]:
+    """Return the pictures that rows name, below the root, each with its SHA-256."""
+    found: dict[str, str] = {}
+    for row in rows:
+        found |= {row.composite: row.composite_sha256, row.mask: row.mask_sha256, row.real: row.real_sha256}
+    return found
 
 
 def _remove_strays(root: Path, rows: Sequence[Pair]) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ccharmony.errors import SourceError
-from ccharmony.files import StrPath, flaw
+from ccharmony.files import StrPath
+from ccharmony.names import flaw
 from ccharmony.records import Photo
 from ccharmony.sources import folder, gehler
 from ccharmony.sources.found import Found

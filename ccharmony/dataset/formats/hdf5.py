@@ -2,6 +2,7 @@
 
 ::
 
+    512 bytes in front             the sha256 of all that follows but `bytes`
     bytes                          (total,) uint8: all files, encoded as they were, one after the other
     files/name, offset, size       (F,) path below its dataset, first byte in `bytes`, number of bytes
     pairs/set, name, split         (N,) text; split is empty where no list says
@@ -17,6 +18,7 @@ variable-length entries.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -32,6 +34,10 @@ from ccharmony.errors import SourceError
 
 SUFFIXES = (".h5", ".hdf5")
 FORMAT, VERSION = "ccharmony pairs", 1
+BLOCK = 512
+"""Bytes in front of HDF5's own, which its readers skip."""
+
+_SIGNATURE = b"\x89HDF"
 
 _logger = logging.getLogger(__name__)
 
@@ -78,6 +84,39 @@ def read_contents_digest(root: Path) -> str:
         return str(plain_hdf5.read(root, [], attributes=["plan"]).attributes.get("plan") or "")
     except (OSError, ValueError):
         return ""
+
+
+def make_seal(root: Path) -> bytes:
+    """Return the block in front of HDF5's own bytes: a hash of everything else but the pictures, which rows have.
+
+    Raises
+    ------
+    SourceError
+        The file is not a packed dataset.
+    """
+    with _refusing(root):
+        start, size = _read(root, ["bytes"]).places["bytes"]
+        digest = hashlib.sha256()
+        with inputs.open_binary(root) as file:
+            file.seek(BLOCK)
+            digest.update(file.read(start - BLOCK))
+            file.seek(start + size)
+            while part := file.read(2**20):
+                digest.update(part)
+    return f"{FORMAT} sha256 {digest.hexdigest()}\n".encode().ljust(BLOCK, b"\0")
+
+
+def is_sealed(root: Path) -> bool | None:
+    """Return whether a file begins with its seal; None for one of an earlier version, which has none.
+
+    Raises
+    ------
+    SourceError
+        The file is not a packed dataset.
+    """
+    with _refusing(root), inputs.open_binary(root) as file:
+        found = file.read(BLOCK)
+    return None if found.startswith(_SIGNATURE) else found == make_seal(root)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -96,6 +96,15 @@ def read_index(root: Path) -> list[Shard]:
         if found != shard.bytes:
             raise SourceError(f"{tar}: {found or 'no'} bytes, {INDEX} says {shard.bytes}: the shard is incomplete")
     return shards
+
+
+def count(index: Sequence[Shard]) -> dict[str, Any]:
+    """Return what the index says of all shards together: pairs by folder, and bytes."""
+    pairs = {folder: sum(shard.pairs for shard in index if shard.folder == folder) for folder in FOLDERS}
+    return {
+        "pairs": {folder: number for folder, number in pairs.items() if number},
+        "bytes": sum(shard.bytes for shard in index),
+    }
 
 
 def read_contents_digest(root: Path) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony import inputs, records
-from ccharmony.dataset import tables
+from ccharmony.dataset import checksums, tables
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import shards
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
@@ -99,10 +99,11 @@ class Entry:
         return sum(file.size for file in self.files)
 
     def describe(self, digests: tuple[str, str, str]) -> dict[str, Any]:
-        """Return the row that is packed with the pair: names, hashes of the three files, and the manifest's columns."""
+        """Return the row that is packed with the pair: names, hashes of files and row, and the manifest's columns."""
         names = {part: file.name for part, file in zip(PARTS, self.files, strict=True)}
         hashes = {f"{part}_sha256": digest for part, digest in zip(PARTS, digests, strict=True)}
-        return {"set": self.set, "name": self.name, "split": self.split, **names, **self.row, **hashes}
+        said = {"set": self.set, "name": self.name, "split": self.split}
+        return checksums.seal({**said, **names, **self.row, **hashes})
 
 
 def read_contents(root: Path, *, strict: bool = False) -> tuple[list[Entry], list[str]]:

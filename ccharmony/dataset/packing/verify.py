@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ccharmony import inputs, strict_json
+from ccharmony.dataset import checksums
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import hdf5, shards
-from ccharmony.dataset.formats.pair_files import PARTS, PairPaths
+from ccharmony.dataset.formats.pair_files import PARTS, Member, PairPaths
 from ccharmony.dataset.formats.shards import Shard
-from ccharmony.dataset.verify import Verdict, verify_folder
+from ccharmony.dataset.verify import NO_HASHES, Verdict, verify_folder
 from ccharmony.errors import ImageError
 from ccharmony.files import StrPath
 from ccharmony.images import pixels
@@ -32,13 +34,15 @@ def is_packed(root: Path) -> bool:
     return shards.is_packed(root) or hdf5.is_packed(root)
 
 
-def verify_dataset(root: StrPath, *, progress: Progress | None = None) -> Verdict:
+def verify_dataset(root: StrPath, *, deep: bool = False, progress: Progress | None = None) -> Verdict:
     """Check a dataset: a built folder, or what `ccharmony pack` made of one.
 
     Parameters
     ----------
     root
         The folder of the dataset, the folder of its shards, or its HDF5 file.
+    deep
+        Whether every picture is decoded; in a folder, composites are also relit and measured again.
     progress
         Called with "verify", the foregrounds (of a packed dataset: the pairs) checked and their number.
 
@@ -55,16 +59,18 @@ def verify_dataset(root: StrPath, *, progress: Progress | None = None) -> Verdic
         The index or a table of a packed dataset is damaged, or a shard is incomplete.
     """
     path = Path(root)
-    return (verify_packed if is_packed(path) else verify_folder)(path, progress=progress)
+    return (verify_packed if is_packed(path) else verify_folder)(path, deep=deep, progress=progress)
 
 
-def verify_packed(root: Path, *, progress: Progress | None = None) -> Verdict:
-    """Check shards or an HDF5 file: hashes, the rows packed with the pairs, sizes, and that every picture can be read.
+def verify_packed(root: Path, *, deep: bool = False, progress: Progress | None = None) -> Verdict:
+    """Check shards or an HDF5 file: the hashes of its files, tables, rows and pictures, and that they fit together.
 
     Parameters
     ----------
     root
         Shards or a file that `ccharmony pack` wrote.
+    deep
+        Whether every picture is decoded; otherwise those that no build of ccharmony made.
     progress
         Called with "verify", the pairs checked and their number.
 
@@ -80,39 +86,79 @@ def verify_packed(root: Path, *, progress: Progress | None = None) -> Verdict:
     """
     pairs, _ = find_pairs(root, "all")
     verdict = Verdict(len(pairs), len({(pair.set, _real_of(pair)) for pair in pairs}))
-    rows, problems = _read_rows(root)
-    verdict.problems += problems
-    checked: dict[str, str] = {}
-    splits: dict[str, set[str]] = defaultdict(set)
+    found = _read_hdf5(root, verdict) if hdf5.is_packed(root) else _read_shards(root, verdict)
+    check = _Pairs(found, deep)
     for count, pair in enumerate(pairs, start=1):
-        row = rows.get((pair.set, pair.name), {})
-        splits[str(row.get("real_sha256", ""))].add(pair.split)
-        verdict.problems += _check_pair(pair, row, checked)
+        verdict.problems += check.check(pair)
         if progress:
             progress("verify", count, len(pairs))
-    leaks = sorted(sha256 for sha256, found in splits.items() if sha256 and len(found) > 1)
-    verdict.problems += [f"real picture {sha256[:12]}...: in train and in test" for sha256 in leaks]
+    verdict.problems += check.leaks()
     return verdict
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """What is packed beside the pictures: the row of each pair by set and name, and the tars whose hash is right."""
+
+    rows: Rows
+    whole: frozenset[str] = frozenset()
 
 
 def _real_of(pair: PairPaths) -> str:
     return Path(pair.name).stem.rpartition("_")[0].rpartition("_")[0]
 
 
-def _read_rows(root: Path) -> tuple[Rows, list[str]]:
-    """Return the row packed with each pair, by set and name, and what is wrong with the shards as files."""
-    problems: list[str] = []
-    if hdf5.is_packed(root):
-        found = hdf5.read_rows(root)
-    else:
-        found = []
-        for shard in shards.read_index(root):
-            problems += _check_shard(root, shard)
-            try:
-                found += list(_rows_of(root / shard.file))
-            except (tarfile.TarError, ValueError, OSError) as error:
-                problems.append(f"{root / shard.file}: not a tar of pairs ({error})")
-    return {(str(row.get("set")), str(row.get("name"))): row for row in found}, problems
+def _read_hdf5(root: Path, verdict: Verdict) -> _Packed:
+    sealed = hdf5.is_sealed(root)
+    if sealed is None:
+        verdict.notes.append(NO_HASHES)
+    elif not sealed:
+        verdict.problems.append(f"{root}: a table is not what was packed, its sha256 is another")
+    return _Packed(_by_name(hdf5.read_rows(root), str(root), verdict))
+
+
+def _read_shards(root: Path, verdict: Verdict) -> _Packed:
+    index = shards.read_index(root)
+    verdict.problems += _check_index(root, index, verdict)
+    rows: list[dict[str, Any]] = []
+    whole = set()
+    for shard in index:
+        tar = root / shard.file
+        if not (problems := list(_check_shard(root, shard))):
+            whole.add(str(tar))
+        verdict.problems += problems
+        try:
+            rows += list(_rows_of(tar))
+        except (tarfile.TarError, ValueError, OSError) as error:
+            verdict.problems.append(f"{tar}: not a tar of pairs ({error})")
+    return _Packed(_by_name(rows, str(root), verdict), frozenset(whole))
+
+
+def _by_name(rows: Sequence[dict[str, Any]], where: str, verdict: Verdict) -> Rows:
+    """Return rows by set and name; note those that are there twice."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        key = str(row.get("set")), str(row.get("name"))
+        if key in found:
+            verdict.problems.append(f"{where}: two rows of {'/'.join(key)}")
+        found[key] = row
+    return found
+
+
+def _check_index(root: Path, index: Sequence[Shard], verdict: Verdict) -> Iterator[str]:
+    """Check the index's own hash and counts, and that the folder holds nothing else."""
+    content = strict_json.read_object(root / shards.INDEX)
+    if checksums.SEAL not in content:
+        verdict.notes.append(NO_HASHES)
+    elif not checksums.is_sealed(content):
+        yield f"{root / shards.INDEX}: is not what was packed, its {checksums.SEAL} is another"
+    for name, found in shards.count(index).items():
+        if content.get(name) != found:
+            yield f"{root / shards.INDEX}: {name} {content.get(name)}, its shards have {found}"
+    named = {root / shards.INDEX}.union(*({root / one.file, shards.table_of(root / one.file)} for one in index))
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and path not in named and not path.name.startswith("."):
+            yield f"{path}: {shards.INDEX} does not name it"
 
 
 def _check_shard(root: Path, shard: Shard) -> Iterator[str]:
@@ -148,15 +194,51 @@ def _rows_of(tar: Path) -> Iterator[dict[str, Any]]:
                 yield row
 
 
-def _check_pair(pair: PairPaths, row: Mapping[str, Any], checked: dict[str, str]) -> Iterator[str]:
-    """Check the three files of a pair; `checked` stores the hashes of files that several pairs share."""
-    if not row:
-        yield f"{pair.set}/{pair.name}: no row is packed with it"
-        return
-    if row.get("split") != pair.split:
-        yield f"{pair.set}/{pair.name}: split {pair.split!r}, its row says {row.get('split')!r}"
-    for part in PARTS:
-        yield from _check_hash(getattr(pair, part), str(row.get(f"{part}_sha256")), checked)
+class _Pairs:
+    """Checks the pairs of a packed dataset one after the other; a file that several share is hashed once."""
+
+    def __init__(self, packed: _Packed, deep: bool) -> None:
+        self._packed, self._deep = packed, deep
+        self._hashes: dict[Readable, str] = {}
+        self._splits: dict[str, set[str]] = defaultdict(set)
+
+    def check(self, pair: PairPaths) -> Iterator[str]:
+        """Yield one line for each problem of a pair."""
+        row = self._packed.rows.get((pair.set, pair.name), {})
+        if not row:
+            yield f"{pair.set}/{pair.name}: no row is packed with it"
+            return
+        self._splits[str(row.get("real_sha256", ""))].add(pair.split)
+        if row.get("split") != pair.split:
+            yield f"{pair.set}/{pair.name}: split {pair.split!r}, its row says {row.get('split')!r}"
+        problems = [problem for part in PARTS for problem in self._check_hash(pair, part, row)]
+        yield from problems
+        if checksums.SEAL in row and row.get("split") == pair.split and not checksums.is_sealed(row):
+            yield f"{pair.set}/{pair.name}: its row is not what was packed"
+        if self._deep or problems or "photo" not in row:  # the build of a row that names its photo made the pictures
+            yield from _check_pictures(pair)
+
+    def leaks(self) -> list[str]:
+        """Return one line for each real picture that is in both splits."""
+        found = sorted(sha256 for sha256, splits in self._splits.items() if sha256 and len(splits) > 1)
+        return [f"real picture {sha256[:12]}...: in train and in test" for sha256 in found]
+
+    def _check_hash(self, pair: PairPaths, part: str, row: Mapping[str, Any]) -> Iterator[str]:
+        file, wanted = getattr(pair, part), str(row.get(f"{part}_sha256"))
+        if isinstance(file, Member) and file.archive.path in self._packed.whole:
+            return
+        try:
+            if file not in self._hashes:
+                self._hashes[file] = hashlib.sha256(file.read_bytes()).hexdigest()
+        except (OSError, ImageError) as error:
+            yield f"{file}: cannot be read ({error})"
+            return
+        if self._hashes[file] != wanted:
+            yield f"{file}: sha256 {self._hashes[file][:12]}..., its row says {wanted[:12]}..."
+
+
+def _check_pictures(pair: PairPaths) -> Iterator[str]:
+    """Check that the pictures of a pair can be read and fit together."""
     try:
         composite, real = pixels.read_image(pair.composite), pixels.read_image(pair.real)
         mask = pixels.read_mask(pair.mask, shape=(real.shape[0], real.shape[1]))
@@ -167,15 +249,3 @@ def _check_pair(pair: PairPaths, row: Mapping[str, Any], checked: dict[str, str]
         yield f"{pair.composite}: shape {composite.shape}, its real picture has {real.shape}"
     if not mask.any():
         yield f"{pair.mask}: empty"
-
-
-def _check_hash(file: Readable, wanted: str, checked: dict[str, str]) -> Iterator[str]:
-    key = repr(file)
-    try:
-        if key not in checked:
-            checked[key] = hashlib.sha256(file.read_bytes()).hexdigest()
-    except (OSError, ImageError) as error:
-        yield f"{file}: cannot be read ({error})"
-        return
-    if checked[key] != wanted:
-        yield f"{file}: sha256 {checked[key][:12]}..., its row says {wanted[:12]}..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import h5py
 import numpy as np
 
 from ccharmony.arrays import Int64
-from ccharmony.dataset.formats.hdf5 import FORMAT, VERSION
+from ccharmony.dataset.formats.hdf5 import BLOCK, FORMAT, VERSION, make_seal
 from ccharmony.dataset.formats.pair_files import PARTS
 from ccharmony.errors import ManifestError
 
@@ -28,7 +29,8 @@ class Writer:
     """
 
     def __init__(self, path: Path, names: Sequence[str], sizes: Sequence[int]) -> None:
-        self._file = h5py.File(path, "w", track_order=True)
+        self._path = path
+        self._file = h5py.File(path, "w", track_order=True, userblock_size=BLOCK)
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         self._bytes = self._create("bytes", (int(self._starts[-1]),), np.uint8)
         self._write_texts("files/name", names)
@@ -49,7 +51,7 @@ class Writer:
         self._bytes[first:last] = np.frombuffer(data, np.uint8)
 
     def write_pairs(self, rows: Sequence[dict[str, Any]], files: Int64, digest: str) -> None:
-        """Write the tables, with which the file is complete.
+        """Write the tables, close the file, and seal it, with which it is complete.
 
         Parameters
         ----------
@@ -66,6 +68,11 @@ class Writer:
             self._create(f"pairs/{name}", data=np.ascontiguousarray(column, np.int64))
         self._write_texts("pairs/row", [json.dumps(row, ensure_ascii=False) for row in rows])
         self._file.attrs.update({"format": FORMAT, "version": VERSION, "plan": digest})
+        self._file.close()
+        with self._path.open("r+b") as file:
+            file.write(make_seal(self._path))
+            file.flush()
+            os.fsync(file.fileno())
 
     def _create(self, name: str, *args: Any, **kwargs: Any) -> h5py.Dataset:
         return self._file.create_dataset(name, *args, track_times=False, **kwargs)

@@ -14,13 +14,14 @@ import hashlib
 import json
 import tarfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from ccharmony import files, inputs, strict_json
+from ccharmony.dataset import checksums
 from ccharmony.dataset.formats import shards
 from ccharmony.dataset.formats.pair_files import PARTS
 from ccharmony.dataset.formats.shards import Shard
@@ -129,16 +130,16 @@ def write_missing_shards(
 
 def write_index(root: Path, written: Sequence[Shard], digest: str) -> None:
     """Write the index, with which the folder is complete; raises OutputError."""
-    counts = {folder: sum(shard.pairs for shard in written if shard.folder == folder) for folder in _folders(written)}
     content = {
         "format": shards.FORMAT,
         "version": shards.VERSION,
         "plan": digest,
-        "pairs": counts,
-        "bytes": sum(shard.bytes for shard in written),
+        **shards.count(written),
         "shards": [asdict(shard) for shard in written],
     }
-    files.write_bytes(root / shards.INDEX, (json.dumps(content, indent=1) + "\n").encode())
+    files.settle(root)  # the tars, before anything says that they are there
+    sealed = json.dumps(checksums.seal(content), indent=1)
+    files.write_bytes(root / shards.INDEX, f"{sealed}\n".encode(), lasting=True)
 
 
 def key_of(entry: Entry) -> str:
@@ -239,7 +240,3 @@ class _Stream:
         self._stream.write(data)
         self.hash.update(data)
         self.position += len(data)
-
-
-def _folders(written: Sequence[Shard]) -> Mapping[str, None]:
-    return dict.fromkeys(shard.folder for shard in written)
