@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 import cv2
 import numpy as np
 
-from ccharmony import files
+from ccharmony import files, names
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import ImageError, SettingsError, StudyError
 from ccharmony.images import pixels
@@ -118,7 +118,7 @@ def _keep(_task: PictureTask, composite: UInt8, _mask: Float32) -> UInt8:
 
 
 def _check_name(name: str) -> str:
-    if flaw := files.flaw(name):
+    if flaw := names.flaw(name):
         raise SettingsError(f"{name!r}: the name of a method {flaw}")
     return name
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from ccharmony import files, strict_json
 from ccharmony.errors import SettingsError, StudyError
+from ccharmony.names import flaw
 from harmonize.settings import Count, Range, Settings, Share
 from harmonize.study import questions
 from harmonize.study.questions import Question
@@ -148,7 +149,7 @@ def _parse(folder: Path, content: Mapping[str, Any]) -> Study:
         outlines=tuple(str(picture["outline"]) for picture in pictures),
     )
     for names in (*study.shown, study.outlines):
-        if any(files.flaw(name) for name in names):
+        if any(flaw(name) for name in names):
             raise ValueError("a file name that leads elsewhere")
     if any(len(shown) != len(study.methods) for shown in study.shown):
         raise ValueError("a picture without one file a method")
