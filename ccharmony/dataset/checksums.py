@@ -50,7 +50,7 @@ class Checksum:
 
 
 def write_checksums(root: Path, tables: Sequence[str], rows: Sequence[Pair]) -> str:
-    """Write checksums.csv, and return its SHA-256.
+    """Write checksums.csv.
 
     Parameters
     ----------
@@ -60,6 +60,11 @@ def write_checksums(root: Path, tables: Sequence[str], rows: Sequence[Pair]) -> 
         Names of tables, which are read.
     rows
         Its pairs, which have the hashes of the pictures.
+
+    Returns
+    -------
+    str
+        The SHA-256 of the table.
 
     Raises
     ------
