@@ -36,7 +36,7 @@ _EXIF_ORIENTATION = 0x0112
 _DEFLATE = 1040  # bytes that one of deflate stands for at most: 1,032
 _PNG_CHANNELS = {2: 3, 4: 2, 6: 4}
 _CHANNELS = 4
-_SWAPS_SIDES = (5, 6, 7, 8)
+SWAPS_SIDES = (5, 6, 7, 8)
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP")
 """Formats that are read: of Pillow's forty parsers, those of formats in which photos and masks are stored."""
 
@@ -69,7 +69,7 @@ def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:
     """
     with open_header(path) as header:
         width, height = header.size
-        turned = orient and orientation(header) in _SWAPS_SIDES
+        turned = orient and orientation(header) in SWAPS_SIDES
     return (width, height) if turned else (height, width)
 
 

@@ -3,11 +3,12 @@
 ::
 
     DATA/photos/        pictures (JPEG, PNG, TIFF, WebP, HEIC) or camera raw files, in folders of any depth
-    DATA/masks/         <photo>_<letter>.png, or a LabelMe JSON a photo, or one COCO JSON
+    DATA/masks/         <photo>_<letter>.png (or of another format), LabelMe JSON, COCO JSON
     DATA/checkers.csv   optional: photo,x1,y1,x2,y2,x3,y3,x4,y4
 
 The corners of ``checkers.csv`` lie next to dark skin, bluish green, black and white, in pixels of the upright photo;
-they win over any detection. ``DATA/folder`` may stand for ``DATA``.
+they win over any detection. ``DATA/folder`` may stand for ``DATA``. JSON may also lie beside the photos, where LabelMe
+puts it, or in ``DATA/annotations/``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,19 @@ from ccharmony.sources.masks.pictures import Masks, find_masks, letters
 
 PHOTOS = "photos"
 CHECKERS = "checkers.csv"
+ANNOTATIONS = "annotations"
+"""Folder of annotation files where tools such as CVAT put them; masks/ may hold them too."""
+
 COLUMNS = ("photo", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4")
+
+
+@dataclass(frozen=True)
+class FoundMasks:
+    """The masks of a source, what gave none, and one line for each assumption."""
+
+    masks: Masks
+    unused: list[Unused]
+    notes: list[str]
 
 
 def find_folder(data_dir: Path) -> Found:
@@ -55,17 +69,17 @@ def find_folder(data_dir: Path) -> Found:
     root = find_root(data_dir, "folder", PHOTOS)
     photos, problems, summary = _find_pictures(root)
     corners, bad_rows = read_checkers(root / CHECKERS, photos)
-    masks, unused, strange = find_all_masks(root, photos)
+    found = find_all_masks(root, PHOTOS, photos)
     rows = []
     for name, path in photos.items():
-        row = Photo(name, "folder", "unknown", path, masks=masks.get(name, {}))
+        row = Photo(name, "folder", "unknown", path, masks=found.masks.get(name, {}))
         try:
             rows.append(_with_chart(row, corners[name]) if name in corners else row)
         except CcharmonyError as error:
             problems.append(f"{path}: {error}")
     counts = f"{sum(bool(row.masks) for row in rows)} with masks, {len(corners)} with corners in {CHECKERS}"
-    summary = [f"folder: {len(rows)} photos, {counts}", *summary]
-    return Found(rows, problems + bad_rows + strange, summary, unused=unused)
+    summary = [f"folder: {len(rows)} photos, {counts}", *summary, *found.notes]
+    return Found(rows, problems + bad_rows, summary, unused=found.unused)
 
 
 def find_root(data_dir: Path, name: str, inside: str) -> Path:
@@ -84,19 +98,34 @@ def find_root(data_dir: Path, name: str, inside: str) -> Path:
     raise SourceError(f"{data_dir}: no folder {inside}, wanted {data_dir / inside} or {data_dir / name / inside}")
 
 
-def find_all_masks(root: Path, photos: dict[str, Path]) -> tuple[Masks, list[Unused], list[str]]:
-    """Find the masks of photos: pictures first, then the foregrounds of LabelMe and COCO files, under new letters."""
-    if not (root / MASKS).is_dir():
-        return {}, [], []
-    files = files_below(root / MASKS)
+def find_all_masks(root: Path, inside: str, photos: dict[str, Path]) -> FoundMasks:
+    """Find the masks of photos: pictures first, then the foregrounds of LabelMe and COCO files, under new letters.
+
+    Parameters
+    ----------
+    root
+        Folder of the source.
+    inside
+        Name of the folder of its photos, where LabelMe puts its files.
+    photos
+        Photo files by id.
+
+    Returns
+    -------
+    FoundMasks
+        Masks by photo, what gave none, and one line for each assumption.
+    """
+    files = [path for name in (MASKS, ANNOTATIONS) if (root / name).is_dir() for path in files_below(root / name)]
     found, unused = find_masks(root, files, photos)
-    masks, problems = find_drawings(files, photos)
-    for photo, drawings in masks.items():
+    drawn = find_drawings(files, files_below(root / inside), photos)
+    unused += drawn.unused
+    for photo, drawings in drawn.masks.items():
         if photo in found:
-            problems.append(f"{photo}: has mask pictures, its {len(drawings)} drawn masks are not used")
+            reason = f"{photo} has mask pictures, its {len(drawings)} drawn masks are not used"
+            unused.append(Unused(drawings[0].source, reason))
         else:
             found[photo] = dict(zip(letters(len(drawings)), drawings, strict=True))
-    return found, unused, problems
+    return FoundMasks(found, unused, drawn.notes)
 
 
 def _find_pictures(root: Path) -> tuple[dict[str, Path], list[str], list[str]]:

@@ -51,15 +51,15 @@ def find_photos(data_dir: Path) -> Found:
     index = _read_index(root / INDEX)
     if index is not None:
         problems += [f"{root / INDEX}: {name} has no picture in {IMAGES}/" for name in index if name not in pictures]
-    masks, unused, strange = find_all_masks(root, pictures)
+    found = find_all_masks(root, IMAGES, pictures)
     rows = [
-        _photo(name, path, (index or {}).get(name, {}), masks.get(name, {}))
+        _photo(name, path, (index or {}).get(name, {}), found.masks.get(name, {}))
         for name, path in pictures.items()
         if index is None or name in index
     ]
     counts = f"{sum(bool(row.masks) for row in rows)} with masks"
-    summary = [f"photos: {len(rows)} photos without a checker, {counts}"]
-    return Found(rows, problems + strange, summary, unused=unused)
+    summary = [f"photos: {len(rows)} photos without a checker, {counts}", *found.notes]
+    return Found(rows, problems, summary, unused=found.unused)
 
 
 def _find_pictures(folder: Path) -> tuple[dict[str, Path], list[str]]:

@@ -1,4 +1,4 @@
-"""Masks that are stored as numbers and drawn when they are read: outlines, run lengths.
+"""Masks that are stored as numbers and drawn when they are read: outlines, small pictures, run lengths.
 
 Both read like a file (:class:`ccharmony.images.headers.Readable`), pickle, and are small however large the photo is.
 """
@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
+import cv2
 import numpy as np
 
-from ccharmony.arrays import Bool, Shape
+from ccharmony.arrays import Bool, Float32, Shape
 from ccharmony.checker.chart import FARTHEST
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
-from ccharmony.records import Photo
-from ccharmony.sources import files, reading
 
 Point = tuple[float, float]
 Ring = tuple[Point, ...]
@@ -39,12 +38,15 @@ class Drawing(ABC):
     entry
         Its name in the file, for messages.
     shape
-        Height and width of the photo.
+        Height and width of the picture that it was drawn on.
+    orientation
+        How EXIF turns that picture upright, 1 to 8; 1 where it was drawn on the upright photo.
     """
 
     source: Path
     entry: str
     shape: Shape
+    orientation: int = field(default=1, kw_only=True)
 
     @property
     def name(self) -> str:
@@ -56,45 +58,76 @@ class Drawing(ABC):
 
     def read_bytes(self) -> bytes:
         """Return the mask as a PNG file; raises ImageError where it has no pixel, or cannot be drawn."""
-        mask = self.draw()
+        try:
+            return pixels.encode_mask(self.draw())
+        except ImageError as error:
+            raise ImageError(f"{self}: {error}") from error
+
+    def draw(self) -> Bool:
+        """Return the mask, shape (H, W) of the upright photo; raises ImageError where it has no pixel or cannot be."""
+        mask = self._fill()
         if not mask.any():
-            raise ImageError(f"{self}: no pixel of it lies in the photo of {self.shape[1]}x{self.shape[0]}")
-        return pixels.encode_mask(mask)
+            raise ImageError(f"outside the photo of {self.shape[1]}x{self.shape[0]}")
+        return turn(mask, self.orientation)
 
     @abstractmethod
-    def draw(self) -> Bool:
-        """Return the mask, shape (H, W); raises ImageError where its numbers are impossible."""
+    def _fill(self) -> Bool:
+        """Return the mask on the picture that it was drawn on; raises ImageError where its numbers are impossible."""
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """A part of a foreground as a small picture: what is not 0 in it counts.
+
+    Attributes
+    ----------
+    left, top
+        Where its corner lies, in pixels of the photo.
+    data
+        A picture file, such as a PNG.
+    """
+
+    left: int
+    top: int
+    data: bytes
+    name: str = "mask"
+
+    def read_bytes(self) -> bytes:
+        """Return the picture file."""
+        return self.data
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True)
 class Outline(Drawing):
-    """A foreground inside closed outlines.
+    """A foreground inside closed outlines, or in small pictures.
 
     Attributes
     ----------
-    source, entry, shape
+    source, entry, shape, orientation
         As in `Drawing`.
     rings
         Outlines of x, y in pixels, the top left corner of the photo being 0, 0; together they are the foreground.
+    holes
+        Places in `rings` of those that take away from what was drawn before them.
+    bitmaps
+        Parts that are pictures.
     """
 
     rings: tuple[Ring, ...]
+    holes: tuple[int, ...] = ()
+    bitmaps: tuple[Bitmap, ...] = ()
 
-    def draw(self) -> Bool:
-        """Return the mask, shape (H, W): pixels whose centers lie in an outline.
-
-        Raises
-        ------
-        ImageError
-            A coordinate is not finite, or far from any photo; an outline has too many corners.
-        """
-        if not all((np.abs(ring) <= FARTHEST).all() for ring in self.rings):
-            raise ImageError(f"{self}: a coordinate that is not finite or beyond {FARTHEST}")
-        if (corners := max(map(len, self.rings), default=0)) > _MOST_CORNERS:
-            raise ImageError(f"{self}: an outline of {corners} corners, the limit is {_MOST_CORNERS}")
+    def _fill(self) -> Bool:
+        """Return the pixels whose centers lie in an outline and in no hole, and those of the bitmaps."""
+        _check_rings(self.rings)
         mask = np.zeros(self.shape, bool)
-        for ring in self.rings:
-            mask |= fill(ring, self.shape)
+        for place, ring in enumerate(self.rings):
+            mask[fill(ring, self.shape)] = place not in self.holes
+        for bitmap in self.bitmaps:
+            paste(mask, bitmap)
         return mask
 
 
@@ -104,7 +137,7 @@ class Runs(Drawing):
 
     Attributes
     ----------
-    source, entry, shape
+    source, entry, shape, orientation
         As in `Drawing`.
     counts
         Pixels off, on, off, … down the columns, from the left one to the right one.
@@ -112,13 +145,35 @@ class Runs(Drawing):
 
     counts: tuple[int, ...]
 
-    def draw(self) -> Bool:
-        """Return the mask, shape (H, W); raises ImageError where the runs do not fill the photo."""
+    def _fill(self) -> Bool:
         height, width = self.shape
         if sum(self.counts) != height * width or min(self.counts, default=0) < 0:
-            raise ImageError(f"{self}: runs over {sum(self.counts)} pixels, its photo has {height * width}")
+            raise ImageError(f"runs over {sum(self.counts)} pixels, its photo has {height * width}")
         on = np.arange(len(self.counts)) % 2 == 1
-        return np.repeat(on, self.counts).reshape(width, height).T
+        return np.ascontiguousarray(np.repeat(on, self.counts).reshape(width, height).T)
+
+
+def _check_rings(rings: Sequence[Ring]) -> None:
+    if not all((np.abs(ring) <= FARTHEST).all() for ring in rings):
+        raise ImageError(f"a coordinate that is not finite or beyond {FARTHEST}")
+    if (corners := max(map(len, rings), default=0)) > _MOST_CORNERS:
+        raise ImageError(f"an outline of {corners} corners, the limit is {_MOST_CORNERS}")
+
+
+def paste(mask: Bool, bitmap: Bitmap) -> None:
+    """Add a bitmap to a mask (H, W) in place, cut at the edge; raises ImageError where it is no picture."""
+    levels = pixels.read_mask_levels(bitmap, max_pixels=mask.size)[0]
+    levels = levels[max(-bitmap.top, 0) :, max(-bitmap.left, 0) :]
+    top, left = max(bitmap.top, 0), max(bitmap.left, 0)
+    part = mask[top : top + levels.shape[0], left : left + levels.shape[1]]
+    part |= levels[: part.shape[0], : part.shape[1]] > 0
+
+
+def turn(mask: Bool, orientation: int) -> Bool:
+    """Return a mask (H, W) upright; `orientation` is that of EXIF, 1 to 8."""
+    turned = mask.T if orientation >= 5 else mask
+    rows, columns = (-1 if orientation in signs else 1 for signs in ((3, 4, 7, 8), (2, 3, 6, 7)))
+    return np.ascontiguousarray(turned[::rows, ::columns])
 
 
 def fill(ring: Ring, shape: Shape) -> Bool:
@@ -143,6 +198,27 @@ def fill(ring: Ring, shape: Shape) -> Bool:
     mask = np.zeros(shape, bool)
     mask[top:bottom, left:right] = np.cumsum(crossings[:, :-1], axis=1, dtype=np.uint8) % 2 == 1
     return mask
+
+
+def nest(rings: Sequence[Ring]) -> tuple[tuple[Ring, ...], tuple[int, ...]]:
+    """Order outlines by how many others they lie inside of, and tell which are holes: those inside an odd number.
+
+    Returns
+    -------
+    tuple[tuple[Ring, ...], tuple[int, ...]]
+        Rings and holes as `Outline` takes them.
+    """
+    outlines = [np.array(ring, np.float32)[:, None] for ring in rings]
+    depths = [sum(inner is not outer and _lies_inside(inner, outer) for outer in outlines) for inner in outlines]
+    order = sorted(range(len(rings)), key=depths.__getitem__)
+    return tuple(rings[place] for place in order), tuple(n for n, place in enumerate(order) if depths[place] % 2)
+
+
+def _lies_inside(inner: Float32, outer: Float32) -> bool:
+    """Return whether all corners lie inside another outline and none on it; both of shape (corners, 1, 2)."""
+    if (inner.min(axis=0) <= outer.min(axis=0)).any() or (inner.max(axis=0) >= outer.max(axis=0)).any():
+        return False
+    return all(cv2.pointPolygonTest(outer, corner.tolist(), False) > 0 for corner in inner[:, 0])
 
 
 def rectangle(points: Sequence[Point]) -> Ring:
@@ -196,39 +272,3 @@ def unpack_counts(text: str) -> tuple[int, ...]:
     if shift:
         raise ValueError("run lengths that end within a number")
     return tuple(counts)
-
-
-class Targets:
-    """Photos by name.
-
-    Parameters
-    ----------
-    photos
-        Photo files by id.
-    """
-
-    def __init__(self, photos: Mapping[str, Path]) -> None:
-        self._photos = photos
-        self._ids = {name.casefold(): name for name in photos}
-        self._shapes: dict[str, Shape] = {}
-
-    def match(self, file_name: str) -> str | None:
-        """Return the id of the photo that a file name of any system stands for, with or without folders."""
-        stem = PureWindowsPath(file_name).stem
-        return self._ids.get(files.normal(stem).casefold())
-
-    def shape(self, photo: str, height: object, width: object, origin: object) -> Shape:
-        """Return height and width of a photo, and check those that a drawing names, unless it names none.
-
-        Raises
-        ------
-        ImageError
-            The drawing was made for a photo of another size, or the photo's size cannot be read.
-        """
-        if photo not in self._shapes:
-            row = Photo(photo, "folder", "unknown", self._photos[photo])
-            self._shapes[photo] = reading.read_size(row)
-        shape = self._shapes[photo]
-        if (height is not None or width is not None) and (height, width) != shape:
-            raise ImageError(f"{origin}: drawn for a photo of {width}x{height}, {photo} is {shape[1]}x{shape[0]}")
-        return shape

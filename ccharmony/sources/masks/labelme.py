@@ -1,20 +1,31 @@
-"""Foregrounds drawn with LabelMe: one JSON file a photo, one foreground a shape or a group of shapes."""
+"""Foregrounds drawn with LabelMe: one JSON file a photo, one foreground a shape or a group of shapes.
+
+As in LabelMe's own converters, shapes with one label and one ``group_id`` are one foreground, and the labels
+``__ignore__`` and ``_background_`` are none. X-AnyLabeling and other relatives write the same files.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ccharmony.errors import ImageError, SourceError
-from ccharmony.images.headers import Readable
-from ccharmony.sources.masks.drawings import Outline, Ring, Targets, circle, rectangle
+from ccharmony.errors import ImageError
+from ccharmony.sources.masks.drawings import Bitmap, Outline, Ring, circle, rectangle
+from ccharmony.sources.masks.drawn import Drawn
+from ccharmony.sources.masks.targets import Frame, Targets, proof
 
 Json = Mapping[str, Any]
 
+_NO_FOREGROUNDS = ("__ignore__", "_background_")
+_FOUR_CORNERS = ("oriented_rectangle", "rotation", "quadrilateral")
+_AREAS = "polygon, rectangle, oriented_rectangle, circle or mask"
 
-def read_labelme(path: Path, content: Json, targets: Targets, problems: list[str]) -> list[tuple[str, Readable]]:
-    """Return the foregrounds of one LabelMe file, each with the id of its photo.
+
+def read_labelme(path: Path, content: Json, targets: Targets, drawn: Drawn) -> None:
+    """Add the foregrounds of one LabelMe file.
 
     Parameters
     ----------
@@ -24,58 +35,96 @@ def read_labelme(path: Path, content: Json, targets: Targets, problems: list[str
         The content of the file.
     targets
         The photos.
-    problems
-        A line is added for each shape without an area (points, lines) or without a pixel in the photo.
-
-    Returns
-    -------
-    list[tuple[str, Readable]]
-        Photo id and mask of each foreground.
+    drawn
+        Foregrounds are added; a shape without an area (points, lines) or without a pixel in the photo is refused, and
+        so is a file without a photo, a shape or a foreground, or one for a photo of another size.
 
     Raises
     ------
-    SourceError
-        It belongs to no photo.
     ImageError
-        It was drawn for a photo of another size.
+        The photo's size cannot be read.
     """
-    photo = targets.match(path.name) or targets.match(str(content.get("imagePath") or ""))
+    photo = _photo(path, content, targets, drawn)
     if photo is None:
-        raise SourceError(f"{path}: no photo {path.stem!r} that it could belong to")
-    shape = targets.shape(photo, content.get("imageHeight"), content.get("imageWidth"), path)
-    drawings: list[tuple[str, Readable]] = []
-    for entry, rings in _groups(path, content["shapes"], problems).items():
-        drawing = Outline(path, entry, shape, tuple(rings))
+        drawn.refuse(path, "", f"no photo {path.stem!r} that it could belong to")
+        return
+    shapes = content["shapes"]
+    wanted = [entry for entry in enumerate(shapes) if entry[1].get("label") not in _NO_FOREGROUNDS]
+    if len(wanted) < len(shapes):
+        drawn.notes.append(f"{path}: {len(shapes) - len(wanted)} shapes labeled {' or '.join(_NO_FOREGROUNDS)}")
+    if not wanted:
+        drawn.refuse(path, "", f"none of its {len(shapes)} shapes is a foreground")
+    frame = _frame(path, content, photo, targets, drawn)
+    for name, (rings, bitmaps) in _groups(path, wanted, drawn).items():
+        outline = Outline(path, name, frame.shape, tuple(rings), (), tuple(bitmaps), orientation=frame.orientation)
+        drawn.add(photo, outline)
+
+
+def _photo(path: Path, content: Json, targets: Targets, drawn: Drawn) -> str | None:
+    by_name, by_path = targets.match(path.name), targets.match(str(content.get("imagePath") or ""))
+    if by_name and by_path and by_name != by_path:
+        drawn.notes.append(f"{path}: taken for {by_name} by its name, though its imagePath names {by_path}")
+    return by_name or by_path
+
+
+def _frame(path: Path, content: Json, photo: str, targets: Targets, drawn: Drawn) -> Frame:
+    """Return the picture that was drawn on; LabelMe writes the size of what it shows, so that tells it."""
+    upright, stored = targets.frames(photo)
+    height, width = content.get("imageHeight"), content.get("imageWidth")
+    if not targets.is_turned(photo, height, width):
+        return upright
+    corners = [point for shape in content["shapes"] for point in shape["points"]]
+    turned = proof(corners, upright.shape) is not False
+    drawn.notes.append(
+        f"{path}: {width}x{height} is the size before EXIF turns the photo, "
+        + ("its shapes are turned with it" if turned else "its shapes reach beyond it and are taken as upright")
+    )
+    return stored if turned else upright
+
+
+def _groups(path: Path, shapes: list[tuple[int, Json]], drawn: Drawn) -> dict[str, tuple[list[Ring], list[Bitmap]]]:
+    """Return outlines and bitmaps by foreground; shapes with one label and ``group_id`` belong together."""
+    groups: dict[str, tuple[list[Ring], list[Bitmap]]] = {}
+    for number, shape in shapes:
+        group = shape.get("group_id")
+        name = f"shape {number}" if group is None else f"{shape.get('label')!r} of group {group}"
         try:
-            if not drawing.draw().any():
-                raise ImageError(f"{drawing}: outside the photo of {shape[1]}x{shape[0]}")
-            drawings.append((photo, drawing))
+            area = _area(shape)
         except ImageError as error:
-            problems.append(str(error))
-    return drawings
-
-
-def _groups(path: Path, shapes: list[Json], problems: list[str]) -> dict[str, list[Ring]]:
-    """Return the outlines by foreground; those with one ``group_id`` belong together."""
-    groups: dict[str, list[Ring]] = {}
-    for number, shape_entry in enumerate(shapes):
-        ring = _ring(shape_entry)
-        if ring is None:
-            problems.append(
-                f"{path} shape {number}: a {shape_entry.get('shape_type')}, wanted an area such as a polygon"
-            )
+            drawn.refuse(path, f"shape {number}", str(error))
             continue
-        group = shape_entry.get("group_id")
-        groups.setdefault(f"shape {number}" if group is None else f"group {group}", []).append(ring)
+        rings, bitmaps = groups.setdefault(name, ([], []))
+        if isinstance(area, Bitmap):
+            bitmaps.append(area)
+        else:
+            rings.append(area)
     return groups
 
 
-def _ring(shape_entry: Json) -> Ring | None:
-    """Return a shape as a closed outline; None for a shape without an area."""
-    points = [(float(x), float(y)) for x, y in shape_entry["points"]]
-    kind = shape_entry.get("shape_type") or "polygon"
-    if kind == "rectangle" and len(points) in (2, 4):
+def _area(shape: Json) -> Ring | Bitmap:
+    """Return a shape as a closed outline or a bitmap; raises ImageError for one without an area."""
+    points = [(float(x), float(y)) for x, y in shape["points"]]
+    kind = shape.get("shape_type") or "polygon"
+    if kind == "mask":
+        return _bitmap(shape, points)
+    if kind == "rectangle" and len(points) == 2:
         return rectangle(points)
     if kind == "circle" and len(points) == 2:
-        return circle(*points)
-    return tuple(points) if kind == "polygon" and len(points) >= 3 else None
+        return circle(points[0], points[1])
+    if kind in ("rectangle", *_FOUR_CORNERS) and len(points) == 4:
+        return tuple(points)
+    if kind == "polygon" and len(points) >= 3:
+        return tuple(points)
+    known = kind in ("rectangle", "circle", "polygon", *_FOUR_CORNERS)
+    found = f"a {kind} of {len(points)} points" if known else f"a {kind}"
+    raise ImageError(f"{found}, wanted an area: {_AREAS}")
+
+
+def _bitmap(shape: Json, points: list[tuple[float, float]]) -> Bitmap:
+    """Return an AI mask: a picture as base64 text, its corner at the first point of its box."""
+    try:
+        data = base64.b64decode(shape["mask"], validate=True)
+    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+        raise ImageError("a mask whose picture is no base64 text") from error
+    (x0, y0), (x1, y1) = points
+    return Bitmap(int(min(x0, x1)), int(min(y0, y1)), data)
