@@ -157,13 +157,14 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: _Optio
     from ccharmony import files
     from harmonize.inference import folders, network
 
-    for folder in filter(None, (out, given.before_after)):
+    written = [folder for folder in (out, given.before_after) if folder is not None]
+    for folder in written:
         if folder.resolve() in {path.resolve() for path in (composites, masks) if path is not None}:
             raise SettingsError(f"{folder}: holds the input, wanted another folder for the results")
     if given.background is not None:
-        tasks, unmatched = folders.list_tasks(composites, out, f".{given.kind}")
+        tasks, unmatched = folders.list_tasks(composites, out, f".{given.kind}", ignored=written)
     else:
-        tasks, unmatched = folders.match(composites, masks or composites, out, f".{given.kind}")
+        tasks, unmatched = folders.match(composites, masks or composites, out, f".{given.kind}", ignored=written)
     for problem in unmatched:
         if given.strict:
             raise ImageError(problem)

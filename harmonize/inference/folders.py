@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,9 @@ class PictureTask:
     output: Path
 
 
-def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[list[PictureTask], list[str]]:
+def match(
+    composites: Path, masks: Path, output: Path, suffix: str, *, ignored: Sequence[Path] = ()
+) -> tuple[list[PictureTask], list[str]]:
     """Find the mask of each composite.
 
     Parameters
@@ -53,6 +55,8 @@ def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[lis
         Folder of the results, each named after its composite, in the sub-folder of its composite.
     suffix
         Format of the results, such as ``.png``.
+    ignored
+        Folders below `composites` whose pictures are none, such as that of earlier results.
 
     Returns
     -------
@@ -65,22 +69,26 @@ def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[lis
     SourceError
         A folder holds no picture, no composite has a mask, or two composites differ by extension only.
     """
-    pictures, mask_files = _divide(composites, masks)
+    if not masks.exists():
+        raise SourceError(f"{masks}: no such file or folder, wanted masks")
+    pictures, mask_files = _divide(composites, masks, ignored)
     if not pictures:
         raise SourceError(f"{composites}: all its {len(mask_files)} pictures are masks by their names")
     partners = Partners(mask_files, masks if masks.is_dir() else masks.parent)
     found, problems = _find_masks(pictures, composites, masks, partners)
-    problems += _passed_over(composites)
+    problems += _passed_over(composites, ignored)
     if not found:
         rule = partners.describe_rule(pictures[0].relative_to(composites))
         raise SourceError(f"{composites}: none of its {len(pictures)} pictures has a mask in {masks}; {rule}")
     return _to_tasks(found, output, suffix), problems
 
 
-def list_tasks(cutouts: Path, output: Path, suffix: str) -> tuple[list[PictureTask], list[str]]:
-    """Return a task for each cut-out of a folder, and a line for each file that is not read; raises SourceError."""
-    found = {path: path for path in _pictures(cutouts)}
-    return _to_tasks(found, output, suffix), _passed_over(cutouts)
+def list_tasks(
+    cutouts: Path, output: Path, suffix: str, *, ignored: Sequence[Path] = ()
+) -> tuple[list[PictureTask], list[str]]:
+    """Return a task for each cut-out of a folder, and a line for each file that is not read, as :func:`match`."""
+    found = {path: path for path in _pictures(cutouts, ignored)}
+    return _to_tasks(found, output, suffix), _passed_over(cutouts, ignored)
 
 
 def run_all(
@@ -117,9 +125,9 @@ def run_all(
     return problems
 
 
-def _divide(composites: Path, masks: Path) -> tuple[list[Path], list[Path]]:
+def _divide(composites: Path, masks: Path, ignored: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Return the composites and the masks; in a common folder the names tell which is which."""
-    every = _pictures(composites)
+    every = _pictures(composites, ignored)
     if masks.is_file():
         return every, [masks]
     if not masks.resolve().is_relative_to(composites.resolve()):
@@ -138,6 +146,7 @@ def _find_masks(
         return dict.fromkeys(pictures, masks), []
     found: dict[Path, Path] = {}
     problems: list[str] = []
+    partners.choose_rule([path.relative_to(composites) for path in pictures])
     for path in pictures:
         try:
             mask = partners.find(path.relative_to(composites))
@@ -178,13 +187,22 @@ def _to_tasks(found: Mapping[Path, Path], output: Path, suffix: str) -> list[Pic
     return list(tasks.values())
 
 
-def _passed_over(folder: Path) -> list[str]:
+def _passed_over(folder: Path, ignored: Sequence[Path]) -> list[str]:
     wanted = ", ".join(READABLE_SUFFIXES)
-    return [f"{path}: not a picture by its name, wanted {wanted}" for path in names.list_others(folder)]
+    others = _outside(names.list_others(folder), ignored)
+    return [f"{path}: not a picture by its name, wanted {wanted}" for path in others]
 
 
-def _pictures(folder: Path) -> list[Path]:
-    found = names.list_pictures(folder)
+def _outside(paths: Iterable[Path], ignored: Sequence[Path]) -> list[Path]:
+    """Return the paths that are in none of some folders."""
+    folders = [folder.resolve() for folder in ignored]
+    if not folders:
+        return list(paths)
+    return [path for path in paths if not any(path.resolve().is_relative_to(folder) for folder in folders)]
+
+
+def _pictures(folder: Path, ignored: Sequence[Path] = ()) -> list[Path]:
+    found = _outside(names.list_pictures(folder), ignored)
     if not found:
         others = names.list_others(folder)
         seen = f", but {len(others)} other files such as {others[0].name}" if others else ""

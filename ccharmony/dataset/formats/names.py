@@ -6,7 +6,7 @@ are refused by name:
 1.  the same name: ``a.jpg`` and ``a.png``;
 2.  words that say what a picture is are dropped, wherever they stand: ``a_mask``, ``mask_a``, ``a-mask``, ``a_matte``;
     ``a_composite`` and ``a_mask``; ``composite`` and ``mask`` in a folder of their own; ``07`` is ``7``;
-3.  iHarmony4's: ``c1_2`` is the mask of ``c1_2_3``;
+3.  iHarmony4's: ``c1_2`` is the mask of ``c1_2_3``, where most masks of the folder are named so;
 4.  numbered frames: where all names of a folder differ in their last number alone, the numbers are compared.
 
 Upper and lower case count as one. Sub-folders must agree, such as ``a/1.jpg`` and ``masks/a/1.png``, unless one side
@@ -74,8 +74,7 @@ def names_a_mask(path: PurePath) -> bool:
     >>> names_a_mask(PurePath("a_mask.png")), names_a_mask(PurePath("masks/a.png")), names_a_mask(PurePath("a.png"))
     (True, True, False)
     """
-    words = set(_PARTS.findall(path.stem.lower())) | {part.lower() for part in path.parts[:-1]}
-    return bool(words & _MASK_WORDS)
+    return not _MASK_WORDS.isdisjoint(_PARTS.findall(path.with_suffix("").as_posix().lower()))
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -107,7 +106,15 @@ class Partners:
         The folder that sub-folders are counted from.
     kind
         What they are, for messages.
+
+    Attributes
+    ----------
+    by_foreground
+        Whether rule 3 holds; :meth:`choose_rule` decides it for a whole folder. In one where masks have the names of
+        their composites, ``beach.png`` is not the mask of ``beach_2.jpg``, whose own is missing.
     """
+
+    by_foreground = False
 
     def __init__(self, files: Iterable[Path], root: Path, kind: str = "mask") -> None:
         self.root, self.kind, self.files = root, kind, sorted(files)
@@ -142,6 +149,12 @@ class Partners:
             raise SourceError(f"{composite}: {len(found)} files fit as its {self.kind} ({names}), wanted one")
         return found[0] if found else None
 
+    def choose_rule(self, composites: Sequence[PurePath]) -> None:
+        """Let rule 3 hold if more composites have a file under it than under the rules before."""
+        by_name = sum(map(self.has, composites))
+        self.by_foreground = True
+        self.by_foreground = sum(map(self.has, composites)) > 2 * by_name
+
     def has(self, composite: PurePath) -> bool:
         """Return whether any file fits a composite."""
         return bool(self._fitting(composite))
@@ -159,9 +172,10 @@ class Partners:
     def _fitting(self, composite: PurePath) -> list[Path]:
         """Return the files that fit by the closest rule under which any does."""
         stem = composite.stem.lower()
-        foreground = stem.rpartition("_")[0]
-        lists = [self._by_stem.get(stem), self._by_key.get(key_of(stem)), self._by_stem.get(foreground)]
-        lists.append(self._by_key.get(key_of(foreground)) if foreground else None)
+        lists = [self._by_stem.get(stem), self._by_key.get(key_of(stem))]
+        if self.by_foreground and (foreground := stem.rpartition("_")[0]):
+            lists.append(self._by_stem.get(foreground))
+            lists.append(self._by_key.get(key) if (key := key_of(foreground)) else None)
         return next(filter(None, (self._in_same_folder(composite, found or ()) for found in lists)), [])
 
     def _in_same_folder(self, composite: PurePath, found: Sequence[Path]) -> list[Path]:

@@ -39,8 +39,6 @@ def matched(composites: Path, masks: Path) -> tuple[dict[str, str], list[str]]:
         ("demo_composite_1.jpg", "demo_mask_1.png"),
         ("b_composite.png", "b_mask.png"),
         ("comp_3.png", "mask_3.png"),
-        ("c1_2_3.jpg", "c1_2.png"),
-        ("c1_2_3.jpg", "c1_2_mask.png"),
         ("frame_0007.png", "0007.png"),
         ("sub/a.png", "sub/a_mask.png"),
         ("x/y/a.png", "x/y/masks/a.png"),
@@ -53,6 +51,36 @@ def test_a_mask_is_found_under_the_names_that_people_give(tmp_path: Path, compos
     write(tmp_path, f"c/{composite}", f"m/{mask}", "c/other.png", "m/other.png")
     found, problems = matched(tmp_path / "c", tmp_path / "m")
     assert (found[composite], problems) == (mask, [])
+
+
+@pytest.mark.parametrize("mask", ["{}.png", "{}_mask.png"])
+def test_masks_of_foregrounds_belong_to_each_of_their_composites(tmp_path: Path, mask: str) -> None:
+    write(
+        tmp_path,
+        *(f"c/c{n}_a_{k}.jpg" for n in (1, 2) for k in (1, 2)),
+        *(f"m/{mask.format(f'c{n}_a')}" for n in (1, 2)),
+    )
+    found, problems = matched(tmp_path / "c", tmp_path / "m")
+    assert found == {f"c{n}_a_{k}.jpg": mask.format(f"c{n}_a") for n in (1, 2) for k in (1, 2)}
+    assert problems == []
+
+
+def test_a_composite_whose_mask_is_missing_does_not_get_that_of_another(tmp_path: Path) -> None:
+    write(tmp_path, "c/beach.jpg", "c/beach_2.jpg", "m/beach.png")
+    found, problems = matched(tmp_path / "c", tmp_path / "m")
+    assert found == {"beach.jpg": "beach.png"}
+    assert problems == [f"{tmp_path / 'c' / 'beach_2.jpg'}: no mask of that name in {tmp_path / 'm'}"]
+
+
+def test_results_below_the_composites_are_no_composites(tmp_path: Path) -> None:
+    write(tmp_path, "a.png", "a_mask.png", "out/a.png", "out/b.psd")
+    tasks, problems = match(tmp_path, tmp_path, tmp_path / "out", ".png", ignored=[tmp_path / "out"])
+    assert ([task.composite for task in tasks], problems) == ([tmp_path / "a.png"], [])
+
+
+def test_masks_that_are_not_there_are_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="absent: no such file or folder, wanted masks"):
+        match(write(tmp_path, "a.png"), tmp_path / "absent", tmp_path, ".png")
 
 
 def test_the_closest_name_counts(tmp_path: Path) -> None:
