@@ -18,8 +18,9 @@ from ccharmony import files
 from ccharmony.arrays import Float32, Samples, UInt8, UInt16
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.files import StrPath
-from ccharmony.images import headers
+from ccharmony.images import headers, jpeg
 from ccharmony.images.headers import MAX_PIXELS, Readable
+from ccharmony.images.jpeg import Order
 
 # Messages of a codec on a damaged file are in our error's one line, or of no use to the reader.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -297,11 +298,34 @@ def _decode_heif(header: Image.Image, path: Readable) -> UInt8:
 
 def _decode_whole(data: bytes, flags: int, header: Image.Image, path: Readable) -> Samples:
     """Decode a picture and refuse one that does not have the size that its header says."""
-    values = _decode(data, flags, path)
+    if header.format in ("JPEG", "MPO"):
+        values: Samples = _decode_jpeg(data, flags, header, path)
+    else:
+        values = _decode(data, flags, path)
     if sorted(values.shape[:2]) != sorted(header.size):
         announced = _size_text(header.size[::-1])
         raise ImageError(f"{path}: {_size_text(values.shape)} pixels, its header says {announced}; the file is damaged")
     return values
+
+
+def _decode_jpeg(data: bytes, flags: int, header: Image.Image, path: Readable) -> UInt8:
+    """Decode a JPEG as OpenCV does with these flags; what the decoder complains of is an error."""
+    as_stored = flags == cv2.IMREAD_UNCHANGED
+    color: Order = "BGR" if as_stored or not flags & cv2.IMREAD_COLOR_RGB else "RGB"
+    try:
+        values = jpeg.decode(data, "GRAY" if header.mode == "L" else color)
+    except ValueError as error:
+        raise ImageError(f"{path}: damaged ({error}); save it anew to use it as it looks") from error
+    turned = not as_stored and not flags & cv2.IMREAD_IGNORE_ORIENTATION
+    return _turn(values, headers.orientation(header)) if turned else values
+
+
+def _turn(values: UInt8, orientation: int) -> UInt8:
+    """Return a picture upright; `orientation` is that of EXIF, 1 to 8."""
+    if orientation >= 5:  # rows and columns change places
+        values = np.asarray(cv2.transpose(values), np.uint8)
+    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
+    return values if flip is None else np.asarray(cv2.flip(values, flip), np.uint8)
 
 
 def _decode(data: bytes, flags: int, path: Readable) -> Samples:

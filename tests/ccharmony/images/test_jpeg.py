@@ -72,6 +72,21 @@ def test_what_the_decoder_complains_of_is_an_error(cut: str) -> None:
     }[cut]
     with pytest.raises(ValueError, match="Corrupt JPEG data"):
         jpeg.decode(damaged, "RGB")
+    for read in (pixels.read_image, pixels.read_mask, pixels.read_linear):
+        with pytest.raises(ImageError, match=r"d\.jpg: damaged \(Corrupt JPEG data: .*; save it anew to use it as it"):
+            read(Held("d.jpg", damaged))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_turned_as_opencv_turns_them(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(noise(24, 40), exif=exif, subsampling=0)
+    upright = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    np.testing.assert_array_equal(pixels.read_image(Held("o.jpg", data)), upright)
+    np.testing.assert_array_equal(pixels.read_image(Held("o.jpg", data), orient=False), stored)
+    np.testing.assert_array_equal(pixels.read_linear(Held("o.jpg", data)), stored)
 
 
 class Held:
