@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ccharmony.arrays import Bool, Float64, UInt8
-from ccharmony.checker.chart import STANDARD, Box
+from ccharmony.checker.chart import NAMES, STANDARD, Box
 from ccharmony.checker.detect import checker_from_corners, find_checker
 from ccharmony.checker.patches import Patches, orientation_ratio, read_quads
 from ccharmony.color import polynomial, residuals
+from ccharmony.color.misfits import mark_misfits
 from ccharmony.color.polynomial import FitKind, apply_polynomial, fit_polynomial
 from ccharmony.errors import CheckerError, FitError
 from ccharmony.records import FIT_ARRAYS, FitRecord, Photo
@@ -39,7 +41,12 @@ class RecordedLight:
 
 
 def record_light(
-    image: UInt8 | None, photo: Photo | None = None, kind: FitKind = "ridge", *, drop_flagged: bool = False
+    image: UInt8 | None,
+    photo: Photo | None = None,
+    kind: FitKind = "ridge",
+    *,
+    drop_flagged: bool = False,
+    keep_flagged: bool = False,
 ) -> RecordedLight:
     """Read a photo's patches and fit its two polynomials.
 
@@ -54,6 +61,9 @@ def record_light(
         Fit kind. Published matrices that the photo brings along are used as they are where it is ``published``.
     drop_flagged
         Whether eleven plain terms may be fitted to fewer than 24 patches.
+    keep_flagged
+        Whether the fit uses flagged patches, too: clipped, uneven, and those that the others contradict. Only patches
+        that are read from a picture are flagged.
 
     Returns
     -------
@@ -69,13 +79,15 @@ def record_light(
     """
     photo = photo or Photo(id="photo", source="", camera="", path=Path())
     patches, box = _patches_of(image, photo)
-    used = patches.usable if photo.patches is None else np.asarray(np.isfinite(patches.colors).all(axis=1))
+    measured = np.asarray(np.isfinite(patches.colors).all(axis=1))
+    used = measured if keep_flagged or photo.patches is not None else patches.usable
     try:
         _refuse(patches, used, kind, drop_flagged)
         record = _record(patches.colors, used, photo, kind)
     except FitError as error:
         raise FitError(f"{photo.id}: {error}") from error
-    return RecordedLight(dataclasses.replace(record, notes=_notes(patches, used)), box)
+    flags = (*record.flags, *_remarks(patches, used)) if photo.patches is None else record.flags
+    return RecordedLight(dataclasses.replace(record, notes=_notes(patches, used), flags=flags), box)
 
 
 def _patches_of(image: UInt8 | None, photo: Photo) -> tuple[Patches, Box | None]:
@@ -90,7 +102,7 @@ def _patches_of(image: UInt8 | None, photo: Photo) -> tuple[Patches, Box | None]
         patches, box = _locate(image, photo)
     except CheckerError as error:
         raise CheckerError(f"{photo.id}: {error}") from error
-    return patches, box
+    return mark_misfits(patches), box
 
 
 def _locate(image: UInt8, photo: Photo) -> tuple[Patches, Box]:
@@ -126,6 +138,13 @@ def _notes(patches: Patches, used: Bool) -> tuple[str, ...]:
     if used.all():
         return ()
     return tuple("" if is_used else flag for is_used, flag in zip(used, patches.flags(), strict=True))
+
+
+def _remarks(patches: Patches, used: Bool) -> Iterator[str]:
+    """Yield a line for each patch that the others contradict, and for each flagged one that is used all the same."""
+    for name, flag, misfit, kept in zip(NAMES, patches.flags(), patches.misfit, used, strict=True):
+        if flag and (misfit or kept):
+            yield f"{name} {flag}" if misfit else f"{name}: {flag}"
 
 
 def _record(colors: Float64, used: Bool, photo: Photo, kind: FitKind) -> FitRecord:

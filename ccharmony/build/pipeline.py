@@ -194,7 +194,8 @@ def _read_for_light(settings: BuildSettings, photo: Photo) -> UInt8 | None:
 
 def _record_light(settings: BuildSettings, photo: Photo, image: UInt8 | None) -> RecordedLight:
     kind = settings.override.get(photo.id, settings.kind)
-    return record_light(image, photo, kind, drop_flagged=settings.drop_flagged)
+    flagged = {"drop_flagged": settings.drop_flagged, "keep_flagged": settings.keep_flagged}
+    return record_light(image, photo, kind, **flagged)
 
 
 def _own_lights(found: Mapping[str, RecordedLight], splits: Mapping[str, Split]) -> dict[str, FitRecord]:

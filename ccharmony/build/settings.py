@@ -104,6 +104,8 @@ class BuildSettings:
         Fit kind; None for ``published`` with a release and ``ridge`` without.
     drop_flagged
         Whether eleven plain terms may be fitted to fewer than 24 patches.
+    keep_flagged
+        Whether fits use flagged patches, too.
     test_share
         Share of the photos that go to test where the source does not say.
     exclude
@@ -123,6 +125,7 @@ class BuildSettings:
     lights: StrPath | None = None
     fit: FitKind | None = None
     drop_flagged: bool = False
+    keep_flagged: bool = False
     test_share: float = TEST_SHARE
     exclude: frozenset[str] = frozenset()
     override: Mapping[str, FitKind] = field(default_factory=dict)

@@ -8,7 +8,7 @@ Contents: :class:`Patches`, :func:`read_patches`, :func:`read_quads`; :func:`aff
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,12 +55,15 @@ class Patches:
         Pixels that were read, shape (24,).
     clipped
         Share of those pixels with any channel at 0 or 255, shape (24,), in [0, 1].
+    misfit
+        Patches that the others contradict, shape (24,); see `ccharmony.color.misfits`, which marks them.
     """
 
     colors: Float64
     spread: Float64
     count: Int64
     clipped: Float64
+    misfit: Bool = field(default_factory=lambda: np.zeros(24, bool))
 
     def flags(self) -> tuple[str, ...]:
         """Return for each patch why it should not be trusted; an empty string where it can be."""
@@ -75,7 +78,7 @@ class Patches:
             return f"{self.clipped[patch]:.0%} clipped"
         if self.spread[patch] > MAX_SPREAD:
             return f"uneven, spread {self.spread[patch]:.1f} levels"
-        return ""
+        return "does not fit the others" if self.misfit[patch] else ""
 
     @property
     def usable(self) -> Bool:

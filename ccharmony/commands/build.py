@@ -62,6 +62,7 @@ _LINES = 10
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of donors and split.")
 @click.option("--drop-flagged", is_flag=True, help="Fit published terms to fewer than 24 patches.")
+@click.option("--keep-flagged", is_flag=True, help="Fit to clipped, uneven and covered patches, too.")
 @click.option("--exclude", type=click.Path(path_type=Path), help="CSV of marks: photos marked bad are left out.")
 @click.option("--override", type=click.Path(path_type=Path), help="CSV of marks: fit kind by photo.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Photos at a time.")
@@ -103,6 +104,7 @@ def command(
     test_share: float,
     seed: int,
     drop_flagged: bool,
+    keep_flagged: bool,
     exclude: Path | None,
     override: Path | None,
     jobs: int,
@@ -128,6 +130,7 @@ def command(
         lights=lights,
         fit=fit,
         drop_flagged=drop_flagged,
+        keep_flagged=keep_flagged,
         test_share=test_share,
         exclude=marks.read_excluded(exclude) if exclude else frozenset(),
         override=marks.read_overrides(override) if override else {},

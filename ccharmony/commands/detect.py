@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ccharmony.arrays import UInt8
 from ccharmony.checker import overlay
 from ccharmony.checker.chart import NAMES
 from ccharmony.checker.detect import Detection, checker_from_corners, find_checker
+from ccharmony.color.misfits import mark_misfits
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError
 from ccharmony.images import pixels
 from ccharmony.sources import folder, reading
@@ -79,9 +81,8 @@ def _read_corners(table: Path, paths: list[Path]) -> dict[Path, list[float]]:
 
 def _detect(path: Path, corners: list[float] | None) -> tuple[UInt8, Detection]:
     image = reading.read_file(path)
-    if corners is None:
-        return image, find_checker(image)
-    return image, checker_from_corners(image, np.array(corners).reshape(4, 2))
+    found = find_checker(image) if corners is None else checker_from_corners(image, np.array(corners).reshape(4, 2))
+    return image, found if found.patches is None else replace(found, patches=mark_misfits(found.patches))
 
 
 def _named(path: Path, error: CcharmonyError) -> str:
