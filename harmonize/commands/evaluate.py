@@ -55,6 +55,12 @@ PROTOCOLS = ("issam", "standard", "pctnet", "dovenet", "iih", "harmonizer")
     show_default=True,
     help="Side of what the network sees with --size full.",
 )
+@click.option(
+    "--ring",
+    metavar="N|NEAR:FAR",
+    help="Inpaint N pixels of background next to the foreground before the network sees the composite, or a ring "
+    "farther out as a control: what a network does without the seam.",
+)
 @click.option("--paste", is_flag=True, help="Paste the background back before scoring; papers score the raw output.")
 @click.option("--out", type=_FOLDER, help="Folder for report.json, images.csv and report.md.")
 @shared.strict_option
@@ -74,6 +80,7 @@ def command(
     protocol: str,
     size: str,
     network_size: Size,
+    ring: str | None,
     paste: bool,
     out: Path | None,
     strict: bool,
@@ -98,8 +105,10 @@ def command(
     if weights and predictions:
         raise click.UsageError("--weights and --predictions exclude each other")
     from harmonize.evaluation import evaluate, protocols, report, scoring  # torch takes seconds; --help should not
+    from harmonize.evaluation.ring import read_ring
 
-    rules = scoring.Rules(protocols.find(protocol), full=size == "full", paste=paste, network_size=network_size)
+    hidden = read_ring(ring) if ring else None
+    rules = scoring.Rules(protocols.find(protocol), size == "full", paste, network_size, hidden)
     method = evaluate.open_predictions(predictions) if predictions else evaluate.open_weights(weights, device)
     with progress_bar() as progress:
         result = evaluate.evaluate(

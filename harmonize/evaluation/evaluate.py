@@ -172,9 +172,10 @@ def evaluate(
     Returns
     -------
     dict[str, Any]
-        What report.json holds. ``overall``, and each of ``sets`` and ``bins``, has the rows ``composite`` and
-        ``harmonized``: means of the metrics and ``n``, the number of pictures. ``skipped`` has a line for each pair
-        that could not be scored.
+        What report.json holds. ``overall``, and each of ``sets``, ``bins`` (of the foreground's share) and
+        ``errors`` (of the composite's fMSE), has the rows ``composite`` and ``harmonized``: means of the metrics and
+        ``n``, the number of pictures; and ``worse``, the share of the pictures whose fMSE is above their composite's.
+        ``skipped`` has a line for each pair that could not be scored.
 
     Raises
     ------
@@ -215,7 +216,7 @@ def evaluate(
 
 
 def _open_images(folder: Path, rules: Rules) -> contextlib.AbstractContextManager[report.ImagesWriter]:
-    return report.open_images(files.make_folder(folder) / "images.csv", rules.protocol.name)
+    return report.open_images(files.make_folder(folder) / "images.csv", rules.title)
 
 
 def _find_pairs(data: Sequence[Path], split: Split, strict: bool) -> tuple[list[PairPaths], list[str]]:
@@ -250,6 +251,7 @@ def _describe(data: Sequence[Path], method: Method, rules: Rules, split: str) ->
     """Return the entries of report.json that say what the numbers are numbers of."""
     return {
         "protocol": rules.protocol.name,
+        "ring": [rules.ring.near, rules.ring.far] if rules.ring else None,
         "size": "full" if rules.full else SIDE,
         "network_size": rules.network_size if rules.full and method.details["weights"] else None,
         "pasted": rules.pastes(method.source),

@@ -2,7 +2,8 @@
 
 ::
 
-    OUT/report.json   protocol, weights, overall, sets.<name>, bins.<share>; each with rows composite and harmonized
+    OUT/report.json   protocol, weights, overall, sets.<name>, bins.<share>, errors.<fMSE>; each with rows composite and
+                      harmonized, and the share of pictures that got worse
     OUT/images.csv    a row for each picture: the scores that `harmonize evaluate --compare` reads
     OUT/report.md     the same tables for people
 
@@ -23,11 +24,15 @@ from ccharmony import files
 from ccharmony.errors import OutputError
 from harmonize.evaluation import metrics
 from harmonize.evaluation.metrics import Means
+from harmonize.evaluation.ring import Ring
 from harmonize.evaluation.scoring import ScoredPair
 from harmonize.markdown import make_table
 
 BINS = {"0-5": (0.0, 0.05), "5-15": (0.05, 0.15), "15-100": (0.15, math.inf)}
 """Foreground shares in percent, as DoveNet introduced them; a bin contains its lower end, not its upper one."""
+
+ERRORS = {"0-200": (0.0, 200.0), "200-1000": (200.0, 1e3), "1000-3000": (1e3, 3e3), "3000-": (3e3, math.inf)}
+"""fMSE of composites: those that need little change are where networks do harm."""
 
 COLUMNS = (
     "protocol",
@@ -45,25 +50,28 @@ _DIGITS = {"mse": 2, "fmse": 2, "psnr": 2, "fpsnr": 2, "ssim": 4, "fssim": 4}
 
 
 class Tally:
-    """Running means over all pictures, over each set and over each bin of foreground share."""
+    """Running means over all pictures, each set, each bin of foreground share and of the composite's error."""
 
     def __init__(self) -> None:
         self.overall = _Means()
         self.sets: dict[str, _Means] = {}
         self.bins = {name: _Means() for name in BINS}
+        self.errors = {name: _Means() for name in ERRORS}
 
     def add(self, row: ScoredPair) -> None:
         """Add the scores of one pair."""
-        for pair in (self.overall, self.sets.setdefault(row.set, _Means()), self.bins[bin_of(row.share)]):
-            pair.composite.add(row.composite)
-            pair.harmonized.add(row.harmonized)
+        self.overall.add(row)
+        self.sets.setdefault(row.set, _Means()).add(row)
+        self.bins[bin_of(row.share, BINS)].add(row)
+        self.errors[bin_of(row.composite.fmse, ERRORS)].add(row)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return `overall`, `sets` and `bins`, each with rows `composite` and `harmonized`."""
+        """Return `overall`, `sets`, `bins` and `errors`, each with `composite`, `harmonized` and `worse`."""
         return {
             "overall": self.overall.to_dict(),
             "sets": {name: self.sets[name].to_dict() for name in sorted(self.sets)},
             "bins": {name: pair.to_dict() for name, pair in self.bins.items()},
+            "errors": {name: pair.to_dict() for name, pair in self.errors.items()},
         }
 
 
@@ -73,20 +81,27 @@ class _Means:
     def __init__(self) -> None:
         self.composite = Means()
         self.harmonized = Means()
+        self._worse = 0
 
-    def to_dict(self) -> dict[str, dict[str, float]]:
-        return {"composite": self.composite.row(), "harmonized": self.harmonized.row()}
+    def add(self, row: ScoredPair) -> None:
+        self.composite.add(row.composite)
+        self.harmonized.add(row.harmonized)
+        self._worse += row.harmonized.fmse > row.composite.fmse
+
+    def to_dict(self) -> dict[str, Any]:
+        worse = self._worse / max(self.composite.count, 1)
+        return {"composite": self.composite.row(), "harmonized": self.harmonized.row(), "worse": worse}
 
 
-def bin_of(share: float) -> str:
-    """Return the bin that a foreground share, in [0, 1], belongs to.
+def bin_of(value: float, bins: Mapping[str, tuple[float, float]]) -> str:
+    """Return the bin that a value belongs to.
 
     Examples
     --------
-    >>> bin_of(0.049), bin_of(0.05), bin_of(0.8)
-    ('0-5', '5-15', '15-100')
+    >>> bin_of(0.049, BINS), bin_of(0.05, BINS), bin_of(0.8, BINS), bin_of(3000, ERRORS)
+    ('0-5', '5-15', '15-100', '3000-')
     """
-    return next(name for name, (low, high) in BINS.items() if low <= share < high)
+    return next(name for name, (low, high) in bins.items() if low <= value < high)
 
 
 @contextlib.contextmanager
@@ -146,7 +161,8 @@ def to_markdown(report: Mapping[str, Any]) -> str:
     """Return report.json as Markdown: a sentence on protocol and method, then the tables."""
     sets = report["sets"]
     tables = {"Set": {**sets, **({"all": report["overall"]} if len(sets) > 1 else {})}}
-    tables["Foreground, %"] = {name: pair for name, pair in report["bins"].items() if pair["composite"]["n"]}
+    for title, bins in (("Foreground, %", "bins"), ("Composite's fMSE", "errors")):
+        tables[title] = {name: pair for name, pair in report[bins].items() if pair["composite"]["n"]}
     parts = [_describe(report), *(_table(title, pairs) for title, pairs in tables.items())]
     skipped = report["skipped"]
     if skipped:
@@ -157,14 +173,17 @@ def to_markdown(report: Mapping[str, Any]) -> str:
 def _describe(report: Mapping[str, Any]) -> str:
     size = "full resolution" if report["size"] == "full" else f"{report['size']}x{report['size']}"
     background = "the composite's background pasted back" if report["pasted"] else "raw output, background included"
-    return f"Protocol {report['protocol']} at {size}; {report['method']}; {background}."
+    hidden = f"; {Ring(*report['ring'])} hidden" if report["ring"] else ""
+    return f"Protocol {report['protocol']} at {size}{hidden}; {report['method']}; {background}."
 
 
-def _table(title: str, pairs: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+def _table(title: str, pairs: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a Markdown table: two rows a group, the composite first."""
     rows = []
     for group, kinds in pairs.items():
-        for number, (kind, row) in enumerate(kinds.items()):
+        for kind in ("composite", "harmonized"):
+            row = kinds[kind]
             numbers = [f"{row[name]:.{_DIGITS[name]}f}" for name in metrics.NAMES]
-            rows.append([group if number == 0 else "", kind, str(row["n"]), *numbers])
-    return make_table([title, "", "n", *(_TITLES[name] for name in metrics.NAMES)], rows, texts=2)
+            first, worse = (group, "") if kind == "composite" else ("", f"{kinds['worse']:.1%}")
+            rows.append([first, kind, str(row["n"]), *numbers, worse])
+    return make_table([title, "", "n", *(_TITLES[name] for name in metrics.NAMES), "worse"], rows, texts=2)

@@ -30,6 +30,7 @@ from harmonize.evaluation import protocols
 from harmonize.evaluation.metrics import Scores
 from harmonize.evaluation.predictions import Predictions
 from harmonize.evaluation.protocols import Protocol
+from harmonize.evaluation.ring import Ring, hide_ring
 from harmonize.inference import image, network
 from harmonize.models.settings import SIDE
 
@@ -57,6 +58,9 @@ class Rules:
         Whether the composite's background replaces the prediction's; papers score the raw output.
     network_size
         What the network sees at full resolution, as in `harmonize.inference.image.harmonize_image`.
+    ring
+        Background that is inpainted before the network sees the composite; None leaves it as it is. The foreground's
+        scores compare as without it; the picture's count the ring as an error.
 
     Raises
     ------
@@ -68,6 +72,7 @@ class Rules:
     full: bool = False
     paste: bool = False
     network_size: image.Size = SIDE
+    ring: Ring | None = None
 
     def __post_init__(self) -> None:
         if self.full and not self.protocol.full_size:
@@ -76,6 +81,11 @@ class Rules:
                 f"protocol {self.protocol.name}: scores at {SIDE}x{SIDE} only, full size goes with {able}"
             )
         image.check_size(self.network_size)
+
+    @property
+    def title(self) -> str:
+        """The protocol and the ring, in words; equal titles can be compared."""
+        return f"{self.protocol.name}, {self.ring} hidden" if self.ring else self.protocol.name
 
     def pastes(self, method: nn.Module | Predictions) -> bool:
         """Return whether a method is scored with the composite's own background pasted back."""
@@ -148,6 +158,8 @@ def score_pairs(
         missing prediction, a mask without foreground.
     """
     threads = threads or min(os.cpu_count() or 1, 16)
+    if rules.ring is not None and isinstance(method, Predictions):
+        raise SettingsError(f"{method.folder}: pictures that are made already, wanted a network to hide a ring from")
     if rules.full or isinstance(method, Predictions):
         batch = 1
     elif batch is None:
@@ -202,6 +214,8 @@ def _load(pair: PairPaths, rules: Rules, predictions: Predictions | None) -> _Sa
         prediction = predictions.read(pair, shape, size)
         prediction = protocols.resize_picture(prediction, rules.protocol, size)
     before, truth = (protocols.resize_picture(picture, rules.protocol, size) for picture in (composite, real))
+    if rules.ring is not None:
+        before = hide_ring(before, small, rules.ring)
     return _Sample(pair, before, small, truth, share, prediction)
 
 

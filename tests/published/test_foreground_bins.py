@@ -17,5 +17,5 @@ def test_published_masks_fall_into_the_published_bins(shared_data):
         for name in foregrounds:
             mask = cv2.imdecode(np.frombuffer(archive.read(members[name]), np.uint8), cv2.IMREAD_GRAYSCALE)
             small = protocols.resize_mask(mask / np.float32(255), protocols.find("issam"))
-            counts[report.bin_of(float((small > 0.5).mean()))] += 1
+            counts[report.bin_of(float((small > 0.5).mean()), report.BINS)] += 1
     assert counts == {"0-5": 38, "5-15": 53, "15-100": 27}

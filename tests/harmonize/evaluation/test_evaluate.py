@@ -48,7 +48,7 @@ def test_report_has_the_composite_beside_the_harmonized_picture(pairs, perfect, 
     result = evaluate.evaluate([pairs], perfect, ISSAM, out=tmp_path / "out")
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == result
     for part in (result["overall"], result["sets"]["tiny"]):
-        assert list(part) == ["composite", "harmonized"]
+        assert list(part) == ["composite", "harmonized", "worse"]
         assert list(part["composite"]) == ["mse", "fmse", "psnr", "fpsnr", "ssim", "fssim", "n"]
     assert result["overall"]["composite"]["n"] == 3
     assert result["overall"]["composite"]["fmse"] > 500
