@@ -14,10 +14,13 @@ import torch
 from ccharmony import files
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.images import pixels
-from harmonize.data import batches, crops, lights, relight
+from harmonize.data import batches, crops, lights, relight, seam
 from harmonize.data.batches import Batch
 from harmonize.data.lights import Lights
 from harmonize.data.photos import PhotoPaths, read_photo
+
+SEAM = 2 / 256
+"""Width of the seam that is hidden, as a share of the side: what the networks read of it lies within two pixels."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,17 @@ class HeldPairs:
     ----------
     pairs
         The composites at the photos' own resolution.
+    hidden
+        Whether batches hide the seam, as training does where `kinds.hidden` says so: a ring of `SEAM` of the side
+        next to the foreground is filled from farther out.
     without
         Photos for which every held-out light is rejected; they are left out.
     """
 
-    def __init__(self, photos: Sequence[PhotoPaths], held: Lights, *, each: int = 1, threads: int = 2) -> None:
+    def __init__(
+        self, photos: Sequence[PhotoPaths], held: Lights, *, each: int = 1, threads: int = 2, hidden: bool = False
+    ) -> None:
+        self.hidden = hidden
         with ThreadPoolExecutor(max(threads, 1)) as pool:
             found = list(pool.map(lambda paths: list(_hold(paths, held, each)), photos))
         self.pairs = [pair for pairs in found for pair in pairs]
@@ -69,7 +78,10 @@ class HeldPairs:
         cut = [_cut_whole(self.pairs[index], size) for index in indices]
         composite, mask, real = (torch.from_numpy(np.stack(part)) for part in zip(*cut, strict=True))
         names = tuple(self.pairs[index].name for index in indices)
-        return Batch(batches.to_unit(composite), mask[:, None], batches.to_unit(real), names)
+        given, inside = batches.to_unit(composite), mask[:, None]
+        if self.hidden:
+            given = seam.fill_outside(given, inside, torch.full((len(cut),), max(round(SEAM * size), 1)))
+        return Batch(given, inside, batches.to_unit(real), names)
 
     def write(self, root: Path, split: str = "test") -> None:
         """Write the pairs as PNG in iHarmony4's layout, with their list; raises OutputError."""

@@ -13,6 +13,7 @@ lights may be mixtures of two, so that there are more than the few hundred that 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,10 +21,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ccharmony.arrays import Float32, Int64
-from harmonize.data import crops, lights, relight
+from ccharmony.arrays import Float32, Float64, Int64
+from harmonize.data import crops, kinds, lights, mismatch, relight
 from harmonize.data.batches import Batch
+from harmonize.data.kinds import KindSettings
 from harmonize.data.lights import Lights
+from harmonize.data.mismatch import Statistics
 from harmonize.data.photos import PhotoMemory, send
 from harmonize.data.samples import Samples
 
@@ -31,7 +34,10 @@ CANDIDATES = 4
 """Donor lights tried for one sample; with the release's lights all are rejected for fewer than 1 % of the samples."""
 
 _GRID = 32
-"""Side of the grid of pixels on which candidates are measured."""
+"""Side of the grid of pixels on which candidates and the colors of foregrounds are measured."""
+
+_MEASURED = 256
+"""Photos whose colors are measured at a time."""
 
 _logger = logging.getLogger(__name__)
 
@@ -61,16 +67,18 @@ class Counts:
 class _Choices:
     """Random choices for one sample: crop, own light, candidate lights, light for the whole photo.
 
-    Lights are given by their row. A candidate is the light in `donors`, or a mixture: the light in `other` has that
-    `share` of it. `whole` is None for a photo that is not relit as a whole.
+    Lights and photos are given by their row. A candidate is the light in `donors`, or a mixture: the light in `other`
+    has that `share` of it. `whole` is None for a photo that is not relit as a whole.
     """
 
+    photo: int
     crop: crops.Crop
     own: int
     donors: Int64
     other: Int64
     share: Float32
     whole: int | None
+    kind: kinds.Choice | None
 
 
 @dataclass
@@ -90,6 +98,12 @@ class LitPhotos(Samples):
     mixed
         Share of the donor lights that are a mixture of two, in [0, 1]: T'_b = (1 - s) T'_b1 + s T'_b2, s uniform in
         [0, 1].
+    kinds
+        Shares of other kinds of mismatch, and of hidden seams.
+    balanced
+        Whether a sample is a random photo, each source in proportion to the square root of its number of photos,
+        instead of the photo of that index. Evenly drawn sources would show the 60 frames of one as often as the 1,567
+        photos of another.
     """
 
     memory: PhotoMemory
@@ -97,10 +111,15 @@ class LitPhotos(Samples):
     seed: int
     relit: float = 0.0
     mixed: float = 0.0
+    kinds: KindSettings = field(default_factory=KindSettings)
+    balanced: bool = False
     counts: Counts = field(default_factory=Counts)
 
     def __post_init__(self) -> None:
         self._own = lights.nearest(self.lights, self.memory.means)  # (photos, NEAREST)
+        self._varied = self.kinds != KindSettings()
+        self._chances = _balance(self.memory.sources) if self.balanced else None
+        self._statistics: Statistics | None = _measure(self.memory) if self.kinds.statistics else None
 
     def __len__(self) -> int:
         return len(self.memory)
@@ -108,13 +127,23 @@ class LitPhotos(Samples):
     def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:
         """Return photos under the lights of that epoch, cropped and flipped, size x size pixels."""
         choices = [self._choose_randomly(epoch, index, size) for index in indices]
-        photo, mask = self.memory.cut(indices, [choice.crop for choice in choices], size)
+        rows = [choice.photo for choice in choices]
+        photo, mask = self.memory.cut(rows, [choice.crop for choice in choices], size)
         own = send(np.array([choice.own for choice in choices]), photo.device)  # (B,)
-        chosen, suitable = self._choose(photo, mask, own, self._candidates(choices))
+        offered = self._candidates(choices)
+        chosen, suitable = self._choose(photo, mask, own, offered)
         lit = relight.relight(photo, self.lights.to_standard[own], chosen)
+        varied = [choice.kind for choice in choices if choice.kind is not None]
+        if varied:
+            second = relight.relight(photo, self.lights.to_standard[own], offered[:, -1])
+            lit, suitable = kinds.change_foregrounds(photo, mask, (lit, second), suitable, self._statistics_of, varied)
         real = self._relight_photos(photo, own, choices) if self.relit else photo
-        share = torch.where(suitable[:, None, None, None], mask, torch.zeros_like(mask))
-        return Batch(relight.paste(real, lit, share), mask, real, tuple(self.memory.ids[index] for index in indices))
+        opacity = kinds.soften(mask, varied) if varied else mask
+        share = torch.where(suitable[:, None, None, None], opacity, torch.zeros_like(mask))
+        composite = relight.paste(real, lit, share)
+        if varied:
+            composite, mask, real = kinds.hide_seams(composite, mask, real, varied)
+        return Batch(composite, mask, real, tuple(self.memory.ids[row] for row in rows))
 
     def summarize(self) -> str:
         """Return a line on the donor lights so far: rejected candidates and unchanged pictures."""
@@ -122,13 +151,20 @@ class LitPhotos(Samples):
 
     def _choose_randomly(self, epoch: int, index: int, size: int) -> _Choices:
         random = crops.generator(self.seed, epoch, index)
-        crop = crops.random_crop_of(random, self.memory.mask(index), size)
-        own = int(random.choice(self._own[index]))
+        photo = index if self._chances is None else int(random.choice(len(self.memory), p=self._chances))
+        crop = crops.random_crop_of(random, self.memory.mask(photo), size)
+        own = int(random.choice(self._own[photo]))
         donors = random.choice(len(self.lights) - 1, min(CANDIDATES, len(self.lights) - 1), replace=False)
         whole = int(random.integers(len(self.lights))) if random.random() < self.relit else None
         other = random.integers(len(self.lights), size=len(donors))
         share = random.random(len(donors), np.float32) * (random.random(len(donors)) < self.mixed)
-        return _Choices(crop, own, donors + (donors >= own), other, share, whole)
+        kind = kinds.choose(random, self.kinds, len(self.memory), size) if self._varied else None
+        return _Choices(photo, crop, own, donors + (donors >= own), other, share, whole, kind)
+
+    def _statistics_of(self, photos: Sequence[int]) -> Statistics:
+        """Return the colors of the foregrounds of some photos."""
+        assert self._statistics is not None  # kinds.statistics is above 0
+        return self._statistics.select(send(np.array(photos), self._statistics.mean.device))
 
     def _candidates(self, choices: Sequence[_Choices]) -> Tensor:
         """Return the matrices T'_b of the candidate lights, (B, CANDIDATES, 3, 11)."""
@@ -169,3 +205,21 @@ class LitPhotos(Samples):
         self.counts.refused += torch.where(suitable, first, tries).masked_fill(empty, 0).sum()
         self.counts.unchanged += (~suitable & ~empty).sum()
         return offered[torch.arange(count, device=first.device), first], suitable
+
+
+def _balance(sources: Sequence[str]) -> Float64:
+    """Return the chance of each photo, (photos,): a source as a whole has the square root of its number of photos."""
+    count = Counter(sources)
+    chances = np.array([count[source] ** -0.5 for source in sources])
+    return np.asarray(chances / chances.sum(), np.float64)
+
+
+def _measure(memory: PhotoMemory) -> Statistics:
+    """Return the colors of the foregrounds of all photos, each over a grid of its whole picture."""
+    parts = []
+    for start in range(0, len(memory), _MEASURED):
+        rows = range(start, min(start + _MEASURED, len(memory)))
+        wholes = [crops.whole(*(int(side) for side in memory.shapes[row])) for row in rows]
+        parts.append(mismatch.measure(*memory.cut(rows, wholes, _GRID)))
+    columns = ([getattr(part, name) for part in parts] for name in ("lab", "mean", "covariance"))
+    return Statistics(*(torch.cat(column) for column in columns))

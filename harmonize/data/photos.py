@@ -30,11 +30,12 @@ from harmonize.data.crops import LEAST_AREA, Crop
 
 @dataclass(frozen=True)
 class PhotoPaths:
-    """One photo and the mask of its foreground."""
+    """One photo, the mask of its foreground, and the source that the index names."""
 
     id: str
     image: Path
     mask: Path
+    source: str = ""
 
 
 def find_photos(root: Path, split: str) -> list[PhotoPaths]:
@@ -61,7 +62,7 @@ def find_photos(root: Path, split: str) -> list[PhotoPaths]:
     images = {
         path.stem: path for path in sorted((root / "images").glob("*")) if path.suffix.lower() in READABLE_SUFFIXES
     }
-    found = [_find_photo(root, images, row["id"]) for row in rows if row["split"] == split]
+    found = [_find_photo(root, images, row["id"], row.get("source") or "") for row in rows if row["split"] == split]
     if not found:
         raise SourceError(f"{root}: no photo of the split {split!r} among {len(rows)}")
     return found
@@ -91,16 +92,19 @@ class PhotoMemory:
 
     Attributes
     ----------
-    ids
-        The photos.
+    ids, sources
+        The photos, and where each is from.
     shapes
         Height and width of each, (N, 2).
     means
         Mean color of each, (N, 3), in [0, 1].
     """
 
-    def __init__(self, images: Sequence[UInt8], masks: Sequence[UInt8], ids: Sequence[str]) -> None:
+    def __init__(
+        self, images: Sequence[UInt8], masks: Sequence[UInt8], ids: Sequence[str], sources: Sequence[str] = ()
+    ) -> None:
         self.ids = tuple(ids)
+        self.sources = tuple(sources) or ("",) * len(self.ids)
         self.shapes = np.array([mask.shape for mask in masks], np.int64)
         self.means = torch.from_numpy(np.array([image.mean(axis=(0, 1)) / 255 for image in images], np.float32))
         self._ends = np.cumsum([mask.size for mask in masks])
@@ -181,7 +185,8 @@ def read_memory(photos: Sequence[PhotoPaths], side: int, threads: int = 2) -> Ph
     """
     with ThreadPoolExecutor(max(threads, 1)) as pool:
         read = list(pool.map(lambda paths: read_photo(paths, side), photos))
-    return PhotoMemory([image for image, _ in read], [mask for _, mask in read], [paths.id for paths in photos])
+    images, masks = zip(*read, strict=True)
+    return PhotoMemory(images, masks, [paths.id for paths in photos], [paths.source for paths in photos])
 
 
 def send(numbers: npt.NDArray[np.generic], device: torch.device) -> Tensor:
@@ -195,12 +200,12 @@ def side_for(size: int) -> int:
     return math.ceil(size / math.sqrt(LEAST_AREA))
 
 
-def _find_photo(root: Path, images: dict[str, Path], name: str) -> PhotoPaths:
+def _find_photo(root: Path, images: dict[str, Path], name: str, source: str) -> PhotoPaths:
     mask = root / "masks" / f"{name}.png"
     if name not in images or not mask.is_file():
         part = "masks" if name in images else "images"
         raise ManifestError(f"{root / 'index.csv'}: names {name}, which is not in {root / part}")
-    return PhotoPaths(name, images[name], mask)
+    return PhotoPaths(name, images[name], mask, source)
 
 
 def _taps(parts: Sequence[tuple[int, int, bool]], size: int) -> tuple[Int64, Float32]:

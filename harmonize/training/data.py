@@ -180,13 +180,16 @@ def _open_photos(
     assert paths.photos is not None
     assert paths.lights is not None
     donors, held = lights.hold_out(lights.read_lights(paths.lights), paths.held_lights)
-    check = HeldPairs(photos.find_photos(paths.photos, "val"), held, each=paths.held_composites, threads=threads)
+    kept = photos.find_photos(paths.photos, "val")
+    hidden = settings.kinds.hidden > 0
+    check = HeldPairs(kept, held, each=paths.held_composites, threads=threads, hidden=hidden)
     if not len(check):
         none = f"none of the {len(check.without)} photos of the split val"
         raise SourceError(f"{paths.photos}: {none} has a suitable donor light among {len(held)} held, wanted one")
     found = photos.find_photos(paths.photos, "train")
     memory = photos.read_memory(found, photos.side_for(settings.largest), threads).to(device)
-    return LitPhotos(memory, donors.to(device), settings.seed, settings.relit, settings.mixed), check
+    shares = (settings.relit, settings.mixed, settings.kinds, settings.balanced)
+    return LitPhotos(memory, donors.to(device), settings.seed, *shares), check
 
 
 def _join(sources: list[Source]) -> Source:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from ccharmony.errors import SettingsError
 from harmonize import settings
+from harmonize.data.kinds import KindSettings
 from harmonize.models import registry
 from harmonize.models.registry import AnySettings
 from harmonize.models.settings import MULTIPLE, SIDE, NetworkSettings
@@ -107,8 +108,17 @@ class TrainSettings(Settings):
     mixed: Share = 0.0
     """Share of the donor lights of photos that are a mixture of two recorded ones."""
 
+    kinds: KindSettings = field(default_factory=KindSettings)
+    """Kinds of mismatch other than a donor light, and hidden seams, of photos relit on the fly."""
+
+    balanced: bool = False
+    """Whether photos are chosen by source, each in proportion to the square root of its number of photos."""
+
     size: Side = SIDE
     """Side of the training pictures."""
+
+    sides: tuple[Side, ...] = ()
+    """Sides of which each step has a random one instead of `size`, before `grow` sets in."""
 
     grow: tuple[tuple[Share, Side], ...] = ()
     """Larger sides later on: pairs (share of the stage's steps, side), in rising order."""
@@ -193,7 +203,7 @@ class TrainSettings(Settings):
     @property
     def largest(self) -> int:
         """The largest side that the run trains at."""
-        return max(self.size, *(side for _, side in self.grow), 0)
+        return max(*(self.sides or (self.size,)), *(side for _, side in self.grow), 0)
 
     def network_of(self, stage: StageName) -> AnySettings:
         """Return the settings of the network that a stage trains; raises SettingsError where it has no such stage."""
@@ -219,7 +229,10 @@ class TrainSettings(Settings):
 
     def size_at(self, step: int, length: int) -> int:
         """Return the side of the pictures of a step, counted from 0, in a stage of that length."""
-        return next((side for share, side in reversed(self.grow) if step >= share * length), self.size)
+        for share, side in reversed(self.grow):
+            if step >= share * length:
+                return side
+        return random.Random(f"{self.seed} {step} side").choice(self.sides) if self.sides else self.size
 
     def unpaired_at(self, step: int) -> bool:
         """Return whether a step, counted from 0, sees unpaired composites: random, the same on every process."""
@@ -247,5 +260,6 @@ class TrainSettings(Settings):
             "network": registry.read_settings(values.get("network", {})),
             "distill": DistillSettings.from_dict(values.get("distill", {})),
             "streams": StreamSettings.from_dict(values.get("streams", {})),
+            "kinds": KindSettings.from_dict(values.get("kinds", {})),
         }
         return settings.from_dict(cls, {**values, **inner})
