@@ -252,9 +252,7 @@ def _settle(
         raise SettingError(str(error)) from error
     if state is not None:
         folder.check_resumable(start, settings)
-    reads_weights = state is None or state.stage == "reconstruct"  # later the state holds what they have become
-    first = begin_from or (options.begin_from if reads_weights else None)
-    return settings, RunOptions(paths, pace, first), state
+    return settings, RunOptions(paths, pace, options.first_weights(begin_from, state)), state
 
 
 def _read_start(saved: Path | None, begin_from: str | None) -> TrainSettings:

@@ -20,6 +20,7 @@ from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
 from harmonize.training.data import DataPaths
 from harmonize.training.run import Pace
+from harmonize.training.state import RunState
 from harmonize.weights import bundled
 
 FILE = "options.json"
@@ -43,6 +44,11 @@ class RunOptions:
     paths: DataPaths
     pace: Pace
     begin_from: StrPath | None = None
+
+    def first_weights(self, given: StrPath | None, state: RunState | None) -> StrPath | None:
+        """Return the weights to start from: those given, else its own as long as the harmonize stage has not begun."""
+        begun = state is not None and state.stage == "harmonize"  # its state holds what the weights have become
+        return given or (None if begun else self.begin_from)
 
     def write(self, folder: Path) -> None:
         """Write the options into the folder of their run; raises OutputError."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
 from harmonize.training.data import DataPaths
-from harmonize.training.run import Outcome
+from harmonize.training.options import RunOptions, read_options
+from harmonize.training.run import Outcome, Pace
 from harmonize.training.run_folder import RunFolder
 from harmonize.training.settings import TrainSettings
 from harmonize.training.train import train
@@ -22,6 +24,7 @@ def train_network(
     data: StrPath | Sequence[StrPath] = (),
     photos: StrPath | None = None,
     lights: StrPath | None = None,
+    val_share: float | None = None,
     begin_from: StrPath | None = None,
     resume: bool = False,
     minutes: float | None = None,
@@ -36,12 +39,15 @@ def train_network(
     out
         Folder of the run: weights, log, scores, and a state to resume from.
     data
-        One dataset or several, in iHarmony4's layout or packed: the train lists are trained on, the test lists
-        validated on.
+        One dataset or several: in iHarmony4's layout or in folders of equal names, tables of triplets, packed ones. Their
+        train lists are trained on. A run that is resumed knows its data, photos and lights.
     photos
         Folder of photos with masks, relit on the fly with the lights of `lights`.
     lights
         A fits.h5; goes with `photos`.
+    val_share
+        Share of the photos of the train lists that choose ``best.safetensors`` and are not trained on, 0.05 unless given;
+        0 lets the test lists choose.
     begin_from
         Weights to finetune: a bundled name or a file.
     resume
@@ -72,25 +78,31 @@ def train_network(
         The folder cannot be written.
     """
     roots = [data] if isinstance(data, str | os.PathLike) else data
-    paths = DataPaths(
-        tuple(map(Path, roots)),
-        photos=None if photos is None else Path(photos),
-        lights=None if lights is None else Path(lights),
-    )
+    given: dict[str, Any] = {
+        "data": tuple(map(Path, roots)) or None,
+        "photos": None if photos is None else Path(photos),
+        "lights": None if lights is None else Path(lights),
+        "val_share": val_share,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
     folder, state = RunFolder(Path(out)), None
     if resume:
         started, state = folder.read_state()
         folder.check_resumable(started, settings)
+        options = read_options(Path(out), given)
     elif folder.state.exists():
         raise SettingsError(f"{out}: holds a run already, wanted resume=True or another folder")
+    else:
+        options = RunOptions(DataPaths(**given), Pace(), begin_from)
     outcome, _ = train(
         settings,
-        paths,
+        options.paths,
         Path(out),
+        pace=options.pace,
         device=device,
         minutes=minutes,
         resume=state,
-        begin_from=begin_from,
+        begin_from=options.first_weights(begin_from, state),
         tensorboard=False,
     )
     return outcome

@@ -8,6 +8,7 @@ import pytest
 
 import harmonize
 from ccharmony import SettingsError, WeightsError
+from harmonize.weights.checkpoint import load
 
 SETTINGS = harmonize.TrainSettings(
     network=harmonize.NetworkSettings(model="issam", gift=(), width=4),
@@ -52,6 +53,16 @@ def test_a_run_is_resumed_with_more_steps_and_never_overwritten(tmp_path: Path, 
         harmonize.train_network(dataclasses.replace(SETTINGS, seed=1), out, data=data, resume=True, device="cpu")
     longer = dataclasses.replace(SETTINGS, steps=5)
     assert harmonize.train_network(longer, out, data=data, resume=True, device="cpu").step == 5
+
+
+def test_a_run_that_is_resumed_knows_its_data_and_what_chooses_its_checkpoint(
+    tmp_path: Path, tiny: SimpleNamespace
+) -> None:
+    out = tmp_path / "run"
+    harmonize.train_network(SETTINGS, out, data=tiny.write_pairs(tmp_path / "data"), val_share=0, device="cpu")
+    longer = dataclasses.replace(SETTINGS, steps=4)
+    assert harmonize.train_network(longer, out, resume=True, device="cpu").step == 4
+    assert load(out / "best.safetensors").metadata["val_share"] == 0
 
 
 def test_training_without_data_is_refused(tmp_path: Path) -> None:
