@@ -26,7 +26,7 @@ def find(name_or_path: StrPath) -> Path:
     Returns
     -------
     Path
-        A file that exists.
+        A path that exists; whether it is a file is checked when it is opened.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def find(name_or_path: StrPath) -> Path:
     if str(name_or_path) in list_weights():
         return WEIGHTS / f"{name_or_path}.safetensors"
     path = Path(name_or_path)
-    if not path.is_file():
+    if not path.exists():
         names = ", ".join(list_weights()) or "(none is bundled)"
         raise WeightsError(f"{name_or_path}: no such weights; a file or one of {names} wanted")
     return path
