@@ -18,6 +18,7 @@ from typing import Any
 from ccharmony import files, strict_json
 from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
+from harmonize.settings import check_names
 from harmonize.training.data import DataPaths
 from harmonize.training.run import Pace
 from harmonize.training.state import RunState
@@ -87,10 +88,12 @@ def read_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
         return RunOptions(DataPaths(**{"val_share": 0.0, **given}), Pace())
     try:
         values = strict_json.read_object(path)
-        paths = DataPaths(**{name: _to_path(value) for name, value in values["paths"].items()} | dict(given))
-        return RunOptions(paths, Pace.from_dict(values["pace"]), values["begin_from"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        places = {name: _to_path(value) for name, value in values["paths"].items()}
+        check_names(DataPaths, places)
+        pace, begin_from = Pace.from_dict(values["pace"]), values["begin_from"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SettingsError) as error:
         raise SettingsError(f"{path}: cannot be read ({error!r}), wanted --data or --photos again") from error
+    return RunOptions(DataPaths(**{**places, **given}), pace, begin_from)
 
 
 def _to_plain(value: object) -> Any:

@@ -39,15 +39,15 @@ def train_network(
     out
         Folder of the run: weights, log, scores, and a state to resume from.
     data
-        One dataset or several: in iHarmony4's layout or in folders of equal names, tables of triplets, packed ones. Their
-        train lists are trained on. A run that is resumed knows its data, photos and lights.
+        One dataset or several: in iHarmony4's layout or in folders of equal names, tables of triplets, packed ones.
+        Their train lists are trained on. A run that is resumed knows its data, photos and lights.
     photos
         Folder of photos with masks, relit on the fly with the lights of `lights`.
     lights
         A fits.h5; goes with `photos`.
     val_share
-        Share of the photos of the train lists that choose ``best.safetensors`` and are not trained on, 0.05 unless given;
-        0 lets the test lists choose.
+        Share of the photos of the train lists that choose ``best.safetensors`` and are not trained on, 0.05 unless
+        given; 0 lets the test lists choose.
     begin_from
         Weights to finetune: a bundled name or a file.
     resume
