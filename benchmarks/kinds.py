@@ -5,8 +5,8 @@
 One row a kind: photos of the split val under lights that no training saw (the split test of fits.h5), photos of other
 sources, one source alone, foregrounds with the color statistics of another photo's, retouched ones, pictures with
 nothing to do; and some again with the seam hidden (two pixels of background next to the foreground inpainted; as a
-control, six pixels farther out). Each cell is the mean fMSE at 256×256, protocol issam, its share of the composites', and
-the share of pictures that got worse than their composite. Beside the weights stand tools that match colors without
+control, six pixels farther out). Each cell is the mean fMSE at 256×256, protocol issam, its share of the composites'
+and the share of pictures that got worse than their composite. Beside the weights stand tools that match colors without
 learning.
 
 A checkpoint is chosen on one half of the photos (`--part choose`, by a hash of their names) and reported on the other.
