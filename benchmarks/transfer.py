@@ -92,7 +92,7 @@ def _make(photo: Photo, root: Path, picture: UInt8) -> None:
 def codec_floor(photo: Readable, mask: Readable, composites: int) -> None:
     """Decode a photo and its mask, and encode the mask, the real picture and the composites."""
     picture = Canvas(pixels.read_image(photo))
-    pixels.encode_mask(pixels.read_mask_levels(mask)[0] > 0)
+    pixels.encode_mask(pixels.read_stored_mask(mask).levels > 0)
     for _ in range(composites + 1):
         picture.encode(".jpg")
 

@@ -7,33 +7,105 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ccharmony.arrays import Float32, Shape
+from ccharmony.arrays import Shape
 from ccharmony.build.settings import PairSettings
 from ccharmony.color import transfer
 from ccharmony.errors import ImageError
-from ccharmony.images import pixels
+from ccharmony.images import mask_rules, pixels
 from ccharmony.images.headers import MAX_PIXELS, Readable
-from ccharmony.sources.release.enrich import ROUNDING
+from ccharmony.images.mask_rules import StoredMask
 
 
-def read_foreground(
-    source: Readable, shape: tuple[int, ...], window: tuple[int, int, int, int], settings: PairSettings
-) -> tuple[transfer.Mask, str]:
-    """Read a mask of the photo or of its crop, and return it as the dataset will store it, with a note."""
-    x0, y0, x1, y1 = window
+def read_foregrounds(source: Readable, shape: Shape) -> list[tuple[str, StoredMask]]:
+    """Read a mask of a photo or of its crop.
+
+    Parameters
+    ----------
+    source
+        The mask's file.
+    shape
+        Height and width of the photo.
+
+    Returns
+    -------
+    list[tuple[str, StoredMask]]
+        What the foreground's name ends in, and its mask; a label map of several labels has a foreground for each, whose
+        name ends in the label.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read or is no mask.
+    """
     # The photo has passed the limit of pixels, so its mask passes too.
-    levels, full_level = pixels.read_mask_levels(source, max_pixels=max(MAX_PIXELS, shape[0] * shape[1]))
-    if levels.shape == tuple(shape):
-        levels = levels[y0:y1, x0:x1] if settings.crop else levels
-        if not settings.soft and not settings.size:
-            return levels > full_level // 2, ""  # without floats, which would take most of the time
-        mask, note = pixels.mask_of_levels(levels, full_level), ""
+    stored = pixels.read_stored_mask(source, max_pixels=max(MAX_PIXELS, shape[0] * shape[1]))
+    if len(stored.labels) < 2:
+        return [("", stored.foreground())]
+    return [(str(label), stored.foreground(label)) for label in stored.labels]
+
+
+def cut_foreground(
+    stored: StoredMask, shape: Shape, window: tuple[int, int, int, int], settings: PairSettings
+) -> tuple[transfer.Mask, str]:
+    """Bring a mask to the crop, as the dataset will store it.
+
+    Parameters
+    ----------
+    stored
+        Mask of the photo, or of its crop, or a scaled copy of one of the two.
+    shape, window
+        Height and width of the photo; x0, y0, x1, y1 of its crop.
+    settings
+        Settings of the pairs.
+
+    Returns
+    -------
+    tuple[transfer.Mask, str]
+        The mask, and a note for the manifest: what was assumed, and whether it may be inverted.
+
+    Raises
+    ------
+    ImageError
+        It has another size, or nothing or everything of the crop is foreground.
+    """
+    x0, y0, x1, y1 = window
+    resized = ""
+    if stored.levels.shape == shape:
+        part = stored.part(slice(y0, y1), slice(x0, x1)) if settings.crop else stored
+        plain = not settings.soft and not settings.size
+        mask: transfer.Mask = part.hard() if plain else shrink(part.mask(), settings.size)
     else:
-        mask, note = fit_mask(pixels.mask_of_levels(levels, full_level), (y1 - y0, x1 - x0))
-        if not settings.crop:
-            mask = np.pad(mask, ((y0, shape[0] - y1), (x0, shape[1] - x1)))
-    mask = shrink(mask, settings.size)
-    return (mask if settings.soft else mask >= 0.5), note
+        fitted, resized = _fit(stored, shape, window)
+        padding = (y0, shape[0] - y1), (x0, shape[1] - x1)
+        mask = shrink(fitted if settings.crop else np.pad(fitted, padding), settings.size)
+    mask = mask if settings.soft else mask >= 0.5
+    _refuse_all_or_nothing(mask, stored)
+    return mask, "; ".join(filter(None, (stored.note, resized, mask_rules.remark(mask))))
+
+
+def _fit(stored: StoredMask, shape: Shape, window: tuple[int, int, int, int]) -> tuple[Any, str]:
+    """Resize a mask to the crop, of which it is a scaled copy, or else to the photo, which is then cropped."""
+    x0, y0, x1, y1 = window
+    mask = stored.mask()
+    try:
+        return mask_rules.fit_size(mask, (y1 - y0, x1 - x0))
+    except ImageError as error:
+        try:
+            fitted, note = mask_rules.fit_size(mask, shape)
+        except ImageError as second:
+            raise ImageError(f"{second}, or those of its crop, {x1 - x0}x{y1 - y0}") from error
+    return fitted[y0:y1, x0:x1], note
+
+
+def _refuse_all_or_nothing(mask: transfer.Mask, stored: StoredMask) -> None:
+    if mask.all():
+        raise ImageError("mask selects the whole picture, wanted a foreground and a background")
+    if mask.any():
+        return
+    if stored.hard().any():
+        raise ImageError("mask lies in the part that the crop cuts away with the chart, wanted a foreground beside it")
+    levels = f"{stored.levels.min()} to {stored.levels.max()} of {stored.full_level}"
+    raise ImageError(f"mask is empty (levels {levels}), wanted a foreground")
 
 
 def shrink(picture: Any, size: int) -> Any:
@@ -44,43 +116,3 @@ def shrink(picture: Any, size: int) -> Any:
         return picture
     target = (max(1, round(width * size / longest)), max(1, round(height * size / longest)))
     return cv2.resize(picture, target, interpolation=cv2.INTER_AREA)
-
-
-def fit_mask(mask: Float32, shape: Shape) -> tuple[Float32, str]:
-    """Bring a mask to the size of the crop, if it is a scaled copy of that shape.
-
-    Parameters
-    ----------
-    mask
-        Mask (H, W) in [0, 1].
-    shape
-        Height and width of the crop.
-
-    Returns
-    -------
-    mask
-        Mask of `shape` in [0, 1]; its edge is soft where it was resized.
-    note
-        A note for the manifest if the mask was resized; empty otherwise.
-
-    Raises
-    ------
-    ImageError
-        The two shapes differ by more than rounding.
-    """
-    if mask.shape == shape:
-        return mask, ""
-    (height, width), (mask_height, mask_width) = shape, mask.shape
-    texts = f"mask of {mask_width}x{mask_height}", f"{width}x{height}"
-    if not _alike(shape, (mask_height, mask_width)):
-        raise ImageError(f"{texts[0]}, wanted the photo's size or that of its crop, {texts[1]}, or a scaled copy of it")
-    method = cv2.INTER_AREA if mask_width > width else cv2.INTER_LINEAR
-    resized = cv2.resize(mask, (width, height), interpolation=method)
-    return np.clip(resized, 0, 1).astype(np.float32), f"{texts[0]} resized to {texts[1]}"
-
-
-def _alike(shape: Shape, other: Shape) -> bool:
-    """Return whether one shape is a scaled copy of the other, up to rounding on both sides."""
-    scales = [side / other_side for side, other_side in zip(shape, other, strict=True)]
-    slack = ROUNDING * max(1.0, *scales) / min(shape)
-    return abs(scales[0] / scales[1] - 1) <= slack

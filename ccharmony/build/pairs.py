@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ccharmony import files
-from ccharmony.arrays import UInt8
+from ccharmony.arrays import Shape, UInt8
 from ccharmony.build import donors
 from ccharmony.build.canvas import Canvas
-from ccharmony.build.foreground_mask import read_foreground, shrink
+from ccharmony.build.foreground_mask import cut_foreground, read_foregrounds, shrink
 from ccharmony.build.settings import PairSettings
 from ccharmony.checker import crop
 from ccharmony.checker.chart import Box
@@ -25,6 +25,7 @@ from ccharmony.color import transfer
 from ccharmony.dataset.formats.pair_folder import COMPOSITES, MASKS, REALS
 from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.images import pixels
+from ccharmony.images.mask_rules import StoredMask
 from ccharmony.records import FitRecord, Pair, Photo, Split
 
 
@@ -123,12 +124,12 @@ def make_pairs(
     """
     result = PhotoPairs()
     window = crop.largest_without(light.box, image.shape[:2]) if light.box else (0, 0, *image.shape[1::-1])
-    shape = image.shape[:2]
+    shape = (image.shape[0], image.shape[1])
     prepared = _prepare(image, window, settings)
     del image  # the canvas is a copy, and a photo of 24 MP takes 72 MB
-    for letter, source in sorted(photo.masks.items()):
+    for letter, stored in _read_foregrounds(photo, shape, result):
         try:
-            mask, note = read_foreground(source, shape, window, settings)
+            mask, note = cut_foreground(stored, shape, window, settings)
             _make_composites(
                 _ForegroundContext(photo, letter, prepared, mask, note, light, settings, out, stop), result
             )
@@ -173,6 +174,17 @@ def _prepare(image: UInt8, window: tuple[int, int, int, int], settings: PairSett
     canvas = Canvas(shrink(part, settings.size))
     encoded = canvas.encode(settings.suffix, settings.quality)
     return _PreparedPhoto(canvas, encoded, _sha256(encoded))
+
+
+def _read_foregrounds(photo: Photo, shape: Shape, result: PhotoPairs) -> Iterator[tuple[str, StoredMask]]:
+    """Yield the foregrounds of a photo with their letters; a label map has one for each label."""
+    for letter, source in sorted(photo.masks.items()):
+        try:
+            foregrounds = read_foregrounds(source, shape)
+        except ImageError as error:
+            result.problems.append(f"{photo.id}_{letter}: {error}")
+        else:
+            yield from ((letter + label, stored) for label, stored in foregrounds)
 
 
 def _make_composites(context: _ForegroundContext, result: PhotoPairs) -> None:

@@ -28,7 +28,7 @@ Image.MAX_IMAGE_PIXELS = None
 # Its warnings, most of them about damaged metadata, are of no use to users who build a dataset.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-READABLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+READABLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 """File suffixes, in lower case, of the pictures that datasets are read from; HEIC and camera raw come from sources."""
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -37,7 +37,7 @@ _DEFLATE = 1040  # bytes that one of deflate stands for at most: 1,032
 _PNG_CHANNELS = {2: 3, 4: 2, 6: 4}
 _CHANNELS = 4
 SWAPS_SIDES = (5, 6, 7, 8)
-_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP")
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
 """Formats that are read: of Pillow's forty parsers, those of formats in which photos and masks are stored."""
 
 

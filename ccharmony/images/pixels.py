@@ -6,6 +6,7 @@ OpenCV decodes and encodes; `headers` looks at a file before it is decoded.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from ccharmony import files
 from ccharmony.arrays import Float32, Samples, UInt8, UInt16
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.files import StrPath
-from ccharmony.images import headers, jpeg
+from ccharmony.images import headers, jpeg, mask_rules
 from ccharmony.images.headers import MAX_PIXELS, Readable
 from ccharmony.images.jpeg import Order
+from ccharmony.images.mask_rules import StoredMask
 
 # Messages of a codec on a damaged file are in our error's one line, or of no use to the reader.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -29,11 +31,12 @@ JPEG_QUALITY = 95
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 WRITABLE_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".webp", ".tif", ".tiff")
 
+_logger = logging.getLogger(__name__)
+
 _COLOR_MODES = ("RGB", "P", "YCbCr")
 _ALPHA_MODES = ("RGBA", "PA", "RGBa")
+_OPAQUE = 0.9
 _REDUCED = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
-# A mask saved as JPEG comes back with its three channels a few levels apart; a color picture is far beyond this.
-_GRAY_TOLERANCE = 16
 
 
 def read_image(path: StrPath | Readable, *, orient: bool = True, max_pixels: int | None = MAX_PIXELS) -> UInt8:
@@ -129,14 +132,15 @@ def read_preview(path: Readable, side: int) -> UInt8:
 def read_mask(
     path: StrPath | Readable, *, shape: tuple[int, int] | None = None, max_pixels: int | None = MAX_PIXELS
 ) -> Float32:
-    """Read a foreground mask.
+    """Read a foreground mask, upright; what was assumed is logged.
 
     Parameters
     ----------
     path
-        Gray picture, or a color one whose channels agree; 1, 8 or 16 bits. A file of zeros and ones counts as 0 and 1.
+        Picture whose gray, color, alpha or palette is a mask by the rule of `mask_rules`; the labels of a label map are
+        one foreground together.
     shape
-        Height and width that the mask must have.
+        Height and width that the mask must have; a scaled copy is resized.
     max_pixels
         As in `read_image`.
 
@@ -151,14 +155,20 @@ def read_mask(
         The file cannot be read, is a color picture, or has another size.
     """
     path = headers.as_readable(path)
-    levels, full_level = read_mask_levels(path, max_pixels=max_pixels)
-    if shape is not None and levels.shape != shape:
-        raise ImageError(f"{path}: mask of {_size_text(levels.shape)}, its photo is {_size_text(shape)}")
-    return mask_of_levels(levels, full_level)
+    stored = read_stored_mask(path, max_pixels=max_pixels)
+    mask, note = stored.mask(), ""
+    if shape is not None:
+        try:
+            mask, note = mask_rules.fit_size(mask, shape)
+        except ImageError as error:
+            raise ImageError(f"{path}: {error}") from error
+    if notes := "; ".join(filter(None, (stored.note, note))):
+        _logger.warning("%s: %s", path, notes)
+    return mask
 
 
-def read_mask_levels(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> tuple[Samples, int]:
-    """Read a foreground mask as it is stored: `read_mask` before the division, in a quarter of the memory.
+def read_stored_mask(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> StoredMask:
+    """Read a foreground mask or a label map as it is stored, in a quarter of the memory of `read_mask`.
 
     Parameters
     ----------
@@ -167,10 +177,8 @@ def read_mask_levels(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> 
 
     Returns
     -------
-    levels
-        Mask (H, W), 8 or 16 bits.
-    full_level
-        The level that stands for 1: 255, 65535, or 1 in a file of zeros and ones.
+    StoredMask
+        Levels, upright, and what they mean.
 
     Raises
     ------
@@ -179,18 +187,22 @@ def read_mask_levels(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> 
     """
     data = headers.read_bytes(path)
     header = headers.read_header(data, path, max_pixels)
-    values = _decode_whole(data, cv2.IMREAD_UNCHANGED, header, path)
-    if values.ndim == 3:
-        colors = values[..., :3].astype(np.int32)
-        if np.ptp(colors, axis=2).max() > _GRAY_TOLERANCE * (257 if values.dtype == np.uint16 else 1):
-            raise ImageError(f"{path}: a color picture, a mask needs one channel")
-        values = values[..., 1]
-    return values, 1 if values.max(initial=0) == 1 else int(np.iinfo(values.dtype).max)
+    colors, alpha, palette = _mask_channels(data, header, path)
+    turned = headers.orientation(header)
+    if turned != 1 and header.format != "HEIF":
+        colors, alpha = turn(colors, turned), None if alpha is None else turn(alpha, turned)
+    try:
+        return mask_rules.judge(colors, alpha, palette)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
 
 
-def mask_of_levels(levels: Samples, full_level: int) -> Float32:
-    """Return a mask in [0, 1] of what `read_mask_levels` gives, or of a part of it."""
-    return (levels / np.float32(full_level)).astype(np.float32, copy=False)
+def turn(values: Any, orientation: int) -> Any:
+    """Return a picture (H, W) or (H, W, C), 8 or 16 bits, upright; `orientation` is that of EXIF, 1 to 8."""
+    if orientation >= 5:  # rows and columns change places
+        values = cv2.transpose(np.ascontiguousarray(values))
+    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
+    return values if flip is None else cv2.flip(np.ascontiguousarray(values), flip)
 
 
 def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
@@ -296,6 +308,35 @@ def _decode_heif(header: Image.Image, path: Readable) -> UInt8:
         raise ImageError(f"{path}: cannot be decoded ({error})") from error
 
 
+def _mask_channels(data: bytes, header: Image.Image, path: Readable) -> tuple[Any, Any, Any]:
+    """Return the samples of a picture, its alpha or None, and its palette or None, not turned.
+
+    Pillow decodes palettes, since OpenCV replaces indices by colors, and floats.
+    """
+    if header.format not in ("HEIF", "GIF") and header.mode not in ("P", "F", "I"):
+        values = _decode_whole(data, cv2.IMREAD_UNCHANGED, header, path)
+        if values.ndim == 2:
+            return values, None, None
+        return values[..., 2::-1], values[..., 3] if values.shape[2] == 4 else None, None
+    try:
+        samples = np.asarray(header)
+        alpha = np.asarray(header.convert("RGBA"))[..., 3] if "transparency" in header.info else None
+    except (OSError, ValueError, RuntimeError, EOFError) as error:
+        raise ImageError(f"{path}: cannot be decoded ({error})") from error
+    if header.mode == "P":
+        return samples, alpha, np.array(header.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    return (_whole_levels(samples, path), None, None) if header.mode in ("F", "I") else (samples, alpha, None)
+
+
+def _whole_levels(values: Any, path: Readable) -> UInt16:
+    """Return floats in [0, 1], or whole numbers of 32 bits, as levels of 16 bits."""
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 65535):  # so that NaN is refused, too
+        raise ImageError(f"{path}: values {low:g} to {high:g}, a mask of {values.dtype} has 0 to 1")
+    whole = bool((values == np.rint(values)).all())
+    return np.asarray(np.rint(values if whole or high > 1 else values * 65535), np.uint16)
+
+
 def _decode_whole(data: bytes, flags: int, header: Image.Image, path: Readable) -> Samples:
     """Decode a picture and refuse one that does not have the size that its header says."""
     if header.format in ("JPEG", "MPO"):
@@ -317,15 +358,7 @@ def _decode_jpeg(data: bytes, flags: int, header: Image.Image, path: Readable) -
     except ValueError as error:
         raise ImageError(f"{path}: damaged ({error}); save it anew to use it as it looks") from error
     turned = not as_stored and not flags & cv2.IMREAD_IGNORE_ORIENTATION
-    return _turn(values, headers.orientation(header)) if turned else values
-
-
-def _turn(values: UInt8, orientation: int) -> UInt8:
-    """Return a picture upright; `orientation` is that of EXIF, 1 to 8."""
-    if orientation >= 5:  # rows and columns change places
-        values = np.asarray(cv2.transpose(values), np.uint8)
-    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
-    return values if flip is None else np.asarray(cv2.flip(values, flip), np.uint8)
+    return np.asarray(turn(values, headers.orientation(header)), np.uint8) if turned else values
 
 
 def _decode(data: bytes, flags: int, path: Readable) -> Samples:
@@ -342,12 +375,18 @@ def _decode(data: bytes, flags: int, path: Readable) -> Samples:
 
 
 def _without_alpha(values: Samples, path: Readable) -> UInt8:
-    """Drop an alpha channel that is opaque everywhere; a transparent pixel has no color to trust."""
+    """Drop an alpha channel that is nearly opaque everywhere; a transparent pixel has no color to trust."""
     if values.ndim == 3 and values.shape[2] == 4:
-        if (values[..., 3] != np.iinfo(values.dtype).max).any():
+        if not _is_nearly_opaque(values[..., 3]):
             raise ImageError(f"{path}: has transparent pixels, a photo must be opaque")
         values = values[..., :3]
     return np.ascontiguousarray(_to_8_bits(values)[..., ::-1])
+
+
+def _is_nearly_opaque(alpha: Samples) -> bool:
+    """Return whether all of a picture has colors; resampling leaves its outermost pixels half transparent."""
+    inner = alpha[1:-1, 1:-1]
+    return bool(alpha.min() > 0 and inner.min(initial=np.iinfo(alpha.dtype).max) >= _OPAQUE * np.iinfo(alpha.dtype).max)
 
 
 def _to_8_bits(values: Samples) -> UInt8:

@@ -3,9 +3,8 @@
 import pytest
 
 from ccharmony import sources
-from ccharmony.build import foreground_mask
 from ccharmony.checker import crop
-from ccharmony.images import pixels
+from ccharmony.images import mask_rules, pixels
 from ccharmony.sources.reading import read_size
 
 
@@ -40,7 +39,7 @@ def test_the_drawn_sculpture_is_the_published_one(drawn_data, shared_data):
     (released,) = sources.find(["nus"], shared_data, shared_data / "ccharmony_release").photos
     (drawn,) = [photo for photo in sources.find(["nus"], drawn_data).photos if photo.id == released.id]
     own = pixels.read_mask(drawn.masks["a"])[:, :1143] > 0.5
-    published, _ = foreground_mask.fit_mask(pixels.read_mask(released.masks["a"]), (2808, 1143))
+    published, _ = mask_rules.fit_size(pixels.read_mask(released.masks["a"]), (2808, 1143))
     published = published > 0.5
     overlap = (own & published).sum() / (own | published).sum()
     assert (own & published).sum() / own.sum() == pytest.approx(1, abs=0.02)

@@ -9,12 +9,11 @@ import pytest
 import scipy.io
 
 from ccharmony import sources
-from ccharmony.build import foreground_mask
 from ccharmony.checker import crop
 from ccharmony.checker.chart import CHART_TO_RELEASE
 from ccharmony.checker.detect import find_checker
 from ccharmony.checker.patches import affine_residual, orientation_ratio, read_quads
-from ccharmony.images import pixels
+from ccharmony.images import mask_rules, pixels
 from ccharmony.sources import catalog, gehler, reading
 from ccharmony.sources.files import read_rows
 from ccharmony.sources.nus.chart import quarter_turns
@@ -243,7 +242,7 @@ class TestRelease:
         assert photo.split == "train"
         assert crop.largest_without(photo.chart.box, (2808, 1872)) == (0, 0, 1143, 2808)
         mask = pixels.read_mask(photo.masks["a"])
-        fitted, note = foreground_mask.fit_mask(mask, (2808, 1143))
+        fitted, note = mask_rules.fit_size(mask, (2808, 1143))
         assert note == "mask of 2286x5616 resized to 1143x2808"
         assert fitted.mean() == pytest.approx(mask.mean(), abs=1e-3)
         assert photo.patches is published.patches[photo.id] or (photo.patches == published.patches[photo.id]).all()

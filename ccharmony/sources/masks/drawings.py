@@ -68,7 +68,7 @@ class Drawing(ABC):
         mask = self._fill()
         if not mask.any():
             raise ImageError(f"outside the photo of {self.shape[1]}x{self.shape[0]}")
-        return turn(mask, self.orientation)
+        return np.asarray(pixels.turn(mask.view(np.uint8), self.orientation), bool)
 
     @abstractmethod
     def _fill(self) -> Bool:
@@ -162,18 +162,11 @@ def _check_rings(rings: Sequence[Ring]) -> None:
 
 def paste(mask: Bool, bitmap: Bitmap) -> None:
     """Add a bitmap to a mask (H, W) in place, cut at the edge; raises ImageError where it is no picture."""
-    levels = pixels.read_mask_levels(bitmap, max_pixels=mask.size)[0]
+    levels = pixels.read_stored_mask(bitmap, max_pixels=mask.size).levels
     levels = levels[max(-bitmap.top, 0) :, max(-bitmap.left, 0) :]
     top, left = max(bitmap.top, 0), max(bitmap.left, 0)
     part = mask[top : top + levels.shape[0], left : left + levels.shape[1]]
     part |= levels[: part.shape[0], : part.shape[1]] > 0
-
-
-def turn(mask: Bool, orientation: int) -> Bool:
-    """Return a mask (H, W) upright; `orientation` is that of EXIF, 1 to 8."""
-    turned = mask.T if orientation >= 5 else mask
-    rows, columns = (-1 if orientation in signs else 1 for signs in ((3, 4, 7, 8), (2, 3, 6, 7)))
-    return np.ascontiguousarray(turned[::rows, ::columns])
 
 
 def fill(ring: Ring, shape: Shape) -> Bool:

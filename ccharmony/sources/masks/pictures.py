@@ -1,4 +1,4 @@
-"""Foreground masks of one's own: ``masks/<photo>_<a|b|…>.png``, or ``masks/<photo>.png`` for a single foreground."""
+"""Foreground masks of one's own: ``masks/<photo>_<a|b|…>.png``, or ``<photo>.png`` for a single one, in any format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import string
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from ccharmony.images.headers import Readable
+from ccharmony.images.headers import READABLE_SUFFIXES, Readable
 from ccharmony.sources.files import in_masks, normal
 from ccharmony.sources.found import Unused
 
@@ -38,7 +38,7 @@ def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> 
     masks: Masks = {}
     unused = []
     for path in files:
-        if path.suffix.lower() != ".png" or not in_masks(path, folder):
+        if path.suffix.lower() not in READABLE_SUFFIXES or not in_masks(path, folder):
             continue
         photo, letter = _split(normal(path.stem), ids)
         if photo is None:

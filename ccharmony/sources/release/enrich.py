@@ -33,9 +33,6 @@ MAX_SHIFT = 0.035
 MAX_STRETCH = 0.01
 """Share by which the side that a mask spans may differ from the photo's: 0.5 % (Canon1DsMkIII_0116), else one pixel."""
 
-ROUNDING = 2.0
-"""Pixels that rounding, and the row or column that some masks lack, may subtract from a mask's side."""
-
 
 def enrich_photos(found: Found, release: Release) -> Found:
     """Add what the release has to its photos; photos that are not in it are left out.

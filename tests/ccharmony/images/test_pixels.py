@@ -80,7 +80,7 @@ def test_transparent_photo_is_refused_and_an_opaque_alpha_dropped(tmp_path: Path
     opaque = np.dstack([picture(), np.full((24, 40), 255, np.uint8)])
     Image.fromarray(opaque).save(path)
     np.testing.assert_array_equal(pixels.read_image(path), picture())
-    opaque[3, 5, 3] = 254
+    opaque[3, 5, 3] = 100
     Image.fromarray(opaque).save(path)
     with pytest.raises(ImageError, match="transparent"):
         pixels.read_image(path)
@@ -143,9 +143,9 @@ def test_mask_of_zeros_and_ones_counts_as_0_and_1(tmp_path: Path) -> None:
 def test_levels_are_hard_where_the_mask_is_a_half_or_more(tmp_path: Path, dtype: type) -> None:
     path = tmp_path / "m.png"
     cv2.imwrite(str(path), np.arange(np.iinfo(dtype).max + 1, dtype=dtype).reshape(-1, 256))
-    levels, whole = pixels.read_mask_levels(path)
-    np.testing.assert_array_equal(levels > whole // 2, pixels.read_mask(path) >= 0.5)
-    np.testing.assert_array_equal(levels / np.float32(whole), pixels.read_mask(path))
+    stored = pixels.read_stored_mask(path)
+    np.testing.assert_array_equal(stored.hard(), pixels.read_mask(path) >= 0.5)
+    np.testing.assert_array_equal(stored.mask(), pixels.read_mask(path))
 
 
 def test_three_channel_mask_is_read_as_one(tmp_path: Path) -> None:
@@ -164,8 +164,8 @@ def test_color_picture_is_no_mask(tmp_path: Path) -> None:
 def test_mask_of_another_size_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.png"
     pixels.write_mask(path, np.ones((4, 6)))
-    with pytest.raises(ImageError, match="mask of 6x4, its photo is 6x5"):
-        pixels.read_mask(path, shape=(5, 6))
+    with pytest.raises(ImageError, match="mask of 6x4, its photo is 6x9"):
+        pixels.read_mask(path, shape=(9, 6))
 
 
 def test_hard_mask_takes_one_bit_and_a_soft_one_keeps_its_levels(tmp_path: Path) -> None:
@@ -235,3 +235,20 @@ def test_what_is_no_image_is_not_written(tmp_path: Path, image: Any, found: str)
     with pytest.raises(OutputError, match=rf"a\.png: {found} to write, wanted an image of uint8"):
         pixels.write_image(tmp_path / "a.png", image)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("inner", "frame", "taken"), [(255, 238, True), (238, 17, True), (255, 0, False), (128, 255, False)]
+)
+def test_a_photo_may_have_a_frame_that_resampling_left_half_transparent(
+    tmp_path: Path, inner: int, frame: int, taken: bool
+) -> None:
+    colors = np.random.default_rng(3).integers(0, 256, (9, 12, 3), np.uint8)
+    alpha = np.full((9, 12), frame, np.uint8)
+    alpha[1:-1, 1:-1] = inner
+    Image.fromarray(np.dstack([colors, alpha])).save(tmp_path / "photo.png")
+    if taken:
+        np.testing.assert_array_equal(pixels.read_image(tmp_path / "photo.png"), colors)
+    else:
+        with pytest.raises(ImageError, match="has transparent pixels, a photo must be opaque"):
+            pixels.read_image(tmp_path / "photo.png")

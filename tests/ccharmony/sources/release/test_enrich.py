@@ -7,10 +7,9 @@ import pytest
 from PIL import Image
 
 from ccharmony import sources
-from ccharmony.build import foreground_mask
 from ccharmony.color import polynomial
 from ccharmony.errors import ImageError, SourceError
-from ccharmony.images import pixels
+from ccharmony.images import mask_rules, pixels
 from ccharmony.sources.release import enrich
 from ccharmony.sources.release.archive import Member, files_and_members
 from ccharmony.sources.release.files import read_release
@@ -199,28 +198,28 @@ class TestIncomplete:
 class TestFitMask:
     def test_a_mask_of_the_right_size_is_left_alone(self):
         mask = np.eye(5, 7, dtype=np.float32)
-        fitted, note = foreground_mask.fit_mask(mask, (5, 7))
+        fitted, note = mask_rules.fit_size(mask, (5, 7))
         assert fitted is mask
         assert note == ""
 
     def test_a_scaled_copy_is_resized_and_noted(self):
         mask = np.zeros((5616, 2286), np.float32)
         mask[:, :1143] = 1
-        fitted, note = foreground_mask.fit_mask(mask, (2808, 1143))
+        fitted, note = mask_rules.fit_size(mask, (2808, 1143))
         assert fitted.shape == (2808, 1143)
         assert fitted.mean() == pytest.approx(0.5, abs=1e-3)
         assert set(np.unique(fitted[:, [0, 570, 572, 1142]])) == {0, 1}
         assert note == "mask of 2286x5616 resized to 1143x2808"
 
     def test_a_missing_row_is_rounding(self):
-        fitted, note = foreground_mask.fit_mask(np.ones((5615, 1760), np.float32), (5616, 1760))
+        fitted, note = mask_rules.fit_size(np.ones((5615, 1760), np.float32), (5616, 1760))
         assert fitted.shape == (5616, 1760)
         assert note == "mask of 1760x5615 resized to 1760x5616"
 
     @pytest.mark.parametrize("shape", [(2808, 1140), (2286, 5616), (300, 300), (2808, 1150)])
     def test_another_shape_is_refused(self, shape):
-        with pytest.raises(ImageError, match="mask of 2286x5616, wanted the photo's size or that of its crop"):
-            foreground_mask.fit_mask(np.ones((5616, 2286), np.float32), shape)
+        with pytest.raises(ImageError, match="mask of 2286x5616, its photo is "):
+            mask_rules.fit_size(np.ones((5616, 2286), np.float32), shape)
 
 
 class TestPublishedBox:
