@@ -5,6 +5,7 @@ Both read like a file (:class:`ccharmony.images.headers.Readable`), pickle, and 
 
 from __future__ import annotations
 
+import base64
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -83,18 +84,21 @@ class Bitmap:
     ----------
     left, top
         Where its corner lies, in pixels of the photo.
-    data
-        A picture file, such as a PNG.
+    text
+        A picture file, such as a PNG, in base64: a photo's row, which is hashed as JSON, has no bytes.
     """
 
     left: int
     top: int
-    data: bytes
+    text: str
     name: str = "mask"
 
     def read_bytes(self) -> bytes:
-        """Return the picture file."""
-        return self.data
+        """Return the picture file; raises ImageError where the text is no base64."""
+        try:
+            return base64.b64decode(self.text, validate=True)
+        except ValueError as error:
+            raise ImageError("no base64 text") from error
 
     def __str__(self) -> str:
         return self.name

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage import measure
 
+from ccharmony.build import fingerprint
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
 from ccharmony.sources.folder import find_folder
@@ -180,6 +181,14 @@ class TestLabelMe:
         expected[corner[1] + 10 + rows, corner[0] + 10 + rows] = True
         assert lines == []
         np.testing.assert_array_equal(masks["one"]["a"], expected[10:70, 10:100])
+
+    def test_a_photo_with_an_ai_mask_has_a_fingerprint(self, disk):
+        data = base64.b64encode(cv2.imencode(".png", np.eye(8, dtype=np.uint8))[1].tobytes()).decode()
+        disk.picture("photos/one.jpg", 60, 90)
+        disk.write("masks/one.json", json.dumps(labelme({**shape([[1, 1], [8, 8]], "mask"), "mask": data})))
+        (photo,) = find_folder(disk.root).photos
+        assert len(photo.masks) == 1
+        assert json.dumps(photo.masks, default=fingerprint._plain)
 
     @pytest.mark.parametrize("mask", [None, "no base64!", "AAAA"])
     def test_an_ai_mask_that_is_no_picture_is_refused(self, read, mask):
