@@ -18,6 +18,9 @@ import click
 from ccharmony.errors import CcharmonyError
 from ccharmony.progress import Progress
 
+force_option = click.option("--force", is_flag=True, help="Overwrite files named here that exist already.")
+"""Of every command that writes a file with a name of the user's."""
+
 
 class LazyGroup(click.Group):
     """A group whose commands live one to a module and are imported when they are called.

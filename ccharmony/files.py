@@ -1,7 +1,7 @@
 """Files written completely or not at all, and locks for one process a folder.
 
-Contents: :data:`StrPath`; :func:`write_bytes`, :func:`settle`, :func:`remove_unfinished`, :func:`make_folder`;
-:func:`lock_file`.
+Contents: :data:`StrPath`; :func:`write_bytes`, :func:`settle`, :func:`remove_unfinished`, :func:`make_folder`,
+:func:`open_own`; :func:`lock_file`, :func:`locked`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any
 
 from ccharmony.errors import OutputError
 
@@ -24,6 +26,7 @@ UNFINISHED = ".part"
 """Suffix of files and folders that are still being written."""
 
 _TOKEN = "[0-9a-f]" * 8
+_PID_BYTES = 32
 
 
 def write_bytes(path: Path, data: bytes, *, lasting: bool = False) -> None:
@@ -104,8 +107,16 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def lock_file(path: Path, busy: str) -> TextIO:
+def open_own(path: Path, mode: str, **options: Any) -> IO[Any]:
+    """Open a file as `Path.open` does, but never through a link; raises OSError where it is one."""
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o666), **options)
+
+
+def lock_file(path: Path, busy: str) -> IO[bytes]:
     """Lock a file, which is made with its folder, until what is returned is closed.
+
+    The number of this process is written into it. A link is not followed, and a file that holds anything else than such
+    a number is refused: it is no lock.
 
     Parameters
     ----------
@@ -116,30 +127,43 @@ def lock_file(path: Path, busy: str) -> TextIO:
 
     Returns
     -------
-    TextIO
+    IO[bytes]
         The open lock file; closing it ends the lock.
 
     Raises
     ------
     OutputError
-        Another process has locked it, or the file cannot be written or locked.
+        Another process has locked it, the file is no lock, or it cannot be written or locked.
     """
     while True:
         make_folder(path.parent)
         try:
-            file = path.open("w")
+            file = open_own(path, "a+b", buffering=0)
         except FileNotFoundError:
             continue  # its owner has just removed the folder
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
         try:
             _lock(file.fileno(), path, busy)
+            if _is_at(file.fileno(), path):
+                _sign(file.fileno(), path)
+                return file
         except OutputError:
             file.close()
             raise
-        if _is_at(file.fileno(), path):
-            return file
         file.close()  # its owner removed it before we locked it: look again
+
+
+@contextlib.contextmanager
+def locked(path: Path, busy: str) -> Iterator[None]:
+    """Hold the lock of a file, see `lock_file`, and remove the file at the end."""
+    with lock_file(path, busy) as file:
+        try:
+            yield
+        finally:
+            if _is_at(file.fileno(), path):
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
 
 def _lock(handle: int, path: Path, busy: str) -> None:
@@ -147,12 +171,21 @@ def _lock(handle: int, path: Path, busy: str) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            raise OutputError(busy) from error
+            owner = os.pread(handle, _PID_BYTES, 0).decode(errors="replace").strip()
+            raise OutputError(f"{busy} (process {owner})" if owner.isdecimal() else busy) from error
         raise OutputError(f"{path}: cannot be locked ({error.strerror}), wanted a file system with locks") from error
+
+
+def _sign(handle: int, path: Path) -> None:
+    """Write the number of this process into its lock."""
+    if os.fstat(handle).st_nlink > 1 or not re.fullmatch(rb"\d*\n?", os.pread(handle, _PID_BYTES, 0)):
+        raise OutputError(f"{path}: holds something else than a lock, wanted it elsewhere")
+    os.ftruncate(handle, 0)
+    os.write(handle, f"{os.getpid()}\n".encode())
 
 
 def _is_at(handle: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(handle), path.stat())
+        return os.path.samestat(os.fstat(handle), path.stat(follow_symlinks=False))
     except OSError:
         return False

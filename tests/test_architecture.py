@@ -20,6 +20,7 @@ LAYERS = {
         {"files", "console", "names"},
         {"inputs"},
         {"strict_json"},
+        {"outputs"},
         {"images", "checker"},
         {"records"},
         {"color"},
@@ -54,6 +55,7 @@ MEETING_POINTS = {
     "images",
     "inputs",
     "names",
+    "outputs",
     "progress",
     "strict_json",
 }

@@ -128,7 +128,7 @@ class Schedule:
         options = ["--threads", str(self.pace.threads), "--device", self.pace.device, *left]
         command = [sys.executable, "-m", "benchmarks.table3.trial", str(self.study.path.resolve()), name, *options]
         threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.pace.threads))
-        return _Process(command, {**os.environ, **threads}, folder / "stderr.txt", lock)
+        return _Process(command, {**os.environ, **threads}, folder.with_name(f"{name}_stderr.txt"), lock)
 
     def _end(self, name: str, process: _Process) -> None:
         spent = progress.format_duration(process.seconds)

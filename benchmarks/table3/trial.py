@@ -192,12 +192,12 @@ def _levels(images: torch.Tensor) -> Sequence[np.ndarray[tuple[int, ...], np.dty
 @click.option("--threads", type=int, default=1)
 @click.option("--device", default="auto")
 def main(path: Path, name: str, minutes: float | None, threads: int, device: str) -> None:
-    """Start or resume the run NAME of the study in PATH; its lines go to train.log in its folder."""
+    """Start or resume the run NAME of the study in PATH; its lines go to NAME_train.log in PATH."""
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
     memory.keep_freed_memory()
     study = open_study(path)
-    log = make_folder(study.folder(name)) / "train.log"
+    log = make_folder(study.path) / f"{name}_train.log"
     logging.basicConfig(filename=log, level=logging.INFO, format="%(asctime)s %(message)s")
     trial = None if name == TEACHER else plan.parse_name(name)
     try:

@@ -28,6 +28,7 @@ from ccharmony.jobs.engine import Engine
 from ccharmony.jobs.journal import lock_journal
 from ccharmony.jobs.stage import Outcome, Stage, run_stage
 from ccharmony.jobs.threads import Threads
+from ccharmony.outputs import claim_folder
 from ccharmony.progress import Progress, no_progress
 from ccharmony.records import FitRecord, Pair, Photo, Split
 from ccharmony.sources import reading
@@ -93,7 +94,7 @@ def build_dataset(
     started, out = time.monotonic(), Path(out)
     report = BuildReport()
     skip = _raise if strict else _note_problems_in(report)
-    with lock_journal(out) as journal:
+    with claim_folder(out, resume.JOB, settings.inputs()), lock_journal(out) as journal:
         resume.refuse_other_work(settings, out, journal, fresh)
         photos = _find_photos(settings, report, skip)
         splits = donors.assign_splits(photos, settings.test_share, settings.pair.seed)
@@ -102,7 +103,7 @@ def build_dataset(
         if finished := resume.read_finished(out, fingerprint.digest):
             journal.clear()
             return finished
-        resume.begin(out, journal, fingerprint.digest, settings)
+        resume.begin(out, journal, fingerprint.digest, settings, fresh)
         engine = engine or Threads(jobs)
         engine.check(journal.folder, photos[0])
         run = functools.partial(
@@ -124,7 +125,7 @@ def build_dataset(
         made = run(_pairs_stage(context, recorded, lights), ready)
         rows = _gather(made, report)
         report.seconds, report.plan = round(time.monotonic() - started, 2), fingerprint.digest
-        tables.write_tables(out, rows, lights, settings.as_dict(), report.as_dict())
+        tables.write_tables(out, rows, lights, settings.as_dict(), report.as_dict(), journal.former())
         journal.clear()
     return report
 
@@ -230,7 +231,7 @@ def _pairs_stage(
             raise ValueError("a picture is gone")
         return result
 
-    return Stage("pairs", work, PhotoPairs.to_json, read_saved)
+    return Stage("pairs", work, PhotoPairs.to_json, read_saved, lambda result: tables.pictures_of(result.pairs))
 
 
 def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:

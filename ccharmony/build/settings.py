@@ -147,6 +147,11 @@ class BuildSettings:
         """Return how matrices are applied: as the authors did with published fits, in float otherwise."""
         return "published" if self.kind == "published" else "float"
 
+    def inputs(self) -> list[Path]:
+        """Return the files and folders that a build reads, whether or not they exist."""
+        read = [Path(path) for path in (self.release, self.lights) if path is not None]
+        return [*sources.folders(self.src, self.data), *read]
+
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as JSON stores them; folders by their last name, so that a dataset may move."""
         plain = dataclasses.asdict(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterable
@@ -12,7 +13,6 @@ from typing import Any
 import click
 import numpy as np
 
-from ccharmony import files
 from ccharmony.arrays import UInt8
 from ccharmony.checker import overlay
 from ccharmony.checker.chart import NAMES
@@ -20,8 +20,11 @@ from ccharmony.checker.detect import Detection, checker_from_corners, find_check
 from ccharmony.color.misfits import mark_misfits
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError
 from ccharmony.images import pixels
+from ccharmony.outputs import Job, claim_folder
 from ccharmony.sources import folder, reading
 from ccharmony.sources.files import files_below
+
+_OVERLAYS = Job("ccharmony detect")
 
 
 @click.command("detect")
@@ -39,10 +42,15 @@ def command(photos: tuple[Path, ...], overlays: Path | None, as_json: bool, by_h
     """Find the color checker in photos (or in all photos of a folder)."""
     paths = _files(photos)
     given = _read_corners(by_hand, paths) if by_hand else {}
-    names = _overlay_names(paths)
-    if overlays is not None:
-        files.make_folder(overlays)
-    unreadable = 0
+    with claim_folder(overlays, _OVERLAYS, photos) if overlays else contextlib.nullcontext():
+        unreadable = _detect_all(paths, given, overlays, as_json)
+    if unreadable:
+        raise SourceError(f"{unreadable} of {len(paths)} photos failed")
+
+
+def _detect_all(paths: list[Path], given: dict[Path, list[float]], overlays: Path | None, as_json: bool) -> int:
+    """Print what each photo shows, and draw it; return how many photos could not be used."""
+    names, unreadable = _overlay_names(paths), 0
     for path in paths:
         try:
             image, found = _detect(path, given.get(path))
@@ -55,8 +63,7 @@ def command(photos: tuple[Path, ...], overlays: Path | None, as_json: bool, by_h
             if not as_json:
                 continue
         click.echo(json.dumps(_as_object(path, found), ensure_ascii=False) if as_json else f"{path}: {_as_text(found)}")
-    if unreadable:
-        raise SourceError(f"{unreadable} of {len(paths)} photos failed")
+    return unreadable
 
 
 def _files(photos: Iterable[Path]) -> list[Path]:

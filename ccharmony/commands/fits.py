@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
+from ccharmony import files
 from ccharmony.build import light_pool
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial
+from ccharmony.console import force_option
 from ccharmony.dataset import fits
+from ccharmony.outputs import check_files
 from ccharmony.records import SPLITS
 
 
@@ -23,9 +26,12 @@ from ccharmony.records import SPLITS
     show_default=True,
     help="published takes the published matrices as they are; the others are fitted to the published patches.",
 )
-def command(release: Path, out: Path, fit: polynomial.FitKind) -> None:
+@force_option
+def command(release: Path, out: Path, fit: polynomial.FitKind, force: bool) -> None:
     """Write the lights of a release, all its photos, to one fits.h5; no pictures are needed."""
+    check_files([out], [release], force=force)
     records, problems = light_pool.record_release_lights(release, fit)
+    files.make_folder(out.parent)
     fits.write_fits(out, records, STANDARD, {"release": release.name, "fit": fit})
     for line in problems:
         click.echo(line, err=True)

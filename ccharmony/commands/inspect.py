@@ -9,15 +9,20 @@ from pathlib import Path
 
 import click
 
-from ccharmony import sources
+from ccharmony import files, inputs, sources
 from ccharmony.build.settings import BuildSettings
 from ccharmony.color import polynomial
-from ccharmony.console import VariadicCommand, progress_bar
+from ccharmony.console import VariadicCommand, force_option, progress_bar
 from ccharmony.errors import ManifestError
 from ccharmony.inspection import report, terminal, thumbnails
-from ccharmony.inspection.target import Subject, find_photos, fit_sources, read_release, read_target
+from ccharmony.inspection.target import Subject, find_photos, fit_sources, list_tables, read_release, read_target
 from ccharmony.inspection.thumbnails import PictureSources
+from ccharmony.outputs import Job, check_files, check_folder, claim_folder
 from ccharmony.progress import Progress
+
+_SHEETS = Job("ccharmony inspect")
+_HEAD = 2048
+"""Bytes of a page within which its head says what wrote it."""
 
 
 @click.command("inspect", cls=VariadicCommand, variadic=("--src",))
@@ -31,6 +36,7 @@ from ccharmony.progress import Progress
 @click.option("--compare", is_flag=True, help="Show the fit kinds side by side over all photos.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write the report as one HTML page.")
 @click.option("--sheet", type=click.Path(path_type=Path), metavar="DIR", help="Write contact sheets of the composites.")
+@force_option
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Pictures read at a time.")
 def command(
     target: Path | None,
@@ -43,9 +49,14 @@ def command(
     compare: bool,
     html: Path | None,
     sheet: Path | None,
+    force: bool,
     jobs: int,
 ) -> None:
     """Show how well each checker was fitted, worst first, and why a fit should be looked at."""
+    if html:
+        check_files([html], list_tables(target), force=force, is_own=_is_page)
+    if sheet:
+        check_folder(sheet, _SHEETS, list_tables(target)[:1])
     with progress_bar() as progress:
         looked_at = _find(target, src, data, release, fit, progress)
     found = looked_at.report()
@@ -61,7 +72,8 @@ def command(
     if html:
         _write_page(html, found, PictureSources(looked_at.root, find_photos(target, src, data, release)), jobs)
     if sheet:
-        _write_sheets(sheet, found, looked_at, jobs)
+        with claim_folder(sheet, _SHEETS):
+            _write_sheets(sheet, found, looked_at, jobs)
 
 
 def _find(
@@ -89,9 +101,19 @@ def _named(found: report.FitReport, photo: str) -> report.PhotoReport:
     raise ManifestError(f"{photo}: no fit of this photo among {len(found.photos)}")
 
 
+def _is_page(path: Path) -> bool:
+    """Return whether a file is a page that this command wrote: its head says so."""
+    try:
+        with inputs.open_binary(path) as file:
+            return b'<meta name="generator" content="ccharmony ' in file.read(_HEAD)
+    except OSError:
+        return False
+
+
 def _write_page(path: Path, found: report.FitReport, found_in: PictureSources, jobs: int) -> None:
     from ccharmony.inspection import page  # here, since only the page needs jinja2
 
+    files.make_folder(path.parent)
     with progress_bar() as progress:
         shown = (
             thumbnails.collect_pictures(found, found_in, jobs=jobs, progress=progress)

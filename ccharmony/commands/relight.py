@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
+from ccharmony import files
 from ccharmony.color.relight import make_composite
+from ccharmony.console import force_option
 from ccharmony.dataset.fits import read_fits
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
+from ccharmony.outputs import check_files
 from ccharmony.sources import reading
 
 
@@ -21,8 +24,10 @@ from ccharmony.sources import reading
 @click.option("--to", "donor", required=True, metavar="ID", help="Whose light the foreground gets.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The composite.")
 @click.option("--quality", type=click.IntRange(1, 100), default=pixels.JPEG_QUALITY, show_default=True, help="Of JPEG.")
-def command(photo: Path, mask: Path, fits: Path, own: str, donor: str, out: Path, quality: int) -> None:
+@force_option
+def command(photo: Path, mask: Path, fits: Path, own: str, donor: str, out: Path, quality: int, force: bool) -> None:
     """Carry the masked foreground of one photo into another photo's light."""
+    check_files([out], [photo, mask, fits], force=force)
     lights = read_fits(fits)
     own_light, donor_light = lights[own], lights[donor]
     image = reading.read_file(photo)
@@ -31,5 +36,6 @@ def command(photo: Path, mask: Path, fits: Path, own: str, donor: str, out: Path
         composite = make_composite(image, levels, own_light, donor_light)
     except ImageError as error:
         raise ImageError(f"{mask}: {error}") from error
+    files.make_folder(out.parent)
     pixels.write_image(out, composite.image, quality)
     click.echo(f"{out}: {composite.pixels} pixels from {own} to {donor}, {composite.clipped_share:.1%} clipped")

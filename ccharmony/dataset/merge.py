@@ -19,7 +19,10 @@ from ccharmony.dataset.formats import pair_folder
 from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import ManifestError, OutputError, SettingsError
 from ccharmony.files import StrPath
+from ccharmony.outputs import Job, claim_folder
 from ccharmony.records import FIT_ARRAYS, FitRecord, Pair
+
+_JOB = Job("ccharmony merge", tables.FOLDERS)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def merge_datasets(roots: Sequence[StrPath], out: StrPath) -> BuildReport:
     roots
         Built datasets, two or more. A photo whose id is used already is renamed ``<id>-2``, ``-3`` and so on.
     out
-        Folder of the new dataset; absent or empty.
+        Folder of the new dataset; absent, empty, or left by a merge that was stopped.
 
     Returns
     -------
@@ -51,7 +54,7 @@ def merge_datasets(roots: Sequence[StrPath], out: StrPath) -> BuildReport:
     ManifestError
         A dataset cannot be read, or a picture is in train of one and in test of another.
     OutputError
-        The folder is not empty, or cannot be written.
+        The folder holds something else, or a dataset that is finished, or cannot be written.
     SettingsError
         Fewer than two datasets are named.
     """
@@ -60,8 +63,13 @@ def merge_datasets(roots: Sequence[StrPath], out: StrPath) -> BuildReport:
     folders, out = [Path(root) for root in roots], Path(out)
     if len(folders) < 2:
         raise SettingsError(f"{len(folders)} datasets to merge, wanted two or more")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(f"{out}: not an empty folder, wanted a new one")
+    with claim_folder(out, _JOB, folders):
+        if tables.read_report(out):
+            raise OutputError(f"{out}: holds a finished dataset, wanted a new or an empty folder")
+        return _merge(folders, out)
+
+
+def _merge(folders: Sequence[Path], out: Path) -> BuildReport:
     report, fits = BuildReport(), dict[str, FitRecord]()
     parts = [_rename(root, fits, report) for root in folders]
     rows = sorted((row for part in parts for row in part.after), key=tables.manifest_order)
@@ -142,6 +150,7 @@ def _link_pictures(part: _Part, out: Path) -> None:
 def _link(source: Path, target: Path) -> None:
     """Link the file of the dataset that it comes from where the file system can do that; copy it elsewhere."""
     try:
+        target.unlink(missing_ok=True)  # of a merge that was stopped: a copy would be written into its linked file
         try:
             os.link(source, target)
         except OSError:

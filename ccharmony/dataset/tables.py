@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from ccharmony import __version__, files, records, strict_json
+from ccharmony import __version__, files, inputs, records, strict_json
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color.transfer import Arithmetic
 from ccharmony.dataset import checksums
@@ -21,9 +23,11 @@ from ccharmony.dataset.manifest import write_manifest
 from ccharmony.errors import OutputError
 from ccharmony.records import FitRecord, Pair
 
+log = logging.getLogger(__name__)
+
 NAME = "ccHarmony"
 MANIFEST, FITS, REPORT = "manifest.csv", "fits.h5", "build.json"
-FOLDERS = (pair_folder.COMPOSITES, pair_folder.MASKS, pair_folder.REALS)
+FOLDERS: tuple[str, ...] = (pair_folder.COMPOSITES, pair_folder.MASKS, pair_folder.REALS)
 PICTURE_FOLDERS = tuple(f"{folder}/" for folder in FOLDERS)
 """How the names of pictures begin in the tables."""
 
@@ -31,11 +35,18 @@ LISTS = tuple(f"{NAME}_{split}.txt" for split in records.SPLITS)
 CHECKSUMS = "checksums"
 """Key of build.json for the SHA-256 of checksums.csv."""
 
+_SHOWN = 10
+
 
 def write_tables(
-    root: Path, rows: Sequence[Pair], fits: Mapping[str, FitRecord], settings: Any, report: Mapping[str, Any]
+    root: Path,
+    rows: Sequence[Pair],
+    fits: Mapping[str, FitRecord],
+    settings: Any,
+    report: Mapping[str, Any],
+    former: Mapping[str, Collection[str]] | None = None,
 ) -> None:
-    """Write the tables of a dataset whose pictures exist, and remove pictures that no row names.
+    """Write the tables of a dataset whose pictures exist, and remove pictures of earlier builds that no row names.
 
     Parameters
     ----------
@@ -49,13 +60,16 @@ def write_tables(
         Settings it was built with; JSON-able.
     report
         The report of the build; JSON-able.
+    former
+        Pictures that earlier builds of the folder wrote: each SHA-256 that one had, by name. Other files that no row
+        names are logged and stay.
 
     Raises
     ------
     OutputError
         A table cannot be written. The report is written last: a folder that has one is complete.
     """
-    _remove_strays(root, rows)
+    _remove_former(root, rows, former or {})
     for split in records.SPLITS:
         names = [Path(row.composite).name for row in rows if row.split == split]
         files.write_bytes(root / f"{NAME}_{split}.txt", "".join(f"{name}\n" for name in names).encode())
@@ -131,13 +145,33 @@ def pictures_of(rows: Sequence[Pair]) -> dict[str, str]:
     return found
 
 
-def _remove_strays(root: Path, rows: Sequence[Pair]) -> None:
-    """Remove pictures of an earlier build of the folder, and unfinished files."""
-    named = {name for row in rows for name in (row.composite, row.mask, row.real)}
+def _remove_former(root: Path, rows: Sequence[Pair], former: Mapping[str, Collection[str]]) -> None:
+    """Remove pictures of earlier builds that no row names and that are as they were written; name what stays."""
+    named = pictures_of(rows)
     for folder in FOLDERS:
-        for path in sorted((root / folder).iterdir()):
-            if path.is_file() and f"{folder}/{path.name}" not in named:
-                _remove(path)
+        files.remove_unfinished(root / folder)  # of a worker that was killed
+    found = [path for folder in FOLDERS for path in sorted((root / folder).iterdir()) if not path.name.startswith(".")]
+    strays = []
+    for path in found:
+        name = f"{path.parent.name}/{path.name}"
+        if name in named:
+            continue
+        if name in former and path.is_file() and _hash(path) in former[name]:
+            _remove(path)
+        else:
+            strays.append(path)
+    for path in strays[:_SHOWN]:
+        log.warning("%s: was not written here by a build, and stays", path)
+    if len(strays) > _SHOWN:
+        log.warning("%s: %d more such files stay", root, len(strays) - _SHOWN)
+
+
+def _hash(path: Path) -> str:
+    try:
+        with inputs.open_binary(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _remove(path: Path) -> None:

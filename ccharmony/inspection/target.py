@@ -1,6 +1,7 @@
 """The targets of `inspect`: a built dataset, a fits.h5, photos that are fitted now, or a release without its photos.
 
-Contents: :class:`Subject`, :func:`read_target`, :func:`fit_sources`, :func:`read_release`, :func:`find_photos`.
+Contents: :class:`Subject`, :func:`read_target`, :func:`list_tables`, :func:`fit_sources`, :func:`read_release`,
+:func:`find_photos`.
 """
 
 from __future__ import annotations
@@ -67,6 +68,13 @@ def read_target(target: Path) -> Subject:
     pairs = read_manifest(target / tables.MANIFEST) if listed else ()
     problems = tables.read_report(target).get("problems", [])  # none where the report is lost: the fits are here
     return Subject(target.resolve().name, records, pairs, [str(line) for line in problems], target)
+
+
+def list_tables(target: Path | None) -> list[Path]:
+    """Return the files that `read_target` reads; none where there is no target."""
+    if target is None:
+        return []
+    return [target, *(target / name for name in (tables.FITS, tables.MANIFEST, tables.REPORT))]
 
 
 def fit_sources(settings: BuildSettings, progress: Progress | None = None) -> Subject:

@@ -5,6 +5,7 @@
     OUT/.build/lock             locked while a build runs; a second build into the folder is refused
     OUT/.build/plan.json        settings and fingerprint of the build (see `ccharmony.build.fingerprint`)
     OUT/.build/<stage>.jsonl    a line for each photo, [id, result], added after its pictures
+    OUT/.build/former.jsonl     a line for each picture of earlier builds in the folder, [name, SHA-256]
 
 The folder is removed when the dataset is finished. A stage has one file, not one a photo: the 200,000 files of 100,000
 photos took minutes to write and longer to remove.
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,9 @@ from ccharmony import files, strict_json
 from ccharmony.errors import OutputError
 
 FOLDER = ".build"
-_LOCK, _FINGERPRINT = "lock", "plan.json"
+_LOCK, _FINGERPRINT, _FORMER = "lock", "plan.json", "former.jsonl"
+_OWN = ("plan.json", "*.jsonl", "token", f".*{files.UNFINISHED}")
+"""What is removed with the journal, apart from the lock; whatever else is in its folder stays."""
 
 Result = TypeVar("Result")
 
@@ -39,6 +41,10 @@ class Journal:
         found = self._read_fingerprint().get("settings")
         return found if isinstance(found, dict) else {}
 
+    def holds(self, digest: str) -> bool:
+        """Return whether the unfinished build in this folder has this fingerprint."""
+        return self._read_fingerprint().get("digest") == digest
+
     def start(self, digest: str, settings: Mapping[str, Any]) -> bool:
         """Keep the results of a build with this fingerprint, drop those of another; return whether any were dropped.
 
@@ -47,9 +53,9 @@ class Journal:
         OutputError
             The folder cannot be written.
         """
-        found = self._read_fingerprint()
-        if found.get("digest") == digest:
+        if self.holds(digest):
             return False
+        found = self._read_fingerprint()
         self.drop()
         files.write_bytes(self.folder / _FINGERPRINT, json.dumps({"digest": digest, "settings": settings}).encode())
         return bool(found)
@@ -65,7 +71,11 @@ class Journal:
             The file cannot be read or shortened.
         """
         path, done, complete = self._results(stage), dict[str, Result](), 0
-        with _refused(path, "cannot be read"), contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
+        with (
+            _refused(path, "cannot be read"),
+            contextlib.suppress(FileNotFoundError),
+            files.open_own(path, "r+b") as file,
+        ):
             for line in file:
                 if not line.endswith(b"\n"):
                     file.truncate(complete)
@@ -80,23 +90,40 @@ class Journal:
     def save(self, stage: str, photo: str, result: Any) -> None:
         """Add the result of a photo in a stage; raises OutputError."""
         path = self._results(stage)
-        with _refused(path, "cannot be written"), path.open("ab") as file:
+        with _refused(path, "cannot be written"), files.open_own(path, "ab") as file:
             file.write(json.dumps([photo, result]).encode() + b"\n")
+
+    def remember(self, pictures: Mapping[str, str]) -> None:
+        """Add pictures of an earlier build, SHA-256 by name, which this one may remove; raises OutputError."""
+        path = self.folder / _FORMER
+        if not pictures:
+            return
+        with _refused(path, "cannot be written"), files.open_own(path, "ab") as file:
+            file.write(b"".join(json.dumps(item).encode() + b"\n" for item in pictures.items()))
+
+    def former(self) -> dict[str, set[str]]:
+        """Return what `remember` was given: every SHA-256 that a picture had, by name."""
+        found: dict[str, set[str]] = {}
+        with contextlib.suppress(OSError):
+            for line in (self.folder / _FORMER).read_bytes().splitlines():
+                with contextlib.suppress(ValueError, TypeError):
+                    name, sha256 = strict_json.parse(line)
+                    found.setdefault(name, set()).add(sha256)
+        return found
 
     def drop(self) -> None:
         """Remove all results, the fingerprint first, so that a build that is killed here starts again."""
         with _refused(self.folder, "cannot be emptied"):
             (self.folder / _FINGERPRINT).unlink(missing_ok=True)
-            for path in self.folder.iterdir():
-                if path.is_dir():
-                    shutil.rmtree(path)
-                elif path.name != _LOCK:
-                    path.unlink()
+            for path in (path for pattern in _OWN for path in self.folder.glob(pattern)):
+                if path.name != _FORMER:
+                    path.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Remove everything, the lock last, when the dataset is finished. Raises OutputError."""
         self.drop()
         with _refused(self.folder, "cannot be removed"):
+            (self.folder / _FORMER).unlink(missing_ok=True)
             (self.folder / _LOCK).unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # a build that was about to be refused may have made a lock of its own
                 self.folder.rmdir()

@@ -29,12 +29,15 @@ class Stage(Generic[Result]):
         Returns the result of one photo.
     to_json, from_json
         How the journal stores a result.
+    files_of
+        Returns the files that a result stands for: SHA-256 by name below the output folder.
     """
 
     name: str
     work: PhotoWork[Result]
     to_json: Callable[[Result], Any]
     from_json: Callable[[Any], Result]
+    files_of: Callable[[Result], Mapping[str, str]] = lambda _: {}
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,12 @@ def run_stage(
         log.info("%s: %d of %d photos finished before, %d left", stage.name, resumed, len(photos), len(waiting))
     with contextlib.closing(engine.run(stage.work, waiting)) as finished:
         for count, (photo, result) in enumerate(finished, start=resumed + 1):
-            error = result if isinstance(result, CcharmonyError) else check(photo)
-            if error is not None:
+            if isinstance(result, CcharmonyError):
+                skip(result)
+            elif error := check(photo):
+                journal.remember(stage.files_of(result))  # they are there, and go when the dataset is finished
                 skip(error)
-            elif not isinstance(result, CcharmonyError):
+            else:
                 journal.save(stage.name, photo.id, stage.to_json(result))
                 done[photo.id] = result
             progress(stage.name, count, len(photos))

@@ -1,6 +1,6 @@
 """Where photos come from: one module a source, and one function that finds the photos of any of them.
 
-Contents: :data:`NAMES`, :func:`find`.
+Contents: :data:`NAMES`, :func:`find`, :func:`folders`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ from ccharmony.errors import SourceError
 from ccharmony.files import StrPath
 from ccharmony.names import flaw
 from ccharmony.records import Photo
-from ccharmony.sources import folder, gehler
+from ccharmony.sources import folder, gehler, photos
+from ccharmony.sources.files import MASKS
 from ccharmony.sources.found import Found
 from ccharmony.sources.nus.find import find_nus
-from ccharmony.sources.photos import find_photos
 from ccharmony.sources.release import enrich, files
 
 NAMES = ("nus", "gehler", "folder", "photos", "demo")
 """Names of the sources."""
+
+_OF_ONE_SOURCE = (folder.PHOTOS, photos.IMAGES, MASKS)
+"""Folders of the sources `folder` and `photos` where the data folder holds nothing else."""
 
 RELEASED = ("nus", "gehler")
 """Sources whose photos the published release is made of."""
@@ -62,6 +65,13 @@ def find(names: Sequence[str], data_dir: StrPath, release_dir: StrPath | None = 
     return _joined(parts)
 
 
+def folders(names: Sequence[str], data_dir: StrPath) -> list[Path]:
+    """Return the folders that the photos and masks of sources may be in, whether or not they exist."""
+    data_dir, wanted = Path(data_dir), {*names, *_OF_ONE_SOURCE}
+    found = sorted(path for path in data_dir.iterdir() if path.name.lower() in wanted) if data_dir.is_dir() else []
+    return [*found, *(data_dir / name for name in dict.fromkeys(names))]
+
+
 def _find_one(name: str, data_dir: Path, published: files.Release | None) -> Found:
     if name == "nus":
         found = find_nus(data_dir, published)
@@ -70,7 +80,7 @@ def _find_one(name: str, data_dir: Path, published: files.Release | None) -> Fou
     elif name == "folder":
         found = folder.find_folder(data_dir)
     elif name == "photos":
-        found = find_photos(data_dir)
+        found = photos.find_photos(data_dir)
     elif name == "demo":
         from ccharmony.sources.demo import render  # here, since it needs colour, which takes a second to import
 
@@ -82,14 +92,14 @@ def _find_one(name: str, data_dir: Path, published: files.Release | None) -> Fou
 
 def _joined(parts: Sequence[Found]) -> Found:
     """Put the sources together; the first of two photos with one id is used, ids must be file names."""
-    photos: dict[str, Photo] = {}
+    unique: dict[str, Photo] = {}
     problems = [problem for part in parts for problem in part.problems]
     for photo in (photo for part in parts for photo in part.photos):
         if flawed := next((name for name in (photo.id, *photo.masks) if flaw(name)), None):
             problems.append(f"{str(photo.path)!r}: the name {flawed!r} {flaw(flawed)}, wanted one for files")
             continue
-        first = photos.setdefault(photo.id, photo)
+        first = unique.setdefault(photo.id, photo)
         if first is not photo:
             problems.append(f"{photo.id}: two photos with one id, {first.path} is used and {photo.path} is not")
     summary = [line for part in parts for line in part.summary]
-    return Found(list(photos.values()), problems, summary, unused=[entry for part in parts for entry in part.unused])
+    return Found(list(unique.values()), problems, summary, unused=[entry for part in parts for entry in part.unused])

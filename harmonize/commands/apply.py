@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccharmony.console import progress_bar
-from ccharmony.errors import ImageError, OutputError, SettingsError
+from ccharmony.console import force_option, progress_bar
+from ccharmony.errors import ImageError, OutputError
+from ccharmony.files import make_folder
+from ccharmony.outputs import Job, check_files, check_folder, claim_folder
 from harmonize.commands import shared
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_JOB = Job("harmonize apply")
 _MOST_FOREGROUND = 0.8
 """Share of a picture above which a mask is remarked on; the largest of ccHarmony's 426 masks has 0.51."""
 _FORMATS = ("png", "jpg", "webp", "tif")
@@ -47,6 +51,7 @@ class _Options:
     cube_size: int | None
     plot: Path | None
     from_params: Path | None
+    force: bool
 
     @property
     def writes_parameters(self) -> list[str]:
@@ -119,6 +124,7 @@ def _read_cube_size(_ctx: click.Context, _param: click.Parameter, value: str) ->
 @click.option("--plot", type=_FILE, help="PIH: draw curves and shading map into this picture.")
 @click.option("--from-params", type=_FILE, help="Apply this JSON, edited or not, in place of a network.")
 @shared.strict_option
+@force_option
 def command(composite: Path, mask: Path | None, out: str, **rest: Any) -> int:
     """Give the foreground of COMPOSITE, where MASK is white, the light of its background.
 
@@ -145,22 +151,26 @@ def _apply_file(composite: Path, mask: Path | None, out: str, given: _Options) -
     from harmonize.inference.folders import PictureTask
 
     inputs = [path for path in (composite, mask, given.background) if path is not None]
-    task = PictureTask(composite, mask or composite, _target(out, composite, given.kind, inputs))
+    task = PictureTask(composite, mask or composite, _target(out, composite, given.kind))
     if given.before_after is not None:
-        given = replace(given, before_after=_target(str(given.before_after), composite, given.kind, inputs))
+        given = replace(given, before_after=_target(str(given.before_after), composite, given.kind))
+    named = (task.output, given.before_after, given.params, given.curves, given.plot)
+    written = [path for path in named if path is not None]
+    inputs += [Path(path) for path in (given.from_params, given.weights) if path is not None]
+    check_files(written, inputs, force=given.force)
+    for path in written:
+        make_folder(path.parent)
     _work(task, given, given.before_after)
     click.echo(task.output)
 
 
 def _apply_folder(composites: Path, masks: Path | None, out: Path, given: _Options) -> int:
     """Work on every picture of a folder; 1 where one was left out."""
-    from ccharmony import files
     from harmonize.inference import folders, network
 
     written = [folder for folder in (out, given.before_after) if folder is not None]
     for folder in written:
-        if folder.resolve() in {path.resolve() for path in (composites, masks) if path is not None}:
-            raise SettingsError(f"{folder}: holds the input, wanted another folder for the results")
+        check_folder(folder, _JOB, [path for path in (composites, masks) if path is not None])
     if given.background is not None:
         tasks, unmatched = folders.list_tasks(composites, out, f".{given.kind}", ignored=written)
     else:
@@ -175,10 +185,13 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: _Optio
     def work(task: PictureTask) -> None:
         beside = given.before_after and given.before_after / task.output.relative_to(out)
         for path in filter(None, (task.output, beside)):
-            files.make_folder(path.parent)
+            make_folder(path.parent)
         _work(task, given, beside)
 
-    with progress_bar() as progress:
+    with contextlib.ExitStack() as stack:
+        for folder in written:
+            stack.enter_context(claim_folder(folder, _JOB))
+        progress = stack.enter_context(progress_bar())
         failed = folders.run_all(tasks, work, strict=given.strict, progress=partial(progress, "pictures"))
     if len(failed) == len(tasks):
         raise ImageError(f"{composites}: none of {len(tasks)} pictures could be harmonized; the first: {failed[0]}")
@@ -283,9 +296,8 @@ def _settle_weights(composite: Path, given: _Options) -> _Options:
     return given
 
 
-def _target(out: str, source: Path, kind: str, inputs: list[Path]) -> Path:
+def _target(out: str, source: Path, kind: str) -> Path:
     """Return the file to write: `out` itself, or one named after the source if `out` is a folder."""
-    from ccharmony.files import make_folder
     from ccharmony.images.pixels import WRITABLE_SUFFIXES
 
     path = Path(out)
@@ -294,9 +306,6 @@ def _target(out: str, source: Path, kind: str, inputs: list[Path]) -> Path:
     if target.suffix.lower() not in WRITABLE_SUFFIXES:
         wanted = f"wanted one of {' '.join(WRITABLE_SUFFIXES)}, or a folder: {out}/"
         raise OutputError(f"{out}: {target.suffix} is not a format to write, {wanted}")
-    if target.resolve() in {path.resolve() for path in inputs}:
-        raise SettingsError(f"{target}: is an input, wanted another file for the result")
-    make_folder(target.parent)
     return target
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ccharmony.outputs import Job, claim_folder
+
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -22,12 +24,14 @@ def command(photos: Path, lights: Path, out: Path, held_lights: int, each: int) 
     The pairs are those that `harmonize train` validates on with the same options; `harmonize evaluate --data OUT`
     scores any method on them.
     """
-    from harmonize.data.held_out_pairs import HeldPairs
+    from harmonize.data.held_out_pairs import FOLDERS, HeldPairs
     from harmonize.data.lights import hold_out, read_lights  # torch takes seconds; --help should not
     from harmonize.data.photos import find_photos
 
-    _, held = hold_out(read_lights(lights), held_lights)
-    found = find_photos(photos, "val")
-    pairs = HeldPairs(found, held, each=each)
-    pairs.write(out)
+    job = Job("harmonize make-pairs", FOLDERS)
+    with claim_folder(out, job, [photos, lights]):
+        _, held = hold_out(read_lights(lights), held_lights)
+        found = find_photos(photos, "val")
+        pairs = HeldPairs(found, held, each=each)
+        pairs.write(out)
     click.echo(f"{out}: {len(pairs)} pairs of {len(found)} photos under {len(held)} lights", err=True)

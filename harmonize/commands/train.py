@@ -134,6 +134,7 @@ def _read_distill(_ctx: click.Context, _param: click.Parameter, words: Sequence[
     is_flag=True,
     help="Resume the run in --out, if it holds one: data and options are its own; those given now count from here on.",
 )
+@click.option("--force", is_flag=True, help="Train anew in a folder that holds a run, and overwrite its weights.")
 @click.option("--from", "begin_from", metavar="NAME|FILE", help="Weights to finetune.")
 @click.option("--reconstruction", metavar="FILE", help="Weights of a reconstruction branch that is trained already.")
 @click.option("--settings", "saved", type=_FILE, help="Start from the settings.json of another run.")
@@ -185,6 +186,7 @@ def command(
     lights: Path | None,
     out: Path,
     resume: bool,
+    force: bool,
     begin_from: str | None,
     reconstruction: str | None,
     saved: Path | None,
@@ -203,9 +205,11 @@ def command(
     """
     from harmonize.training import train  # torch takes seconds; --help should not
 
+    if resume and force:
+        raise click.UsageError("--resume and --force exclude each other")
     named = {"data": data, "photos": photos, "lights": lights}
     places = {name: value for name, value in named.items() if value}
-    settings, options, state = _settle(out, resume, saved, places, begin_from, _gather(**given))
+    settings, options, state = _settle(out, resume, force, saved, places, begin_from, _gather(**given))
     outcome, stop = train.train(
         settings,
         options.paths,
@@ -217,6 +221,7 @@ def command(
         begin_from=options.begin_from,
         teacher_from=reconstruction,
         tensorboard=tensorboard,
+        force=force,
     )
     if outcome.complete:
         click.echo(f"{out}: done, step {outcome.step}, lowest validation fMSE {outcome.best:.1f}", err=True)
@@ -226,6 +231,7 @@ def command(
 def _settle(
     out: Path,
     resume: bool,
+    force: bool,
     saved: Path | None,
     places: dict[str, Any],
     begin_from: str | None,
@@ -238,9 +244,8 @@ def _settle(
     from harmonize.training.run import Pace
 
     folder = run_folder.RunFolder(out)
-    if folder.state.exists() and not resume:
-        raise SettingsError(f"{out}: holds a run already, wanted --resume or another folder")
-    if folder.state.exists():
+    run_folder.refuse_finished(out, resume=resume, force=force)
+    if resume and folder.state.exists():
         start, state = folder.read_state()
         options = read_options(out, places)
     else:

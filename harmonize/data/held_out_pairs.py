@@ -21,6 +21,7 @@ from harmonize.data.photos import PhotoPaths, read_photo
 
 SEAM = 2 / 256
 """Width of the seam that is hidden, as a share of the side: what the networks read of it lies within two pixels."""
+FOLDERS = ("composite_images", "masks", "real_images")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class HeldPairs:
 
     def write(self, root: Path, split: str = "test") -> None:
         """Write the pairs as PNG in iHarmony4's layout, with their list; raises OutputError."""
-        for name in ("composite_images", "masks", "real_images"):
+        for name in FOLDERS:
             files.make_folder(root / name)
         for pair in self.pairs:
             foreground, _, _ = pair.name.rpartition("_")

@@ -17,18 +17,21 @@ from typing import Any
 
 from torch import nn
 
-from ccharmony import __version__, files, inputs
+from ccharmony import __version__, inputs
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import realhm
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import ImageError, SourceError
 from ccharmony.files import StrPath
+from ccharmony.outputs import Job, check_folder, claim_folder
 from harmonize.devices import find_device
 from harmonize.evaluation import protocols, report, scoring
 from harmonize.evaluation.predictions import Predictions
 from harmonize.evaluation.scoring import Rules
 from harmonize.models.settings import SIDE
 from harmonize.weights import bundled, cards, checkpoint
+
+_JOB = Job("harmonize evaluate", is_earlier=report.is_report)
 
 _SHOWN = 20
 """Pairs left out that are logged one by one while an evaluation runs; report.json names them all."""
@@ -188,16 +191,18 @@ def evaluate(
     SettingsError
         No such protocol or device.
     OutputError
-        The folder cannot be written.
+        The folder holds what no evaluation wrote, or cannot be written.
     """
     roots = [Path(data)] if isinstance(data, str | os.PathLike) else [Path(root) for root in data]
     folder = None if out is None else Path(out)
+    if folder is not None:
+        check_folder(folder, _JOB, roots)
     method = open_method(method, device)
     rules = rules if isinstance(rules, Rules) else Rules(protocols.find(rules))
     pairs, skipped = _find_pairs(roots, split, strict)
     tally, found = report.Tally(), len(skipped)
     with contextlib.ExitStack() as stack:
-        table = stack.enter_context(_open_images(folder, rules)) if folder else None
+        table = _open_images(folder, method, rules, roots, stack) if folder else None
         scored = scoring.score_pairs(pairs, rules, method.source, threads=threads, batch=batch)
         for done, row in enumerate(stack.enter_context(contextlib.closing(scored)), start=1):
             if isinstance(row, str):
@@ -215,8 +220,13 @@ def evaluate(
     return result
 
 
-def _open_images(folder: Path, rules: Rules) -> contextlib.AbstractContextManager[report.ImagesWriter]:
-    return report.open_images(files.make_folder(folder) / "images.csv", rules.title)
+def _open_images(
+    folder: Path, method: Method, rules: Rules, roots: Sequence[Path], stack: contextlib.ExitStack
+) -> report.ImagesWriter:
+    """Claim the folder, and open its images.csv; both end with the stack."""
+    predictions = method.details["predictions"]
+    stack.enter_context(claim_folder(folder, _JOB, roots if predictions is None else [*roots, predictions]))
+    return stack.enter_context(report.open_images(folder / report.IMAGES, rules.title))
 
 
 def _find_pairs(data: Sequence[Path], split: Split, strict: bool) -> tuple[list[PairPaths], list[str]]:

@@ -18,7 +18,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from ccharmony import files
 from ccharmony.errors import OutputError
@@ -44,6 +44,8 @@ COLUMNS = (
     *(f"composite_{name}" for name in metrics.NAMES),
 )
 """Of images.csv; the plain names are the harmonized picture's scores."""
+
+REPORT, IMAGES, TABLES = "report.json", "images.csv", "report.md"
 
 _TITLES = {"mse": "MSE", "fmse": "fMSE", "psnr": "PSNR", "fpsnr": "fPSNR", "ssim": "SSIM", "fssim": "fSSIM"}
 _DIGITS = {"mse": 2, "fmse": 2, "psnr": 2, "fpsnr": 2, "ssim": 4, "fssim": 4}
@@ -127,7 +129,7 @@ def open_images(path: Path, protocol: str) -> Iterator[ImagesWriter]:
     """
     temporary = path.with_name(f".{path.name}.part")
     try:
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with files.open_own(temporary, "w", newline="", encoding="utf-8") as file:
             yield ImagesWriter(file, protocol)
         temporary.replace(path)
     except OSError as error:
@@ -140,7 +142,7 @@ def open_images(path: Path, protocol: str) -> Iterator[ImagesWriter]:
 class ImagesWriter:
     """Writes images.csv, a row for each pair."""
 
-    def __init__(self, file: TextIO, protocol: str) -> None:
+    def __init__(self, file: IO[str], protocol: str) -> None:
         self._table = csv.writer(file, lineterminator="\n")
         self._protocol = protocol
         self._table.writerow(COLUMNS)
@@ -151,10 +153,15 @@ class ImagesWriter:
         self._table.writerow((self._protocol, row.set, row.name, row.photo, *(f"{number:.9g}" for number in numbers)))
 
 
+def is_report(folder: Path) -> bool:
+    """Return whether a folder holds the three files of an evaluation."""
+    return all((folder / name).is_file() for name in (REPORT, IMAGES, TABLES))
+
+
 def write(folder: Path, report: Mapping[str, Any]) -> None:
     """Write report.json and report.md into a folder, each complete or not at all; raises OutputError."""
-    files.write_bytes(folder / "report.json", (json.dumps(report, indent=2) + "\n").encode())
-    files.write_bytes(folder / "report.md", to_markdown(report).encode())
+    files.write_bytes(folder / REPORT, (json.dumps(report, indent=2) + "\n").encode())
+    files.write_bytes(folder / TABLES, to_markdown(report).encode())
 
 
 def to_markdown(report: Mapping[str, Any]) -> str:

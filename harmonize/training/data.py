@@ -74,6 +74,10 @@ class DataPaths(Settings):
         if not self.data and self.photos is None:
             raise SettingsError("no data: wanted --data DIR, or --photos DIR with --lights FILE")
 
+    def inputs(self) -> list[Path]:
+        """Return every folder and file that is read."""
+        return [*self.data, *(path for path in (self.photos, self.lights) if path is not None)]
+
 
 def open_data(paths: DataPaths, settings: TrainSettings, device: torch.device) -> Data:
     """Open the pairs of a run.

@@ -159,7 +159,7 @@ def _is_step(row: Mapping[str, str]) -> bool:
 
 def _append(path: Path, columns: Sequence[str], row: Mapping[str, Any]) -> None:
     try:
-        with path.open("a", newline="", encoding="utf-8") as file:
+        with files.open_own(path, "a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns)
             if file.tell() == 0:
                 writer.writeheader()

@@ -9,6 +9,7 @@
     RUN/reconstruct.safetensors   the frozen reconstruction branch
     RUN/last.safetensors          the harmonization branch as it stands (the running average of its weights)
     RUN/best.safetensors          the same at its lowest fMSE on the validation set
+    RUN/.lock                     locked while a run trains here; a second one is refused
 
 and the tables and pictures of `harmonize.training.progress`. Every file is written to a temporary name and then
 renamed: a killed run leaves the last complete one. Runs of several machines need a folder that all of them see.
@@ -16,16 +17,18 @@ renamed: a killed run leaves the last complete one. Runs of several machines nee
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ccharmony import files, strict_json
 from ccharmony.errors import SettingsError, WeightsError
 from ccharmony.files import StrPath
+from ccharmony.outputs import Job, claim_folder
 from harmonize.models.network import Network
 from harmonize.models.registry import AnySettings
 from harmonize.training import reconstruction
@@ -36,6 +39,68 @@ from harmonize.weights import bundled, checkpoint
 
 FIXED = ("network", "distill", "streams", "seed", "warm_start")
 """Settings that cannot change in the middle of a run."""
+
+STATE, SETTINGS = "state.pt", "settings.json"
+TABLES = ("log.csv", "scores.csv")
+STRIPS = "strips"
+
+
+def _is_earlier(folder: Path) -> bool:
+    """Return whether a folder holds a run of a version that wrote no marker."""
+    return all((folder / name).is_file() for name in (SETTINGS, STATE))
+
+
+_JOB = Job("harmonize train", (STRIPS,), is_earlier=_is_earlier)
+
+
+@contextlib.contextmanager
+def claim(folder: Path, inputs: Iterable[StrPath], *, resume: bool, force: bool = False) -> Iterator[None]:
+    """Keep a folder for one run: marked as a run's, locked until the end, and free of what would be overwritten.
+
+    Parameters
+    ----------
+    folder
+        The folder, which is made if it is absent.
+    inputs
+        Files and folders that the run reads.
+    resume
+        Whether the run in the folder, if it holds one, is resumed.
+    force
+        Whether a run in the folder is overwritten.
+
+    Yields
+    ------
+    None
+        The run trains meanwhile.
+
+    Raises
+    ------
+    OutputError
+        Another run trains in the folder, it holds what no run wrote, or it cannot be written.
+    SettingsError
+        It holds a run that is not to be resumed, or weights without a state to resume from.
+    """
+    with (
+        claim_folder(folder, _JOB, inputs),
+        files.locked(folder / ".lock", f"{folder}: another run trains here, wanted a folder of its own"),
+    ):
+        refuse_finished(folder, resume=resume, force=force)
+        for name in (STATE, *TABLES) if force else ():
+            (folder / name).unlink(missing_ok=True)
+        yield
+
+
+def refuse_finished(folder: Path, *, resume: bool, force: bool = False) -> None:
+    """Raise SettingsError where a folder holds a run, or its weights, that would be overwritten."""
+    if force:
+        return
+    if (folder / STATE).exists():
+        if not resume:
+            raise SettingsError(f"{folder}: holds a run already, wanted --resume, another folder, or --force")
+        return
+    if weights := sorted(folder.glob("*.safetensors")):
+        name = weights[0].name
+        raise SettingsError(f"{folder}: holds {name} and no {STATE} to resume from, wanted another folder, or --force")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +124,7 @@ class RunFolder:
     @property
     def state(self) -> Path:
         """File of the state."""
-        return self.path / "state.pt"
+        return self.path / STATE
 
     @property
     def teacher(self) -> Path:
@@ -69,7 +134,7 @@ class RunFolder:
     def begin(self, settings: TrainSettings) -> None:
         """Write the settings; raises OutputError."""
         if self.writes:
-            files.write_bytes(self.path / "settings.json", json.dumps(settings.to_dict(), indent=1).encode())
+            files.write_bytes(self.path / SETTINGS, json.dumps(settings.to_dict(), indent=1).encode())
 
     def save(self, stage: Stage) -> None:
         """Write the state of a run, and the harmonization branch; raises OutputError."""

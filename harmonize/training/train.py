@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
-from ccharmony.files import StrPath, make_folder
+from ccharmony.files import StrPath
 from harmonize.training import reconstruction
 from harmonize.training.data import DataPaths, describe, open_data
 from harmonize.training.distributed import join_world
 from harmonize.training.options import RunOptions
 from harmonize.training.progress import Reporter
 from harmonize.training.run import Outcome, Pace, Run, Start
-from harmonize.training.run_folder import RunFolder, read_network, trace
+from harmonize.training.run_folder import RunFolder, claim, read_network, trace
 from harmonize.training.settings import TrainSettings
 from harmonize.training.state import RunState
 from harmonize.training.stop import Stop
@@ -33,6 +34,7 @@ def train(
     begin_from: StrPath | None = None,
     teacher_from: StrPath | None = None,
     tensorboard: bool = True,
+    force: bool = False,
 ) -> tuple[Outcome, Stop]:
     """Train a network.
 
@@ -58,6 +60,8 @@ def train(
         Weights of a reconstruction branch that is trained already.
     tensorboard
         Whether event files are written.
+    force
+        Whether a run in the folder is overwritten; otherwise it is refused unless `resume` is given.
 
     Returns
     -------
@@ -69,11 +73,13 @@ def train(
     CcharmonyError
         Any of its kinds, see `Run.go` and `open_data`.
     """
-    with Stop(minutes) as stop, join_world(device) as world:
+    with Stop(minutes) as stop, join_world(device) as world, contextlib.ExitStack() as stack:
+        if world.leads:  # the name of bundled weights is no path
+            read = [Path(path) for path in (begin_from, teacher_from) if path is not None and Path(path).exists()]
+            stack.enter_context(claim(folder, [*paths.inputs(), *read], resume=resume is not None, force=force))
         start = _read_start(settings, begin_from, teacher_from)
         data = open_data(paths, settings, world.device)
         if world.leads:
-            make_folder(folder)
             RunOptions(paths, pace or Pace(), begin_from).write(folder)
         files = RunFolder(folder, world.leads, describe(paths) | trace(folder, begin_from, resume))
         reporter = Reporter(folder if world.leads else None, sys.stderr, tensorboard=tensorboard)

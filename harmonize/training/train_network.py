@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
 from harmonize.training.data import DataPaths
 from harmonize.training.options import RunOptions, read_options
 from harmonize.training.run import Outcome, Pace
-from harmonize.training.run_folder import RunFolder
+from harmonize.training.run_folder import RunFolder, refuse_finished
 from harmonize.training.settings import TrainSettings
 from harmonize.training.train import train
 
@@ -27,6 +26,7 @@ def train_network(
     val_share: float | None = None,
     begin_from: StrPath | None = None,
     resume: bool = False,
+    force: bool = False,
     minutes: float | None = None,
     device: str = "auto",
 ) -> Outcome:
@@ -53,6 +53,8 @@ def train_network(
     resume
         Whether to resume the run in `out`. `settings` may then differ from the run's in what can change midway, such as
         `steps` and `size`.
+    force
+        Whether a run in `out` is overwritten.
     minutes
         Stop after these minutes, with a state to resume from; None trains to the end.
     device
@@ -67,7 +69,8 @@ def train_network(
     Raises
     ------
     SettingsError
-        No data; `out` holds a run and `resume` is False; the run in `out` has other settings; no such device.
+        No data; `out` holds a run and neither `resume` nor `force` is given; the run in `out` has other settings; no
+        such device.
     SourceError, ManifestError, ImageError
         Data are missing or damaged.
     WeightsError
@@ -75,7 +78,7 @@ def train_network(
     TrainingError
         The loss is not a number, or there is no memory for a step.
     OutputError
-        The folder cannot be written.
+        The folder holds what no run wrote, another run trains in it, or it cannot be written.
     """
     roots = [data] if isinstance(data, str | os.PathLike) else data
     given: dict[str, Any] = {
@@ -86,12 +89,11 @@ def train_network(
     }
     given = {name: value for name, value in given.items() if value is not None}
     folder, state = RunFolder(Path(out)), None
+    refuse_finished(folder.path, resume=resume, force=force)
     if resume:
         started, state = folder.read_state()
         folder.check_resumable(started, settings)
         options = read_options(Path(out), given)
-    elif folder.state.exists():
-        raise SettingsError(f"{out}: holds a run already, wanted resume=True or another folder")
     else:
         options = RunOptions(DataPaths(**given), Pace(), begin_from)
     outcome, _ = train(
@@ -104,5 +106,6 @@ def train_network(
         resume=state,
         begin_from=options.first_weights(begin_from, state),
         tensorboard=False,
+        force=force,
     )
     return outcome

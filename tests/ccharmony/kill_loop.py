@@ -27,6 +27,7 @@ from ccharmony.dataset import tables
 from ccharmony.dataset.verify import verify_folder
 from ccharmony.images import pixels
 from ccharmony.jobs import journal
+from ccharmony.outputs import MARKER
 
 from .conftest import CORNERS, ball_mask, light, render
 
@@ -114,7 +115,8 @@ def contents(out: Path) -> dict[str, str]:
 
 def leftovers(out: Path) -> list[str]:
     """Return the files that are no part of a dataset: hidden ones, such as a journal or a file half written."""
-    return [str(path) for path in out.rglob("*") if any(part.startswith(".") for part in path.relative_to(out).parts)]
+    hidden = [path for path in out.rglob("*") if any(part.startswith(".") for part in path.relative_to(out).parts)]
+    return [str(path) for path in hidden if path.name != MARKER]
 
 
 def start(settings: BuildSettings, out: Path) -> multiprocessing.process.BaseProcess:

@@ -1,5 +1,6 @@
 """One process at a time."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from ccharmony.errors import OutputError
 
 def test_a_lock_is_held_until_it_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "new" / "lock"
-    with files.lock_file(path, "busy"), pytest.raises(OutputError, match=r"^busy$"):
+    with files.lock_file(path, "busy"), pytest.raises(OutputError, match=rf"^busy \(process {os.getpid()}\)$"):
         files.lock_file(path, "busy")
     files.lock_file(path, "busy").close()
 

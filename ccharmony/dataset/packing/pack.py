@@ -8,7 +8,6 @@ again.
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,8 @@ from ccharmony.dataset.packing import contents, write_hdf5, write_shards
 from ccharmony.dataset.packing.contents import Entry, File
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.errors import OutputError, SettingsError
-from ccharmony.files import UNFINISHED, StrPath, lock_file, write_bytes
+from ccharmony.files import UNFINISHED, StrPath, locked, write_bytes
+from ccharmony.outputs import MARKER, Job, check_folder, claim_folder
 from ccharmony.progress import Progress, no_progress
 
 PackedFormat = Literal["shards", "h5"]
@@ -111,10 +111,10 @@ def pack_dataset(
     if _is_finished(out, to, digest, contents.newest_change(entries)):
         report.resumed = len(entries)
     else:
-        _refuse_taken(out, to)
+        _refuse_taken(out, root, to)
         with _work_folder(out) as folder:
+            _begin(folder, out.name, f"{digest} {contents.newest_change(entries)}")
             if to == "shards":
-                _remove_other_work(folder, f"{digest} {contents.newest_change(entries)}")
                 _pack_shards(entries, folder, digest, limit, jobs, progress, report)
             else:
                 _pack_h5(entries, folder / out.name, digest, progress)
@@ -153,6 +153,7 @@ def _pack_h5(entries: Sequence[Entry], path: Path, digest: str, progress: Progre
         numbers.setdefault(file, len(numbers))
     digests: list[str] = []
     try:
+        path.unlink(missing_ok=True)
         with write_hdf5.Writer(path, [file.name for file in numbers], [file.size for file in numbers]) as writer:
             for file, number in numbers.items():
                 data, sha256 = file.read()
@@ -173,29 +174,43 @@ def _pack_h5(entries: Sequence[Entry], path: Path, digest: str, progress: Progre
 def _work_folder(out: Path) -> Iterator[Path]:
     """Open the folder of unfinished work for one process at a time; raises OutputError."""
     folder = out.with_name(f".{out.name}{UNFINISHED}")
-    with lock_file(folder / _LOCK, f"{out}: is being packed by another process"):
+    if folder.is_symlink():
+        raise OutputError(f"{folder}: a link, which packing does not follow; wanted a folder or nothing")
+    with claim_folder(folder, _JOB), locked(folder / _LOCK, f"{out}: is being packed by another process"):
         yield folder
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
-def _remove_other_work(folder: Path, digest: str) -> None:
-    """Remove unfinished work on other contents, and write down the digest of these."""
-    path = folder / _DIGEST
+def _is_earlier(folder: Path) -> bool:
+    """Return whether a folder holds unfinished work of a version that wrote no marker."""
+    return (folder / _DIGEST).is_file() or {path.name for path in folder.iterdir()} == {_LOCK}
+
+
+_JOB = Job("ccharmony pack", shards.FOLDERS, is_earlier=_is_earlier)
+
+
+def _begin(folder: Path, name: str, digest: str) -> None:
+    """Remove unfinished work on other contents and write down the digest of these; refuse files of somebody else."""
+    path, written = folder / _DIGEST, [folder / name, *write_shards.list_written(folder)]
+    known = {path, folder / MARKER, folder / _LOCK, *written}
+    if stranger := next((file for file in sorted(folder.rglob("*")) if not file.is_dir() and file not in known), None):
+        raise OutputError(f"{stranger}: was not written by packing, wanted it moved elsewhere")
     if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == digest:
         return
-    for stale in [path for path in folder.iterdir() if path.name != _LOCK]:
-        shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+    for stale in written:
+        stale.unlink(missing_ok=True)
     write_bytes(path, digest.encode())
 
 
 def _publish(folder: Path, out: Path, to: PackedFormat) -> None:
     """Give the finished work the name of the result."""
     try:
+        (folder / _DIGEST).unlink(missing_ok=True)
         if to == "h5":
             (folder / out.name).replace(out)
-            shutil.rmtree(folder)
             return
-        for name in (_DIGEST, _LOCK):
-            (folder / name).unlink(missing_ok=True)
+        (folder / _LOCK).unlink(missing_ok=True)
         folder.replace(out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
@@ -211,11 +226,13 @@ def _is_finished(out: Path, to: PackedFormat, digest: str, newest: int) -> bool:
     return shards.read_contents_digest(out) == digest and bool(shards.read_index(out))
 
 
-def _refuse_taken(out: Path, to: PackedFormat) -> None:
-    if to == "h5":
-        if out.suffix.lower() not in hdf5.SUFFIXES:
-            raise OutputError(f"{out}: wanted a name that ends in {' or '.join(hdf5.SUFFIXES)}")
-        if out.exists():
-            raise OutputError(f"{out}: exists already and holds something else, wanted a new name")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(f"{out}: not an empty folder, wanted a new one")
+def _refuse_taken(out: Path, root: Path, to: PackedFormat) -> None:
+    if to == "shards":
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise OutputError(f"{out}: not an empty folder, wanted a new one")
+        check_folder(out, _JOB, [root])
+        return
+    if out.suffix.lower() not in hdf5.SUFFIXES:
+        raise OutputError(f"{out}: wanted a name that ends in {' or '.join(hdf5.SUFFIXES)}")
+    if out.exists():
+        raise OutputError(f"{out}: exists already and holds something else, wanted a new name")

@@ -83,6 +83,12 @@ def divide_into_shards(entries: Sequence[Entry], limit: Limit) -> list[Batch]:
     return batches
 
 
+def list_written(root: Path) -> list[Path]:
+    """Return the files that writing shards, finished or not, has left in a folder."""
+    patterns = [f"{folder}/{name}" for folder in shards.FOLDERS for name in ("shard-*.tar", "shard-*.json", ".shard-*")]
+    return [path for pattern in (shards.INDEX, f".*{files.UNFINISHED}", *patterns) for path in root.glob(pattern)]
+
+
 def write_missing_shards(
     batches: Sequence[Batch], root: Path, *, jobs: int = 1, progress: Callable[[int], None] = lambda _pairs: None
 ) -> tuple[list[Shard], int]:
@@ -182,7 +188,7 @@ def _write_shard(batch: Batch, root: Path, stop: threading.Event) -> Shard:
     temporary = tar.with_name(f".{tar.name}{files.UNFINISHED}")
     try:
         try:
-            with temporary.open("wb") as stream:
+            with files.open_own(temporary, "wb") as stream:
                 written = _Stream(stream)
                 rows = [_write_pair(written, entry, stop) for entry in batch.entries]
                 written.finish()

@@ -27,6 +27,7 @@ from ccharmony import strict_json
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.files import make_folder, remove_unfinished, write_bytes
 from ccharmony.images import pixels, rendering
+from ccharmony.outputs import Job, claim_folder
 from ccharmony.records import Chart, Photo
 from ccharmony.sources.demo.five_scenes import SCENES
 from ccharmony.sources.demo.scene import Scene
@@ -64,7 +65,7 @@ def find_demo(data_dir: Path, scenes: Sequence[Scene] = SCENES) -> Found:
     Raises
     ------
     OutputError
-        The folder cannot be written.
+        The folder cannot be written, or holds files that are not the demo's.
     """
     folder = data_dir / "demo"
     _render_missing(folder, scenes)
@@ -121,14 +122,30 @@ def _mask_file(name: str, letter: str) -> str:
     return f"masks/{name}_{letter}.png"
 
 
+def _is_earlier(folder: Path) -> bool:
+    """Return whether a folder holds a demo of a version that wrote no marker."""
+    try:
+        return "recipe" in strict_json.read_object(folder / "index.json")
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+_FOLDERS = ("photos", "masks")
+_JOB = Job("the demo", _FOLDERS, is_earlier=_is_earlier)
+
+
 def _render_missing(folder: Path, scenes: Sequence[Scene]) -> None:
     """Render the scenes of which a file is missing or is not the one that was written."""
-    for name in ("photos", "masks"):
-        make_folder(folder / name)
     index = _read_index(folder)
     missing = [scene for scene in scenes if not _is_there(folder, scene, index.sha256)]
-    for name in ("", "photos", "masks") if missing else ():
-        remove_unfinished(folder / name)
+    if missing:
+        with claim_folder(folder, _JOB):
+            for name in _FOLDERS:
+                remove_unfinished(make_folder(folder / name))
+            _render_all(folder, missing, index)
+
+
+def _render_all(folder: Path, missing: Sequence[Scene], index: Index) -> None:
     for number, scene in enumerate(missing, start=1):
         _LOG.info(
             "demo: rendering scene %d of %d, %s, under %d lights", number, len(missing), scene.name, len(scene.lights)

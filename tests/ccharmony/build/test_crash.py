@@ -117,7 +117,7 @@ def test_read_only_folder_is_one_line(settings: BuildSettings, tmp_path: Path) -
     command = (*COMMAND, "--data", str(settings.data), "--out", str(out))
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=obey_permissions, check=False)
     assert done.returncode == 1
-    assert done.stderr == f"error: {out / '.build'}: cannot be made (Permission denied)\n"
+    assert done.stderr == f"error: {out / '.made_by.json'}: cannot be written (Permission denied)\n"
 
 
 @pytest.mark.parametrize("stage", ["lights", "pairs"])

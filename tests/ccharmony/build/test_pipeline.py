@@ -61,7 +61,7 @@ def test_dataset_has_the_layout_and_passes_verify(tmp_path: Path) -> None:
     files = (
         "build.json ccHarmony_test.txt ccHarmony_train.txt checksums.csv composite_images fits.h5 manifest.csv masks"
     )
-    assert sorted(path.name for path in out.iterdir()) == [*files.split(), "real_images"]
+    assert sorted(path.name for path in out.iterdir()) == [".made_by.json", *files.split(), "real_images"]
     assert (out / "composite_images" / "photo 0_a_1.png").is_file()
     verdict = verify_folder(out)
     assert (verdict.pairs, verdict.photos, verdict.problems) == (24, 8, [])
@@ -115,7 +115,7 @@ def test_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monke
         if path.parent.name == pair_folder.COMPOSITES:
             written.append(path)
             if len(written) == 8:
-                path.with_name(f".{path.name}.part").write_bytes(data[:10])
+                path.with_name(f".{path.name}.0a1b2c3d.part").write_bytes(data[:10])
                 raise KeyboardInterrupt
         write(path, data)
 

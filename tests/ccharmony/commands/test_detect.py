@@ -127,14 +127,14 @@ def test_photos_of_one_name_get_overlays_of_their_own(with_chart: Path, tmp_path
     twin.write_bytes(with_chart.read_bytes())
     assert detect(with_chart, twin, "--overlay", tmp_path / "drawn") == 0
     names = sorted(path.name for path in (tmp_path / "drawn").iterdir())
-    assert names == ["an ä photo.jpg", "an ä photo_2.jpg"]
+    assert names == [".made_by.json", "an ä photo.jpg", "an ä photo_2.jpg"]
 
 
 def test_an_overlay_folder_that_is_a_file_stops_the_job(
     with_chart: Path, without_chart: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert detect(without_chart, "--overlay", with_chart) == 1
-    assert capsys.readouterr().err.startswith(f"error: {with_chart}: cannot be made")
+    assert capsys.readouterr().err.startswith(f"error: {with_chart}: not a folder")
 
 
 def test_corners_by_hand_win_over_the_search(

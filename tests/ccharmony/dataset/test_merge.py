@@ -68,8 +68,12 @@ def test_picture_in_train_and_test_is_refused(make: Make, photos: list[Photo], t
 
 def test_folder_that_is_not_empty_is_refused(make: Make, photos: list[Photo]) -> None:
     first = make("first", photos)
-    with pytest.raises(OutputError, match="not an empty folder"):
+    with pytest.raises(OutputError, match=r"lies in .*first, which is read"):
         merge_datasets([first, first], first)
+    (first.parent / "mine").mkdir()
+    (first.parent / "mine" / "diary.txt").write_text("")
+    with pytest.raises(OutputError, match=r"mine: holds 'diary.txt', which ccharmony merge did not write"):
+        merge_datasets([first, first], first.parent / "mine")
 
 
 def test_one_dataset_is_too_few(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from ccharmony.dataset.verify import verify_folder
 from ccharmony.errors import OutputError, SettingsError
 from ccharmony.jobs import journal, ray_engine
 from ccharmony.jobs.engine import AHEAD, Engine, Finished, PhotoWork
+from ccharmony.outputs import MARKER
 from ccharmony.records import Photo
 from ccharmony.sources.found import Found
 
@@ -95,7 +96,7 @@ class Dying(ray_engine.RayEngine):
                     if next(count) < 3:
                         whole(path, data)
                     else:
-                        torn = path.with_name(f".{path.name}.part")
+                        torn = path.with_name(f".{path.name}.0a1b2c3d.part")
                         torn.write_bytes(data[: len(data) // 2])
                         notes.write_text(f"{os.getpid()} {torn}")
                         os.kill(os.getpid(), signal.SIGKILL)
@@ -206,7 +207,7 @@ def test_folder_that_workers_do_not_see_is_refused_in_one_line(tmp_path: Path, e
     finally:
         os.close(900)
         os.close(here)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [journal.FOLDER]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [journal.FOLDER, MARKER]
 
 
 def test_photos_that_workers_do_not_see_are_refused(tmp_path: Path, found: list[Photo], engine: Engine) -> None:

@@ -47,7 +47,7 @@ def test_a_run_is_resumed_with_more_steps_and_never_overwritten(tmp_path: Path, 
     with pytest.raises(WeightsError, match=r"state\.pt"):
         harmonize.train_network(SETTINGS, out, data=data, resume=True, device="cpu")
     harmonize.train_network(SETTINGS, out, data=[data], device="cpu")
-    with pytest.raises(SettingsError, match="holds a run already, wanted resume=True"):
+    with pytest.raises(SettingsError, match="holds a run already, wanted --resume, another folder, or --force"):
         harmonize.train_network(SETTINGS, out, data=data, device="cpu")
     with pytest.raises(SettingsError, match="seed cannot change midway"):
         harmonize.train_network(dataclasses.replace(SETTINGS, seed=1), out, data=data, resume=True, device="cpu")

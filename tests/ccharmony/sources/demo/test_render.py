@@ -224,7 +224,7 @@ def test_pictures_are_those_of_their_version(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("a file where the folder should be")
-    with pytest.raises(OutputError, match="photos: cannot be made"):
+    with pytest.raises(OutputError, match="demo: not a folder"):
         render.find_demo(tmp_path, FEW)
 
 
