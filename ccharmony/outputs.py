@@ -201,7 +201,7 @@ def _read_marker(folder: Path) -> str | None:
     if path.is_symlink():
         return None
     try:
-        return str(strict_json.read_object(path, _MARKER_BYTES)["made_by"])
+        return str(strict_json.read_object(path, most=_MARKER_BYTES)["made_by"])
     except (OSError, ValueError, KeyError):
         return None
 
