@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from ccharmony.errors import SettingsError
-from harmonize.settings import Count, Positive, Range, Settings, ordered
+from harmonize.settings import Positive, Range, Settings, ordered
 
 SIDE = 256
 """Height and width in pixels at which the field trains and scores; what a network sees unless asked otherwise."""
@@ -25,6 +25,10 @@ SIDE = 256
 MULTIPLE = 32
 """Sides that a U-Net takes without padding are multiples of this. Three poolings would need 8; the original pads to
 2^(depth + 1)."""
+
+
+Width = Annotated[int, Range(1, 4096)]
+"""A number of channels; a U-Net of that width has 39 GB in its largest layer alone."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class PihSettings(Settings):
     shading_side: Annotated[int, Range(2, 256)] = 16
     """Side of the shading map; the release's effective resolution."""
 
-    width: Count = 32
+    width: Width = 32
     """Channels of the backbone's first convolution; its maps have width · (1, 2, 4, 8)."""
 
     @property
@@ -108,7 +112,7 @@ class NetworkSettings(Settings):
     model: Literal["giftnet", "issam"] = "giftnet"
     """``giftnet`` or ``issam`` (the basic network, exactly; it has no GIFT)."""
 
-    width: Count = 32
+    width: Width = 32
     """Channels of the finest encoder block; the four blocks have width · (1, 2, 4, 8). 32 is iSSAM's, 16 half width."""
 
     gift: tuple[GiftSite, ...] = ("D2", "D3", "E")
@@ -118,7 +122,7 @@ class NetworkSettings(Settings):
     """What the scales are read from: ``global`` (the pooled bottleneck), ``none`` (learned, the same for every
     picture; Table 3 row 6), ``self`` (the pooled map itself; row 7)."""
 
-    mlp_width: Count = 256
+    mlp_width: Width = 256
     """Width of the three shared fully connected layers. The paper gives only their number; 256 is the bottleneck's
     own width, and gives the parameter count that a GIFT without bias would have at that width."""
 

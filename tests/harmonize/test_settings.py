@@ -76,7 +76,7 @@ def test_unknown_name_is_refused_with_the_known_ones():
     ("values", "message"),
     [
         ({"model": "dovenet"}, "model: 'dovenet' found, one of giftnet, issam wanted"),
-        ({"width": 0}, "width: 0 found, an integer of at least 1 wanted"),
+        ({"width": 0}, "width: 0 found, an integer of at least 1 and at most 4096 wanted"),
         ({"width": 32.0}, "width: 32.0 found, an integer"),
         ({"width": True}, "width: True found, an integer"),
         ({"gift": ("D4",)}, "gift: ('D4',) found, a list, each one of D1, D2, D3, E wanted"),

@@ -115,7 +115,10 @@ def test_a_wrong_setting_is_one_line_and_exits_with_2(given: Any, words: str, li
 
 
 def test_a_wrong_value_of_a_short_option_names_the_setting(given: Any) -> None:
-    assert given("--width 0", code=2) == "Error: network.width: '0' found, an integer of at least 1 wanted\n"
+    assert (
+        given("--width 0", code=2)
+        == "Error: network.width: '0' found, an integer of at least 1 and at most 4096 wanted\n"
+    )
 
 
 def test_an_option_that_became_a_setting_names_it(given: Any) -> None:

@@ -294,3 +294,12 @@ def test_a_network_that_returns_one_channel_cannot_be_trained(loss: str) -> None
     picture, mask = torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32)
     with pytest.raises(TrainingError, match=r"returned \(2, 1, 32, 32\), wanted pictures \(2, 3, 32, 32\)"):
         Objective(Gray(), None, settings, "harmonize")(picture, mask, picture)
+
+
+WIDE = ({"width": 4097}, {"width": 10**18}, {"model": "pih", "width": 10**9}, {"mlp_width": 5000})
+
+
+@pytest.mark.parametrize("values", WIDE)
+def test_a_width_beyond_any_network_is_refused_by_name(values):
+    with pytest.raises(SettingsError, match=r"width: \d+ found, .*of at least 1 and at most 4096 wanted"):
+        registry.read_settings(values)
