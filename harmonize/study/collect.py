@@ -44,7 +44,7 @@ def _collect(path: Path) -> list[Vote]:
     study = read_study(path)
     if not (path / VOTES).is_file():
         raise StudyError(f"{path}: nobody has voted yet, wanted a study that was served")
-    store = Store(study)
+    store = Store(study, only_read=True)
     try:
         votes = store.votes()
     finally:

@@ -39,6 +39,8 @@ class Store:
     ----------
     study
         The study; the file is made where there is none.
+    only_read
+        Whether nothing is written; there must be a file then.
 
     Raises
     ------
@@ -46,15 +48,28 @@ class Store:
         The file cannot be opened, or is no such file. Every method raises it, too, where the file fails.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, *, only_read: bool = False) -> None:
         self.study = study
         self.path = study.folder / VOTES
         self._lock = threading.Lock()
         with self._errors():
-            self._file = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-            self._file.execute("PRAGMA journal_mode = WAL")
-            self._file.execute("PRAGMA synchronous = FULL")
-            self._file.executescript(_TABLES)
+            self._file = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?{self._mode(only_read)}",
+                timeout=_WAIT,
+                isolation_level=None,
+                check_same_thread=False,
+                uri=True,
+            )
+            if not only_read:
+                self._file.execute("PRAGMA journal_mode = WAL")
+                self._file.execute("PRAGMA synchronous = FULL")
+                self._file.executescript(_TABLES)
+
+    def _mode(self, only_read: bool) -> str:
+        """Return how SQLite opens the file; without a log of a server beside it, reading leaves no file behind."""
+        if not only_read:
+            return "mode=rwc"
+        return "mode=ro" if self.path.with_name(f"{VOTES}-wal").exists() else "immutable=1"
 
     def close(self) -> None:
         """Close the file."""

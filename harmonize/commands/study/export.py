@@ -6,15 +6,20 @@ from pathlib import Path
 
 import click
 
+from ccharmony.console import force_option
+from ccharmony.outputs import check_files
+
 
 @click.command("export", short_help="Write the votes as a table.")
 @click.argument("study", type=click.Path(file_okay=False, path_type=Path))
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="CSV file to write.")
-def command(study: Path, out: Path) -> None:
+@force_option
+def command(study: Path, out: Path, force: bool) -> None:
     """Write all votes as CSV: picture, left, right, choice, rater, seconds. `study rank` reads it, too."""
     from harmonize.study.collect import collect_votes
     from harmonize.study.votes import write_votes
 
+    check_files([out], [study], force=force)
     votes = collect_votes([study])
     write_votes(out, votes)
     click.echo(f"{out}: {len(votes)} votes")

@@ -9,8 +9,11 @@ from typing import Any
 import click
 
 from ccharmony.console import progress_bar
+from ccharmony.errors import SettingsError
+from ccharmony.outputs import Job, claim_folder
 from harmonize.commands import shared
 
+_JOB = Job("harmonize study make", ("pictures", "outlines"))
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -65,10 +68,13 @@ def command(
     every pair comes equally often.
     """
     from harmonize.study.make import make_study
-    from harmonize.study.study import StudySettings
+    from harmonize.study.study import FILE, StudySettings
 
     settings = StudySettings(**options)
-    with progress_bar() as progress:
+    if (out / FILE).exists():
+        raise SettingsError(f"{out}: holds a study already, whose votes belong to its pictures; wanted another folder")
+    read = [composites, masks, *(Path(value) for value in methods.values())]
+    with claim_folder(out, _JOB, read), progress_bar() as progress:
         study, problems = make_study(
             composites, masks, methods, out, settings, device=device, progress=partial(progress, "pictures")
         )
