@@ -35,11 +35,14 @@ class Chart:
         Shape (4, 2): the chart's corners next to dark skin, bluish green, black and white; None if unknown.
     quads
         Shape (24, 4, 2): corners of each patch, standard chart order (dark skin first); None if unknown.
+    others
+        Boxes around further charts, which the crop must leave out, too.
     """
 
     box: Box
     corners: Float64 | None = None
     quads: Float64 | None = None
+    others: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

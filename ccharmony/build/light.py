@@ -12,6 +12,7 @@ import numpy as np
 
 from ccharmony.arrays import Bool, Float64, UInt8
 from ccharmony.checker.chart import NAMES, STANDARD, Box
+from ccharmony.checker.crop import bounding_box
 from ccharmony.checker.detect import checker_from_corners, find_checker
 from ccharmony.checker.patches import Patches, orientation_ratio, read_quads
 from ccharmony.color import polynomial, residuals
@@ -34,10 +35,13 @@ class RecordedLight:
         The row of fits.h5.
     box
         Box around the chart, for the crop; None if the photo shows none.
+    others
+        Boxes around the other charts in the photo, which the crop leaves out, too.
     """
 
     record: FitRecord
     box: Box | None
+    others: tuple[Box, ...] = ()
 
 
 def record_light(
@@ -78,7 +82,7 @@ def record_light(
         The patches are too few, turned, alike, or not finite.
     """
     photo = photo or Photo(id="photo", source="", camera="", path=Path())
-    patches, box = _patches_of(image, photo)
+    patches, box, others = _patches_of(image, photo)
     measured = np.asarray(np.isfinite(patches.colors).all(axis=1))
     used = measured if keep_flagged or photo.patches is not None else patches.usable
     try:
@@ -87,29 +91,28 @@ def record_light(
     except FitError as error:
         raise FitError(f"{photo.id}: {error}") from error
     flags = (*record.flags, *_remarks(patches, used)) if photo.patches is None else record.flags
-    return RecordedLight(dataclasses.replace(record, notes=_notes(patches, used), flags=flags), box)
+    return RecordedLight(dataclasses.replace(record, notes=_notes(patches, used), flags=flags), box, others)
 
 
-def _patches_of(image: UInt8 | None, photo: Photo) -> tuple[Patches, Box | None]:
+def _patches_of(image: UInt8 | None, photo: Photo) -> tuple[Patches, Box | None, tuple[Box, ...]]:
     if photo.patches is not None:
         unknown = np.zeros(24)
-        return Patches(
-            photo.patches, unknown, unknown.astype(np.int64), unknown
-        ), photo.chart.box if photo.chart else None
+        known = Patches(photo.patches, unknown, unknown.astype(np.int64), unknown)
+        return known, photo.chart.box if photo.chart else None, photo.chart.others if photo.chart else ()
     if image is None:
         raise CheckerError(f"{photo.id}: neither patches nor a picture to read them from")
     try:
-        patches, box = _locate(image, photo)
+        patches, box, others = _locate(image, photo)
     except CheckerError as error:
         raise CheckerError(f"{photo.id}: {error}") from error
-    return mark_misfits(patches), box
+    return mark_misfits(patches), box, others
 
 
-def _locate(image: UInt8, photo: Photo) -> tuple[Patches, Box]:
-    """Read the patches where the source says the chart is, or where it is found."""
+def _locate(image: UInt8, photo: Photo) -> tuple[Patches, Box, tuple[Box, ...]]:
+    """Read the patches where the source says the chart is, or where it is found; with the boxes of all charts."""
     chart = photo.chart
     if chart is not None and chart.quads is not None:
-        return read_quads(image, chart.quads), chart.box
+        return read_quads(image, chart.quads), chart.box, chart.others
     if chart is not None and chart.corners is not None:
         found = checker_from_corners(image, chart.corners)
     else:
@@ -117,9 +120,9 @@ def _locate(image: UInt8, photo: Photo) -> tuple[Patches, Box]:
     if found.patches is None or found.corners is None:
         raise CheckerError(found.reason)
     if chart is not None:
-        return found.patches, chart.box
-    (x0, y0), (x1, y1) = found.corners.min(axis=0), found.corners.max(axis=0)
-    return found.patches, (float(x0), float(y0), float(x1), float(y1))
+        return found.patches, chart.box, chart.others
+    others = tuple(bounding_box(other.corners) for other in found.others if other.corners is not None)
+    return found.patches, bounding_box(found.corners), others
 
 
 def _refuse(patches: Patches, used: Bool, kind: FitKind, drop_flagged: bool) -> None:
@@ -209,7 +212,7 @@ def to_json(light: RecordedLight) -> Any:
     """Return a light as the journal stores it; every number is restored to the bit."""
     record = dataclasses.asdict(light.record)
     arrays = {name: np.asarray(record[name]).tolist() for name in FIT_ARRAYS}
-    return {"record": {**record, **arrays}, "box": light.box}
+    return {"record": {**record, **arrays}, "box": light.box, "others": light.others}
 
 
 def from_json(data: Any) -> RecordedLight:
@@ -217,4 +220,4 @@ def from_json(data: Any) -> RecordedLight:
     arrays = {name: np.array(data["record"][name], np.float64) for name in FIT_ARRAYS}
     lists = {name: tuple(data["record"][name]) for name in ("flags", "notes")}
     record = {**data["record"], **arrays, **lists}
-    return RecordedLight(FitRecord(**record), data["box"] and tuple(data["box"]))
+    return RecordedLight(FitRecord(**record), data["box"] and tuple(data["box"]), tuple(map(tuple, data["others"])))

@@ -45,6 +45,8 @@ class PhotoLights:
         The photo's split.
     arithmetic
         How the matrices are applied, see `transfer`.
+    others
+        Boxes around further charts; the crop leaves out all of them.
     """
 
     own: FitRecord
@@ -52,6 +54,7 @@ class PhotoLights:
     box: Box | None
     split: Split
     arithmetic: transfer.Arithmetic = "float"
+    others: tuple[Box, ...] = ()
 
 
 @dataclass
@@ -123,8 +126,8 @@ def make_pairs(
         A file cannot be written.
     """
     result = PhotoPairs()
-    window = crop.largest_without(light.box, image.shape[:2]) if light.box else (0, 0, *image.shape[1::-1])
     shape = (image.shape[0], image.shape[1])
+    window = crop.largest_without(light.box, shape, light.others) if light.box else (0, 0, *shape[::-1])
     prepared = _prepare(image, window, settings)
     del image  # the canvas is a copy, and a photo of 24 MP takes 72 MB
     for letter, stored in _read_foregrounds(photo, shape, result):

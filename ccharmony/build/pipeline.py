@@ -219,7 +219,8 @@ def _pairs_stage(
         split = context.splits[photo.id]
         others = {name: record for name, record in lights.items() if record.split == split and name != photo.id}
         if photo.charted:
-            light = PhotoLights(lights[photo.id], others, recorded[photo.id].box, split, settings.arithmetic)
+            shown = recorded[photo.id]
+            light = PhotoLights(lights[photo.id], others, shown.box, split, settings.arithmetic, shown.others)
         else:
             own = others.pop(light_pool.find_nearest_light(images[0], others).id)
             light = PhotoLights(own, others, None, split, settings.arithmetic)

@@ -2,7 +2,7 @@
 
 A pair must not show the chart: a network would read the light off it. The published rule cuts the photo along one side
 of the chart's bounding box, from edge to edge, and keeps the largest of the four parts. It reproduces the sizes of all
-258 published Gehler masks (222 photos) from the chart's coordinates.
+258 published Gehler masks (222 photos) from the chart's coordinates. With more than one chart each part is cut again.
 
 Contents: :func:`bounding_box`, :func:`largest_without`, :func:`parts_without`.
 """
@@ -10,6 +10,7 @@ Contents: :func:`bounding_box`, :func:`largest_without`, :func:`parts_without`.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -49,8 +50,8 @@ def bounding_box(points: npt.ArrayLike, scale: float = 1.0) -> Box:
     return x0, y0, x1, y1
 
 
-def largest_without(box: Box, shape: tuple[int, int]) -> Part:
-    """Return the largest part of a photo that leaves out a chart.
+def largest_without(box: Box, shape: tuple[int, int], others: Sequence[Box] = ()) -> Part:
+    """Return the largest part of a photo that leaves out a chart, and all other charts in it.
 
     Parameters
     ----------
@@ -58,6 +59,8 @@ def largest_without(box: Box, shape: tuple[int, int]) -> Part:
         x0, y0, x1, y1 around the chart, in pixels of the photo. It may reach beyond the photo's edge.
     shape
         Height and width of the photo.
+    others
+        Boxes around the other charts.
 
     Returns
     -------
@@ -67,18 +70,23 @@ def largest_without(box: Box, shape: tuple[int, int]) -> Part:
     Raises
     ------
     CheckerError
-        The chart lies outside the photo or fills it.
+        The chart lies outside the photo, or the charts leave nothing of it.
 
     Examples
     --------
     >>> largest_without((600.7, 300.2, 800.4, 420.9), (583, 874))
     (0, 0, 600, 583)
+    >>> largest_without((600.7, 300.2, 800.4, 420.9), (583, 874), [(20.0, 400.0, 180.0, 500.0)])
+    (0, 0, 874, 300)
     """
-    parts = parts_without(box, shape)
+    parts = list(parts_without(box, shape).values())
+    for other in others:
+        parts = list(dict.fromkeys(rest for part in parts for rest in _around(part, other)))
     # max keeps the first of equals: left, right, top, bottom.
-    largest = max(parts.values(), key=_area)
+    largest = max(parts, key=_area, default=(0, 0, 0, 0))
     if _area(largest) == 0:
-        raise CheckerError(f"chart at {_text(box)} fills the photo of {shape[1]}x{shape[0]}, nothing is left to crop")
+        where = " and ".join(map(_text, (box, *others)))
+        raise CheckerError(f"chart at {where} fills the photo of {shape[1]}x{shape[0]}, nothing is left to crop")
     return largest
 
 
@@ -100,6 +108,17 @@ def parts_without(box: Box, shape: tuple[int, int]) -> dict[str, Part]:
         "top": (0, 0, width, y0),
         "bottom": (0, y1, width, height),
     }
+
+
+def _around(part: Part, box: Box) -> Iterator[Part]:
+    """Yield the largest parts of a part left, right, above and below of a box; the part itself where it is free."""
+    x0, y0, x1, y1 = part
+    left, right = (min(max(math.floor(x), x0), x1) for x in (box[0], box[2]))
+    top, bottom = (min(max(math.floor(y), y0), y1) for y in (box[1], box[3]))
+    if left == right or top == bottom:
+        yield part
+        return
+    yield from ((x0, y0, left, y1), (right, y0, x1, y1), (x0, y0, x1, top), (x0, bottom, x1, y1))
 
 
 def _check(box: Box, width: int, height: int) -> None:

@@ -24,7 +24,7 @@ def draw_finding(image: UInt8, found: Detection, side: int = 1600) -> UInt8:
     """Draw a finding on its photo, and below it a close-up of the chart and its colors next to the standard ones.
 
     Green are the chart and the parts of its patches that were read, red are flagged patches and charts that were
-    refused. Patches are numbered in chart order: 1 is dark skin, 24 is black.
+    refused, the finding that came closest among them. Patches are numbered in chart order: 1 is dark skin, 24 is black.
 
     Parameters
     ----------
@@ -59,6 +59,8 @@ def _photo(image: UInt8, found: Detection, side: int) -> UInt8:
     for other in found.others:
         if other.corners is not None:
             _outline(small, _scaled(other.corners, scale), _RED if other.reason else _WHITE)
+    if found.closest is not None:
+        _outline(small, _scaled(found.closest, scale), _RED)
     if found.corners is not None:
         _outline(small, _scaled(found.corners, scale), _GREEN)
     return small

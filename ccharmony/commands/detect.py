@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import math
 from collections.abc import Iterable
@@ -48,7 +50,7 @@ def command(photos: tuple[Path, ...], overlays: Path | None, as_json: bool, by_h
         raise SourceError(f"{unreadable} of {len(paths)} photos failed")
 
 
-def _detect_all(paths: list[Path], given: dict[Path, list[float]], overlays: Path | None, as_json: bool) -> int:
+def _detect_all(paths: list[Path], given: dict[Path, list[list[float]]], overlays: Path | None, as_json: bool) -> int:
     """Print what each photo shows, and draw it; return how many photos could not be used."""
     names, unreadable = _overlay_names(paths), 0
     for path in paths:
@@ -63,6 +65,8 @@ def _detect_all(paths: list[Path], given: dict[Path, list[float]], overlays: Pat
             if not as_json:
                 continue
         click.echo(json.dumps(_as_object(path, found), ensure_ascii=False) if as_json else f"{path}: {_as_text(found)}")
+        if found.closest is not None and not as_json:
+            click.echo(f"  the closest finding, if it is the chart, as a row of checkers.csv: {_row(path, found)}")
     return unreadable
 
 
@@ -76,7 +80,7 @@ def _files(photos: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(paths))
 
 
-def _read_corners(table: Path, paths: list[Path]) -> dict[Path, list[float]]:
+def _read_corners(table: Path, paths: list[Path]) -> dict[Path, list[list[float]]]:
     """Read corners by photo; a row that cannot be used, or belongs to another photo, is reported and skipped."""
     if not table.is_file():
         raise SourceError(f"{table}: no such file, wanted corners as {','.join(folder.COLUMNS)}")
@@ -86,9 +90,13 @@ def _read_corners(table: Path, paths: list[Path]) -> dict[Path, list[float]]:
     return {path: corners[path.stem] for path in paths if path.stem in corners}
 
 
-def _detect(path: Path, corners: list[float] | None) -> tuple[UInt8, Detection]:
+def _detect(path: Path, charts: list[list[float]] | None) -> tuple[UInt8, Detection]:
     image = reading.read_file(path)
-    found = find_checker(image) if corners is None else checker_from_corners(image, np.array(corners).reshape(4, 2))
+    if charts is None:
+        found = find_checker(image)
+    else:
+        found, *others = (checker_from_corners(image, np.array(corners).reshape(4, 2)) for corners in charts)
+        found = replace(found, others=tuple(others))
     return image, found if found.patches is None else replace(found, patches=mark_misfits(found.patches))
 
 
@@ -127,14 +135,26 @@ def _as_object(path: Path, found: Detection) -> dict[str, Any]:
     return {
         "photo": str(path),
         **_describe_position(found),
+        "closest": None if found.closest is None else _plain(found.closest, 2),
+        "row": _row(path, found),
         "patches": patches and _plain(255 * patches.colors, 2),
         "spread": patches and _plain(patches.spread, 2),
         "count": patches and patches.count.tolist(),
         "clipped": patches and _plain(patches.clipped, 4),
         "flags": patches and list(patches.flags()),
         "gray_ramp_falls": patches and patches.gray_ramp_falls,
-        "others": [_describe_position(other) for other in found.others],
+        "others": [{**_describe_position(other), "row": _row(path, other)} for other in found.others],
     }
+
+
+def _row(path: Path, found: Detection) -> str | None:
+    """Return a finding, or the closest, as a row of checkers.csv."""
+    corners = found.closest if found.corners is None else found.corners
+    if corners is None:
+        return None
+    cells = io.StringIO()
+    csv.writer(cells, lineterminator="").writerow([path.stem, *(f"{value:.1f}" for value in corners.ravel())])
+    return cells.getvalue()
 
 
 def _describe_position(found: Detection) -> dict[str, Any]:

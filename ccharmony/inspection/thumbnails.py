@@ -39,6 +39,7 @@ PHOTO_BYTES = 220_000
 
 _PHOTO_PART, _CHART_PART, _STRIPS_PART = 0.35, 0.2, 0.45
 _SIDES = (960, 720, 560, 440, 340, 260, 200, 150, 110, 80, 56)
+_USUAL_SIDE = 340
 _QUALITY = 78
 _AROUND_CHART = 0.15
 """Share of the chart's size that a close-up shows around it."""
@@ -223,16 +224,48 @@ def _strip(rows: Sequence[Pair], root: Path, share: int) -> tuple[Thumbnail, lis
     real = pixels.read_preview(root / rows[0].real, _SIDES[0])
     scale = np.array(real.shape[1::-1]) / np.array(mask.shape[::-1])
     first = _within(real, share, [line * scale for line in outline(mask)])
-    return first, [_within(pixels.read_preview(root / row.composite, max(first.size)), share) for row in rows]
+    composites: list[Thumbnail] = []
+    side = max(first.size)
+    for row in rows:  # each begins at the size of the last, since pictures of one photo differ little in bytes
+        composites.append(_within(shrink(pixels.read_preview(root / row.composite, side), side), share, start=side))
+        side = max(composites[-1].size)
+    return first, composites
 
 
-def _within(image: UInt8, budget: int, lines: Iterable[npt.NDArray[np.floating]] = ()) -> Thumbnail:
-    """Return an image as large as fits into a budget of bytes, or as the smallest of all sizes."""
+def _within(
+    image: UInt8, budget: int, lines: Iterable[npt.NDArray[np.floating]] = (), start: int = _USUAL_SIDE
+) -> Thumbnail:
+    """Return an image as large as fits into a budget of bytes, or as the smallest of all sizes.
+
+    The search walks from a side at which the answer is likely: from 960 pixels down, each picture of a strip was
+    encoded up to nine times, and the largest cost most.
+    """
     height, width = image.shape[:2]
     outlines = tuple(tuple(np.rint(1000 * line / (width, height)).astype(int).ravel().tolist()) for line in lines)
-    for side in _SIDES:
-        small = shrink(image, side)
-        data = pixels.encode(small, ".webp", _QUALITY)
-        if len(data) <= budget:
-            break
-    return Thumbnail(data, (small.shape[1], small.shape[0]), outlines)
+    sides = _sides_of(image)
+    place = max((number for number, side in enumerate(sides) if side <= start), default=0)
+    found = _encoded(image, sides[place])
+    if len(found[0]) > budget:
+        for side in reversed(sides[:place]):
+            found = _encoded(image, side)
+            if len(found[0]) <= budget:
+                break
+    else:
+        for side in sides[place + 1 :]:
+            larger = _encoded(image, side)
+            if len(larger[0]) > budget:
+                break
+            found = larger
+    return Thumbnail(*found, outlines)
+
+
+def _sides_of(image: UInt8) -> list[int]:
+    """Return the sides at which an image can be shown, from the smallest on: its own is the largest."""
+    longest = min(max(image.shape[:2]), _SIDES[0])
+    return [*(side for side in reversed(_SIDES) if side < longest), longest]
+
+
+def _encoded(image: UInt8, side: int) -> tuple[bytes, tuple[int, int]]:
+    """Return an image shrunk and encoded, and its width and height."""
+    small = shrink(image, side)
+    return pixels.encode(small, ".webp", _QUALITY), (small.shape[1], small.shape[0])

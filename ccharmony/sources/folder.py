@@ -4,11 +4,12 @@
 
     DATA/photos/        pictures (JPEG, PNG, TIFF, WebP, HEIC) or camera raw files, in folders of any depth
     DATA/masks/         <photo>_<letter>.png (or of another format), LabelMe JSON, COCO JSON
-    DATA/checkers.csv   optional: photo,x1,y1,x2,y2,x3,y3,x4,y4
+    DATA/checkers.csv   optional: photo,x1,y1,x2,y2,x3,y3,x4,y4, a row for each chart in the photo
 
 The corners of ``checkers.csv`` lie next to dark skin, bluish green, black and white, in pixels of the upright photo;
-they win over any detection. ``DATA/folder`` may stand for ``DATA``. JSON may also lie beside the photos, where LabelMe
-puts it, or in ``DATA/annotations/``.
+they win over any detection. The first row of a photo is the chart that is read; the crop leaves out all of them.
+``DATA/folder`` may stand for ``DATA``. JSON may also lie beside the photos, where LabelMe puts it, or in
+``DATA/annotations/``.
 """
 
 from __future__ import annotations
@@ -146,29 +147,32 @@ def _find_pictures(root: Path) -> tuple[dict[str, Path], list[str], list[str]]:
     return photos, duplicates.problems, summary
 
 
-def _with_chart(row: Photo, corners: list[float]) -> Photo:
-    """Add corners by hand; they must be in the photo."""
-    points = np.array(corners).reshape(4, 2)
-    box = crop.bounding_box(points)
-    crop.largest_without(box, reading.read_size(row))
-    return dataclasses.replace(row, chart=Chart(box, points))
+def _with_chart(row: Photo, charts: list[list[float]]) -> Photo:
+    """Add the corners of charts by hand; they must be in the photo, and leave something of it."""
+    points = np.array(charts[0]).reshape(4, 2)
+    box, *others = (crop.bounding_box(np.array(corners).reshape(4, 2)) for corners in charts)
+    crop.largest_without(box, reading.read_size(row), others)
+    return dataclasses.replace(row, chart=Chart(box, points, others=tuple(others)))
 
 
-def read_checkers(path: Path, photos: dict[str, Path]) -> tuple[dict[str, list[float]], list[str]]:
-    """Read corners by photo; a row that cannot be used is a problem, and the photo's chart is then searched for."""
+def read_checkers(path: Path, photos: dict[str, Path]) -> tuple[dict[str, list[list[float]]], list[str]]:
+    """Read the corners of charts by photo; a row that cannot be used is a problem.
+
+    The chart of a photo without a row is searched for.
+    """
     if not path.is_file():
         return {}, []
     ids = {normal(name).casefold(): name for name in photos}
-    corners: dict[str, list[float]] = {}
+    corners: dict[str, list[list[float]]] = {}
     problems = []
     for number, row in enumerate(_rows(path), start=1):
         if not row or tuple(cell.strip().lower() for cell in row) == COLUMNS:
             continue
         try:
             name, numbers = _parse(row, ids)
-            if name in corners:
-                raise CheckerError(f"a second row of {name}")
-            corners[name] = numbers
+            if numbers in corners.get(name, ()):
+                raise CheckerError(f"the same corners of {name} again")
+            corners.setdefault(name, []).append(numbers)
         except CheckerError as error:
             problems.append(f"{path} line {number}: {error}")
     return corners, problems

@@ -97,7 +97,9 @@ def test_light_comes_back_from_the_journal_to_the_bit(make_photo: Callable[..., 
     import json
 
     light = record_light(None, known(make_photo, PHOTO), "ridge")
+    light = replace(light, others=((1.0, 2.0, 3.5, 4.0),))
     again = from_json(json.loads(json.dumps(to_json(light))))
+    assert again.others == light.others
     np.testing.assert_array_equal(again.record.to_standard, light.record.to_standard)
     np.testing.assert_equal(dict(again.record.residuals), dict(light.record.residuals))
     assert again.record.flags == light.record.flags

@@ -60,3 +60,15 @@ def test_an_impossible_box_is_refused(box):
 def test_corners_must_be_finite_points(points):
     with pytest.raises(CheckerError, match="wanted finite coordinates"):
         crop.bounding_box(points)
+
+
+def test_all_charts_are_left_out_each_cutting_what_the_others_leave():
+    chart, other = (600.0, 300.0, 800.0, 420.0), (20.0, 400.0, 180.0, 500.0)
+    assert crop.largest_without(chart, (583, 874)) == (0, 0, 600, 583)
+    assert crop.largest_without(chart, (583, 874), [other]) == (0, 0, 874, 300)
+    assert crop.largest_without(chart, (583, 874), [(0.0, 0.0, 590.0, 100.0)]) == (0, 100, 600, 583)
+
+
+def test_charts_that_together_leave_nothing_are_refused():
+    with pytest.raises(CheckerError, match="nothing is left"):
+        crop.largest_without((0.0, 0.0, 50.0, 60.0), (60, 90), [(50.0, 0.0, 90.0, 60.0)])

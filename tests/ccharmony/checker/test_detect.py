@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ccharmony.checker import chart
 from ccharmony.checker.chart import STANDARD, Box
 from ccharmony.checker.corners import refine_corners
 from ccharmony.checker.detect import checker_from_corners, find_checker
@@ -71,6 +72,27 @@ def test_a_board_of_other_colors_is_refused_by_its_residual(paste_charts: Paste)
     found = find_checker(np.asarray(cv2.cvtColor(hues, cv2.COLOR_HSV2RGB), dtype=np.uint8))
     assert found.corners is None
     assert found.reason.startswith("no chart")
+
+
+def test_a_chart_with_three_painted_patches_is_found(paste_charts: Paste) -> None:
+    image = paste_charts(UPRIGHT)
+    for patch, color in ((3, (0, 255, 0)), (18, (255, 0, 255)), (23, (0, 0, 255))):
+        cv2.fillConvexPoly(image, np.rint(chart.patch_quads(UPRIGHT)[patch]).astype(np.int32), color)
+    found = find_checker(image)
+    assert 25 < found.residual < 38
+    assert found.reason == ""
+    assert found.corners is not None
+    np.testing.assert_allclose(found.corners, UPRIGHT, atol=1.5)
+
+
+def test_what_came_closest_keeps_its_corners_where_nothing_is_accepted(paste_charts: Paste) -> None:
+    image = paste_charts(UPRIGHT)
+    hues = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+    hues[..., 0] = (hues[..., 0].astype(int) * 3 + 40) % 180
+    found = find_checker(np.asarray(cv2.cvtColor(hues, cv2.COLOR_HSV2RGB), dtype=np.uint8))
+    assert found.corners is None
+    assert found.closest is not None
+    np.testing.assert_allclose(found.closest.mean(axis=0), UPRIGHT.mean(axis=0), atol=3)
 
 
 def test_a_mirrored_chart_is_refused_as_mirrored(paste_charts: Paste) -> None:

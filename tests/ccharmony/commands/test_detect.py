@@ -70,6 +70,9 @@ def test_json_holds_one_object_a_photo(
     np.testing.assert_allclose(patches[18], [116, 81, 67], atol=1)  # dark skin
     assert flags == [""] * 24
     assert (found["orientation"], found["reason"], found["others"]) == (0, "", [])
+    row = str(found["row"]).split(",")
+    assert row[0] == with_chart.stem
+    np.testing.assert_allclose(np.array(row[1:], float), np.ravel(CORNERS), atol=1)
     assert missed["corners"] is None
     assert missed["patches"] is None
     assert missed["cost"] is None
@@ -148,6 +151,21 @@ def test_corners_by_hand_win_over_the_search(
     assert found["corners"] == [[203, 123], [496, 138], [491, 331], [194, 316]]
     assert found["cost"] is None
     assert err == f"note: {table} line 3: no photo 'somebody else'\n"
+
+
+def test_a_second_row_of_corners_is_another_chart(
+    with_chart: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "corners.csv"
+    rows = (
+        f"{with_chart.stem},{numbers}\n" for numbers in ("203,123,496,138,491,331,194,316", "20,20,90,20,90,60,20,60")
+    )
+    table.write_text(BY_HAND + "".join(rows))
+    assert detect("--json", with_chart, "--corners", table) == 0
+    (found,) = objects(capsys.readouterr().out)
+    (other,) = found["others"]
+    assert found["corners"] == [[203, 123], [496, 138], [491, 331], [194, 316]]
+    assert other["corners"] == [[20, 20], [90, 20], [90, 60], [20, 60]]
 
 
 @pytest.mark.parametrize(

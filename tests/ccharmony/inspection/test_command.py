@@ -73,6 +73,13 @@ def test_page_and_sheets_are_written(built: Path, tmp_path: Path) -> None:
     assert headers.image_size(tmp_path / "sheets" / "sheet_001.png")[1] == 2296
 
 
+def test_a_page_that_cannot_be_written_is_refused_before_the_work(built: Path, tmp_path: Path) -> None:
+    for page, words in ((tmp_path, "is a folder"), (tmp_path / "absent" / "page.html", "No such file or directory")):
+        done = run(built, "--html", page)
+        assert words in str(done.exception)
+        assert done.stdout == ""
+
+
 def test_sheets_need_a_dataset(built: Path, tmp_path: Path) -> None:
     done = run(built / "fits.h5", "--sheet", tmp_path / "sheets")
     assert str(done.exception) == "fits.h5: no composites to make sheets of, wanted a built dataset"

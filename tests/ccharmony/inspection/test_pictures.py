@@ -120,8 +120,9 @@ def test_a_photo_that_cannot_be_read_is_a_problem(seen: tuple[FitReport, Photo])
 
 def test_pictures_shrink_until_they_fit(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3)).astype(np.uint8)
-    for path in (dataset / "composite_images").iterdir():
-        thumbnails.pixels.write_image(path, noise)
+    for folder in ("composite_images", "real_images"):
+        for path in (dataset / folder).iterdir():
+            thumbnails.pixels.write_image(path, noise)
     widths = []
     for budget in (400_000, 1_600_000):
         monkeypatch.setattr(thumbnails, "PAGE_BYTES", budget)

@@ -106,13 +106,20 @@ class TestCheckers:
         assert chart.box == (10, 10, 60, 40)
         assert chart.corners == pytest.approx(np.array([(10, 10), (60, 10), (60, 40), (10, 40)]))
 
+    def test_further_rows_of_a_photo_are_charts_that_the_crop_leaves_out(self, tmp_path, disk):
+        disk.picture("photos/one.jpg", 60, 90)
+        disk.write("checkers.csv", f"one,{CORNERS}\none,70,10,80,10,80,20,70,20\n")
+        chart = find_folder(tmp_path).photos[0].chart
+        assert chart.box == (10, 10, 60, 40)
+        assert chart.others == ((70, 10, 80, 20),)
+
     @pytest.mark.parametrize(
         ("row", "text"),
         [
             ("one,1,2,3", "4 cells, wanted photo,x1"),
             ("one,1,2,3,4,5,6,7,x", "wanted eight numbers"),
             (f"other,{CORNERS}", "no photo 'other'"),
-            (f"one,{CORNERS}\none,{CORNERS}", "a second row of one"),
+            (f"one,{CORNERS}\none,{CORNERS}", "the same corners of one again"),
         ],
     )
     def test_a_row_that_cannot_be_used_is_a_problem(self, tmp_path, disk, row, text):
