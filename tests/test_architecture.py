@@ -72,7 +72,14 @@ DOORS = {
     },
     "ray": {"ccharmony/jobs/ray_engine.py"},
     # Two protocols resize as their authors did, with Pillow.
-    "PIL": {"ccharmony/images/headers.py", "ccharmony/images/pixels.py", "harmonize/evaluation/protocols.py"},
+    "PIL": {
+        "ccharmony/images/headers.py",
+        "ccharmony/images/pixels.py",
+        "ccharmony/images/stored.py",
+        "harmonize/evaluation/protocols.py",
+    },
+    "pillow_heif": {"ccharmony/images/headers.py"},
+    "tifffile": {"ccharmony/images/tiff.py"},
 }
 
 

@@ -1,24 +1,27 @@
 """The header of a picture, read before the picture is decoded: format, size, mode, orientation, completeness.
 
-Pillow reads the headers; `pixels` decodes.
+Pillow reads the headers, but for TIFF (`tiff`); `stored` decodes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import IO, Any, BinaryIO, Protocol
 
 from PIL import Image
 
 from ccharmony import inputs
+from ccharmony.arrays import Shape
 from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.files import StrPath
-from ccharmony.images import jpeg
+from ccharmony.images import jpeg, tiff
 
 MAX_PIXELS = 400_000_000
 """Pictures above this many pixels are refused before they are decoded; the largest camera back has 151 million."""
@@ -28,17 +31,55 @@ Image.MAX_IMAGE_PIXELS = None
 # Its warnings, most of them about damaged metadata, are of no use to users who build a dataset.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-READABLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
-"""File suffixes, in lower case, of the pictures that datasets are read from; HEIC and camera raw come from sources."""
+READABLE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif"),
+    *(".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpx", ".j2c"),
+)
+"""File suffixes, in lower case, of the pictures that are read; those of camera raw files come from `sources`."""
+
+GRAY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I")
+COLOR_MODES = ("RGB", "P", "YCbCr", "RGBA", "PA", "RGBa", "RGBX")
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EXIF_ORIENTATION = 0x0112
 _DEFLATE = 1040  # bytes that one of deflate stands for at most: 1,032
 _PNG_CHANNELS = {2: 3, 4: 2, 6: 4}
 _CHANNELS = 4
 SWAPS_SIDES = (5, 6, 7, 8)
-_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
-"""Formats that are read: of Pillow's forty parsers, those of formats in which photos and masks are stored."""
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "JPEG2000", "GIF")
+"""Formats that are looked for: of Pillow's forty parsers, those of formats in which photos and masks are stored."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its picture.
+
+    Attributes
+    ----------
+    format
+        JPEG, PNG, TIFF, WEBP, BMP, JPEG2000, AVIF or HEIF.
+    size
+        Height and width as stored, before it is turned.
+    mode
+        Pillow's name for the kind of pixels.
+    samples
+        Samples of a pixel, 3 where indices stand for colors.
+    bits
+        Bits of a sample, 8 or 16 (a TIFF also others).
+    orientation
+        How to turn it upright, as EXIF counts, 1 to 8; 1 for HEIF, whose decoder has turned it.
+    profile
+        The embedded ICC profile, or None.
+    """
+
+    format: str
+    size: Shape
+    mode: str
+    samples: int
+    bits: int
+    orientation: int = 1
+    profile: bytes | None = None
 
 
 class Readable(Protocol):
@@ -67,22 +108,20 @@ def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:
     ImageError
         The file cannot be read or is not a picture.
     """
-    with open_header(path) as header:
-        width, height = header.size
-        turned = orient and orientation(header) in SWAPS_SIDES
-    return (width, height) if turned else (height, width)
+    header = look_at(path)
+    height, width = header.size
+    return (width, height) if orient and header.orientation in SWAPS_SIDES else (height, width)
 
 
 def bit_depth(path: Readable) -> int:
-    """Return the bits of a sample, 8 or 16, from the header alone; from Pillow's raw mode, such as ``RGB;16B``.
+    """Return the bits of a sample, such as 8 or 16, from the header alone.
 
     Raises
     ------
     ImageError
         The file cannot be read or is not a picture.
     """
-    with open_header(path) as header:
-        return _bits(header)
+    return look_at(path).bits
 
 
 def content(file: Readable, most: int) -> bytes:
@@ -106,16 +145,16 @@ def read_bytes(path: Readable) -> bytes:
     return data
 
 
-def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Image:
+def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Header:
     """Return the header of a picture in memory; raises ImageError if it is none, truncated, or above the limit."""
     with _parsing(path):
-        header = Image.open(io.BytesIO(data), formats=_formats(data[:12], path))
-    width, height = header.size
+        header = _parse(io.BytesIO(data))
+    height, width = header.size
     if max_pixels is not None and width * height > max_pixels:
         raise ImageError(
             f"{path}: {width}x{height} pixels, the limit is {max_pixels} (ccharmony build --max-pixels lifts it)"
         )
-    if header.format in ("JPEG", "MPO"):
+    if header.format == "JPEG":
         _check_jpeg(data, path)
     if header.format == "PNG" and not _is_complete_png(data):
         raise ImageError(f"{path}: truncated PNG ({len(data)} bytes and no end chunk)")
@@ -125,16 +164,15 @@ def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Image.Im
     return header
 
 
-def _bytes_a_pixel(header: Image.Image, data: bytes) -> int:
+def _bytes_a_pixel(header: Header, data: bytes) -> int:
     """Return the bytes that decoding takes for each pixel; a progressive JPEG is first held as coefficients."""
-    samples = 3 if header.mode == "P" else len(header.getbands())
-    coefficients = 2 if header.format in ("JPEG", "MPO") and jpeg.is_progressive(data) else 0
-    return samples * (_bits(header) // 8 + coefficients)
+    coefficients = 2 if header.format == "JPEG" and jpeg.is_progressive(data) else 0
+    return header.samples * (math.ceil(header.bits / 8) + coefficients)
 
 
-def _check_memory(bytes_a_pixel: int, size: tuple[int, int], path: Readable, max_pixels: int | None) -> None:
+def _check_memory(bytes_a_pixel: int, size: Shape, path: Readable, max_pixels: int | None) -> None:
     """Refuse what would take more than the largest picture of 8 bits and four channels."""
-    width, height = size
+    height, width = size
     if max_pixels is not None and (taken := bytes_a_pixel * width * height) > _CHANNELS * max_pixels:
         limit = f"{_CHANNELS * max_pixels} (ccharmony build --max-pixels lifts it)"
         raise ImageError(f"{path}: {width}x{height} pixels of {bytes_a_pixel} bytes take {taken}, the limit is {limit}")
@@ -147,14 +185,16 @@ def _check_jpeg(data: bytes, path: Readable) -> None:
         raise ImageError(f"{path}: a JPEG of {scans} scans, the limit is {jpeg.MOST_SCANS}")
 
 
-@contextlib.contextmanager
-def open_header(path: Readable) -> Iterator[Image.Image]:
-    """Open a picture without reading its pixels; a file is read no further than its header."""
+def look_at(path: Readable) -> Header:
+    """Return the header of a picture; a file is read no further than that.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read or is not a picture.
+    """
     with _parsing(path), _opened(path) as stream:
-        formats = _formats(stream.read(12), path)
-        stream.seek(0)
-        with Image.open(stream, formats=formats) as header:
-            yield header
+        return _parse(stream)
 
 
 def _opened(path: Readable) -> BinaryIO:
@@ -165,40 +205,85 @@ def _opened(path: Readable) -> BinaryIO:
 
 @contextlib.contextmanager
 def _parsing(path: Readable) -> Iterator[None]:
-    """Turn any error that Pillow raises on a damaged file into an ImageError."""
+    """Turn any error that a parser raises on a damaged file into an ImageError with the file's name."""
     try:
         yield
-    except CcharmonyError:
-        raise
+    except CcharmonyError as error:
+        named = str(error).startswith(f"{path}: ")
+        raise error if named else ImageError(f"{path}: {error}") from error
     except (FileNotFoundError, inputs.UnusableFileError) as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
     except Exception as error:
         raise ImageError(f"{path}: not a picture that can be read") from error
 
 
-def _formats(start: bytes, path: Readable) -> tuple[str, ...]:
-    """Return the formats to look for; a HEIF file, such as a telephone's, needs the optional pillow-heif."""
-    if start[4:8] != b"ftyp" or start[8:12] not in _HEIF_BRANDS:
+def _parse(stream: IO[bytes]) -> Header:
+    start = stream.read(64)
+    stream.seek(0)
+    if start[:4] in _TIFF_STARTS:
+        page = tiff.open_page(stream)
+        size = int(page.imagelength), int(page.imagewidth)
+        kind = tiff.mode(page), tiff.samples(page), tiff.bits(page)
+        return Header("TIFF", size, *kind, _valid(tiff.orientation(page)), tiff.profile(page))
+    with Image.open(stream, formats=_formats(start)) as image:
+        width, height = image.size
+        kind = "JPEG" if image.format == "MPO" else str(image.format)
+        profile = image.info.get("icc_profile") or None
+        turned = 1 if kind == "HEIF" else _orientation(image, stream)
+        samples = 3 if image.mode in ("P", "PA") else len(image.getbands())
+        return Header(kind, (height, width), image.mode, samples, _bits(image), turned, profile)
+
+
+def _formats(start: bytes) -> tuple[str, ...]:
+    """Return the formats to look for; AVIF files may begin with the general brand of HEIF and name theirs after it."""
+    if start[4:8] != b"ftyp":
         return _FORMATS
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise ImageError(f"{path}: a HEIF photo, which needs pillow-heif (pip install ccharmony[heif])") from error
+    brands = [start[place : place + 4] for place in range(8, min(int.from_bytes(start[:4], "big"), len(start)), 4)]
+    if b"avif" in brands or b"avis" in brands:
+        return ("AVIF",)
+    if not any(brand in _HEIF_BRANDS for brand in brands):
+        return _FORMATS
+    import pillow_heif  # here, since most pictures need no HEVC decoder
+
     pillow_heif.register_heif_opener()
     return ("HEIF",)
 
 
-def orientation(header: Image.Image) -> int:
-    """Return the EXIF orientation; of a PNG only what stands before its pixels, which Pillow would decode otherwise."""
-    if header.format == "PNG" and "exif" not in header.info:
-        return 1
-    return int(header.getexif().get(_EXIF_ORIENTATION, 1))
+def _orientation(image: Image.Image, stream: IO[bytes]) -> int:
+    """Return the EXIF orientation, of a PNG also what stands behind its pixels, which Pillow would decode first."""
+    if image.format == "PNG" and "exif" not in image.info and "Raw profile type exif" not in image.info:
+        return _png_orientation(stream)
+    return _valid(image.getexif().get(_EXIF_ORIENTATION, 1))
 
 
-def _bits(header: Image.Image) -> int:
-    tiles: Any = getattr(header, "tile", ())
+def _png_orientation(stream: IO[bytes]) -> int:
+    """Look for a chunk eXIf wherever it stands."""
+    place = 8
+    while len(start := _at(stream, place, 8)) == 8 and start[4:] != b"IEND":
+        size = int.from_bytes(start[:4], "big")
+        if start[4:] == b"eXIf":
+            exif = Image.Exif()
+            exif.load(b"Exif\0\0" + _at(stream, place + 8, size))
+            return _valid(exif.get(_EXIF_ORIENTATION, 1))
+        place += 12 + size
+    return 1
+
+
+def _at(stream: IO[bytes], place: int, size: int) -> bytes:
+    stream.seek(place)
+    return stream.read(size)
+
+
+def _valid(orientation: object) -> int:
+    """Return an orientation tag, 1 for what is none."""
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def _bits(image: Image.Image) -> int:
+    """Return the bits of a sample by Pillow's raw mode, such as ``RGB;16B``, or its mode, such as ``I;16``."""
+    tiles: Any = getattr(image, "tile", ())
     raw_modes = [tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in tiles if tile[3]]
-    return 16 if any(";16" in mode for mode in [*raw_modes, header.mode]) else 8
+    return 16 if any(";16" in mode for mode in [*raw_modes, image.mode]) else 8
 
 
 def _is_complete_png(data: bytes) -> bool:

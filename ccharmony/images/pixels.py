@@ -1,11 +1,12 @@
-"""Pictures and masks: how they are read, checked and written; the codecs are called here alone.
+"""Pictures and masks: how they are read, checked and written.
 
 An *image* is a uint8 array (H, W, 3), RGB, sRGB-encoded, upright. A *mask* is a float32 array (H, W) in [0, 1].
-OpenCV decodes and encodes; `headers` looks at a file before it is decoded.
+`stored` decodes for every reader; OpenCV encodes.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 from pathlib import Path
 from typing import Any
@@ -19,24 +20,19 @@ from ccharmony import files
 from ccharmony.arrays import Float32, Samples, UInt8, UInt16
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.files import StrPath
-from ccharmony.images import headers, jpeg, mask_rules
-from ccharmony.images.headers import MAX_PIXELS, Readable
-from ccharmony.images.jpeg import Order
+from ccharmony.images import headers, mask_rules
+from ccharmony.images.headers import MAX_PIXELS, Header, Readable
 from ccharmony.images.mask_rules import StoredMask
+from ccharmony.images.stored import Stored, decode_reduced, decode_stored, read_stored, turn
 
-# Messages of a codec on a damaged file are in our error's one line, or of no use to the reader.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+_logger = logging.getLogger(__name__)
 
 JPEG_QUALITY = 95
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 WRITABLE_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".webp", ".tif", ".tiff")
 
-_logger = logging.getLogger(__name__)
-
-_COLOR_MODES = ("RGB", "P", "YCbCr")
-_ALPHA_MODES = ("RGBA", "PA", "RGBa")
+_REDUCED = (8, 4, 2)
 _OPAQUE = 0.9
-_REDUCED = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
 
 
 def read_image(path: StrPath | Readable, *, orient: bool = True, max_pixels: int | None = MAX_PIXELS) -> UInt8:
@@ -45,7 +41,7 @@ def read_image(path: StrPath | Readable, *, orient: bool = True, max_pixels: int
     Parameters
     ----------
     path
-        File (or archive member) in any format that OpenCV decodes.
+        File (or archive member): JPEG, PNG, TIFF, WebP, BMP, HEIC, AVIF or JPEG 2000.
     orient
         Whether the EXIF orientation is applied.
     max_pixels
@@ -61,17 +57,7 @@ def read_image(path: StrPath | Readable, *, orient: bool = True, max_pixels: int
     ImageError
         The file is absent, empty, truncated, not a picture, too large, gray, CMYK, or has a transparent pixel.
     """
-    path = headers.as_readable(path)
-    data = headers.read_bytes(path)
-    header = headers.read_header(data, path, max_pixels)
-    if header.format == "HEIF":
-        return _decode_heif(header, path)
-    if header.mode in _ALPHA_MODES or "transparency" in header.info:
-        return _without_alpha(_decode_whole(data, cv2.IMREAD_UNCHANGED, header, path), path)
-    if header.mode not in _COLOR_MODES:
-        raise ImageError(f"{path}: {headers.describe(header.mode)}, a photo needs three color channels")
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH
-    return _to_8_bits(_decode_whole(data, flags if orient else flags | cv2.IMREAD_IGNORE_ORIENTATION, header, path))
+    return _opaque(read_stored(path, orient=orient, max_pixels=max_pixels), path)
 
 
 def read_linear(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> UInt16:
@@ -94,12 +80,10 @@ def read_linear(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> UInt1
     ImageError
         The file cannot be read or has not three channels of whole numbers.
     """
-    data = headers.read_bytes(path)
-    header = headers.read_header(data, path, max_pixels)
-    values = _decode_whole(data, cv2.IMREAD_UNCHANGED, header, path)
-    if values.ndim != 3 or values.shape[2] != 3 or values.dtype not in (np.uint8, np.uint16):
-        raise ImageError(f"{path}: {values.dtype} of shape {values.shape}, linear input needs 8 or 16 bits, 3 channels")
-    return np.ascontiguousarray(values[..., ::-1]).astype(np.uint16, copy=False)
+    colors = read_stored(path, orient=False, max_pixels=max_pixels).colors
+    if colors.ndim != 3:
+        raise ImageError(f"{path}: {colors.dtype} of shape {colors.shape}, linear input needs 3 channels")
+    return colors.astype(np.uint16, copy=False)
 
 
 def read_preview(path: Readable, side: int) -> UInt8:
@@ -124,9 +108,12 @@ def read_preview(path: Readable, side: int) -> UInt8:
         The file is absent, empty, truncated or not a picture.
     """
     data = headers.read_bytes(path)
-    longest = max(headers.read_header(data, path, MAX_PIXELS).size)
-    flags = next((flags for factor, flags in _REDUCED if longest >= factor * side), cv2.IMREAD_COLOR)
-    return np.ascontiguousarray(_to_8_bits(_decode(data, flags, path))[..., ::-1])
+    header = headers.read_header(data, path, MAX_PIXELS)
+    factor = next((factor for factor in _REDUCED if max(header.size) >= factor * side), None)
+    if header.format == "JPEG" and factor is not None:
+        return np.ascontiguousarray(turn(decode_reduced(data, factor, path), header.orientation))
+    colors = _to_8_bits(decode_stored(data, header, path).colors)
+    return np.dstack([colors] * 3) if colors.ndim == 2 else colors
 
 
 def read_mask(
@@ -188,21 +175,13 @@ def read_stored_mask(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> 
     data = headers.read_bytes(path)
     header = headers.read_header(data, path, max_pixels)
     colors, alpha, palette = _mask_channels(data, header, path)
-    turned = headers.orientation(header)
-    if turned != 1 and header.format != "HEIF":
+    turned = header.orientation
+    if turned != 1:
         colors, alpha = turn(colors, turned), None if alpha is None else turn(alpha, turned)
     try:
         return mask_rules.judge(colors, alpha, palette)
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from error
-
-
-def turn(values: Any, orientation: int) -> Any:
-    """Return a picture (H, W) or (H, W, C), 8 or 16 bits, upright; `orientation` is that of EXIF, 1 to 8."""
-    if orientation >= 5:  # rows and columns change places
-        values = cv2.transpose(np.ascontiguousarray(values))
-    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
-    return values if flip is None else cv2.flip(np.ascontiguousarray(values), flip)
 
 
 def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
@@ -211,7 +190,7 @@ def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
     Parameters
     ----------
     path
-        PNG or WebP with an alpha channel. Not TIFF: OpenCV multiplies its colors by the alpha when it reads them.
+        Picture with an alpha channel.
 
     Returns
     -------
@@ -221,18 +200,13 @@ def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
     Raises
     ------
     ImageError
-        The file cannot be read, is of another format or has no alpha channel.
+        The file cannot be read, is gray or has no alpha channel.
     """
-    data = headers.read_bytes(path)
-    header = headers.read_header(data, path, MAX_PIXELS)
-    if header.format not in ("PNG", "WEBP"):
-        raise ImageError(f"{path}: {header.format}, a cut-out is read from PNG or WebP")
-    values = _decode_whole(data, cv2.IMREAD_UNCHANGED, header, path)
-    if values.ndim != 3 or values.shape[2] != 4:
-        raise ImageError(f"{path}: no alpha channel, a cut-out needs one to say what is foreground")
-    opacity = (values[..., 3] / np.float32(np.iinfo(values.dtype).max)).astype(np.float32, copy=False)
-    image = _to_8_bits(values)[..., 2::-1]
-    return np.ascontiguousarray(image), opacity
+    stored = read_stored(path)
+    if stored.alpha is None or stored.colors.ndim != 3:
+        raise ImageError(f"{path}: no colors with an alpha channel, a cut-out needs one to say what is foreground")
+    opacity = (stored.alpha / np.float32(np.iinfo(stored.alpha.dtype).max)).astype(np.float32, copy=False)
+    return _to_8_bits(stored.colors), opacity
 
 
 def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
@@ -298,33 +272,23 @@ def write_mask(path: Path, mask: npt.NDArray[np.generic]) -> None:
     files.write_bytes(path, encode_mask(mask))
 
 
-def _decode_heif(header: Image.Image, path: Readable) -> UInt8:
-    """Decode with Pillow, since OpenCV cannot; pillow-heif has turned the photo upright and brought it to 8 bits."""
-    if header.mode != "RGB":
-        raise ImageError(f"{path}: {headers.describe(header.mode)}, a photo needs three color channels")
-    try:
-        return np.asarray(header, np.uint8).copy()
-    except (OSError, ValueError, RuntimeError, EOFError) as error:
-        raise ImageError(f"{path}: cannot be decoded ({error})") from error
-
-
-def _mask_channels(data: bytes, header: Image.Image, path: Readable) -> tuple[Any, Any, Any]:
+def _mask_channels(data: bytes, header: Header, path: Readable) -> tuple[Any, Any, Any]:
     """Return the samples of a picture, its alpha or None, and its palette or None, not turned.
 
     Pillow decodes palettes, since OpenCV replaces indices by colors, and floats.
     """
-    if header.format not in ("HEIF", "GIF") and header.mode not in ("P", "F", "I"):
-        values = _decode_whole(data, cv2.IMREAD_UNCHANGED, header, path)
-        if values.ndim == 2:
-            return values, None, None
-        return values[..., 2::-1], values[..., 3] if values.shape[2] == 4 else None, None
+    if header.format != "GIF" and header.mode not in ("P", "F", "I"):
+        stored = decode_stored(data, header, path, orient=False)
+        return stored.colors, stored.alpha, None
     try:
-        samples = np.asarray(header)
-        alpha = np.asarray(header.convert("RGBA"))[..., 3] if "transparency" in header.info else None
-    except (OSError, ValueError, RuntimeError, EOFError) as error:
+        with Image.open(io.BytesIO(data)) as image:
+            samples = np.array(image)
+            alpha = np.array(image.convert("RGBA"))[..., 3] if "transparency" in image.info else None
+            palette = image.getpalette("RGB") if image.mode == "P" else None
+    except Exception as error:  # each of Pillow's plugins has its own
         raise ImageError(f"{path}: cannot be decoded ({error})") from error
-    if header.mode == "P":
-        return samples, alpha, np.array(header.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    if palette is not None:
+        return samples, alpha, np.array(palette, np.uint8).reshape(-1, 3)
     return (_whole_levels(samples, path), None, None) if header.mode in ("F", "I") else (samples, alpha, None)
 
 
@@ -337,56 +301,19 @@ def _whole_levels(values: Any, path: Readable) -> UInt16:
     return np.asarray(np.rint(values if whole or high > 1 else values * 65535), np.uint16)
 
 
-def _decode_whole(data: bytes, flags: int, header: Image.Image, path: Readable) -> Samples:
-    """Decode a picture and refuse one that does not have the size that its header says."""
-    if header.format in ("JPEG", "MPO"):
-        values: Samples = _decode_jpeg(data, flags, header, path)
-    else:
-        values = _decode(data, flags, path)
-    if sorted(values.shape[:2]) != sorted(header.size):
-        announced = _size_text(header.size[::-1])
-        raise ImageError(f"{path}: {_size_text(values.shape)} pixels, its header says {announced}; the file is damaged")
-    return values
-
-
-def _decode_jpeg(data: bytes, flags: int, header: Image.Image, path: Readable) -> UInt8:
-    """Decode a JPEG as OpenCV does with these flags; what the decoder complains of is an error."""
-    as_stored = flags == cv2.IMREAD_UNCHANGED
-    color: Order = "BGR" if as_stored or not flags & cv2.IMREAD_COLOR_RGB else "RGB"
-    try:
-        values = jpeg.decode(data, "GRAY" if header.mode == "L" else color)
-    except ValueError as error:
-        raise ImageError(f"{path}: damaged ({error}); save it anew to use it as it looks") from error
-    turned = not as_stored and not flags & cv2.IMREAD_IGNORE_ORIENTATION
-    return np.asarray(turn(values, headers.orientation(header)), np.uint8) if turned else values
-
-
-def _decode(data: bytes, flags: int, path: Readable) -> Samples:
-    try:
-        values: Any = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
-        raise ImageError(f"{path}: cannot be decoded ({str(error).splitlines()[0]})") from error
-    if values is None:
-        raise ImageError(f"{path}: cannot be decoded, the file is damaged or of an unknown kind")
-    if values.dtype not in (np.uint8, np.uint16):
-        raise ImageError(f"{path}: {values.dtype} samples, wanted whole numbers of 8 or 16 bits")
-    samples: Samples = values
-    return samples
-
-
-def _without_alpha(values: Samples, path: Readable) -> UInt8:
-    """Drop an alpha channel that is nearly opaque everywhere; a transparent pixel has no color to trust."""
-    if values.ndim == 3 and values.shape[2] == 4:
-        if not _is_nearly_opaque(values[..., 3]):
-            raise ImageError(f"{path}: has transparent pixels, a photo must be opaque")
-        values = values[..., :3]
-    return np.ascontiguousarray(_to_8_bits(values)[..., ::-1])
-
-
 def _is_nearly_opaque(alpha: Samples) -> bool:
     """Return whether all of a picture has colors; resampling leaves its outermost pixels half transparent."""
     inner = alpha[1:-1, 1:-1]
     return bool(alpha.min() > 0 and inner.min(initial=np.iinfo(alpha.dtype).max) >= _OPAQUE * np.iinfo(alpha.dtype).max)
+
+
+def _opaque(stored: Stored, path: StrPath | Readable) -> UInt8:
+    """Return the colors of a photo; a transparent pixel has no color to trust."""
+    if stored.colors.ndim == 2:
+        raise ImageError(f"{path}: {headers.describe(stored.header.mode)}, a photo needs three color channels")
+    if stored.alpha is not None and not _is_nearly_opaque(stored.alpha):
+        raise ImageError(f"{path}: has transparent pixels, a photo must be opaque")
+    return _to_8_bits(stored.colors)
 
 
 def _to_8_bits(values: Samples) -> UInt8:
@@ -403,7 +330,3 @@ def _encode(values: UInt8, suffix: str, flags: list[int]) -> bytes:
     if not done:
         raise OutputError(f"{suffix} of shape {values.shape}: the codec refused the picture")
     return bytes(data)
-
-
-def _size_text(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]}"

@@ -2,7 +2,7 @@
 
 ::
 
-    DATA/photos/        pictures (JPEG, PNG, TIFF, WebP, HEIC) or camera raw files, in folders of any depth
+    DATA/photos/        pictures (headers.READABLE_SUFFIXES) or camera raw files, in folders of any depth
     DATA/masks/         <photo>_<letter>.png (or of another format), LabelMe JSON, COCO JSON
     DATA/checkers.csv   optional: photo,x1,y1,x2,y2,x3,y3,x4,y4, a row for each chart in the photo
 

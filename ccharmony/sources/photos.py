@@ -17,9 +17,9 @@ from pathlib import Path
 
 from ccharmony import inputs
 from ccharmony.errors import SourceError
-from ccharmony.images.headers import Readable
+from ccharmony.images.headers import READABLE_SUFFIXES, Readable
 from ccharmony.records import Photo, Split
-from ccharmony.sources import catalog, files
+from ccharmony.sources import files
 from ccharmony.sources.folder import find_all_masks, find_root
 from ccharmony.sources.found import Found
 
@@ -63,10 +63,9 @@ def find_photos(data_dir: Path) -> Found:
 
 
 def _find_pictures(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    suffixes = catalog.read_source("photos").suffixes["rendered"]
     found: dict[str, list[Path]] = {}
     for path in files.files_below(folder):
-        if path.suffix.lower() in suffixes:
+        if path.suffix.lower() in READABLE_SUFFIXES:
             found.setdefault(files.normal(path.stem), []).append(path)
     duplicates = files.Duplicates()
     return {name: duplicates.first(name, paths) for name, paths in sorted(found.items())}, duplicates.problems

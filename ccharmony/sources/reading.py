@@ -51,7 +51,7 @@ def read_size(source: Photo) -> tuple[int, int]:
 
 def is_photo(path: Path) -> bool:
     """Return whether a file is a photo by its suffix: a picture (HEIC among them) or a camera's raw file."""
-    return path.suffix.lower() in catalog.read_source("folder").suffixes["rendered"] or is_raw(path.suffix)
+    return path.suffix.lower() in headers.READABLE_SUFFIXES or is_raw(path.suffix)
 
 
 def is_raw(suffix: str) -> bool:

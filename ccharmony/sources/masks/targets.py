@@ -104,6 +104,5 @@ def _as_stored(path: Path, upright: Frame) -> Frame:
     """Return the picture as stored where EXIF swaps its sides; a raw file is developed upright."""
     if reading.is_raw(path.suffix):
         return upright
-    with headers.open_header(path) as header:
-        orientation = headers.orientation(header)
+    orientation = headers.look_at(path).orientation
     return Frame(upright.shape[::-1], orientation) if orientation in headers.SWAPS_SIDES else upright

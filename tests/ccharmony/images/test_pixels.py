@@ -207,17 +207,10 @@ def test_cutout_comes_with_its_opacity(tmp_path: Path, suffix: str) -> None:
     np.testing.assert_allclose(opacity, alpha / 255.0, atol=1e-7)
 
 
-def test_cutout_as_tiff_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "cut.tif"
-    Image.fromarray(np.full((4, 4, 4), 128, np.uint8)).save(path)
-    with pytest.raises(ImageError, match=r"cut\.tif: TIFF, a cut-out is read from PNG or WebP"):
-        pixels.read_cutout(path)
-
-
 def test_cutout_without_alpha_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "plain.png"
     pixels.write_image(path, picture())
-    with pytest.raises(ImageError, match=r"plain\.png: no alpha channel, a cut-out needs one"):
+    with pytest.raises(ImageError, match=r"plain\.png: no colors with an alpha channel, a cut-out needs one"):
         pixels.read_cutout(path)
 
 

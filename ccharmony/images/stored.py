@@ -1,0 +1,178 @@
+"""A picture as its file holds it: samples at their depth, alpha, upright. The one decoder of every reader.
+
+Contents: :class:`Stored`, :func:`read_stored`, :func:`decode_stored`, :func:`decode_reduced`, :func:`turn`.
+
+Each format has one decoder that was checked against another for every depth and layout
+(tests/ccharmony/images/test_decoders.py): simplejpeg for JPEG, OpenCV for PNG and WebP, tifffile for TIFF, Pillow for
+the others.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from ccharmony.arrays import Samples, UInt8
+from ccharmony.errors import ImageError
+from ccharmony.files import StrPath
+from ccharmony.images import headers, jpeg, tiff
+from ccharmony.images.headers import MAX_PIXELS, Header, Readable
+from ccharmony.images.jpeg import Order
+
+# Messages of a codec on a damaged file are in our error's one line, or of no use to the reader.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+_REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+_TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A decoded picture.
+
+    Attributes
+    ----------
+    colors
+        Shape (H, W) if gray, (H, W, 3) RGB if color; 8 or 16 bits, the largest value standing for 1.
+    alpha
+        Opacity (H, W) of the same depth, or None where the file has none. Colors are not multiplied by it.
+    header
+        What the file says of itself.
+    """
+
+    colors: Samples
+    alpha: Samples | None
+    header: Header
+
+
+def read_stored(path: StrPath | Readable, *, orient: bool = True, max_pixels: int | None = MAX_PIXELS) -> Stored:
+    """Read a picture as it is stored, but for its orientation.
+
+    Parameters
+    ----------
+    path
+        File (or archive member) of one of the formats in `headers.FORMATS`.
+    orient
+        Whether the picture is turned upright by its own orientation tag.
+    max_pixels
+        Pictures with more pixels are refused before they are decoded; None lifts the limit.
+
+    Returns
+    -------
+    Stored
+        Samples, alpha and header.
+
+    Raises
+    ------
+    ImageError
+        The file is absent, empty, truncated, damaged, too large, not a picture, or of a kind that is no photo (CMYK,
+        Lab, floats).
+    """
+    path = headers.as_readable(path)
+    data = headers.read_bytes(path)
+    return decode_stored(data, headers.read_header(data, path, max_pixels), path, orient=orient)
+
+
+def decode_stored(data: bytes, header: Header, path: Readable, *, orient: bool = True) -> Stored:
+    """Decode what `headers` has looked at; parameters and errors are those of :func:`read_stored`."""
+    try:
+        colors, alpha = _decode(data, header)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
+    if colors.shape[:2] != header.size:
+        found, announced = size_text(colors.shape), size_text(header.size)
+        raise ImageError(f"{path}: {found} pixels, its header says {announced}; the file is damaged")
+    if orient and header.orientation != 1:
+        colors, alpha = turn(colors, header.orientation), None if alpha is None else turn(alpha, header.orientation)
+    return Stored(colors, alpha, header)
+
+
+def decode_reduced(data: bytes, factor: int, path: Readable) -> UInt8:
+    """Decode a JPEG at a half, a quarter or an eighth of its size, (H, W, 3) RGB, not turned; raises ImageError."""
+    try:
+        values: Any = _run_opencv(data, _REDUCED[factor] | cv2.IMREAD_IGNORE_ORIENTATION)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
+    return np.asarray(cv2.cvtColor(values, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def turn(values: Any, orientation: int) -> Any:
+    """Return a picture (H, W) or (H, W, C) upright; `orientation` is that of EXIF and TIFF, 1 to 8."""
+    if orientation >= 5:  # rows and columns change places
+        values = cv2.transpose(values)
+    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
+    return values if flip is None else cv2.flip(values, flip)
+
+
+def size_text(shape: tuple[int, ...]) -> str:
+    """Return width and height as people write them: 640x480."""
+    return f"{shape[1]}x{shape[0]}"
+
+
+def _decode(data: bytes, header: Header) -> tuple[Samples, Samples | None]:
+    if header.format == "TIFF":
+        return tiff.decode(data)
+    if header.mode not in (*headers.GRAY_MODES, *headers.COLOR_MODES):
+        raise ImageError(f"{headers.describe(header.mode)}, a photo needs three color channels")
+    if header.format == "JPEG":
+        return _run_jpeg(data, "GRAY" if header.mode in headers.GRAY_MODES else "RGB"), None
+    if header.format in ("PNG", "WEBP"):
+        return _split(_run_opencv(data, cv2.IMREAD_UNCHANGED), gray=header.mode in headers.GRAY_MODES)
+    return _run_pillow(data, header)
+
+
+def _run_jpeg(data: bytes, order: Order) -> Samples:
+    try:
+        return jpeg.decode(data, order)
+    except ValueError as error:
+        raise ImageError(f"damaged ({error}); save it anew to use it as it looks") from error
+
+
+def _run_opencv(data: bytes, flags: int) -> Samples:
+    try:
+        values: Any = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise ImageError(f"cannot be decoded ({str(error).splitlines()[0]})") from error
+    if values is None:
+        raise ImageError("cannot be decoded, the file is damaged or of an unknown kind")
+    if values.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"{values.dtype} samples, wanted whole numbers of 8 or 16 bits")
+    samples: Samples = values
+    return samples
+
+
+def _split(values: Any, *, gray: bool) -> tuple[Any, Any]:
+    """Part colors from alpha; OpenCV gives BGR, and gray with alpha as four channels."""
+    if values.ndim == 2:
+        return values, None
+    alpha = np.ascontiguousarray(values[..., 3]) if values.shape[2] == 4 else None
+    colors: Any = values[..., 0] if gray else cv2.cvtColor(values, _TO_RGB[values.shape[2]])
+    return np.ascontiguousarray(colors), alpha
+
+
+def _run_pillow(data: bytes, header: Header) -> tuple[Samples, Samples | None]:
+    """Decode a BMP, AVIF, HEIF or JPEG 2000; Pillow brings them to 8 bits."""
+    gray = header.mode in headers.GRAY_MODES
+    try:
+        with Image.open(io.BytesIO(data), formats=(header.format,)) as image:
+            image.load()
+            has_alpha = "A" in image.mode or "a" in image.mode or "transparency" in image.info
+            wanted = ("LA" if gray else "RGBA") if has_alpha else ("L" if gray else "RGB")
+            values = np.array(_to_8_bits(image).convert(wanted), np.uint8)
+    except Exception as error:  # each of Pillow's plugins has its own
+        raise ImageError(f"cannot be decoded ({error})") from error
+    if not has_alpha:
+        return values, None
+    return np.ascontiguousarray(values[..., 0] if gray else values[..., :3]), np.ascontiguousarray(values[..., -1])
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Scale gray of 16 bits, which Pillow's `convert` would clip."""
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray(((np.asarray(image).astype(np.uint32) + 128) // 257).clip(0, 255).astype(np.uint8))
