@@ -223,8 +223,8 @@ def _parse(stream: IO[bytes]) -> Header:
     if start[:4] in _TIFF_STARTS:
         page = tiff.open_page(stream)
         size = int(page.imagelength), int(page.imagewidth)
-        kind = tiff.mode(page), tiff.samples(page), tiff.bits(page)
-        return Header("TIFF", size, *kind, _valid(tiff.orientation(page)), tiff.profile(page))
+        pixel = tiff.mode(page), tiff.samples(page), tiff.bits(page)
+        return Header("TIFF", size, *pixel, _valid(tiff.orientation(page)), tiff.profile(page))
     with Image.open(stream, formats=_formats(start)) as image:
         width, height = image.size
         kind = "JPEG" if image.format == "MPO" else str(image.format)

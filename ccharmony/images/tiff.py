@@ -42,7 +42,7 @@ def open_page(stream: IO[bytes]) -> Any:
     """
     import tifffile  # here, since it takes a fifth of a second and most pictures are no TIFF
 
-    pages = [page for page in tifffile.TiffFile(stream).pages if isinstance(page, tifffile.TiffPage)]
+    pages = [page for page in tifffile.TiffFile(stream, name="picture").pages if isinstance(page, tifffile.TiffPage)]
     whole = [page for page in pages if not page.subfiletype & _REDUCED_OR_MASK] or pages
     largest = max(whole, key=_rank, default=None)
     if largest is None:
