@@ -79,6 +79,7 @@ DOORS = {
         "harmonize/evaluation/protocols.py",
     },
     "pillow_heif": {"ccharmony/images/headers.py"},
+    "imagecodecs": {"ccharmony/images/profiles.py"},
     "tifffile": {"ccharmony/images/tiff.py"},
 }
 

@@ -20,7 +20,7 @@ from ccharmony import files
 from ccharmony.arrays import Float32, Samples, UInt8, UInt16
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.files import StrPath
-from ccharmony.images import headers, mask_rules
+from ccharmony.images import headers, mask_rules, profiles
 from ccharmony.images.headers import MAX_PIXELS, Header, Readable
 from ccharmony.images.mask_rules import StoredMask
 from ccharmony.images.stored import Stored, decode_reduced, decode_stored, read_stored, turn
@@ -50,12 +50,14 @@ def read_image(path: StrPath | Readable, *, orient: bool = True, max_pixels: int
     Returns
     -------
     UInt8
-        Image (H, W, 3), RGB in [0, 255]. 16-bit files are scaled to 8 bits and rounded.
+        Image (H, W, 3), RGB in [0, 255], converted to sRGB by the embedded profile. 16-bit files are scaled to 8 bits
+        and rounded.
 
     Raises
     ------
     ImageError
-        The file is absent, empty, truncated, not a picture, too large, gray, CMYK, or has a transparent pixel.
+        The file is absent, empty, truncated, not a picture, too large, gray, CMYK, or has a transparent pixel, or a
+        color profile that is damaged or for other pixels.
     """
     return _opaque(read_stored(path, orient=orient, max_pixels=max_pixels), path)
 
@@ -206,7 +208,7 @@ def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
     if stored.alpha is None or stored.colors.ndim != 3:
         raise ImageError(f"{path}: no colors with an alpha channel, a cut-out needs one to say what is foreground")
     opacity = (stored.alpha / np.float32(np.iinfo(stored.alpha.dtype).max)).astype(np.float32, copy=False)
-    return _to_8_bits(stored.colors), opacity
+    return _as_srgb(stored, path), opacity
 
 
 def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
@@ -313,7 +315,15 @@ def _opaque(stored: Stored, path: StrPath | Readable) -> UInt8:
         raise ImageError(f"{path}: {headers.describe(stored.header.mode)}, a photo needs three color channels")
     if stored.alpha is not None and not _is_nearly_opaque(stored.alpha):
         raise ImageError(f"{path}: has transparent pixels, a photo must be opaque")
-    return _to_8_bits(stored.colors)
+    return _as_srgb(stored, path)
+
+
+def _as_srgb(stored: Stored, path: StrPath | Readable) -> UInt8:
+    """Return what the profile of the file says that its numbers mean, as sRGB of 8 bits."""
+    try:
+        return _to_8_bits(profiles.to_srgb(stored.colors, stored.header.profile))
+    except profiles.ProfileError as error:
+        raise ImageError(f"{path}: {error}, wanted one for its pixels, or none (sRGB)") from error
 
 
 def _to_8_bits(values: Samples) -> UInt8:

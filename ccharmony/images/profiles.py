@@ -1,0 +1,97 @@
+"""Colors of an embedded ICC profile, converted to sRGB; LittleCMS is called here alone, through imagecodecs.
+
+Relative colorimetric with black point compensation, as photo editors convert by default: colors inside sRGB keep their
+appearance, those outside are clipped. 16 bits stay 16 bits, which Pillow's ImageCms would not keep.
+
+Contents: :func:`to_srgb`, :func:`is_srgb`; :class:`ProfileError`.
+
+References
+----------
+- ICC.1:2022, *Image technology color management*; IEC 61966-2-1:1999, sRGB.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from ccharmony.arrays import Samples
+
+_SPACES = {b"RGB ": "RGB", b"GRAY": "gray", b"CMYK": "CMYK", b"Lab ": "Lab"}
+_SAME = 257
+"""Profiles that move no color by more than this, one level of 255, are sRGB: its many copies differ in the curve."""
+
+
+class ProfileError(ValueError):
+    """A profile that is damaged, or of another kind of pixels than its picture."""
+
+
+def to_srgb(colors: Samples, profile: bytes | None) -> Samples:
+    """Convert a picture to sRGB.
+
+    Parameters
+    ----------
+    colors
+        Shape (H, W, 3) RGB, or (H, W) gray; 8 or 16 bits.
+    profile
+        The ICC profile that says what the numbers mean; None stands for sRGB.
+
+    Returns
+    -------
+    Samples
+        Same shape and depth; the array itself where the profile is sRGB's.
+
+    Raises
+    ------
+    ProfileError
+        The profile is damaged, or is one of CMYK, Lab, or gray for colors.
+    """
+    if profile is None or is_srgb(profile, gray=colors.ndim == 2):
+        return colors
+    converted: Samples = _convert(colors, profile)
+    return converted
+
+
+@functools.lru_cache(maxsize=64)
+def is_srgb(profile: bytes, *, gray: bool) -> bool:
+    """Return whether a profile moves no color by more than a level; raises ProfileError as :func:`to_srgb`."""
+    space = profile[16:20]
+    if space != (b"GRAY" if gray else b"RGB "):
+        found = _SPACES.get(space, repr(space))
+        raise ProfileError(f"a color profile for {found} on {'gray' if gray else 'RGB'} pixels")
+    levels = np.linspace(0, 65535, 17).astype(np.uint16)
+    probe: Any = levels[None] if gray else np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(17, -1, 3)
+    return int(np.abs(_convert(probe, profile).astype(np.int32) - probe).max()) <= _SAME
+
+
+def _convert(colors: Any, profile: bytes) -> Any:
+    import imagecodecs  # here, since most pictures need no conversion
+
+    flags = int(imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION)
+    if (
+        colors.dtype != np.uint8
+    ):  # else LittleCMS puts a coarse table in the way, 9 levels of 255 off in saturated colors
+        flags |= imagecodecs.CMS.FLAGS.NOOPTIMIZE
+    space = "gray" if colors.ndim == 2 else "rgb"
+    try:
+        converted = imagecodecs.cms_transform(
+            np.ascontiguousarray(colors),
+            profile,
+            _srgb(),
+            colorspace=space,
+            outcolorspace="rgb",
+            intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+            flags=flags,
+        )
+    except Exception as error:  # LittleCMS says of a damaged profile only that it is none
+        raise ProfileError(f"a damaged color profile ({error})") from error
+    return converted[..., 1] if colors.ndim == 2 else converted
+
+
+@functools.cache
+def _srgb() -> bytes:
+    import imagecodecs
+
+    return bytes(imagecodecs.cms_profile("srgb"))
