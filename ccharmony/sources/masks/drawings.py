@@ -18,7 +18,7 @@ import numpy as np
 from ccharmony.arrays import Bool, Float32, Shape
 from ccharmony.checker.chart import FARTHEST
 from ccharmony.errors import ImageError
-from ccharmony.images import pixels
+from ccharmony.images import pixels, stored
 
 Point = tuple[float, float]
 Ring = tuple[Point, ...]
@@ -69,7 +69,7 @@ class Drawing(ABC):
         mask = self._fill()
         if not mask.any():
             raise ImageError(f"outside the photo of {self.shape[1]}x{self.shape[0]}")
-        return np.asarray(pixels.turn(mask.view(np.uint8), self.orientation), bool)
+        return np.asarray(stored.turn(mask.view(np.uint8), self.orientation), bool)
 
     @abstractmethod
     def _fill(self) -> Bool:
