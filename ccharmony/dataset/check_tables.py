@@ -70,6 +70,8 @@ def check_report(root: Path, rows: Sequence[Pair], sums_sha256: str) -> Iterator
         yield f"{path}: is not what the build wrote, its {checksums.SEAL} is another"
     if content.get(tables.CHECKSUMS, "") != sums_sha256:
         yield f"{root / checksums.NAME}: {'is not what' if sums_sha256 else 'absent;'} {tables.REPORT} has its sha256"
+    if not isinstance(content.get("seconds"), int | float):
+        yield f"{path}: seconds {content.get('seconds')!r}, wanted a number"
     counted = BuildReport()
     counted.count(rows)
     for name in ("photos", "foregrounds", "pairs"):
