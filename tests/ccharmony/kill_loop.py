@@ -23,7 +23,7 @@ import click
 
 from ccharmony.build.pipeline import build_dataset
 from ccharmony.build.settings import BuildSettings, PairSettings
-from ccharmony.dataset import tables
+from ccharmony.dataset import checksums, tables
 from ccharmony.dataset.verify import verify_folder
 from ccharmony.images import pixels
 from ccharmony.jobs import journal
@@ -171,7 +171,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _hash(path: Path) -> str:
     data = path.read_bytes()
     if path.name == tables.REPORT:
-        data = json.dumps({**json.loads(data), "seconds": 0}, sort_keys=True).encode()
+        data = json.dumps({**json.loads(data), "seconds": 0, checksums.SEAL: ""}, sort_keys=True).encode()
     return hashlib.sha256(data).hexdigest()
 
 
