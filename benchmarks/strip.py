@@ -18,6 +18,7 @@ import torch
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.images import pixels
+from ccharmony.names import from_cell
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.training import validation
 from harmonize.weights import checkpoint
@@ -73,8 +74,8 @@ def choose(found: list[Scored]) -> list[Scored]:
 def _read(data: Path, scores: Path) -> list[Scored]:
     pairs = {pair.name: pair for pair in find_pairs(data, "all")[0]}
     with scores.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["name"] in pairs]
-    return [Scored(pairs[row["name"]], float(row["composite_fmse"]), float(row["fmse"])) for row in rows]
+        rows = [row for row in csv.DictReader(file) if from_cell(row["name"]) in pairs]
+    return [Scored(pairs[from_cell(row["name"])], float(row["composite_fmse"]), float(row["fmse"])) for row in rows]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Shared by both command lines: commands loaded when called, several values after one option, errors as one line."""
+"""Shared by both command lines: lazy commands, several values after one option, errors as one line, names escaped."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from ccharmony.errors import CcharmonyError
+from ccharmony.names import shown
 from ccharmony.progress import Progress
 
 force_option = click.option("--force", is_flag=True, help="Overwrite files named here that exist already.")
@@ -96,6 +97,25 @@ def _repeat_names(args: list[str], names: tuple[str, ...]) -> list[str]:
     return spread
 
 
+def echo(line: str, *, err: bool = False) -> None:
+    """Write one line to stdout or stderr. Names of files in it cannot end it, nor steer the terminal."""
+    click.echo(shown(line), err=err)
+
+
+def echo_lines(text: str, *, err: bool = False) -> None:
+    """Write a text of several lines, each as `echo` does."""
+    for line in text.removesuffix("\n").split("\n"):
+        echo(line, err=err)
+
+
+class _LineFormatter(logging.Formatter):
+    """A message as `echo` writes it; the lines of a traceback stay."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        first = shown(record.getMessage())
+        return f"{first}\n{self.formatException(record.exc_info)}" if record.exc_info else first
+
+
 def run(group: click.Group, args: list[str] | None = None) -> None:
     """Run a command line and leave the process.
 
@@ -103,17 +123,21 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_LineFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         code = group.main(args=args, standalone_mode=False)
     except click.exceptions.Abort as error:
-        click.echo(str(error.__cause__ or "") or "interrupted", err=True)
+        echo(str(error.__cause__ or "") or "interrupted", err=True)
         _leave(130)
     except click.ClickException as error:
-        error.show()
+        text = io.StringIO()
+        error.show(text)
+        echo_lines(text.getvalue(), err=True)
         sys.exit(error.exit_code)
     except CcharmonyError as error:
-        click.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()
@@ -155,7 +179,7 @@ class _Lines:
     def show(self, stage: str, done: int, total: int) -> None:
         if time.monotonic() - self.last > _SECONDS_BETWEEN_LINES:
             self.last = time.monotonic()
-            click.echo(f"{stage}: {done} of {total}", err=True)
+            echo(f"{stage}: {done} of {total}", err=True)
 
 
 class _Bars:

@@ -20,11 +20,11 @@ _REFUSED = ("Cc", "Cs", "Zl", "Zp")
 
 _BYTE_ORDER_MARK = "\ufeff"
 
-_FORMULA = re.compile(r"'*[=+\-@]")
-_ESCAPED_FORMULA = re.compile(r"'+[=+\-@]")
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+_ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r\n]")
 
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but tab and newline, marks that turn the direction of writing, and halves of a pair."""
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Control characters, ends of lines, marks that turn the direction of writing, and halves of a pair."""
 
 
 def flaw(name: str) -> str:
@@ -51,14 +51,16 @@ def flaw(name: str) -> str:
 
 
 def shown(text: str) -> str:
-    r"""Return a text with what a terminal would obey, or not show, written as Python writes it; lines stay.
+    r"""Return a text as one line for a terminal: what it would obey, or not show, is written as Python writes it.
+
+    JSON stays the JSON that it was: it has no sign below a blank, and the others become ``\uXXXX``.
 
     Examples
     --------
-    >>> shown("a\x1b[31mb")
-    'a\\x1b[31mb'
+    >>> shown("a\x1b[31mb"), shown("two\nlines"), shown("\x9b"), shown("kitchen à")
+    ('a\\x1b[31mb', 'two\\nlines', '\\u009b', 'kitchen à')
     """
-    return _UNSEEN.sub(lambda sign: sign[0].encode("unicode_escape", "backslashreplace").decode(), text)
+    return _UNSEEN.sub(lambda sign: repr(sign[0])[1:-1] if sign[0] < " " else f"\\u{ord(sign[0]):04x}", text)
 
 
 def to_cell(text: str) -> str:

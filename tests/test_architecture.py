@@ -16,8 +16,8 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 # not know each other.
 LAYERS = {
     "ccharmony": [
-        {"arrays", "errors", "progress", "__init__"},
-        {"files", "console", "names"},
+        {"arrays", "errors", "names", "progress", "__init__"},
+        {"files", "console"},
         {"inputs"},
         {"strict_json"},
         {"outputs"},
@@ -166,6 +166,19 @@ def test_foreign_libraries_have_one_door(path: Path) -> None:
         assert "click" not in heads
     if name_of(path).startswith("ccharmony"):
         assert not heads & {"torch", "harmonize"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_what_goes_to_a_terminal_goes_through_one_function(path: Path) -> None:
+    """`console.echo` escapes names; colored swatches of `inspect` and the pipe of `hdf5_child` are no names."""
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    called = {ast.unparse(function) for function in calls}
+    if name_of(path) not in (
+        "ccharmony/console.py",
+        "ccharmony/commands/inspect.py",
+        "ccharmony/dataset/hdf5_child.py",
+    ):
+        assert not called & {"click.echo", "click.secho", "print", "sys.stdout.write", "sys.stderr.write"}
 
 
 OWN_FILES = {

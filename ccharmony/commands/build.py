@@ -14,7 +14,7 @@ from ccharmony.build import settings
 from ccharmony.build.pipeline import build_dataset
 from ccharmony.build.settings import PairSettings
 from ccharmony.color import polynomial
-from ccharmony.console import VariadicCommand, progress_bar
+from ccharmony.console import VariadicCommand, echo, progress_bar
 from ccharmony.dataset import build_report, tables
 from ccharmony.errors import SettingsError
 from ccharmony.images import pixels
@@ -157,24 +157,24 @@ def parse_size(text: str) -> int:
 
 def _print(report: build_report.BuildReport, out: Path) -> None:
     for line in report.found:
-        click.echo(line)
+        echo(line)
     photos = sum(report.photos.values())
     if report.resumed:
         rest = f"{photos - report.resumed} made now" if report.resumed < photos else "nothing was left to do"
-        click.echo(f"{report.resumed} photos were finished before, {rest}")
+        echo(f"{report.resumed} photos were finished before, {rest}")
     for split in ("train", "test"):
         counts = [part.get(split, 0) for part in (report.photos, report.foregrounds, report.pairs)]
-        click.echo(f"{split:5s}  {counts[0]} photos, {counts[1]} foregrounds, {counts[2]} pairs")
+        echo(f"{split:5s}  {counts[0]} photos, {counts[1]} foregrounds, {counts[2]} pairs")
     rejected = f"{report.passed_clipped} would clip, {report.passed_unchanged} would hardly change the foreground"
-    click.echo(f"donors rejected: {rejected}")
+    echo(f"donors rejected: {rejected}")
     if report.shortages:
-        click.echo(f"{len(report.shortages)} foregrounds got fewer donors than asked for, such as")
-        click.echo(f"  {report.shortages[0]}")
+        echo(f"{len(report.shortages)} foregrounds got fewer donors than asked for, such as")
+        echo(f"  {report.shortages[0]}")
     if report.problems:
-        click.echo(f"{len(report.problems)} skipped, all listed in {out / tables.REPORT}:")
+        echo(f"{len(report.problems)} skipped, all listed in {out / tables.REPORT}:")
         for line in report.problems[:_LINES]:
-            click.echo(f"  {line}")
-    click.echo(f"{sum(report.pairs.values())} pairs in {out} after {report.seconds:.1f} s")
+            echo(f"  {line}")
+    echo(f"{sum(report.pairs.values())} pairs in {out} after {report.seconds:.1f} s")
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from ccharmony.checker import overlay
 from ccharmony.checker.chart import NAMES
 from ccharmony.checker.detect import Detection, checker_from_corners, find_checker
 from ccharmony.color.misfits import mark_misfits
+from ccharmony.console import echo
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError
 from ccharmony.images import pixels
 from ccharmony.outputs import Job, claim_folder
@@ -60,13 +61,13 @@ def _detect_all(paths: list[Path], given: dict[Path, list[list[float]]], overlay
                 pixels.write_image(overlays / names[path], overlay.draw_finding(image, found))
         except (ImageError, CheckerError) as error:
             unreadable += 1
-            click.echo(f"error: {_named(path, error)}", err=True)
+            echo(f"error: {_named(path, error)}", err=True)
             found = Detection(None, None, math.nan, math.nan, str(error))
             if not as_json:
                 continue
-        click.echo(json.dumps(_as_object(path, found), ensure_ascii=False) if as_json else f"{path}: {_as_text(found)}")
+        echo(json.dumps(_as_object(path, found), ensure_ascii=False) if as_json else f"{path}: {_as_text(found)}")
         if found.closest is not None and not as_json:
-            click.echo(f"  the closest finding, if it is the chart, as a row of checkers.csv: {_row(path, found)}")
+            echo(f"  the closest finding, if it is the chart, as a row of checkers.csv: {_row(path, found)}")
     return unreadable
 
 
@@ -86,7 +87,7 @@ def _read_corners(table: Path, paths: list[Path]) -> dict[Path, list[list[float]
         raise SourceError(f"{table}: no such file, wanted corners as {','.join(folder.COLUMNS)}")
     corners, problems = folder.read_checkers(table, {path.stem: path for path in paths})
     for problem in problems:
-        click.echo(f"note: {problem}", err=True)
+        echo(f"note: {problem}", err=True)
     return {path: corners[path.stem] for path in paths if path.stem in corners}
 
 

@@ -10,7 +10,7 @@ from ccharmony import files
 from ccharmony.build import light_pool
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial
-from ccharmony.console import force_option
+from ccharmony.console import echo, force_option
 from ccharmony.dataset import fits
 from ccharmony.outputs import check_files
 from ccharmony.records import SPLITS
@@ -34,6 +34,6 @@ def command(release: Path, out: Path, fit: polynomial.FitKind, force: bool) -> N
     files.make_folder(out.parent)
     fits.write_fits(out, records, STANDARD, {"release": release.name, "fit": fit})
     for line in problems:
-        click.echo(line, err=True)
+        echo(line, err=True)
     counts = ", ".join(f"{sum(record.split == split for record in records)} {split}" for split in SPLITS)
-    click.echo(f"{out}: {len(records)} photos ({counts}), {len(problems)} problems")
+    echo(f"{out}: {len(records)} photos ({counts}), {len(problems)} problems")

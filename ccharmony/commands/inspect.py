@@ -12,7 +12,7 @@ import click
 from ccharmony import files, inputs, sources
 from ccharmony.build.settings import BuildSettings
 from ccharmony.color import polynomial
-from ccharmony.console import VariadicCommand, force_option, progress_bar
+from ccharmony.console import VariadicCommand, echo, force_option, progress_bar
 from ccharmony.errors import ManifestError
 from ccharmony.inspection import report, terminal, thumbnails
 from ccharmony.inspection.target import Subject, find_photos, fit_sources, list_tables, read_release, read_target
@@ -68,7 +68,7 @@ def command(
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
         _print(terminal.worst_first(found, top, width))
     for line in found.problems:
-        click.echo(f"problem: {terminal.printable(line)}", err=True)
+        echo(f"problem: {line}", err=True)
     if html:
         _write_page(html, found, PictureSources(looked_at.root, find_photos(target, src, data, release)), jobs)
     if sheet:
@@ -121,7 +121,7 @@ def _write_page(path: Path, found: report.FitReport, found_in: PictureSources, j
             else {}
         )
         page.write_page(path, found, shown, progress)
-    click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {len(found.photos)} photos")
+    echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {len(found.photos)} photos")
 
 
 def _write_sheets(folder: Path, found: report.FitReport, looked_at: Subject, jobs: int) -> None:
@@ -131,12 +131,12 @@ def _write_sheets(folder: Path, found: report.FitReport, looked_at: Subject, job
         raise ManifestError(f"{looked_at.title}: no composites to make sheets of, wanted a built dataset")
     with progress_bar() as progress:
         written = contact_sheets.write_sheets(folder, found, looked_at.root, jobs=jobs, progress=progress)
-    click.echo(f"{folder}: {len(written)} contact sheets of {len(looked_at.pairs)} composites")
+    echo(f"{folder}: {len(written)} contact sheets of {len(looked_at.pairs)} composites")
 
 
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
-        click.echo(line)
+        click.echo(line)  # not `echo`, since swatches have codes of color; `terminal` escaped the texts
 
 
 def _swatch(color: tuple[int, int, int]) -> str:

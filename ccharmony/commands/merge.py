@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ccharmony import records
+from ccharmony.console import echo
 from ccharmony.dataset.merge import merge_datasets
 
 
@@ -17,6 +18,6 @@ def command(datasets: tuple[Path, ...], out: Path) -> None:
     """Join built datasets into one: ids that clash get a number, splits stay."""
     report = merge_datasets(datasets, out)
     for line in (*report.found, *report.problems):
-        click.echo(line)
+        echo(line)
     counts = ", ".join(f"{report.pairs.get(split, 0)} {split}" for split in records.SPLITS)
-    click.echo(f"{sum(report.pairs.values())} pairs ({counts}) in {out}")
+    echo(f"{sum(report.pairs.values())} pairs ({counts}) in {out}")

@@ -8,7 +8,7 @@ from typing import cast
 
 import click
 
-from ccharmony.console import progress_bar
+from ccharmony.console import echo, progress_bar
 from ccharmony.dataset.packing.pack import PackedFormat, pack_dataset
 from ccharmony.dataset.packing.write_shards import Limit
 
@@ -39,10 +39,10 @@ def command(dataset: Path, to: str, out: Path, shard_size: float, shard_pairs: i
             progress=progress,
         )
     for line in report.problems:
-        click.echo(f"left out: {line}")
+        echo(f"left out: {line}")
     if report.resumed:
-        click.echo(f"{report.resumed} pairs were packed before")
+        echo(f"{report.resumed} pairs were packed before")
     counts = ", ".join(f"{count} {split}" for split, count in report.pairs.items())
     files = f"{report.files} shards" if to == "shards" else "one file"
-    click.echo(f"{sum(report.pairs.values())} pairs ({counts}) in {out}: {files}, {report.bytes / 1e6:.1f} MB")
+    echo(f"{sum(report.pairs.values())} pairs ({counts}) in {out}: {files}, {report.bytes / 1e6:.1f} MB")
     sys.exit(1 if report.problems else 0)

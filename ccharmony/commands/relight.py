@@ -8,7 +8,7 @@ import click
 
 from ccharmony import files
 from ccharmony.color.relight import make_composite
-from ccharmony.console import force_option
+from ccharmony.console import echo, force_option
 from ccharmony.dataset.fits import read_fits
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
@@ -38,4 +38,4 @@ def command(photo: Path, mask: Path, fits: Path, own: str, donor: str, out: Path
         raise ImageError(f"{mask}: {error}") from error
     files.make_folder(out.parent)
     pixels.write_image(out, composite.image, quality)
-    click.echo(f"{out}: {composite.pixels} pixels from {own} to {donor}, {composite.clipped_share:.1%} clipped")
+    echo(f"{out}: {composite.pixels} pixels from {own} to {donor}, {composite.clipped_share:.1%} clipped")

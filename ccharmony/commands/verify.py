@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import progress_bar
+from ccharmony.console import echo, progress_bar
 from ccharmony.dataset.packing.verify import verify_dataset
 
 
@@ -19,8 +19,8 @@ def command(dataset: Path, deep: bool) -> None:
     with progress_bar() as progress:
         verdict = verify_dataset(dataset, deep=deep, progress=progress)
     for line in verdict.notes:
-        click.echo(line)
+        echo(line)
     for line in verdict.problems:
-        click.echo(line)
-    click.echo(f"{verdict.pairs} pairs of {verdict.photos} photos, {len(verdict.problems)} problems")
+        echo(line)
+    echo(f"{verdict.pairs} pairs of {verdict.photos} photos, {len(verdict.problems)} problems")
     sys.exit(1 if verdict.problems else 0)

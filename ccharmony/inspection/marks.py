@@ -14,6 +14,7 @@ from ccharmony import inputs
 from ccharmony.color import polynomial
 from ccharmony.color.polynomial import FitKind
 from ccharmony.errors import ManifestError
+from ccharmony.names import from_cell
 
 COLUMNS = ("photo", "mark", "fit")
 _MARKS = ("", "good", "bad")
@@ -45,7 +46,7 @@ def _read(path: Path) -> list[dict[str, str]]:
 
 
 def _check(row: dict[str, str], line: str) -> dict[str, str]:
-    cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    cells = {name: from_cell((row.get(name) or "").strip()) for name in COLUMNS}
     if not cells["photo"]:
         raise ManifestError(f"{line}: no photo, wanted the columns {','.join(COLUMNS)}")
     if cells["mark"] not in _MARKS:

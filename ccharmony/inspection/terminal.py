@@ -17,6 +17,7 @@ from ccharmony.color import polynomial
 from ccharmony.color.polynomial import FitKind
 from ccharmony.inspection.patch_errors import Direction
 from ccharmony.inspection.report import FIGURES, FitReport, PhotoReport
+from ccharmony.names import shown
 
 Cells = Sequence[str]
 Swatch = Callable[[tuple[int, int, int]], str]
@@ -67,7 +68,7 @@ def worst_first(report: FitReport, top: int, width: int = 0) -> Iterator[str]:
     photos = report.photos[: top or None]
     header = ("photo", "camera", "split", "fit", "there+back", "RMSE", "ΔE", "max", "left out", "clips", "folds", "why")
     rows = [_row(photo) for photo in photos]
-    yield f"{report.title}: {len(report.photos)} photos, {report.flagged} flagged; worst first"
+    yield f"{shown(report.title)}: {len(report.photos)} photos, {report.flagged} flagged; worst first"
     yield ""
     yield from _aligned(header, rows, left=(0, 1, 2, 3, 11), width=width)
     if rest := len(report.photos) - len(photos):
@@ -80,7 +81,7 @@ def detail(photo: PhotoReport, swatch: Swatch) -> Iterator[str]:
     """Yield everything on one photo: reasons, figures, each patch in both directions, every fit kind."""
     record = photo.record
     about = [record.camera, record.source, record.split, f"{record.kind} fit"]
-    yield f"{printable(record.id)}: {', '.join(printable(text) for text in about if text)}"
+    yield f"{shown(record.id)}: {', '.join(shown(text) for text in about if text)}"
     yield from (f"  {reason}" for reason in photo.reasons or ("nothing conspicuous",))
     yield ""
     rows = [(words, show_figure(photo.figures[name], unit)) for name, (words, unit) in FIGURES.items()]
@@ -116,14 +117,9 @@ def show_figure(value: float, unit: str) -> str:
     return {"share": f"{value:.0%}", "count": f"{value:.0f}", "ratio": f"{value:.3g}"}.get(unit, f"{value:.2f}")
 
 
-def printable(text: str) -> str:
-    """Return text without the characters that would move a terminal's cursor or change its colors."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-
-
 def _row(photo: PhotoReport) -> Cells:
     record, figures = photo.record, photo.figures
-    texts = [printable(text) for text in (record.id, record.camera, record.split, record.kind)]
+    texts = [shown(text) for text in (record.id, record.camera, record.split, record.kind)]
     values = [photo.there_and_back, *(figures[name] for name in ("rmse", "delta_e", "delta_e_max", "left_out"))]
     shares = [show_figure(figures[name], "share") for name in _SHARES]
     return (*texts, *(show_figure(value, "") for value in values), *shares, "; ".join(photo.reasons))

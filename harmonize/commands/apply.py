@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccharmony.console import force_option, progress_bar
+from ccharmony.console import echo, force_option, progress_bar
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.files import make_folder
 from ccharmony.outputs import Job, check_files, check_folder, claim_folder
@@ -161,7 +161,7 @@ def _apply_file(composite: Path, mask: Path | None, out: str, given: _Options) -
     for path in written:
         make_folder(path.parent)
     _work(task, given, given.before_after)
-    click.echo(task.output)
+    echo(str(task.output))
 
 
 def _apply_folder(composites: Path, masks: Path | None, out: Path, given: _Options) -> int:
@@ -178,7 +178,7 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: _Optio
     for problem in unmatched:
         if given.strict:
             raise ImageError(problem)
-        click.echo(f"left out: {problem}", err=True)
+        echo(f"left out: {problem}", err=True)
     if not given.from_params:  # before the first picture: weights that do not load are no picture's fault
         network.load_network(given.weights, given.device)
 
@@ -196,7 +196,7 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: _Optio
     if len(failed) == len(tasks):
         raise ImageError(f"{composites}: none of {len(tasks)} pictures could be harmonized; the first: {failed[0]}")
     left_out = len(failed) + len(unmatched)
-    click.echo(f"{out}: {len(tasks) - len(failed)} harmonized, {left_out} left out")
+    echo(f"{out}: {len(tasks) - len(failed)} harmonized, {left_out} left out")
     return 1 if left_out else 0
 
 
@@ -206,7 +206,7 @@ def _work(task: PictureTask, given: _Options, before_after: Path | None) -> None
 
     picture, mask = _read(task, given)
     if remark := _remark(mask):
-        click.echo(f"{task.mask}: {remark}", err=True)
+        echo(f"{task.mask}: {remark}", err=True)
     result = _harmonize(task.composite, picture, mask, given)
     pixels.write_image(task.output, result, given.quality)
     if before_after is not None:
@@ -265,9 +265,7 @@ def _adjust(composite: Path, picture: UInt8, mask: Float32, given: _Options) -> 
     if given.curves:
         adjustment.write_cube(given.curves, found, mask, size=given.cube_size, title=composite.stem)
         gain = adjustment.mean_gain(found, mask)
-        click.echo(
-            f"{given.curves}: the curves alone; of the shading map only its mean, {gain:.3f}, is in it", err=True
-        )
+        echo(f"{given.curves}: the curves alone; of the shading map only its mean, {gain:.3f}, is in it", err=True)
     if given.plot:
         pixels.write_image(given.plot, parametric.plot(found))
     return adjustment.apply(found, picture, mask, given.strength)
@@ -289,7 +287,7 @@ def _settle_weights(composite: Path, given: _Options) -> _Options:
         chosen = cards.default_weights(given.model, parametric=bool(writes))
         if writes and not given.model and chosen != cards.default_weights():
             why = f"weights {chosen} make curves and result, since {cards.default_weights()} has no curves"
-            click.echo(f"{writes[0]}: {why}", err=True)
+            echo(f"{writes[0]}: {why}", err=True)
         return replace(given, weights=chosen)
     if given.model:
         raise click.UsageError("--weights and --model exclude each other")

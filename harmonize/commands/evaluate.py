@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccharmony.console import VariadicCommand, progress_bar
+from ccharmony.console import VariadicCommand, echo, echo_lines, progress_bar
 from harmonize.commands import shared
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def command(
             batch=batch,
             progress=partial(progress, "pictures"),
         )
-    click.echo(report.to_markdown(result), nl=False)
+    echo_lines(report.to_markdown(result))
     return 1 if result["skipped"] else 0
 
 
@@ -132,10 +132,10 @@ def _compare(paths: tuple[Path, Path], resamples: int, seed: int) -> int:
 
     a, b = (compare.read_table(path) for path in paths)
     found = compare.compare(a, b, resamples=resamples, seed=seed)
-    click.echo(_format(found, a.protocol, paths), nl=False)
+    echo_lines(_format(found, a.protocol, paths))
     if found.photos < compare.FEW_PHOTOS:
         few = f"{found.photos} photos: intervals are too narrow below {compare.FEW_PHOTOS}"
-        click.echo(f"{few}, take a difference that is barely found with care", err=True)
+        echo(f"{few}, take a difference that is barely found with care", err=True)
     return 1 if found.only_a or found.only_b else 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ccharmony.console import echo
 from ccharmony.outputs import Job, claim_folder
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -34,4 +35,4 @@ def command(photos: Path, lights: Path, out: Path, held_lights: int, each: int) 
         found = find_photos(photos, "val")
         pairs = HeldPairs(found, held, each=each)
         pairs.write(out)
-    click.echo(f"{out}: {len(pairs)} pairs of {len(found)} photos under {len(held)} lights", err=True)
+    echo(f"{out}: {len(pairs)} pairs of {len(found)} photos under {len(held)} lights", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from ccharmony.console import VariadicCommand
+from ccharmony.console import VariadicCommand, echo, echo_lines
 from ccharmony.errors import SettingsError
 from harmonize import table3
 from harmonize.commands import shared
@@ -90,7 +90,7 @@ def _read_changes(ctx: click.Context, _param: click.Parameter, words: Sequence[s
     if "help" in words:
         from harmonize.training import changes
 
-        click.echo(changes.to_table())
+        echo_lines(changes.to_table())
         ctx.exit()
     found = {}
     for word in words:
@@ -224,7 +224,7 @@ def command(
         force=force,
     )
     if outcome.complete:
-        click.echo(f"{out}: done, step {outcome.step}, lowest validation fMSE {outcome.best:.1f}", err=True)
+        echo(f"{out}: done, step {outcome.step}, lowest validation fMSE {outcome.best:.1f}", err=True)
     return 1 if stop.signal is not None else 0
 
 

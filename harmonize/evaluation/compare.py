@@ -23,6 +23,7 @@ from ccharmony.arrays import Float64, Indices
 from ccharmony.dataset.formats.names import split_name
 from ccharmony.errors import ManifestError, SettingsError
 from ccharmony.files import StrPath
+from ccharmony.names import from_cell
 from harmonize.evaluation import metrics
 
 Key = tuple[str, str]
@@ -152,8 +153,9 @@ def read_table(path: StrPath) -> Table:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(f"{path}: cannot be read ({error})") from error
     try:
-        scores = {(row["set"], row["name"]): _scores_of(row) for row in rows}
-        photos = {(row["set"], row["name"]): row.get("photo") or "" for row in rows}
+        keys = [(from_cell(row["set"]), from_cell(row["name"])) for row in rows]
+        scores = {key: _scores_of(row) for key, row in zip(keys, rows, strict=True)}
+        photos = {key: from_cell(row.get("photo") or "") for key, row in zip(keys, rows, strict=True)}
         protocols = {row["protocol"] for row in rows}
     except (KeyError, TypeError, ValueError) as error:
         raise ManifestError(f"{path}: not the images.csv of an evaluation ({error!r})") from error

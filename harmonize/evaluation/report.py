@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from ccharmony import files
 from ccharmony.errors import OutputError
+from ccharmony.names import shown, to_cell
 from harmonize.evaluation import metrics
 from harmonize.evaluation.metrics import Means
 from harmonize.evaluation.ring import Ring
@@ -150,7 +151,8 @@ class ImagesWriter:
     def write(self, row: ScoredPair) -> None:
         """Write the scores of one pair."""
         numbers = (row.share, *row.harmonized.values(), *row.composite.values())
-        self._table.writerow((self._protocol, row.set, row.name, row.photo, *(f"{number:.9g}" for number in numbers)))
+        texts = map(to_cell, (self._protocol, row.set, row.name, row.photo))
+        self._table.writerow((*texts, *(f"{number:.9g}" for number in numbers)))
 
 
 def is_report(folder: Path) -> bool:
@@ -173,7 +175,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
     parts = [_describe(report), *(_table(title, pairs) for title, pairs in tables.items())]
     skipped = report["skipped"]
     if skipped:
-        parts.append(f"Left out: {len(skipped)}\n\n" + "\n".join(f"- {line}" for line in skipped))
+        parts.append(f"Left out: {len(skipped)}\n\n" + "\n".join(f"- {shown(line)}" for line in skipped))
     return "\n\n".join(parts) + "\n"
 
 

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from ccharmony import files
-from ccharmony.arrays import Float64
 from ccharmony.errors import StudyError
+from ccharmony.names import to_cell
 from harmonize.markdown import make_table
 from harmonize.study import bradley_terry, plot
 from harmonize.study.ranking import Estimate, Ranking, rank_methods
@@ -190,19 +190,18 @@ def _ranked(ranking: Ranking) -> Iterable[tuple[int, Estimate, float]]:
 
 def _ranking_rows(ranking: Ranking) -> Iterable[Sequence[object]]:
     for method, found, preferred in _ranked(ranking):
-        yield ranking.methods[method], *map(_number, astuple(found)), _number(preferred)
+        yield ranking.methods[method], *astuple(found), preferred
 
 
 def _difference_rows(ranking: Ranking) -> Iterable[Sequence[object]]:
     for one, other in combinations(ranking.order(), 2):
         counts = (ranking.wins[one, other], ranking.wins[other, one])
         estimate = astuple(ranking.difference(one, other))
-        yield ranking.methods[one], ranking.methods[other], *map(_number, (*counts, *estimate))
+        yield ranking.methods[one], ranking.methods[other], *counts, *estimate
 
 
 def _rater_row(found: RaterReport) -> Sequence[object]:
-    cells = [_number(cell) if isinstance(cell, float) else cell for cell in astuple(found)]
-    return *cells[:-2], "yes" if found.failed else "no", "; ".join(found.remarks)
+    return *astuple(found)[:-2], "yes" if found.failed else "no", "; ".join(found.remarks)
 
 
 def _picture_rows(tally: Tally) -> Iterable[Sequence[object]]:
@@ -211,20 +210,22 @@ def _picture_rows(tally: Tally) -> Iterable[Sequence[object]]:
     for picture, name in enumerate(tally.pictures):
         for method, title in enumerate(tally.methods):
             won = wins[picture, method].sum()
-            numbers = (strengths[picture, method], won, won + wins[picture, :, method].sum())
-            yield name, title, *map(_number, numbers)
+            yield name, title, strengths[picture, method], won, won + wins[picture, :, method].sum()
 
 
 def _to_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([head, *rows])
+    writer.writerow(head)
+    writer.writerows(map(_cell, row) for row in rows)
     return text.getvalue().encode()
 
 
-def _number(value: float | Float64) -> str:
-    """Return a number to six digits; empty where it is unknown."""
-    return f"{float(value):.6g}" if math.isfinite(value) else ""
+def _cell(value: object) -> str:
+    """Return a text that no spreadsheet computes, or a number to six digits; empty where it is unknown."""
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) else ""
+    return to_cell(str(value))
 
 
 def _interval(found: Estimate) -> str:

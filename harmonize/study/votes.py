@@ -16,6 +16,7 @@ from typing import Literal, cast, get_args
 from ccharmony import files, inputs
 from ccharmony.errors import StudyError
 from ccharmony.files import StrPath
+from ccharmony.names import from_cell, to_cell
 
 Choice = Literal["left", "right", "tie"]
 
@@ -94,12 +95,12 @@ def write_votes(path: StrPath, votes: Iterable[Vote]) -> None:
     writer.writerow(COLUMNS)
     for vote in votes:
         *texts, seconds = astuple(vote)
-        writer.writerow([*texts, "" if math.isnan(seconds) else f"{seconds:.3f}"])
+        writer.writerow([*map(to_cell, texts), "" if math.isnan(seconds) else f"{seconds:.3f}"])
     files.write_bytes(Path(path), text.getvalue().encode())
 
 
 def _parse(row: Mapping[str, str | None], where: str) -> Vote:
-    texts = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    texts = {name: from_cell((row.get(name) or "").strip()) for name in COLUMNS}
     if empty := [name for name in COLUMNS[:-1] if not texts[name]]:
         raise StudyError(f"{where}: no {empty[0]}")
     left, right = texts["left"], texts["right"]

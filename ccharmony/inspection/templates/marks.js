@@ -35,7 +35,9 @@ class Marks {
   }
 
   csv(order) {
-    const cell = (text) => (/[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+    const safe = (text) => (/^'*[=+\-@\t\r\n]/.test(text) ? `'${text}` : text); // as names.to_cell
+    const quoted = (text) => (/[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+    const cell = (text) => quoted(safe(text));
     const rows = order
       .filter((photo) => this.known.has(photo))
       .map((photo) => [photo, this.of(photo).mark, this.of(photo).fit]);

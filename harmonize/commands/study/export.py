@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import force_option
+from ccharmony.console import echo, force_option
 from ccharmony.outputs import check_files
 
 
@@ -22,4 +22,4 @@ def command(study: Path, out: Path, force: bool) -> None:
     check_files([out], [study], force=force)
     votes = collect_votes([study])
     write_votes(out, votes)
-    click.echo(f"{out}: {len(votes)} votes")
+    echo(f"{out}: {len(votes)} votes")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ccharmony.console import progress_bar
+from ccharmony.console import echo, progress_bar
 from ccharmony.errors import SettingsError
 from ccharmony.outputs import Job, claim_folder
 from harmonize.commands import shared
@@ -80,9 +80,7 @@ def command(
         )
     asked = len(study.questions())
     each = len(study.trials(0))
-    click.echo(
-        f"{out}: {len(study.names)} pictures, {len(study.methods)} methods, {asked} questions, {each} for each rater"
-    )
+    echo(f"{out}: {len(study.names)} pictures, {len(study.methods)} methods, {asked} questions, {each} for each rater")
     if problems:
-        click.echo(f"left out: {len(problems)} pictures, the first: {problems[0]}", err=True)
+        echo(f"left out: {len(problems)} pictures, the first: {problems[0]}", err=True)
         ctx.exit(1)

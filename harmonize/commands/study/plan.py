@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from ccharmony.console import echo
+
 _RATERS = (5, 10, 20, 40, 80)
 
 
@@ -34,9 +36,7 @@ def command(raters: tuple[int, ...], seed: int, **options: Any) -> None:
 
     plan = Plan(**options)
     chance = predict_preference([plan.difference, 0.0])[0, 1]
-    click.echo(
-        f"difference {plan.difference:g}: the better one is preferred in {chance:.0%}; {plan.studies} studies each\n"
-    )
-    click.echo("raters    votes    found    width of the interval")
+    echo(f"difference {plan.difference:g}: the better one is preferred in {chance:.0%}; {plan.studies} studies each\n")
+    echo("raters    votes    found    width of the interval")
     for power in predict_power(plan, raters or _RATERS, seed):
-        click.echo(f"{power.raters:6d}  {power.votes:7,d}    {power.found:5.0%}    {power.width:.2f}")
+        echo(f"{power.raters:6d}  {power.votes:7,d}    {power.found:5.0%}    {power.width:.2f}")

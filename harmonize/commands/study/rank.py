@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import force_option
+from ccharmony.console import echo_lines, force_option
 from ccharmony.outputs import Job, check_files, check_folder, claim_folder
 
 _JOB = Job("harmonize study rank")
@@ -42,4 +42,4 @@ def command(
         from harmonize.study.report_page import write_page
 
         write_page(html, found)
-    click.echo(report.to_markdown(found), nl=False)
+    echo_lines(report.to_markdown(found))

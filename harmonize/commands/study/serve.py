@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ccharmony.console import echo
 from ccharmony.errors import SettingsError
 
 
@@ -31,4 +32,4 @@ def command(study: Path, host: str, port: int) -> None:
     except ModuleNotFoundError as error:
         raise SettingsError(f'{error.name} is not installed: pip install "ccharmony[serve]"') from error
 
-    serve_study(found, host, port, lambda link: click.echo(f"{link}  (Ctrl-C ends it)"))
+    serve_study(found, host, port, lambda link: echo(f"{link}  (Ctrl-C ends it)"))

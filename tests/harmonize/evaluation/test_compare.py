@@ -127,6 +127,15 @@ def test_a_table_comes_back_as_it_was_written(tmp_path):
     assert table.photo_of(("HCOCO", "c1_2_3.jpg")) == "HCOCO/c1"
 
 
+def test_names_in_the_table_are_no_formulas_and_come_back(tmp_path):
+    scores = metrics.Scores(1, 2, 3, 4, 0.5, 0.6)
+    with report.open_images(tmp_path / "images.csv", "issam") as images:
+        images.write(ScoredPair("@set", "=1+2_a_1.jpg", 0.1, scores, scores, "=1+2"))
+    line = (tmp_path / "images.csv").read_text().splitlines()[1]
+    assert line.startswith("issam,'@set,'=1+2_a_1.jpg,'=1+2,0.1,")
+    assert compare.read_table(tmp_path / "images.csv").photos == {("@set", "=1+2_a_1.jpg"): "=1+2"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from ccharmony.errors import StudyError
-from harmonize.study import raters, votes
+from harmonize.study import raters, report, votes
 from harmonize.study.tally import count_wins, find_repeats, tally_votes
 from harmonize.study.votes import Vote
 
@@ -21,6 +22,20 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert found[0] == given[0]
     assert found[1].choice == "tie"
     assert math.isnan(found[1].seconds)
+
+
+def test_names_in_tables_are_no_formulas_and_numbers_stay_numbers(tmp_path: Path) -> None:
+    given = [Vote(f"-p{n}", "=a", "+b", "right" if n % 3 else "left", f"@r{n % 2}", 2.0) for n in range(12)]
+    votes.write_votes(tmp_path / "v.csv", given)
+    assert (tmp_path / "v.csv").read_text().splitlines()[1] == "'-p0,'=a,'+b,left,'@r0,2.000"
+    assert votes.read_votes(tmp_path / "v.csv") == given
+    report.write_report(tmp_path, report.make_report(given))
+    with (tmp_path / "ranking.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["method"] for row in rows] == ["'+b", "'=a"]
+    assert [round(float(row["strength"]), 4) for row in rows] == [0.3466, -0.3466]  # half of ln 2: 8 wins to 4
+    assert "\n'@r0,6," in (tmp_path / "raters.csv").read_text()
+    assert "\n'-p0,'=a,,1,1\n" in (tmp_path / "pictures.csv").read_text()
 
 
 def test_tables_of_crowd_platforms_are_read(tmp_path: Path) -> None:
