@@ -82,7 +82,7 @@ def detail(photo: PhotoReport, swatch: Swatch) -> Iterator[str]:
     record = photo.record
     about = [record.camera, record.source, record.split, f"{record.kind} fit"]
     yield f"{shown(record.id)}: {', '.join(shown(text) for text in about if text)}"
-    yield from (f"  {reason}" for reason in photo.reasons or ("nothing conspicuous",))
+    yield from (f"  {shown(reason)}" for reason in photo.reasons or ("nothing conspicuous",))
     yield ""
     rows = [(words, show_figure(photo.figures[name], unit)) for name, (words, unit) in FIGURES.items()]
     yield from _aligned(("figure", ""), rows, left=(0,))
@@ -122,7 +122,7 @@ def _row(photo: PhotoReport) -> Cells:
     texts = [shown(text) for text in (record.id, record.camera, record.split, record.kind)]
     values = [photo.there_and_back, *(figures[name] for name in ("rmse", "delta_e", "delta_e_max", "left_out"))]
     shares = [show_figure(figures[name], "share") for name in _SHARES]
-    return (*texts, *(show_figure(value, "") for value in values), *shares, "; ".join(photo.reasons))
+    return (*texts, *(show_figure(value, "") for value in values), *shares, shown("; ".join(photo.reasons)))
 
 
 def _patches(direction: Direction, notes: Sequence[str], swatch: Swatch) -> Iterator[str]:
@@ -138,7 +138,7 @@ def _patches(direction: Direction, notes: Sequence[str], swatch: Swatch) -> Iter
                 *(_color(color, swatch) for color in colors),
                 *(show_figure(number, "") for number in numbers),
                 f"{shift:+.0f}°" if np.isfinite(shift) else "",
-                notes[patch] if notes else "",
+                shown(notes[patch]) if notes else "",
             )
         )
     yield from _aligned(header, rows, left=(0, 1, 2, 3, 7))

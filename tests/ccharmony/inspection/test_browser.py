@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ccharmony import names
 from ccharmony.dataset import fits
 from ccharmony.dataset.manifest import read_manifest
 from ccharmony.inspection import marks, page, report, thumbnails
@@ -216,6 +217,17 @@ def test_names_with_commas_and_quotes_survive_the_csv(opened: Any, records: list
     for _ in records:
         press(opened, "jb")
     assert marks.read_excluded(saved(opened)) == {record.id for record in records}
+
+
+@pytest.mark.parametrize("name", ["=1+2", "'=1", "+1", "-1", "@x", "'a"])
+def test_names_in_the_csv_are_no_formulas_and_come_back(opened: Any, tmp_path: Path, name: str) -> None:
+    script = """const marks = new Marks("x", () => {});
+        marks.known.set(arguments[0], { mark: "bad", fit: "" });
+        return marks.csv([arguments[0]]);"""
+    text = opened.execute_script(script, name)
+    assert text == f"photo,mark,fit\n{names.to_cell(name)},bad,\n"
+    (tmp_path / "marks.csv").write_text(text, encoding="utf-8")
+    assert marks.read_excluded(tmp_path / "marks.csv") == {name}
 
 
 def test_marks_last_until_they_are_taken_back(opened: Any) -> None:

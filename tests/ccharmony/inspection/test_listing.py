@@ -64,11 +64,13 @@ def test_reasons_stand_below_their_row_in_a_narrow_terminal(records: list[FitRec
 
 
 def test_a_name_cannot_steer_the_terminal(records: list[FitRecord]) -> None:
-    evil = replace(records[0], id="a\x1b[2Jb\r\nc")
+    evil = replace(records[0], id="a\x1b[2Jb\r\nc", camera="\x9b2J", notes=("\x1b[2Jnote",) * 24)
     text = "\n".join(terminal.worst_first(report.make_report("x", [evil]), 0))
     assert r"a\x1b[2Jb\r\nc" in text
     assert "\x1b" not in text
-    assert "\x1b" not in "\n".join(terminal.detail(report.PhotoReport(evil), no_swatch))
+    detail = "\n".join(terminal.detail(report.PhotoReport(evil), no_swatch))
+    assert r"\x1b[2Jnote" in detail
+    assert not {"\x1b", "\x9b"} & set(text + detail)
 
 
 def test_detail_shows_every_patch_in_both_directions_in_levels(records: list[FitRecord]) -> None:
