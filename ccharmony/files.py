@@ -1,7 +1,7 @@
 """Files written completely or not at all, and locks for one process a folder.
 
-Contents: :data:`StrPath`; :func:`write_bytes`, :func:`settle`, :func:`remove_unfinished`, :func:`make_folder`,
-:func:`open_own`; :func:`lock_file`, :func:`locked`.
+Contents: :data:`StrPath`; :func:`write_bytes`, :func:`write_chunks`, :func:`settle`, :func:`remove_unfinished`,
+:func:`make_folder`, :func:`open_own`; :func:`lock_file`, :func:`locked`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import fcntl
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,10 +46,15 @@ def write_bytes(path: Path, data: bytes, *, lasting: bool = False) -> None:
     OutputError
         The folder is missing or read-only, or the disk is full; the temporary file is removed, as it is at Ctrl-C.
     """
+    write_chunks(path, (data,), lasting=lasting)
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes], *, lasting: bool = False) -> None:
+    """Write a file as `write_bytes` does, one part of its content after the other."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
         with temporary.open("xb") as file:
-            file.write(data)
+            file.writelines(chunks)
             if lasting:
                 file.flush()
                 os.fsync(file.fileno())

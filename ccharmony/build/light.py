@@ -37,11 +37,14 @@ class RecordedLight:
         Box around the chart, for the crop; None if the photo shows none.
     others
         Boxes around the other charts in the photo, which the crop leaves out, too.
+    inputs
+        See `fingerprint.digest_files`; empty where they were not asked for.
     """
 
     record: FitRecord
     box: Box | None
     others: tuple[Box, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 def record_light(
@@ -212,7 +215,8 @@ def to_json(light: RecordedLight) -> Any:
     """Return a light as the journal stores it; every number is restored to the bit."""
     record = dataclasses.asdict(light.record)
     arrays = {name: np.asarray(record[name]).tolist() for name in FIT_ARRAYS}
-    return {"record": {**record, **arrays}, "box": light.box, "others": light.others}
+    found = {"box": light.box, "others": light.others, "inputs": light.inputs}
+    return {"record": {**record, **arrays}, **found}
 
 
 def from_json(data: Any) -> RecordedLight:
@@ -220,4 +224,5 @@ def from_json(data: Any) -> RecordedLight:
     arrays = {name: np.array(data["record"][name], np.float64) for name in FIT_ARRAYS}
     lists = {name: tuple(data["record"][name]) for name in ("flags", "notes")}
     record = {**data["record"], **arrays, **lists}
-    return RecordedLight(FitRecord(**record), data["box"] and tuple(data["box"]), tuple(map(tuple, data["others"])))
+    box, others = data["box"] and tuple(data["box"]), tuple(map(tuple, data["others"]))
+    return RecordedLight(FitRecord(**record), box, others, tuple(data["inputs"]))

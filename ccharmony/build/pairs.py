@@ -71,6 +71,12 @@ class PhotoPairs:
         One line for each foreground that got fewer donors than asked for.
     passed_clipped, passed_unchanged
         Donors rejected.
+    unread
+        Masks whose file could not be read; another build may read them.
+    inputs, lights
+        See `fingerprint.digest_files` and `digest_lights`.
+    sizes
+        Bytes of each picture written, by name.
     """
 
     pairs: list[Pair] = field(default_factory=list)
@@ -78,6 +84,10 @@ class PhotoPairs:
     shortages: list[str] = field(default_factory=list)
     passed_clipped: int = 0
     passed_unchanged: int = 0
+    unread: int = 0
+    inputs: list[str] = field(default_factory=list)
+    lights: str = ""
+    sizes: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as the journal stores it."""
@@ -138,6 +148,7 @@ def make_pairs(
             )
         except ImageError as error:
             result.problems.append(f"{photo.id}_{letter}: {error}")
+            result.unread += isinstance(error.__cause__, OSError)
     if result.pairs:
         _write(out / result.pairs[0].real, prepared.encoded, photo, stop)
     return result

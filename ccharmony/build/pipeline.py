@@ -7,7 +7,7 @@ import functools
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,17 @@ from typing import Any
 from ccharmony import sources
 from ccharmony.arrays import UInt8
 from ccharmony.build import donors, light_pool, pairs, resume
-from ccharmony.build.fingerprint import compute_fingerprint
+from ccharmony.build.fingerprint import compute_fingerprint, digest_files, digest_lights
 from ccharmony.build.light import RecordedLight, from_json, record_light, to_json
 from ccharmony.build.pairs import PhotoLights, PhotoPairs
 from ccharmony.build.photo_cache import PhotoCache
 from ccharmony.build.settings import BuildSettings
 from ccharmony.dataset import tables
 from ccharmony.dataset.build_report import BuildReport
-from ccharmony.errors import CcharmonyError, SourceError
+from ccharmony.errors import CcharmonyError, CheckerError, FitError, SourceError
 from ccharmony.files import StrPath
-from ccharmony.jobs.engine import Engine
-from ccharmony.jobs.journal import lock_journal
+from ccharmony.jobs.engine import Engine, Result
+from ccharmony.jobs.journal import KEPT, lock_journal
 from ccharmony.jobs.stage import Outcome, Stage, run_stage
 from ccharmony.jobs.threads import Threads
 from ccharmony.outputs import claim_folder
@@ -44,6 +44,12 @@ class _BuildContext:
     out: Path
     splits: Mapping[str, Split]
     decoded: PhotoCache
+    same_times: bool = True
+    check: bool = False
+
+    def has_inputs(self, photo: Photo, known: Sequence[str]) -> bool:
+        """Return whether a photo's files are those of an earlier result: by their times, or by their content."""
+        return self.same_times or list(known) == digest_files(photo)
 
 
 def build_dataset(
@@ -54,6 +60,7 @@ def build_dataset(
     engine: Engine | None = None,
     strict: bool = False,
     fresh: bool = False,
+    check: bool = False,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Build a dataset.
@@ -71,7 +78,10 @@ def build_dataset(
     strict
         Whether the first bad photo stops the build.
     fresh
-        Whether the work of an unfinished build in the folder is dropped. A finished dataset is then refused.
+        Whether the work of an unfinished build in the folder is dropped. A finished dataset is then refused, unless it
+        is damaged or left out what could not be read.
+    check
+        Whether the hashes of pictures made before are compared, too, not their sizes alone.
     progress
         Called with the stage, the number of photos done and that of all.
 
@@ -100,21 +110,23 @@ def build_dataset(
         splits = donors.assign_splits(photos, settings.test_share, settings.pair.seed)
         pool = light_pool.read_light_pool(settings.release, settings.lights, settings.kind)
         fingerprint = compute_fingerprint(settings, photos, pool)
-        if finished := resume.read_finished(out, fingerprint.digest):
+        resume.refuse_other_work(settings, out, journal, fresh, fingerprint.digest)
+        finished = None if fresh else resume.read_finished(out, fingerprint.digest, fingerprint.times, check=check)
+        if finished:
             journal.clear()
             return finished
-        resume.begin(out, journal, fingerprint.digest, settings, fresh)
+        same_times = resume.begin(out, journal, fingerprint, settings, fresh)
         engine = engine or Threads(jobs)
         engine.check(journal.folder, photos[0])
         run = functools.partial(
             run_stage,
             journal=journal,
             engine=engine,
-            skip=skip,
+            skip=_counting(report, skip),
             check=fingerprint.check,
             progress=progress or no_progress,
         )
-        context = _BuildContext(settings, out, splits, PhotoCache())
+        context = _BuildContext(settings, out, splits, PhotoCache(), same_times, check)
         recorded = run(_lights_stage(context), [photo for photo in photos if photo.charted]).results
         lights = {**pool, **_own_lights(recorded, splits)}
         if not lights:
@@ -124,8 +136,12 @@ def build_dataset(
         ready = [photo for photo in photos if photo.masks and (photo.id in recorded or not photo.charted)]
         made = run(_pairs_stage(context, recorded, lights), ready)
         rows = _gather(made, report)
-        report.seconds, report.plan = round(time.monotonic() - started, 2), fingerprint.digest
-        tables.write_tables(out, rows, lights, settings.as_dict(), report.as_dict(), journal.former())
+        report.plan, report.inputs = fingerprint.digest, fingerprint.times
+        report.seconds = round(time.monotonic() - started, 2)
+        results = {"lights": _stored(recorded, to_json), "pairs": _stored(made.results, PhotoPairs.to_json)}
+        journal.keep(fingerprint.digest, results)
+        settled = settings.as_dict(), report.as_dict()
+        tables.write_tables(out, rows, lights, *settled, former=journal.former(), others=[KEPT])
         journal.clear()
     return report
 
@@ -183,9 +199,12 @@ def _lights_stage(context: _BuildContext) -> Stage[RecordedLight]:
         light = _record_light(context.settings, photo, image)
         if image is not None and photo.masks:
             context.decoded.add(photo.id, image)
-        return light
+        return dataclasses.replace(light, inputs=tuple(digest_files(photo)))
 
-    return Stage("lights", work, to_json, from_json)
+    def holds(photo: Photo, light: RecordedLight) -> bool:
+        return context.has_inputs(photo, light.inputs)
+
+    return Stage("lights", work, to_json, from_json, holds)
 
 
 def _read_for_light(settings: BuildSettings, photo: Photo) -> UInt8 | None:
@@ -208,7 +227,7 @@ def _pairs_stage(
     context: _BuildContext, recorded: Mapping[str, RecordedLight], lights: Mapping[str, FitRecord]
 ) -> Stage[PhotoPairs]:
     """Return the stage that makes the pairs of a photo with a mask and a light, its own or the nearest recorded one."""
-    settings, out = context.settings, context.out
+    settings, out, of_all = context.settings, context.out, digest_lights(lights)
 
     def read(photo: Photo) -> UInt8:
         known = context.decoded.pop(photo.id)
@@ -224,15 +243,23 @@ def _pairs_stage(
         else:
             own = others.pop(light_pool.find_nearest_light(images[0], others).id)
             light = PhotoLights(own, others, None, split, settings.arithmetic)
-        return pairs.make_pairs(photo, images.pop(), light, settings.pair, out, stop)
+        made = pairs.make_pairs(photo, images.pop(), light, settings.pair, out, stop)
+        sizes = {name: (out / name).stat().st_size for name in tables.pictures_of(made.pairs)}
+        return dataclasses.replace(made, inputs=digest_files(photo), lights=of_all, sizes=sizes)
 
-    def read_saved(data: Any) -> PhotoPairs:
-        result = PhotoPairs.from_json(data)
-        if not resume.all_exist(out, result.pairs):
-            raise ValueError("a picture is gone")
-        return result
+    def holds(photo: Photo, made: PhotoPairs) -> bool:
+        same = made.lights == of_all and not made.unread and context.has_inputs(photo, made.inputs)
+        return same and resume.are_whole(out, made, check=context.check)
 
-    return Stage("pairs", work, PhotoPairs.to_json, read_saved, lambda result: tables.pictures_of(result.pairs))
+    def files_of(made: PhotoPairs) -> dict[str, str]:
+        return tables.pictures_of(made.pairs)
+
+    return Stage("pairs", work, PhotoPairs.to_json, PhotoPairs.from_json, holds, files_of)
+
+
+def _stored(results: Mapping[str, Result], to_json: Callable[[Result], Any]) -> Mapping[str, Any]:
+    """Return results as the journal stores them, by photo in the order of ids."""
+    return {name: to_json(results[name]) for name in sorted(results)}
 
 
 def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:
@@ -243,6 +270,7 @@ def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:
         report.shortages += result.shortages
         report.passed_clipped += result.passed_clipped
         report.passed_unchanged += result.passed_unchanged
+        report.unread += result.unread
     report.problems.sort()
     report.shortages.sort()
     rows = sorted((row for result in made.results.values() for row in result.pairs), key=tables.manifest_order)
@@ -258,6 +286,16 @@ def _note_problems_in(report: BuildReport) -> Callable[[CcharmonyError], None]:
         log.warning("skipped: %s", error)
 
     return skip
+
+
+def _counting(report: BuildReport, skip: Callable[[CcharmonyError], None]) -> Callable[[CcharmonyError], None]:
+    """Return `skip`, counting photos that another build may read; a chart or a fit fails each time."""
+
+    def count(error: CcharmonyError) -> None:
+        report.unread += not isinstance(error, CheckerError | FitError)
+        skip(error)
+
+    return count
 
 
 def _raise(error: CcharmonyError) -> None:

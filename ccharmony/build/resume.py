@@ -1,17 +1,24 @@
-"""Resuming: a build's folder may hold its own finished dataset, one of other settings, or an unfinished build."""
+"""Resuming: a build's folder may hold its own finished dataset, one of other settings, or an unfinished build.
+
+Finished means whole: a dataset is found done when its tables have their hashes and its pictures their sizes, which a
+power cut does not leave to an emptied file (their hashes, too, on request: 1.2 s a GB). Anything less is an unfinished
+build, which starts from the journal that the dataset kept.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ccharmony import strict_json
+from ccharmony.build.fingerprint import Fingerprint
 from ccharmony.build.pairs import PhotoPairs
-from ccharmony.build.settings import BuildSettings
-from ccharmony.dataset import tables
+from ccharmony.build.settings import PLACES, BuildSettings
+from ccharmony.dataset import checksums, tables
 from ccharmony.dataset.build_report import BuildReport
 from ccharmony.dataset.manifest import read_manifest
 from ccharmony.errors import ManifestError, OutputError
@@ -19,7 +26,6 @@ from ccharmony.files import remove_unfinished
 from ccharmony.jobs import journal as journals
 from ccharmony.jobs.journal import Journal
 from ccharmony.outputs import Job
-from ccharmony.records import Pair
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +42,9 @@ def _is_earlier(out: Path) -> bool:
 JOB = Job("ccharmony build", (journals.FOLDER, *tables.FOLDERS), (DATA,), _is_earlier)
 
 
-def refuse_other_work(settings: BuildSettings, out: Path, journal: Journal, fresh: bool) -> None:
+def refuse_other_work(
+    settings: BuildSettings, out: Path, journal: Journal, fresh: bool, digest: str | None = None
+) -> None:
     """Refuse a folder with a dataset or an unfinished build of other settings; nothing in it is changed.
 
     Parameters
@@ -46,44 +54,69 @@ def refuse_other_work(settings: BuildSettings, out: Path, journal: Journal, fres
     out, journal
         The folder and its journal.
     fresh
-        Whether an unfinished build is dropped, whatever its settings; a finished dataset is then refused.
+        Whether an unfinished build is dropped, whatever its settings; a finished dataset is then refused, unless it is
+        damaged, or left out what could not be read.
+    digest
+        Fingerprint of the build. Without one, the names of what is read are not compared; with one, they are where the
+        fingerprint is another: the same photos in a folder of another name are no other settings.
 
     Raises
     ------
     OutputError
         The folder is refused.
     """
-    finished, begun = tables.read_settings(out), journal.settings()
-    if finished and fresh:
+    report, begun = tables.read_report(out), journal.settings()
+    finished = tables.read_settings(out)
+    if finished and fresh and not report.get("unread") and is_whole(out):
         raise OutputError(f"{out}: holds a finished dataset, which --fresh leaves alone; wanted a new folder")
     wanted = strict_json.parse(json.dumps(settings.as_dict()))
-    for what, existing in (("a dataset", finished), ("an unfinished build", {} if fresh else begun)):
-        if existing and (different := sorted(name for name in wanted if wanted[name] != existing.get(name))):
+    for what, existing, plan in (
+        ("a dataset", finished, report.get("plan")),
+        ("an unfinished build", {} if fresh else begun, journal.digest()),
+    ):
+        compared = [name for name in wanted if name not in PLACES or digest not in (None, plan)]
+        if existing and (different := sorted(name for name in compared if wanted[name] != existing.get(name))):
             hint = "a new folder" if existing is finished else "a new folder, or --fresh to drop it"
             raise OutputError(f"{out}: holds {what} of other settings ({', '.join(different)}), wanted {hint}")
 
 
-def begin(out: Path, journal: Journal, digest: str, settings: BuildSettings, fresh: bool) -> None:
+def begin(out: Path, journal: Journal, fingerprint: Fingerprint, settings: BuildSettings, fresh: bool) -> bool:
     """Start the journal, log what is built again, and remove unfinished files of processes that were killed.
 
-    With `fresh`, the results of an unfinished build are dropped.
+    Parameters
+    ----------
+    out, journal
+        The folder and its journal.
+    fingerprint, settings
+        Of the build.
+    fresh
+        Whether all earlier work is dropped.
+
+    Returns
+    -------
+    bool
+        Whether the input files are those of the journal by their times; otherwise their content is to be compared.
 
     Raises
     ------
     OutputError
         The folder cannot be written.
     """
-    if fresh or not journal.holds(digest) or (out / tables.MANIFEST).exists():
+    if fresh or journal.digest() != fingerprint.digest or (out / tables.MANIFEST).exists():
         _remember_pictures(out, journal)
     if fresh:
         journal.drop()
-    dropped = journal.start(digest, settings.as_dict())
-    if tables.read_report(out):
-        log.info("%s: its inputs have changed since it was built, or a file is missing; it is built again", out)
-    elif dropped:
+    report, digest = tables.read_report(out), fingerprint.digest
+    times = str(report.get("inputs", "")) if report.get("plan") == digest else ""
+    if not fresh and journal.restore(digest, settings.as_dict(), times):
+        log.info("%s: what is missing or damaged, or could not be read, is built again", out)
+    elif journal.start(digest, settings.as_dict(), fingerprint.times) and not report:
         log.info("%s: inputs have changed since the unfinished build; it starts again", out)
+    elif report:
+        log.info("%s: its inputs have changed since it was built, or a file is missing; it is built again", out)
     for folder in ("", *tables.FOLDERS):
         remove_unfinished(out / folder)
+    return journal.times() == fingerprint.times
 
 
 def _remember_pictures(out: Path, journal: Journal) -> None:
@@ -94,22 +127,53 @@ def _remember_pictures(out: Path, journal: Journal) -> None:
     journal.remember(tables.pictures_of(rows))
 
 
-def read_finished(out: Path, digest: str) -> BuildReport | None:
-    """Return the report of a finished dataset with this fingerprint if all its files exist; None otherwise."""
+def read_finished(out: Path, digest: str, times: str = "", *, check: bool = False) -> BuildReport | None:
+    """Return the report of a finished dataset.
+
+    Parameters
+    ----------
+    out
+        The dataset.
+    digest, times
+        Of the fingerprint of the build.
+    check
+        Whether the hashes of pictures are compared, too.
+
+    Returns
+    -------
+    BuildReport | None
+        None where it has another fingerprint, is not whole, or left out what could not be read.
+    """
     content = tables.read_report(out)
-    if content.get("plan") != digest:
+    if content.get("plan") != digest or content.get("inputs") != times or content.get("unread"):
         return None
     try:
-        rows = read_manifest(out / tables.MANIFEST)
         report = BuildReport.from_dict(content)
-    except (KeyError, ManifestError):
+        report.resumed, report.seconds = sum(report.photos.values()), 0.0
+    except (KeyError, TypeError, AttributeError):
         return None
-    if not all_exist(out, rows) or not (out / tables.FITS).is_file():
-        return None
-    report.resumed, report.seconds = sum(report.photos.values()), 0.0
-    return report
+    return report if is_whole(out, check=check) else None
 
 
-def all_exist(out: Path, rows: Sequence[Pair]) -> bool:
-    """Return whether all pictures that rows of the manifest name exist."""
-    return all((out / name).is_file() for name in tables.pictures_of(rows))
+def is_whole(out: Path, *, check: bool = False) -> bool:
+    """Return whether every file of a dataset is what the build wrote: tables by hash, pictures by size or by both."""
+    content = tables.read_report(out)
+    try:
+        found = checksums.read_checksums(out)
+    except ManifestError:
+        return False
+    if found is None or content.get(tables.CHECKSUMS) != found[1] or not checksums.is_sealed(content):
+        return False
+    return all(
+        checksums.is_file_whole(out / name, line, check=check or not name.startswith(tables.PICTURE_FOLDERS))
+        for name, line in found[0].items()
+    )
+
+
+def are_whole(out: Path, result: PhotoPairs, *, check: bool) -> bool:
+    """Return whether all pictures of a photo are there with their sizes and, with `check`, their hashes."""
+    wanted: Mapping[str, Any] = tables.pictures_of(result.pairs)
+    return wanted.keys() == result.sizes.keys() and all(
+        checksums.is_file_whole(out / name, checksums.Checksum(result.sizes[name], sha256), check=check)
+        for name, sha256 in wanted.items()
+    )

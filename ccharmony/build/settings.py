@@ -24,6 +24,10 @@ MIN_DELTA_E = 2.0
 """A donor is rejected if the foreground changes less, in mean CIEDE2000: the pair would show almost no task."""
 
 
+PLACES = ("data", "release", "lights")
+"""Settings that are names of what is read."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """When a donor is rejected.
@@ -166,3 +170,7 @@ class BuildSettings:
             override=dict(sorted(self.override.items())),
         )
         return plain
+
+    def choices(self) -> dict[str, Any]:
+        """Return the settings without the names of folders and files: their content counts, wherever it lies."""
+        return {name: value for name, value in self.as_dict().items() if name not in PLACES}

@@ -77,8 +77,9 @@ _LINES = 10
     "--resume/--fresh",
     default=True,
     show_default=True,
-    help="Resume an unfinished build of OUT, or drop its work; --fresh refuses a finished dataset.",
+    help="Resume an unfinished build of OUT, or drop its work; --fresh refuses a finished dataset that is whole.",
 )
+@click.option("--check", is_flag=True, help="Compare the hashes of pictures made before, not their sizes alone.")
 @click.option(
     "--max-pixels",
     type=click.IntRange(min=0),
@@ -112,6 +113,7 @@ def command(
     ray_address: str | None,
     strict: bool,
     resume: bool,
+    check: bool,
     max_pixels: int,
 ) -> None:
     """Make composite/real pairs from photos that show a color checker.
@@ -139,7 +141,9 @@ def command(
     )
     with open_engine(engine, jobs, ray_address) as workers, progress_bar() as progress:
         try:
-            report = build_dataset(wanted, out, engine=workers, strict=strict, fresh=not resume, progress=progress)
+            report = build_dataset(
+                wanted, out, engine=workers, strict=strict, fresh=not resume, check=check, progress=progress
+            )
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"{out}: stopped; the same command resumes it") from None
     _print(report, out)

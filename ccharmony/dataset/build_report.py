@@ -29,6 +29,10 @@ class BuildReport:
         Photos whose pairs were finished by an earlier run.
     passed_clipped, passed_unchanged
         Donors rejected because the composite would clip, or hardly change.
+    unread
+        Photos and masks that could not be read; the next build tries them again.
+    inputs
+        SHA-256 over sizes and times of the input files: where it is another, the next build compares their content.
     seconds
         Wall time.
     plan
@@ -44,6 +48,8 @@ class BuildReport:
     resumed: int = 0
     passed_clipped: int = 0
     passed_unchanged: int = 0
+    unread: int = 0
+    inputs: str = ""
     seconds: float = 0.0
     plan: str = ""
 

@@ -44,7 +44,9 @@ def write_tables(
     fits: Mapping[str, FitRecord],
     settings: Any,
     report: Mapping[str, Any],
+    *,
     former: Mapping[str, Collection[str]] | None = None,
+    others: Sequence[str] = (),
 ) -> None:
     """Write the tables of a dataset whose pictures exist, and remove pictures of earlier builds that no row names.
 
@@ -63,6 +65,8 @@ def write_tables(
     former
         Pictures that earlier builds of the folder wrote: each SHA-256 that one had, by name. Other files that no row
         names are logged and stay.
+    others
+        Names of further files, written before, that belong to the dataset.
 
     Raises
     ------
@@ -78,7 +82,7 @@ def write_tables(
     files.settle(root)  # the pictures, before anything says that they are there
     content = {
         **{"settings": settings, "versions": versions(), **report},
-        CHECKSUMS: checksums.write_checksums(root, (*LISTS, FITS, MANIFEST), rows),
+        CHECKSUMS: checksums.write_checksums(root, (*LISTS, FITS, MANIFEST, *others), rows),
     }
     sealed = checksums.seal(strict_json.parse(json.dumps(content)))
     files.write_bytes(root / REPORT, (json.dumps(sealed, indent=2, sort_keys=True) + "\n").encode(), lasting=True)

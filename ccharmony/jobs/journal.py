@@ -7,25 +7,33 @@
     OUT/.build/<stage>.jsonl    a line for each photo, [id, result], added after its pictures
     OUT/.build/former.jsonl     a line for each picture of earlier builds in the folder, [name, SHA-256]
 
-The folder is removed when the dataset is finished. A stage has one file, not one a photo: the 200,000 files of 100,000
-photos took minutes to write and longer to remove.
+When the dataset is finished, the results are kept in it as one file, `OUT/journal.jsonl`, in the order of ids, and the
+folder is removed; a later build of the same plan takes them from there. A stage has one file, not one a photo: the
+200,000 files of 100,000 photos took minutes to write and longer to remove.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ccharmony import files, strict_json
+from ccharmony import files, inputs, strict_json
 from ccharmony.errors import OutputError
 
 FOLDER = ".build"
+KEPT = "journal.jsonl"
+"""The journal of a finished dataset."""
+
 _LOCK, _FINGERPRINT, _FORMER = "lock", "plan.json", "former.jsonl"
 _OWN = ("plan.json", "*.jsonl", "token", f".*{files.UNFINISHED}")
 """What is removed with the journal, apart from the lock; whatever else is in its folder stays."""
+
+_STAGES = ("lights", "pairs")
+"""What a finished dataset keeps; no other file of the journal is made from its text."""
 
 Result = TypeVar("Result")
 
@@ -41,11 +49,15 @@ class Journal:
         found = self._read_fingerprint().get("settings")
         return found if isinstance(found, dict) else {}
 
-    def holds(self, digest: str) -> bool:
-        """Return whether the unfinished build in this folder has this fingerprint."""
-        return self._read_fingerprint().get("digest") == digest
+    def digest(self) -> str:
+        """Return the fingerprint of the unfinished build; empty where there is none."""
+        return str(self._read_fingerprint().get("digest", ""))
 
-    def start(self, digest: str, settings: Mapping[str, Any]) -> bool:
+    def times(self) -> str:
+        """Return the digest of times that the unfinished build was started with."""
+        return str(self._read_fingerprint().get("times", ""))
+
+    def start(self, digest: str, settings: Mapping[str, Any], times: str = "") -> bool:
         """Keep the results of a build with this fingerprint, drop those of another; return whether any were dropped.
 
         Raises
@@ -53,12 +65,41 @@ class Journal:
         OutputError
             The folder cannot be written.
         """
-        if self.holds(digest):
+        if self.digest() == digest:
             return False
         found = self._read_fingerprint()
         self.drop()
-        files.write_bytes(self.folder / _FINGERPRINT, json.dumps({"digest": digest, "settings": settings}).encode())
+        self._write_fingerprint(digest, settings, times)
         return bool(found)
+
+    def keep(self, digest: str, results: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write all results, by stage and photo, into the dataset; raises OutputError."""
+        lines = ([stage, photo, result] for stage, found in results.items() for photo, result in found.items())
+        chunks = (json.dumps(line).encode() + b"\n" for line in itertools.chain([["plan", digest]], lines))
+        files.write_chunks(self.folder.parent / KEPT, chunks, lasting=True)
+
+    def restore(self, digest: str, settings: Mapping[str, Any], times: str) -> bool:
+        """Restore the results that a finished dataset of this fingerprint kept; return whether there are any.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written.
+        """
+        path = self.folder.parent / KEPT
+        if self.digest() == digest or not path.is_file():
+            return False
+        self.drop()
+        with _refused(path, "cannot be read"), inputs.open_binary(path) as file:
+            if file.readline() != json.dumps(["plan", digest]).encode() + b"\n":
+                return False
+            for line in file:
+                with contextlib.suppress(ValueError, TypeError):
+                    stage, photo, result = strict_json.parse(line, finite=False)
+                    if stage in _STAGES:
+                        self.save(stage, photo, result)
+        self._write_fingerprint(digest, settings, times)
+        return True
 
     def load(self, stage: str, from_json: Callable[[Any], Result]) -> dict[str, Result]:
         """Return the results of a stage by photo, and remove an incomplete last line, which a killed build leaves.
@@ -130,6 +171,10 @@ class Journal:
 
     def _results(self, stage: str) -> Path:
         return self.folder / f"{stage}.jsonl"
+
+    def _write_fingerprint(self, digest: str, settings: Mapping[str, Any], times: str) -> None:
+        content = {"digest": digest, "times": times, "settings": settings}
+        files.write_bytes(self.folder / _FINGERPRINT, json.dumps(content).encode())
 
     def _read_fingerprint(self) -> Mapping[str, Any]:
         try:

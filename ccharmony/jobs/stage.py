@@ -29,6 +29,8 @@ class Stage(Generic[Result]):
         Returns the result of one photo.
     to_json, from_json
         How the journal stores a result.
+    holds
+        Whether the result that the journal has of a photo still holds; the photo is worked on again otherwise.
     files_of
         Returns the files that a result stands for: SHA-256 by name below the output folder.
     """
@@ -37,6 +39,7 @@ class Stage(Generic[Result]):
     work: PhotoWork[Result]
     to_json: Callable[[Result], Any]
     from_json: Callable[[Any], Result]
+    holds: Callable[[Photo, Result], bool]
     files_of: Callable[[Result], Mapping[str, str]] = lambda _: {}
 
 
@@ -96,7 +99,7 @@ def run_stage(
         A result cannot be written; the stage stops.
     """
     saved = journal.load(stage.name, stage.from_json)
-    done = {photo.id: saved[photo.id] for photo in photos if photo.id in saved}
+    done = {photo.id: saved[photo.id] for photo in photos if photo.id in saved and stage.holds(photo, saved[photo.id])}
     resumed = len(done)
     waiting = [photo for photo in photos if photo.id not in done]
     if resumed:

@@ -58,10 +58,9 @@ def test_dataset_has_the_layout_and_passes_verify(tmp_path: Path) -> None:
     assert report.pairs == {"train": 12, "test": 12}
     assert report.photos == {"train": 4, "test": 4}
     assert report.problems == []
-    files = (
-        "build.json ccHarmony_test.txt ccHarmony_train.txt checksums.csv composite_images fits.h5 manifest.csv masks"
-    )
-    assert sorted(path.name for path in out.iterdir()) == [".made_by.json", *files.split(), "real_images"]
+    written = "build.json ccHarmony_test.txt ccHarmony_train.txt checksums.csv fits.h5 journal.jsonl manifest.csv"
+    folders = ["composite_images", "masks", "real_images", ".made_by.json"]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*written.split(), *folders])
     assert (out / "composite_images" / "photo 0_a_1.png").is_file()
     verdict = verify_folder(out)
     assert (verdict.pairs, verdict.photos, verdict.problems) == (24, 8, [])
@@ -145,7 +144,7 @@ def test_finished_build_is_made_anew_when_an_input_or_a_file_changes(tmp_path: P
     pipeline.build_dataset(settings(tmp_path), out)
     before = digest(out)
     (out / "real_images" / "photo 3.png").unlink()
-    assert pipeline.build_dataset(settings(tmp_path), out).resumed == 0
+    assert pipeline.build_dataset(settings(tmp_path), out).resumed == 7
     assert digest(out) == before
     pixels.write_image(found[0].path, pixels.read_image(found[0].path) // 2 + 60)
     assert pipeline.build_dataset(settings(tmp_path), out).resumed == 0
@@ -374,16 +373,20 @@ def test_photo_without_a_chart_needs_recorded_lights(tmp_path: Path, found: list
         pipeline.build_dataset(settings(tmp_path), tmp_path / "out")
 
 
-def test_changed_archive_of_masks_changes_the_plan(tmp_path: Path, found: list[Photo]) -> None:
+def test_changed_archive_of_masks_is_read_again(tmp_path: Path, found: list[Photo]) -> None:
     from ccharmony.sources.release.archive import Member
 
     archive = tmp_path / "masks.zip"
-    for mask in ("photo 0_a.png", "photo 1_a.png"):
-        with zipfile.ZipFile(archive, "w") as packed:
-            packed.write(found[0].path.parent / mask, "a.png")
+    for wanted in (0, 8, 7):  # new, the same at another time, and of another content
+        if wanted != 8:
+            with zipfile.ZipFile(archive, "w") as packed:
+                packed.write(found[0].path.parent / "photo 0_a.png", "a.png")
         found[0] = replace(found[0], masks={"a": Member(archive, "a.png")})
-        assert pipeline.build_dataset(settings(tmp_path), tmp_path / "out").resumed == 0
+        assert pipeline.build_dataset(settings(tmp_path), tmp_path / "out").resumed == wanted
         os.utime(archive, (1, 1))
+        mask = np.zeros((120, 200), bool)
+        mask[40:80, 20:60] = True
+        pixels.write_mask(found[0].path.parent / "photo 0_a.png", mask)
 
 
 def test_a_split_of_one_photo_says_that_it_has_no_donor(tmp_path: Path, found: list[Photo]) -> None:
