@@ -148,7 +148,6 @@ def make_pairs(
             )
         except ImageError as error:
             result.problems.append(f"{photo.id}_{letter}: {error}")
-            result.unread += isinstance(error.__cause__, OSError)
     if result.pairs:
         _write(out / result.pairs[0].real, prepared.encoded, photo, stop)
     return result
@@ -197,6 +196,7 @@ def _read_foregrounds(photo: Photo, shape: Shape, result: PhotoPairs) -> Iterato
             foregrounds = read_foregrounds(source, shape)
         except ImageError as error:
             result.problems.append(f"{photo.id}_{letter}: {error}")
+            result.unread += isinstance(error.__cause__, OSError)
         else:
             yield from ((letter + label, stored) for label, stored in foregrounds)
 

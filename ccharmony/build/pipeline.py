@@ -7,7 +7,7 @@ import functools
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -257,9 +257,9 @@ def _pairs_stage(
     return Stage("pairs", work, PhotoPairs.to_json, PhotoPairs.from_json, holds, files_of)
 
 
-def _stored(results: Mapping[str, Result], to_json: Callable[[Result], Any]) -> Mapping[str, Any]:
-    """Return results as the journal stores them, by photo in the order of ids."""
-    return {name: to_json(results[name]) for name in sorted(results)}
+def _stored(results: Mapping[str, Result], to_json: Callable[[Result], Any]) -> Iterator[tuple[str, Any]]:
+    """Yield results as the journal stores them, each with its photo, in the order of ids."""
+    yield from ((name, to_json(results[name])) for name in sorted(results))
 
 
 def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:

@@ -1,8 +1,8 @@
 """Resuming: a build's folder may hold its own finished dataset, one of other settings, or an unfinished build.
 
 Finished means whole: a dataset is found done when its tables have their hashes and its pictures their sizes, which a
-power cut does not leave to an emptied file (their hashes, too, on request: 1.2 s a GB). Anything less is an unfinished
-build, which starts from the journal that the dataset kept.
+power cut does not leave to an emptied file (their hashes, too, on request). Anything less is an unfinished build, which
+starts from the journal that the dataset kept.
 """
 
 from __future__ import annotations

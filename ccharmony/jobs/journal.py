@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,9 +72,9 @@ class Journal:
         self._write_fingerprint(digest, settings, times)
         return bool(found)
 
-    def keep(self, digest: str, results: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write all results, by stage and photo, into the dataset; raises OutputError."""
-        lines = ([stage, photo, result] for stage, found in results.items() for photo, result in found.items())
+    def keep(self, digest: str, results: Mapping[str, Iterable[tuple[str, Any]]]) -> None:
+        """Write all results, by stage, each with its photo, into the dataset; raises OutputError."""
+        lines = ([stage, photo, result] for stage, found in results.items() for photo, result in found)
         chunks = (json.dumps(line).encode() + b"\n" for line in itertools.chain([["plan", digest]], lines))
         files.write_chunks(self.folder.parent / KEPT, chunks, lasting=True)
 

@@ -1,6 +1,7 @@
 """The arithmetic that reaches the bytes of a dataset, on processors of several kinds as BLAS and NumPy tell them apart.
 
-Six kernels of OpenBLAS gave four sets of pictures and six fits.h5 while matrices were multiplied and fitted by it.
+Six kernels of OpenBLAS gave three sets of composites and five digests of all files while matrices were multiplied and
+fitted by it.
 """
 
 import os
