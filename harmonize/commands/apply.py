@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _JOB = Job("harmonize apply")
-_MOST_FOREGROUND = 0.8
-"""Share of a picture above which a mask is remarked on; the largest of ccHarmony's 426 masks has 0.51."""
 _FORMATS = ("png", "jpg", "webp", "tif")
 
 
@@ -172,9 +170,9 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: _Optio
     for folder in written:
         check_folder(folder, _JOB, [path for path in (composites, masks) if path is not None])
     if given.background is not None:
-        tasks, unmatched = folders.list_tasks(composites, out, f".{given.kind}", ignored=written)
+        tasks, unmatched = folders.list_tasks(composites, out, f".{given.kind}")
     else:
-        tasks, unmatched = folders.match(composites, masks or composites, out, f".{given.kind}", ignored=written)
+        tasks, unmatched = folders.match(composites, masks or composites, out, f".{given.kind}")
     for problem in unmatched:
         if given.strict:
             raise ImageError(problem)
@@ -229,15 +227,12 @@ def _read(task: PictureTask, given: _Options) -> tuple[UInt8, Float32]:
 
 
 def _remark(mask: Float32) -> str:
-    """Return what a person should know of a mask that selects nothing or nearly all; empty for others."""
-    share = float(mask.mean())
-    if share == 0:
+    """Return what a person should know of a mask that selects nothing, or may be inverted; empty for others."""
+    from ccharmony.images import mask_rules
+
+    if not mask.any():
         return "nothing is foreground, the result is the composite; the mask is white where the foreground is"
-    if share > _MOST_FOREGROUND:
-        return (
-            f"{100 * share:.0f} % is foreground, which leaves little background to take the light from; is it inverted?"
-        )
-    return ""
+    return mask_rules.remark(mask)
 
 
 def _harmonize(composite: Path, picture: UInt8, mask: Float32, given: _Options) -> UInt8:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,9 +39,7 @@ class PictureTask:
     output: Path
 
 
-def match(
-    composites: Path, masks: Path, output: Path, suffix: str, *, ignored: Sequence[Path] = ()
-) -> tuple[list[PictureTask], list[str]]:
+def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[list[PictureTask], list[str]]:
     """Find the mask of each composite.
 
     Parameters
@@ -55,8 +53,6 @@ def match(
         Folder of the results, each named after its composite, in the sub-folder of its composite.
     suffix
         Format of the results, such as ``.png``.
-    ignored
-        Folders below `composites` whose pictures are none, such as that of earlier results.
 
     Returns
     -------
@@ -71,24 +67,22 @@ def match(
     """
     if not masks.exists():
         raise SourceError(f"{masks}: no such file or folder, wanted masks")
-    pictures, mask_files = _divide(composites, masks, ignored)
+    pictures, mask_files = _divide(composites, masks)
     if not pictures:
         raise SourceError(f"{composites}: all its {len(mask_files)} pictures are masks by their names")
     partners = Partners(mask_files, masks if masks.is_dir() else masks.parent)
     found, problems = _find_masks(pictures, composites, masks, partners)
-    problems += _passed_over(composites, ignored)
+    problems += _passed_over(composites)
     if not found:
         rule = partners.describe_rule(pictures[0].relative_to(composites))
         raise SourceError(f"{composites}: none of its {len(pictures)} pictures has a mask in {masks}; {rule}")
     return _to_tasks(found, output, suffix), problems
 
 
-def list_tasks(
-    cutouts: Path, output: Path, suffix: str, *, ignored: Sequence[Path] = ()
-) -> tuple[list[PictureTask], list[str]]:
+def list_tasks(cutouts: Path, output: Path, suffix: str) -> tuple[list[PictureTask], list[str]]:
     """Return a task for each cut-out of a folder, and a line for each file that is not read, as :func:`match`."""
-    found = {path: path for path in _pictures(cutouts, ignored)}
-    return _to_tasks(found, output, suffix), _passed_over(cutouts, ignored)
+    found = {path: path for path in _pictures(cutouts)}
+    return _to_tasks(found, output, suffix), _passed_over(cutouts)
 
 
 def run_all(
@@ -125,9 +119,9 @@ def run_all(
     return problems
 
 
-def _divide(composites: Path, masks: Path, ignored: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+def _divide(composites: Path, masks: Path) -> tuple[list[Path], list[Path]]:
     """Return the composites and the masks; in a common folder the names tell which is which."""
-    every = _pictures(composites, ignored)
+    every = _pictures(composites)
     if masks.is_file():
         return every, [masks]
     if not masks.resolve().is_relative_to(composites.resolve()):
@@ -187,22 +181,13 @@ def _to_tasks(found: Mapping[Path, Path], output: Path, suffix: str) -> list[Pic
     return list(tasks.values())
 
 
-def _passed_over(folder: Path, ignored: Sequence[Path]) -> list[str]:
+def _passed_over(folder: Path) -> list[str]:
     wanted = ", ".join(READABLE_SUFFIXES)
-    others = _outside(names.list_others(folder), ignored)
-    return [f"{path}: not a picture by its name, wanted {wanted}" for path in others]
+    return [f"{path}: not a picture by its name, wanted {wanted}" for path in names.list_others(folder)]
 
 
-def _outside(paths: Iterable[Path], ignored: Sequence[Path]) -> list[Path]:
-    """Return the paths that are in none of some folders."""
-    folders = [folder.resolve() for folder in ignored]
-    if not folders:
-        return list(paths)
-    return [path for path in paths if not any(path.resolve().is_relative_to(folder) for folder in folders)]
-
-
-def _pictures(folder: Path, ignored: Sequence[Path] = ()) -> list[Path]:
-    found = _outside(names.list_pictures(folder), ignored)
+def _pictures(folder: Path) -> list[Path]:
+    found = names.list_pictures(folder)
     if not found:
         others = names.list_others(folder)
         seen = f", but {len(others)} other files such as {others[0].name}" if others else ""

@@ -197,7 +197,7 @@ def test_before_after_is_composite_and_result_side_by_side(run, place, pairs, we
     ("share", "line"),
     [
         (0, "m.png: nothing is foreground, the result is the composite"),
-        (0.9, "m.png: 90 % is foreground, which leaves little background to take the light from; is it inverted?"),
+        (0.9, "m.png: 90 % is foreground; is it inverted?"),
         (1, "m.png: 100 % is foreground"),
         (0.5, ""),
     ],
@@ -297,10 +297,11 @@ def test_apply_does_not_write_over_its_input(run, place, pairs, weights):
 
 
 def test_a_mask_of_another_size_is_one_line(run, place, weights, tmp_path):
-    pixels.write_mask(tmp_path / "m.png", np.ones((9, 9)))
+    pixels.write_mask(tmp_path / "m.png", np.ones((40, 20)))
     code, _, err = run("apply", place.composite, tmp_path / "m.png", "-o", tmp_path / "o.png", "--weights", weights)
     assert code == 1
-    assert err.splitlines()[-1] == f"error: {tmp_path / 'm.png'}: mask of 9x9, its photo is 48x40"
+    wanted = "mask of 20x40, its photo is 48x40; wanted that size or a scaled copy"
+    assert err.splitlines()[-1] == f"error: {tmp_path / 'm.png'}: {wanted}"
 
 
 def test_a_composite_that_is_absent_or_broken_is_one_line(run, place, weights, tmp_path):
@@ -321,7 +322,7 @@ def test_evaluate_prints_the_table_and_writes_the_report(run, pairs, weights, tm
     assert code == 0
     assert out == (tmp_path / "out" / "report.md").read_text()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in out.splitlines() if line.startswith("|")]
-    assert rows[0] == ["Set", "", "n", "MSE", "fMSE", "PSNR", "fPSNR", "SSIM", "fSSIM"]
+    assert rows[0] == ["Set", "", "n", "MSE", "fMSE", "PSNR", "fPSNR", "SSIM", "fSSIM", "worse"]
     assert [row[:3] for row in rows[2:4]] == [["tiny", "composite", "3"], ["", "harmonized", "3"]]
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["weights"]["settings"]["width"] == 2

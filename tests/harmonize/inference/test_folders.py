@@ -72,12 +72,6 @@ def test_a_composite_whose_mask_is_missing_does_not_get_that_of_another(tmp_path
     assert problems == [f"{tmp_path / 'c' / 'beach_2.jpg'}: no mask of that name in {tmp_path / 'm'}"]
 
 
-def test_results_below_the_composites_are_no_composites(tmp_path: Path) -> None:
-    write(tmp_path, "a.png", "a_mask.png", "out/a.png", "out/b.psd")
-    tasks, problems = match(tmp_path, tmp_path, tmp_path / "out", ".png", ignored=[tmp_path / "out"])
-    assert ([task.composite for task in tasks], problems) == ([tmp_path / "a.png"], [])
-
-
 def test_masks_that_are_not_there_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="absent: no such file or folder, wanted masks"):
         match(write(tmp_path, "a.png"), tmp_path / "absent", tmp_path, ".png")
