@@ -32,9 +32,6 @@ SEAL = "sha256"
 UNSEALED = (SEAL, "seconds")
 """Keys that it does not cover: the same build takes another time each time."""
 
-UNSEALED = (SEAL, "seconds")
-"""Keys that it does not cover: the same build takes another time each time."""
-
 _ROW_DIGITS = 16
 
 
