@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccharmony import sources
 from ccharmony.arrays import UInt8
 from ccharmony.build import donors, light_pool, pairs, resume
+from ccharmony.build.find import find_photos, refuse_without_masks
 from ccharmony.build.fingerprint import compute_fingerprint, digest_files, digest_lights
 from ccharmony.build.light import RecordedLight, from_json, record_light, to_json
 from ccharmony.build.pairs import PhotoLights, PhotoPairs
 from ccharmony.build.photo_cache import PhotoCache
 from ccharmony.build.settings import BuildSettings
 from ccharmony.dataset import tables
-from ccharmony.dataset.build_report import BuildReport
+from ccharmony.dataset.build_report import SHOWN, BuildReport
 from ccharmony.errors import CcharmonyError, CheckerError, FitError, SourceError
 from ccharmony.files import StrPath
 from ccharmony.jobs.engine import Engine, Result
@@ -93,7 +93,7 @@ def build_dataset(
     Raises
     ------
     SourceError
-        A source is missing, or no photo gives a pair.
+        A source is missing, no photo has a mask, or none gives a pair.
     OutputError
         The folder cannot be written, is in use, or holds a dataset or an unfinished build of other settings.
     SettingsError
@@ -106,7 +106,8 @@ def build_dataset(
     skip = _raise if strict else _note_problems_in(report)
     with claim_folder(out, resume.JOB, settings.inputs()), lock_journal(out) as journal:
         resume.refuse_other_work(settings, out, journal, fresh)
-        photos = _find_photos(settings, report, skip)
+        photos = find_photos(settings, report, skip)
+        refuse_without_masks(settings, photos)
         splits = donors.assign_splits(photos, settings.test_share, settings.pair.seed)
         pool = light_pool.read_light_pool(settings.release, settings.lights, settings.kind)
         fingerprint = compute_fingerprint(settings, photos, pool)
@@ -167,7 +168,7 @@ def record_lights(
     """
     report = BuildReport()
     skip = _raise if strict else _note_problems_in(report)
-    photos = _find_photos(settings, report, skip)
+    photos = find_photos(settings, report, skip)
     splits = donors.assign_splits(photos, settings.test_share, settings.pair.seed)
     records = []
     for count, photo in enumerate(photos, start=1):
@@ -178,17 +179,6 @@ def record_lights(
             skip(error)
         (progress or no_progress)("lights", count, len(photos))
     return records, report
-
-
-def _find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[CcharmonyError], None]) -> list[Photo]:
-    found = sources.find(settings.src, settings.data, settings.release)
-    report.found += found.summary
-    for problem in found.lines:
-        skip(SourceError(problem))
-    photos = [photo for photo in found.photos if photo.id not in settings.exclude]
-    if not photos:
-        raise SourceError(f"no photo of {' '.join(settings.src)} in {settings.data} to build from")
-    return photos
 
 
 def _lights_stage(context: _BuildContext) -> Stage[RecordedLight]:
@@ -283,7 +273,8 @@ def _gather(made: Outcome[PhotoPairs], report: BuildReport) -> list[Pair]:
 def _note_problems_in(report: BuildReport) -> Callable[[CcharmonyError], None]:
     def skip(error: CcharmonyError) -> None:
         report.problems.append(str(error))
-        log.warning("skipped: %s", error)
+        if len(report.problems) <= SHOWN:
+            log.warning("skipped: %s", error)
 
     return skip
 

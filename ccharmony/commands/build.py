@@ -23,8 +23,6 @@ from ccharmony.inspection import marks
 from ccharmony.jobs.engine import ENGINE_NAMES, Engine, EngineName
 from ccharmony.jobs.threads import Threads
 
-_LINES = 10
-
 
 @click.command("build", cls=VariadicCommand, variadic=("--src",))
 @click.option("--src", multiple=True, required=True, metavar="NAME...", help=f"Sources: {' '.join(sources.NAMES)}.")
@@ -160,8 +158,6 @@ def parse_size(text: str) -> int:
 
 
 def _print(report: build_report.BuildReport, out: Path) -> None:
-    for line in report.found:
-        echo(line)
     photos = sum(report.photos.values())
     if report.resumed:
         rest = f"{photos - report.resumed} made now" if report.resumed < photos else "nothing was left to do"
@@ -176,8 +172,10 @@ def _print(report: build_report.BuildReport, out: Path) -> None:
         echo(f"  {report.shortages[0]}")
     if report.problems:
         echo(f"{len(report.problems)} skipped, all listed in {out / tables.REPORT}:")
-        for line in report.problems[:_LINES]:
+        for line in report.problems[: build_report.SHOWN]:
             echo(f"  {line}")
+        if len(report.problems) > build_report.SHOWN:
+            echo(f"  and {len(report.problems) - build_report.SHOWN} more")
     echo(f"{sum(report.pairs.values())} pairs in {out} after {report.seconds:.1f} s")
 
 

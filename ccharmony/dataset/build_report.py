@@ -10,6 +10,9 @@ from typing import Any
 
 from ccharmony.records import Pair
 
+SHOWN = 20
+"""Problems that are shown; build.json names all."""
+
 
 @dataclass
 class BuildReport:
@@ -66,7 +69,7 @@ class BuildReport:
     def first_problem(self) -> str:
         """Return the first problem or shortage, for the error message of a failed build."""
         lines = self.problems + self.shortages
-        return f"the first problem: {lines[0]}" if lines else "no problem was met"
+        return f"the first problem: {lines[0]}" if lines else "their masks hold no foreground"
 
     def count(self, rows: Sequence[Pair]) -> None:
         """Fill in what was written from the rows of the manifest."""

@@ -22,7 +22,7 @@ _MARKS = ("", "good", "bad")
 
 def read_excluded(path: Path) -> frozenset[str]:
     """Return the ids of the photos marked bad; raises ManifestError as `read_overrides`."""
-    return frozenset(row["photo"] for row in _read(path) if row["mark"] == "bad")
+    return frozenset(row["photo"] for row in _read(path, "mark") if row["mark"] == "bad")
 
 
 def read_overrides(path: Path) -> dict[str, FitKind]:
@@ -31,17 +31,21 @@ def read_overrides(path: Path) -> dict[str, FitKind]:
     Raises
     ------
     ManifestError
-        The file is absent, has no column photo, or holds an unknown mark or fit kind.
+        The file is absent, has no header with the columns photo and fit, or holds an unknown mark or fit kind.
     """
-    return {row["photo"]: cast(FitKind, row["fit"]) for row in _read(path) if row["fit"]}
+    return {row["photo"]: cast(FitKind, row["fit"]) for row in _read(path, "fit") if row["fit"]}
 
 
-def _read(path: Path) -> list[dict[str, str]]:
+def _read(path: Path, column: str) -> list[dict[str, str]]:
     try:
         with inputs.open_text(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            table = csv.DictReader(file)
+            rows, header = list(table), table.fieldnames or ()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(f"{path}: cannot be read as a CSV of marks ({error})") from error
+    if missing := [name for name in ("photo", column) if name not in header]:
+        first = ",".join(header) or "nothing"
+        raise ManifestError(f"{path}: no column {missing[0]} in its first line ({first}), wanted {','.join(COLUMNS)}")
     return [_check(row, f"{path} line {number}") for number, row in enumerate(rows, start=2)]
 
 

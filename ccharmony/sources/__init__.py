@@ -1,6 +1,6 @@
 """Where photos come from: one module a source, and one function that finds the photos of any of them.
 
-Contents: :data:`NAMES`, :func:`find`, :func:`folders`.
+Contents: :data:`NAMES`, :func:`find`, :func:`folders`, :func:`mask_folder`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ccharmony.files import StrPath
 from ccharmony.names import flaw
 from ccharmony.records import Photo
 from ccharmony.sources import folder, gehler, photos
-from ccharmony.sources.files import MASKS
+from ccharmony.sources.files import MASKS, source_folder
 from ccharmony.sources.found import Found
 from ccharmony.sources.nus.find import find_nus
 from ccharmony.sources.release import enrich, files
@@ -70,6 +70,14 @@ def folders(names: Sequence[str], data_dir: StrPath) -> list[Path]:
     data_dir, wanted = Path(data_dir), {*names, *_OF_ONE_SOURCE}
     found = sorted(path for path in data_dir.iterdir() if path.name.lower() in wanted) if data_dir.is_dir() else []
     return [*found, *(data_dir / name for name in dict.fromkeys(names))]
+
+
+def mask_folder(name: str, data_dir: StrPath) -> Path:
+    """Return the folder of one's own masks of a source whose photos were found; raises SourceError."""
+    data_dir = Path(data_dir)
+    inside = {"folder": folder.PHOTOS, "photos": photos.IMAGES}
+    root = folder.find_root(data_dir, name, inside[name]) if name in inside else source_folder(data_dir, name)
+    return root / MASKS
 
 
 def _find_one(name: str, data_dir: Path, published: files.Release | None) -> Found:

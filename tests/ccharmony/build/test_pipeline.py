@@ -248,9 +248,11 @@ def test_pictures_that_no_row_names_are_removed(tmp_path: Path, found: list[Phot
 
 
 def test_photos_without_masks_give_one_clear_error(tmp_path: Path, found: list[Photo]) -> None:
-    found[:] = [replace(photo, masks={}) for photo in found]
-    with pytest.raises(SourceError, match="no pair was made of 0 photos with masks"):
+    found[:] = [replace(photo, source="nus", masks={}) for photo in found]
+    (tmp_path / "nus").mkdir()
+    with pytest.raises(SourceError, match=r"8 photos, 0 masks, 8 charts .* wanted masks such as .*photo 0_a\.png"):
         pipeline.build_dataset(settings(tmp_path), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_report_tells_settings_versions_and_counts(tmp_path: Path, found: list[Photo]) -> None:

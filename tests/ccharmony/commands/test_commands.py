@@ -1,6 +1,7 @@
 """The command line, on photos that these tests render and lay out as a person would."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from ccharmony import cli, console
 from ccharmony.build.settings import BuildSettings
 from ccharmony.commands import build
 from ccharmony.dataset.build_report import BuildReport
+from ccharmony.errors import ManifestError
 from ccharmony.images import pixels
+from ccharmony.inspection import marks
 
 from ..conftest import CORNERS, ball_mask, light, render
 
@@ -82,9 +85,9 @@ def test_build_says_what_was_skipped_and_exits_1(data: Path, tmp_path: Path) -> 
 
 
 def test_marks_exclude_photos_and_override_fits(data: Path, tmp_path: Path) -> None:
-    marks = tmp_path / "marks.csv"
-    marks.write_text("photo,mark,fit\nbäll 0,bad,\nbäll 1,good,affine\n", encoding="utf-8")
-    options: list[Any] = ["--exclude", marks, "--override", marks, "--test-share", 0]
+    table = tmp_path / "marks.csv"
+    table.write_text("photo,mark,fit\nbäll 0,bad,\nbäll 1,good,affine\n", encoding="utf-8")
+    options: list[Any] = ["--exclude", table, "--override", table, "--test-share", 0]
     built = run("build", "--src", "folder", "--data", data, "--out", tmp_path / "out", *options)
     assert built.exit_code == 0, built.output
     manifest = (tmp_path / "out" / "manifest.csv").read_text(encoding="utf-8")
@@ -93,13 +96,46 @@ def test_marks_exclude_photos_and_override_fits(data: Path, tmp_path: Path) -> N
 
 
 def test_broken_marks_are_refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    marks = tmp_path / "marks.csv"
-    marks.write_text("photo,mark,fit\nx,perhaps,\n")
-    args = ["build", "--src", "folder", "--data", str(data), "--out", str(tmp_path / "out"), "--exclude", str(marks)]
+    table = tmp_path / "marks.csv"
+    table.write_text("photo,mark,fit\nx,perhaps,\n")
+    args = ["build", "--src", "folder", "--data", str(data), "--out", str(tmp_path / "out"), "--exclude", str(table)]
     with pytest.raises(SystemExit) as stopped:
         console.run(cli.group, args)
     assert stopped.value.code == 1
     assert "line 2: mark 'perhaps', wanted good, bad or nothing" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["bäll 0,bad,\n", "photo,fit\nbäll 0,affine\n", "", "photo;mark\nbäll 0;bad\n"])
+def test_marks_without_their_columns_are_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    table = tmp_path / "marks.csv"
+    table.write_text(text, encoding="utf-8")
+    with pytest.raises(ManifestError, match=r"no column (photo|mark) in its first line .* wanted photo,mark,fit$"):
+        marks.read_excluded(table)
+
+
+def test_marks_of_photos_that_are_not_there_are_named_and_excluded_photos_counted(data: Path, tmp_path: Path) -> None:
+    table = tmp_path / "marks.csv"
+    table.write_text("photo,mark,fit\nbäll 0,bad,\nbäll 9,bad,\nball,,affine\n", encoding="utf-8")
+    options: list[Any] = ["--exclude", table, "--override", table, "--test-share", 0]
+    built = run("build", "--src", "folder", "--data", data, "--out", tmp_path / "out", *options)
+    assert built.exit_code == 1
+    report = json.loads((tmp_path / "out" / "build.json").read_text(encoding="utf-8"))
+    assert "1 of 4 photos are excluded by marks" in report["found"]
+    wanted = "marked, but folder has no photo of this id"
+    assert report["problems"] == [f"ball: {wanted}", f"bäll 9: {wanted}"]
+
+
+def test_photos_without_masks_stop_before_the_work_with_the_name_of_a_mask(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(data / "folder" / "masks")
+    with pytest.raises(SystemExit) as stopped:
+        console.run(cli.group, ["build", "--src", "folder", "--data", str(data), "--out", str(tmp_path / "out")])
+    assert stopped.value.code == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: 4 photos, 0 masks, 4 charts with known corners or patches")
+    assert str(data / "folder" / "masks" / "bäll 0_a.png") in last
     assert not (tmp_path / "out").exists()
 
 
