@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,12 @@ def command(photos: tuple[Path, ...], overlays: Path | None, as_json: bool, by_h
     given = _read_corners(by_hand, paths) if by_hand else {}
     with claim_folder(overlays, _OVERLAYS, photos) if overlays else contextlib.nullcontext():
         unreadable = _detect_all(paths, given, overlays, as_json)
-    if unreadable:
-        raise SourceError(f"{unreadable} of {len(paths)} photos failed")
+    passed = _passed_over(photos)
+    for path in passed:
+        echo(f"error: {path}: {reading.PASSED_OVER}", err=True)
+    if unreadable or passed:
+        others = f", {len(passed)} files passed over" if passed else ""
+        raise SourceError(f"{unreadable} of {len(paths)} photos failed{others}")
 
 
 def _detect_all(paths: list[Path], given: dict[Path, list[list[float]]], overlays: Path | None, as_json: bool) -> int:
@@ -71,14 +75,21 @@ def _detect_all(paths: list[Path], given: dict[Path, list[list[float]]], overlay
     return unreadable
 
 
-def _files(photos: Iterable[Path]) -> list[Path]:
+def _files(photos: Sequence[Path]) -> list[Path]:
     """Replace each folder by its photos; name each file once."""
     paths: list[Path] = []
     for path in photos:
         paths += [file for file in files_below(path) if reading.is_photo(file)] if path.is_dir() else [path]
     if not paths:
-        raise SourceError(f"no photo in {', '.join(map(str, photos))}")
+        passed = _passed_over(photos)
+        first = f"; {len(passed)} files passed over, such as {passed[0]}: {reading.PASSED_OVER}" if passed else ""
+        raise SourceError(f"no photo in {', '.join(map(str, photos))}{first}")
     return list(dict.fromkeys(paths))
+
+
+def _passed_over(photos: Iterable[Path]) -> list[Path]:
+    """Return the files of the folders that are neither photos nor notes."""
+    return [file for path in photos if path.is_dir() for file in files_below(path) if reading.is_passed_over(file)]
 
 
 def _read_corners(table: Path, paths: list[Path]) -> dict[Path, list[list[float]]]:

@@ -80,7 +80,8 @@ def find_folder(data_dir: Path) -> Found:
             problems.append(f"{path}: {error}")
     counts = f"{sum(bool(row.masks) for row in rows)} with masks, {len(corners)} with corners in {CHECKERS}"
     summary = [f"folder: {len(rows)} photos, {counts}", *summary, *found.notes]
-    return Found(rows, problems + bad_rows, summary, unused=found.unused)
+    passed = [Unused(path, reading.PASSED_OVER) for path in files_below(root / PHOTOS) if reading.is_passed_over(path)]
+    return Found(rows, problems + bad_rows, summary, unused=passed + found.unused)
 
 
 def find_root(data_dir: Path, name: str, inside: str) -> Path:

@@ -19,9 +19,9 @@ from ccharmony import inputs
 from ccharmony.errors import SourceError
 from ccharmony.images.headers import READABLE_SUFFIXES, Readable
 from ccharmony.records import Photo, Split
-from ccharmony.sources import files
+from ccharmony.sources import files, reading
 from ccharmony.sources.folder import find_all_masks, find_root
-from ccharmony.sources.found import Found
+from ccharmony.sources.found import Found, Unused
 
 IMAGES = "images"
 INDEX = "index.csv"
@@ -59,7 +59,13 @@ def find_photos(data_dir: Path) -> Found:
     ]
     counts = f"{sum(bool(row.masks) for row in rows)} with masks"
     summary = [f"photos: {len(rows)} photos without a checker, {counts}", *found.notes]
-    return Found(rows, problems, summary, unused=found.unused)
+    passed = [Unused(path, f"not read, wanted {' '.join(READABLE_SUFFIXES)}") for path in _passed_over(root / IMAGES)]
+    return Found(rows, problems, summary, unused=passed + found.unused)
+
+
+def _passed_over(folder: Path) -> list[Path]:
+    """Return the files among the photos that are not read; this source takes no raw files."""
+    return [path for path in files.files_below(folder) if reading.is_passed_over(path) or reading.is_raw(path.suffix)]
 
 
 def _find_pictures(folder: Path) -> tuple[dict[str, Path], list[str]]:

@@ -9,6 +9,30 @@ from ccharmony.images import headers, pixels, raw, rendering
 from ccharmony.records import Photo
 from ccharmony.sources import catalog
 
+PASSED_OVER = f"not read, wanted a camera raw file or {' '.join(headers.READABLE_SUFFIXES)}"
+"""Why a file among photos gives nothing."""
+
+_NOTES = frozenset(
+    [
+        ".txt",
+        ".md",
+        ".csv",
+        ".tsv",
+        ".json",
+        ".xml",
+        ".yaml",
+        ".yml",
+        ".ini",
+        ".log",
+        ".html",
+        ".xmp",
+        ".pp3",
+        ".dop",
+        ".thm",
+    ]
+)
+"""Files that stand beside photos and are none."""
+
 
 def read_photo(source: Photo, *, max_pixels: int | None = headers.MAX_PIXELS) -> UInt8:
     """Read a photo as its source says it has to be read.
@@ -52,6 +76,11 @@ def read_size(source: Photo) -> tuple[int, int]:
 def is_photo(path: Path) -> bool:
     """Return whether a file is a photo by its suffix: a picture (HEIC among them) or a camera's raw file."""
     return path.suffix.lower() in headers.READABLE_SUFFIXES or is_raw(path.suffix)
+
+
+def is_passed_over(path: Path) -> bool:
+    """Return whether a file among photos is neither a photo by its suffix nor a note or setting beside one."""
+    return not is_photo(path) and path.suffix.lower() not in _NOTES
 
 
 def is_raw(suffix: str) -> bool:

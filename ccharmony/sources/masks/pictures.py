@@ -14,6 +14,9 @@ from ccharmony.sources.found import Unused
 Masks = dict[str, dict[str, Readable]]
 """Photo id -> foreground letter -> mask."""
 
+_NOTES = frozenset(("", ".json", ".txt", ".md"))
+"""Annotations, which are read elsewhere, and notes. Annotations in XML or CSV are not read, and named."""
+
 
 def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> tuple[Masks, list[Unused]]:
     """Find the mask pictures of photos.
@@ -38,7 +41,11 @@ def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> 
     masks: Masks = {}
     unused = []
     for path in files:
-        if path.suffix.lower() not in READABLE_SUFFIXES or not in_masks(path, folder):
+        if path.suffix.lower() not in READABLE_SUFFIXES:
+            if path.suffix.lower() not in _NOTES:
+                unused.append(Unused(path, "not read, wanted a picture, or LabelMe or COCO JSON"))
+            continue
+        if not in_masks(path, folder):
             continue
         photo, letter = _split(normal(path.stem), ids)
         if photo is None:

@@ -107,6 +107,14 @@ def test_a_folder_stands_for_its_photos(with_chart: Path, capsys: pytest.Capture
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
+def test_files_of_a_folder_that_are_not_read_are_named(with_chart: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (with_chart.parent / "scan.psd").write_bytes(b"8BPS")
+    assert detect(with_chart.parent) == 1
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"error: {with_chart.parent / 'scan.psd'}: not read, wanted a camera raw file or ")
+    assert last == "error: 0 of 1 photos failed, 1 files passed over"
+
+
 def test_a_folder_without_photos_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert detect(tmp_path) == 1
     assert capsys.readouterr().err == f"error: no photo in {tmp_path}\n"

@@ -228,3 +228,14 @@ class TestSeveralSources:
     def test_an_unknown_source_is_refused(self, tmp_path):
         with pytest.raises(SourceError, match="source 'flickr', wanted some of nus gehler folder photos demo"):
             sources.find(["flickr"], tmp_path)
+
+
+def test_files_among_photos_and_masks_that_are_not_read_are_named(tmp_path, disk):
+    disk.picture("photos/one.jpg", 60, 90)
+    disk.picture("images/one.jpg", 60, 90)
+    for name in ("photos/two.psd", "photos/one.xmp", "images/two.CR2", "masks/one_a.xcf", "masks/one.xml"):
+        disk.write(name, "nothing")
+    named = [entry.path.relative_to(tmp_path).as_posix() for entry in find_folder(tmp_path).unused]
+    assert named == ["photos/two.psd", "masks/one.xml", "masks/one_a.xcf"]
+    named = [entry.path.relative_to(tmp_path).as_posix() for entry in find_photos(tmp_path).unused]
+    assert named == ["images/two.CR2", "masks/one.xml", "masks/one_a.xcf"]
