@@ -93,7 +93,10 @@ def open_text(
 def read_bytes(path: StrPath, most: int) -> bytes:
     """Return the content of a regular file of `most` bytes at most; raises OSError as :func:`open_binary` does."""
     with open_binary(path, most) as file:
-        data = file.read(most + 1)  # a file of /proc says that it has no bytes, and gives some without end
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(size + 1)  # asking for `most` would reserve it
+        if len(data) > size:  # a file of /proc says that it has no bytes, and may give some without end
+            data += file.read(most + 1 - len(data))
     if len(data) > most:
         raise UnusableFileError(f"more than {most} bytes, the limit")
     return data

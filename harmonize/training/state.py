@@ -94,12 +94,20 @@ def _keep(path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{files.UNFINISHED}")
     with contextlib.suppress(OSError):
         try:
-            os.link(path, temporary)
-        except FileNotFoundError:
-            return
-        except OSError:
-            shutil.copyfile(path, temporary)
-        temporary.replace(previous_of(path))
+            _copy(path, temporary)
+            temporary.replace(previous_of(path))
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _copy(path: Path, other: Path) -> None:
+    """Give a file a second name, or copy it; raises OSError where it is not there."""
+    try:
+        os.link(path, other)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(path, other)
 
 
 def read_state(path: Path) -> RunState:

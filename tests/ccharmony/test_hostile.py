@@ -283,8 +283,8 @@ def test_json_as_deep_as_a_well_is_refused(tmp_path: Path) -> None:
     settings = kill_loop.write_source(tmp_path / "data", 4)
     path = settings.data / "folder" / "masks" / "p0.json"
     path.write_text("[" * 200_000)
-    (problem,) = sources.find(["folder"], settings.data).problems
-    assert problem.startswith(f"{path}: not JSON")
+    (unused,) = sources.find(["folder"], settings.data).unused
+    assert str(unused).startswith(f"{path}: not JSON")
 
 
 def test_run_length_without_end_is_refused_at_once() -> None:

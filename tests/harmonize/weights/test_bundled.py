@@ -17,7 +17,7 @@ from harmonize.weights import bundled, cards, checkpoint
 NAMES = bundled.list_weights()
 
 ERRORS = {
-    "giftnet_w16": (273.5, 216.8, 132.4),
+    "giftnet_w16": (273.5, 216.8, 137.7),
     "pih": (126.0, 24.0, 47.6),
 }
 """fMSE of the three pictures, where the composites have 1,310, 975 and 1,475."""
