@@ -134,6 +134,36 @@ def assign_splits(photos: Sequence[Photo], test_share: float = TEST_SHARE, seed:
     return {photo.id: photo.split or ("test" if _group(photo) in test else "train") for photo in photos}
 
 
+def adapt_splits(
+    photos: Sequence[Photo], splits: Mapping[str, Split], counts: Mapping[Split | None, int]
+) -> tuple[dict[str, Split], str]:
+    """Put all photos into train where a test set of few photos would leave a photo without a donor.
+
+    Parameters
+    ----------
+    photos
+        All photos of the build; a given split is not changed.
+    splits
+        Split by photo id, of `assign_splits`.
+    counts
+        Number of recorded lights by split, those of the photos and others.
+
+    Returns
+    -------
+    splits
+        Split by photo id: unchanged if each split that was assigned has two lights, a photo's own and a donor's.
+    note
+        One line on what was changed; empty if nothing was.
+    """
+    free = {photo.id for photo in photos if photo.split is None}
+    used = {splits[photo.id] for photo in photos if photo.masks and photo.id in free}
+    if "test" not in {splits[name] for name in free} or all(counts.get(split, 0) >= 2 for split in used):
+        return dict(splits), ""
+    few = " and ".join(f"{counts.get(split, 0)} in {split}" for split in sorted(used))
+    note = f"too few lights for a test set ({few}; each photo needs a donor): photos without a given split go to train"
+    return {name: "train" if name in free else split for name, split in splits.items()}, note
+
+
 def _group(photo: Photo) -> str:
     return photo.group or photo.id
 

@@ -214,7 +214,8 @@ def _make_composites(context: _ForegroundContext, result: PhotoPairs) -> None:
     result.passed_clipped += choice.passed_clipped
     result.passed_unchanged += choice.passed_unchanged
     if len(choice.donors) < settings.composites:
-        result.shortages.append(_describe_shortage(context.name, choice, settings.composites, len(candidates)))
+        lines = result.shortages if choice.donors else result.problems  # without any composite it is lost
+        lines.append(_describe_shortage(context.name, choice, settings.composites, len(candidates)))
     if not choice.donors:
         return
     mask_bytes = pixels.encode_mask(context.mask)

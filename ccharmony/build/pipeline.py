@@ -7,6 +7,7 @@ import functools
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,8 @@ def build_dataset(
         )
         context = _BuildContext(settings, out, splits, PhotoCache(), same_times, check)
         recorded = run(_lights_stage(context), [photo for photo in photos if photo.charted]).results
+        splits = _adapt_splits(photos, splits, {**pool, **_own_lights(recorded, splits)}, report)
+        context = dataclasses.replace(context, splits=splits)
         lights = {**pool, **_own_lights(recorded, splits)}
         if not lights:
             reason = report.first_problem if report.problems else "they show none, wanted --lights with recorded lights"
@@ -206,6 +209,18 @@ def _record_light(settings: BuildSettings, photo: Photo, image: UInt8 | None) ->
     kind = settings.override.get(photo.id, settings.kind)
     flagged = {"drop_flagged": settings.drop_flagged, "keep_flagged": settings.keep_flagged}
     return record_light(image, photo, kind, **flagged)
+
+
+def _adapt_splits(
+    photos: Sequence[Photo], splits: Mapping[str, Split], lights: Mapping[str, FitRecord], report: BuildReport
+) -> dict[str, Split]:
+    """Return the splits that give every photo a donor, and report a change."""
+    counts = Counter(light.split for light in lights.values())
+    adapted, note = donors.adapt_splits(photos, splits, counts)
+    if note:
+        report.found.append(note)
+        log.info("%s", note)
+    return adapted
 
 
 def _own_lights(found: Mapping[str, RecordedLight], splits: Mapping[str, Split]) -> dict[str, FitRecord]:

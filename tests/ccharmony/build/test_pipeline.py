@@ -391,7 +391,21 @@ def test_changed_archive_of_masks_is_read_again(tmp_path: Path, found: list[Phot
         pixels.write_mask(found[0].path.parent / "photo 0_a.png", mask)
 
 
-def test_a_split_of_one_photo_says_that_it_has_no_donor(tmp_path: Path, found: list[Photo]) -> None:
-    found[:] = found[:2]
+def test_a_single_photo_says_that_it_has_no_donor(tmp_path: Path, found: list[Photo]) -> None:
+    found[:] = found[:1]
     with pytest.raises(SourceError, match="no other photo of its split is a donor, wanted two photos a split"):
         pipeline.build_dataset(settings(tmp_path), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "wanted"),
+    [(2, 0.5, {"train": 2}), (3, 0.2857, {"train": 3}), (3, 0.5, {"train": 3}), (4, 0.5, {"train": 2, "test": 2})],
+)
+def test_few_photos_are_all_used(
+    tmp_path: Path, found: list[Photo], count: int, share: float, wanted: dict[str, int]
+) -> None:
+    found[:] = [found[0], found[7], found[3], found[5]][:count]
+    report = pipeline.build_dataset(settings(tmp_path, test_share=share), tmp_path / "out")
+    assert report.photos == wanted
+    assert report.problems == []
+    assert any("too few lights for a test set" in line for line in report.found) == (len(wanted) == 1)
