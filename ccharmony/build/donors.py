@@ -135,7 +135,7 @@ def assign_splits(photos: Sequence[Photo], test_share: float = TEST_SHARE, seed:
 
 
 def adapt_splits(
-    photos: Sequence[Photo], splits: Mapping[str, Split], counts: Mapping[Split | None, int]
+    photos: Sequence[Photo], splits: Mapping[str, Split], counts: Mapping[str, int]
 ) -> tuple[dict[str, Split], str]:
     """Put all photos into train where a test set of few photos would leave a photo without a donor.
 

@@ -41,11 +41,11 @@ def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> 
     masks: Masks = {}
     unused = []
     for path in files:
+        if not in_masks(path, folder):
+            continue
         if path.suffix.lower() not in READABLE_SUFFIXES:
             if path.suffix.lower() not in _NOTES:
                 unused.append(Unused(path, "not read, wanted a picture, or LabelMe or COCO JSON"))
-            continue
-        if not in_masks(path, folder):
             continue
         photo, letter = _split(normal(path.stem), ids)
         if photo is None:
