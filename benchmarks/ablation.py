@@ -68,7 +68,7 @@ def _rehearse(given: dict[str, Any]) -> int:
     """Run a tiny study of rendered pictures from the first step to the page; return the exit code."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        photos, lights = scene.write_photos(folder, train=6, val=3)
+        photos, lights = scene.write_photos(folder, train=6, val=6)
         study = open_study(folder / "study", _TINY, DataPaths(photos=photos, lights=lights))
         trials = plan.list_trials(study.budget.loss, rows=(1, 8), seeds=1, varied=())
         code = _train(study, trials, given)
