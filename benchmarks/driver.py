@@ -71,6 +71,8 @@ def _journal(root: Path, book: Mapping[str, FitRecord], made: Sequence[PhotoPair
 
 def _tables(root: Path, book: Mapping[str, FitRecord], rows: Sequence[Pair]) -> None:
     tables.prepare_folders(root)
+    for name in tables.pictures_of(rows):
+        (root / name).touch()  # checksums.csv has the size of every picture
     peak = 0.0
 
     def write() -> None:
