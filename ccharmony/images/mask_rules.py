@@ -18,6 +18,9 @@ from ccharmony.errors import ImageError
 ROUNDING = 2.0
 """Pixels that rounding, and the row or column that some published masks lack, may subtract from a mask's side."""
 
+_MOST_STRETCH = 0.1
+"""Of a mask's proportion: in a mask of few pixels rounding alone would excuse any shape."""
+
 # Channels of a JPEG are a few levels apart; a colored edge (ClearType, resampling) covers little beside the foreground.
 _GRAY_TOLERANCE = 16
 _COLORED_EDGE = 0.02
@@ -257,7 +260,7 @@ def fit_size(mask: Float32, shape: Shape) -> tuple[Float32, str]:
 def _alike(shape: Shape, other: Shape) -> bool:
     """Return whether one shape is a scaled copy of the other, up to rounding on both sides."""
     scales = [side / other_side for side, other_side in zip(shape, other, strict=True)]
-    slack = ROUNDING * max(1.0, *scales) / min(shape)
+    slack = min(ROUNDING * max(1.0, *scales) / min(shape), _MOST_STRETCH)
     return abs(scales[0] / scales[1] - 1) <= slack
 
 

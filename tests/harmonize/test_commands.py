@@ -297,10 +297,10 @@ def test_apply_does_not_write_over_its_input(run, place, pairs, weights):
 
 
 def test_a_mask_of_another_size_is_one_line(run, place, weights, tmp_path):
-    pixels.write_mask(tmp_path / "m.png", np.ones((40, 20)))
+    pixels.write_mask(tmp_path / "m.png", np.ones((9, 9)))
     code, _, err = run("apply", place.composite, tmp_path / "m.png", "-o", tmp_path / "o.png", "--weights", weights)
     assert code == 1
-    wanted = "mask of 20x40, its photo is 48x40; wanted that size or a scaled copy"
+    wanted = "mask of 9x9, its photo is 48x40; wanted that size or a scaled copy"
     assert err.splitlines()[-1] == f"error: {tmp_path / 'm.png'}: {wanted}"
 
 
