@@ -22,7 +22,7 @@ LAYERS = {
         {"strict_json"},
         {"outputs"},
         {"images", "checker"},
-        {"records"},
+        {"catalog", "records"},
         {"color"},
         {"dataset", "sources"},
         {"jobs"},
@@ -189,7 +189,7 @@ OWN_FILES = {
     "ccharmony/dataset/plain_hdf5.py",  # what its own child says
     "ccharmony/dataset/hdf5_child.py",
     "ccharmony/dataset/formats/pair_files.py",  # opens by descriptor, for pread
-    "ccharmony/sources/catalog.py",  # files of the package
+    "ccharmony/catalog.py",  # files of the package
     "harmonize/weights/bundled.py",
     "harmonize/weights/cards.py",
 }

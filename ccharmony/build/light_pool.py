@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ccharmony import catalog
 from ccharmony.arrays import UInt8
 from ccharmony.build.light import record_light
 from ccharmony.color.polynomial import FitKind
@@ -15,7 +16,6 @@ from ccharmony.dataset.fits import read_fits
 from ccharmony.errors import CcharmonyError, SourceError
 from ccharmony.files import StrPath
 from ccharmony.records import FitRecord, Photo
-from ccharmony.sources import catalog
 from ccharmony.sources.release.files import Release, read_release
 
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ccharmony.catalog import Source
 from ccharmony.records import Photo
-from ccharmony.sources.catalog import Source
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ccharmony import catalog
 from ccharmony.arrays import Float64
+from ccharmony.catalog import Camera, Source
 from ccharmony.checker import crop
 from ccharmony.errors import CcharmonyError, CheckerError
 from ccharmony.images import headers
 from ccharmony.images.camera import Rendering
 from ccharmony.images.headers import Readable
 from ccharmony.records import Chart, Photo
-from ccharmony.sources import catalog
-from ccharmony.sources.catalog import Camera, Source
 from ccharmony.sources.files import Duplicates, files_below, in_masks, read_rows, source_folder
 from ccharmony.sources.found import Found, count_cameras, leave_out
 from ccharmony.sources.masks.pictures import find_masks

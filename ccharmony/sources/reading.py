@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ccharmony import catalog
 from ccharmony.arrays import UInt8
 from ccharmony.images import headers, pixels, raw, rendering
 from ccharmony.records import Photo
-from ccharmony.sources import catalog
 
 PASSED_OVER = f"not read, wanted a camera raw file or {' '.join(headers.READABLE_SUFFIXES)}"
 """Why a file among photos gives nothing."""

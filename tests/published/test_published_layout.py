@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccharmony import sources
+from ccharmony import catalog, sources
 from ccharmony.checker import crop
-from ccharmony.sources import catalog
 from ccharmony.sources.release import files
 
 SMALLER = 18

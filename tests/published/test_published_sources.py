@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import scipy.io
 
-from ccharmony import sources
+from ccharmony import catalog, sources
 from ccharmony.checker import crop
 from ccharmony.checker.chart import CHART_TO_RELEASE
 from ccharmony.checker.detect import find_checker
 from ccharmony.checker.patches import affine_residual, orientation_ratio, read_quads
 from ccharmony.images import mask_rules, pixels
-from ccharmony.sources import catalog, gehler, reading
+from ccharmony.sources import gehler, reading
 from ccharmony.sources.files import read_rows
 from ccharmony.sources.nus.chart import quarter_turns
 from ccharmony.sources.nus.truth import read_colors, read_truth

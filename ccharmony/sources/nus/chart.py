@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccharmony.arrays import Shape, UInt8
+from ccharmony.catalog import Camera
 from ccharmony.checker.chart import Box
 from ccharmony.checker.detect import find_checker
 from ccharmony.errors import CheckerError
 from ccharmony.images import headers, raw
-from ccharmony.sources.catalog import Camera
 from ccharmony.sources.release.enrich import published_box
 
 _SLACK = 0.01

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ccharmony import catalog
 from ccharmony.arrays import UInt8
+from ccharmony.catalog import Camera, Source
 from ccharmony.errors import CcharmonyError, ImageError, SourceError
 from ccharmony.images import headers
 from ccharmony.images.camera import Rendering
 from ccharmony.images.headers import Readable
 from ccharmony.records import Chart, Photo
-from ccharmony.sources import catalog, reading
-from ccharmony.sources.catalog import Camera, Source
+from ccharmony.sources import reading
 from ccharmony.sources.files import Duplicates, files_below, in_masks, source_folder
 from ccharmony.sources.found import Found, count_cameras, leave_out
 from ccharmony.sources.masks.pictures import find_masks

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from ccharmony.arrays import Float64
+from ccharmony.catalog import Camera
 from ccharmony.checker.chart import Box
 from ccharmony.errors import CheckerError, SourceError
 from ccharmony.sources import files
-from ccharmony.sources.catalog import Camera
 from ccharmony.sources.nus.matlab import read_matlab
 
 _FIELDS = ("all_image_names", "darkness_level", "saturation_level", "CC_coords")

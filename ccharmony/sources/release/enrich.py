@@ -12,6 +12,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 
+from ccharmony import catalog
 from ccharmony.arrays import Shape
 from ccharmony.checker import crop
 from ccharmony.checker.chart import Box
@@ -20,7 +21,7 @@ from ccharmony.checker.detect import find_checker
 from ccharmony.errors import CcharmonyError, CheckerError
 from ccharmony.images import headers
 from ccharmony.records import Chart, Photo
-from ccharmony.sources import catalog, reading
+from ccharmony.sources import reading
 from ccharmony.sources.found import Found
 from ccharmony.sources.release.files import Release
 

@@ -18,13 +18,13 @@ from typing import TypeVar
 
 import numpy as np
 
+from ccharmony import catalog
 from ccharmony.arrays import Float64
 from ccharmony.color import polynomial
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
 from ccharmony.images import headers
 from ccharmony.images.headers import Readable
 from ccharmony.records import SPLITS, Split
-from ccharmony.sources import catalog
 from ccharmony.sources.release import archive
 from ccharmony.sources.release.archive import files_and_members
 

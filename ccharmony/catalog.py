@@ -19,7 +19,7 @@ from typing import Any
 from ccharmony.errors import SourceError
 from ccharmony.images.camera import Matrix, Triple
 
-FOLDER = Path(__file__).resolve().parents[2] / "data_manifests"
+FOLDER = Path(__file__).resolve().parents[1] / "data_manifests"
 """In a checkout and in an installation alike, the folder is next to the package."""
 
 Size = tuple[int, int]
@@ -125,7 +125,7 @@ def read_source(name: str) -> Source:
         words = {key: facts[key] for key in ("name", "title", "page", "terms", "citation", "layout")}
         return Source(**words, suffixes=suffixes, cameras=cameras)
     except (KeyError, TypeError) as error:
-        raise SourceError(f"{_path(name)}: {error}, wanted the entries of ccharmony.sources.catalog.Source") from error
+        raise SourceError(f"{_path(name)}: {error}, wanted the entries of ccharmony.catalog.Source") from error
 
 
 def _path(name: str) -> Path:

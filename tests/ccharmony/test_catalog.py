@@ -4,9 +4,9 @@ import tomllib
 import numpy as np
 import pytest
 
+from ccharmony import catalog
 from ccharmony.errors import SourceError
 from ccharmony.images.camera import Rendering
-from ccharmony.sources import catalog
 
 
 @pytest.mark.parametrize("name", ["nus", "gehler", "ccharmony", "folder", "photos", "demo"])
