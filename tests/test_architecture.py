@@ -33,12 +33,12 @@ LAYERS = {
         {"__main__"},
     ],
     "harmonize": [
-        {"__init__", "settings", "devices", "memory", "markdown"},
+        {"__init__", "settings", "devices", "memory", "markdown", "web"},
         {"models"},
         {"weights"},
         {"inference", "data"},
         {"evaluation"},
-        {"training", "study"},
+        {"training", "study", "studio"},
         {"table3"},
         {"commands"},
         {"cli"},
@@ -81,6 +81,13 @@ DOORS = {
     "pillow_heif": {"ccharmony/images/headers.py"},
     "imagecodecs": {"ccharmony/images/profiles.py"},
     "tifffile": {"ccharmony/images/tiff.py"},
+    "starlette": {
+        "harmonize/study/server.py",
+        "harmonize/studio/server.py",
+        "harmonize/web/guards.py",
+        "harmonize/web/listening.py",
+    },
+    "uvicorn": {"harmonize/web/listening.py"},
 }
 
 

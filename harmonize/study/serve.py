@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 from collections.abc import Callable
 
-import uvicorn
-
-from ccharmony.errors import SettingsError
-from harmonize.study.server import is_loopback, make_app
+from harmonize.study.server import make_app
 from harmonize.study.store import Store
 from harmonize.study.study import Study
+from harmonize.web import listening
 
 
 def serve_study(study: Study, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -33,28 +29,11 @@ def serve_study(study: Study, host: str, port: int, announce: Callable[[str], No
     StudyError
         The votes cannot be opened.
     """
-    listening = _listen(host, port)
+    socket = listening.listen(host, port)
     store = Store(study)
     try:
-        announce(_link(store, host, listening.getsockname()[1]))
-        server = uvicorn.Server(uvicorn.Config(make_app(store, host), log_level="warning", access_log=False))
-        with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-            server.run(sockets=[listening])
+        announce(listening.link_of(host, socket.getsockname()[1], store.key()))
+        listening.run(make_app(store, host), socket)
     finally:
         store.close()
-        listening.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        raise SettingsError(f"{host} port {port}: cannot listen there ({error.strerror or error})") from error
-
-
-def _link(store: Store, host: str, port: int) -> str:
-    if is_loopback(host):
-        return f"http://{'localhost' if host == '::1' else host}:{port}/"
-    anywhere = host in ("0.0.0.0", "::", "")
-    return f"http://{socket.gethostname() if anywhere else host}:{port}/?key={store.key()}"
+        socket.close()

@@ -1,0 +1,59 @@
+"""Listen on an address, say the link, and serve until the process is told to end.
+
+Contents: :func:`listen`, :func:`link_of`, :func:`run`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+from ccharmony.errors import SettingsError
+from harmonize.web.guards import is_loopback
+
+_PATIENCE = 3
+"""Seconds that requests have to end when the server ends."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes a free one. Raises SettingsError where the address cannot be used."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        raise SettingsError(f"{host} port {port}: cannot listen there ({error.strerror or error})") from error
+
+
+def link_of(host: str, port: int, key: str) -> str:
+    """Return the link that a person opens; it has the key where other machines can reach the address."""
+    if is_loopback(host):
+        return f"http://{'localhost' if host == '::1' else host}:{port}/"
+    anywhere = host in ("0.0.0.0", "::", "")
+    return f"http://{socket.gethostname() if anywhere else host}:{port}/?key={key}"
+
+
+def run(app: Starlette, listening: socket.socket) -> None:
+    """Serve until Ctrl-C, SIGTERM or the end of the terminal; all three return, so that callers can clean up."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=_PATIENCE)
+    )
+    with _ended_by_signals(), contextlib.suppress(KeyboardInterrupt):  # the way to end it
+        server.run(sockets=[listening])
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Make SIGTERM what Ctrl-C is: uvicorn ends at both, and then raises the signal again for whoever called it."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
