@@ -38,7 +38,7 @@ LAYERS = {
         {"weights"},
         {"inference", "data"},
         {"evaluation"},
-        {"training", "study", "studio"},
+        {"training", "study"},
         {"table3"},
         {"commands"},
         {"cli"},
@@ -83,7 +83,6 @@ DOORS = {
     "tifffile": {"ccharmony/images/tiff.py"},
     "starlette": {
         "harmonize/study/server.py",
-        "harmonize/studio/server.py",
         "harmonize/web/guards.py",
         "harmonize/web/listening.py",
     },

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ccharmony.arrays import Float32, Float64
+from ccharmony.arrays import Float32, Float64, UInt8
+from harmonize.inference.strips import Render
 
 RADIUS = 8
 """Half side of the window around each cell, in cells: 17 of 256 across."""
@@ -82,6 +83,15 @@ class ColorMap:
         for channel in range(3):
             changed += colors[..., channel, None] * matrices[..., channel, :]
         return changed
+
+    def renderer(self, picture: UInt8) -> Render:
+        """Return a function that renders any part of a picture (H, W, 3) of any size, in levels, not clipped."""
+
+        def render(rows: slice, columns: slice) -> Float32:
+            colors = picture[rows, columns].astype(np.float32) / np.float32(255)
+            return self.change(colors, rows, columns, (picture.shape[0], picture.shape[1])) * 255
+
+        return render
 
 
 def fit(composite: Float32, harmonized: Float32, mask: Float32) -> ColorMap:

@@ -2,6 +2,7 @@
 
 -   :func:`harmonize_image`: composite and mask in, harmonized picture out.
 -   :func:`harmonize_levels`: the same before it is rounded to 8 bits.
+-   :func:`find_change`: the change by itself, to be rendered on copies of the picture, too.
 
 Networks are trained on small squares. By default they see the picture as such a square, and what they did to it is
 repeated at full resolution by :mod:`harmonize.inference.color_map`; a larger `size` shows them more detail, "full"
@@ -10,6 +11,8 @@ shows them all.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import cv2
@@ -32,6 +35,9 @@ Picture: TypeAlias = Any
 """An array as OpenCV takes it: 8-bit or float, (H, W) or (H, W, 3)."""
 
 Size: TypeAlias = int | Literal["full"]
+Change: TypeAlias = Callable[[UInt8], Render]
+"""Of a picture, gives what renders its harmonized levels."""
+
 Weights: TypeAlias = nn.Module | StrPath | None
 
 
@@ -121,6 +127,44 @@ def check_size(size: Size) -> None:
             raise SettingsError(f"size: {size} found, a multiple of {MULTIPLE} or full wanted")
 
 
+def find_change(net: nn.Module, picture: UInt8, mask: Float32, size: Size = SIDE) -> Change:
+    """Ask a network what it changes; the answer can be rendered on the picture and on copies of other sizes.
+
+    Parameters
+    ----------
+    net
+        A network, as of :func:`harmonize.load_network`.
+    picture
+        Composite (H, W, 3), RGB, sRGB-encoded.
+    mask
+        Foreground (H, W), in [0, 1], with a pixel above 0.
+    size
+        As of :func:`harmonize_image`. Where the network saw the picture as it is, the change is for this size alone.
+
+    Returns
+    -------
+    Change
+        Of a copy of the picture, gives what renders its harmonized levels, the background's too.
+
+    Raises
+    ------
+    SettingsError
+        There is no memory for the size.
+    WeightsError
+        The network made values that are not numbers.
+    """
+    if isinstance(net, ParametricNetwork):  # curves and map hold at any size
+        return partial(adjustment.renderer, parametric.predict(net, picture, mask))
+    if size == "full" or picture.shape[:2] == (size, size):
+        whole = infer(net, picture[None], mask[None])[0]
+        return lambda _copy: lambda rows, columns: whole[rows, columns]
+    small, small_mask = shrink(picture, size), shrink(mask, size)
+    if not small_mask.any():  # a foreground between the samples, thinner than a cell
+        small_mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
+    after = infer(net, small[None], small_mask[None])[0]
+    return fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask).renderer
+
+
 def shrink(picture: Picture, side: int) -> Picture:
     """Resize a picture or a mask to the square that the network sees: bilinear, without antialiasing.
 
@@ -158,27 +202,7 @@ def _harmonize(
     if strength == 0 or not weights.any():
         return
     network = net if isinstance(net, nn.Module) else load_network(net, device)
-    blend(picture, weights, strength, _render(network, picture, weights, size), result)
-
-
-def _render(net: nn.Module, picture: UInt8, mask: Float32, size: Size) -> Render:
-    """Return what gives the harmonized levels of any part of the picture."""
-    if isinstance(net, ParametricNetwork):  # curves and map hold at any size
-        return adjustment.renderer(parametric.predict(net, picture, mask), picture)
-    if size == "full" or picture.shape[:2] == (size, size):
-        whole = infer(net, picture[None], mask[None])[0]
-        return lambda rows, columns: whole[rows, columns]
-    small, small_mask = shrink(picture, size), shrink(mask, size)
-    if not small_mask.any():  # a foreground between the samples, thinner than a cell
-        small_mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
-    after = infer(net, small[None], small_mask[None])[0]
-    color_map = fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask)
-
-    def render(rows: slice, columns: slice) -> Float32:
-        colors = picture[rows, columns].astype(np.float32) / np.float32(255)
-        return color_map.change(colors, rows, columns, picture.shape[:2]) * 255
-
-    return render
+    blend(picture, weights, strength, find_change(network, picture, weights, size)(picture), result)
 
 
 def _check_picture(picture: UInt8) -> UInt8:
