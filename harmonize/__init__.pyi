@@ -7,6 +7,7 @@ from .evaluation.metrics import mse as mse
 from .evaluation.metrics import psnr as psnr
 from .evaluation.metrics import ssim as ssim
 from .evaluation.protocols import PROTOCOLS as PROTOCOLS
+from .inference.curve_fit import find_adjustment as find_adjustment
 from .inference.image import harmonize_image as harmonize_image
 from .inference.network import load_network as load_network
 from .models.giftnet import GiftNet as GiftNet

@@ -22,8 +22,9 @@ EXPORTS = {
     },
     "harmonize": {
         "DistillSettings", "GiftNet", "LitPhotos", "Network", "NetworkSettings", "PROTOCOLS", "Pih", "PihSettings",
-        "Settings", "StoredPairs", "TABLE_3", "TrainSettings", "UNet", "build_network", "compare", "evaluate", "fmse",
-        "harmonize_image", "list_weights", "load_network", "mse", "psnr", "register_network", "ssim", "train_network",
+        "Settings", "StoredPairs", "TABLE_3", "TrainSettings", "UNet", "build_network", "compare", "evaluate",
+        "find_adjustment", "fmse", "harmonize_image", "list_weights", "load_network", "mse", "psnr", "register_network",
+        "ssim", "train_network",
     },
 }  # fmt: skip
 

@@ -158,9 +158,7 @@ def find_change(net: nn.Module, picture: UInt8, mask: Float32, size: Size = SIDE
     if size == "full" or picture.shape[:2] == (size, size):
         whole = infer(net, picture[None], mask[None])[0]
         return lambda _copy: lambda rows, columns: whole[rows, columns]
-    small, small_mask = shrink(picture, size), shrink(mask, size)
-    if not small_mask.any():  # a foreground between the samples, thinner than a cell
-        small_mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
+    small, small_mask = shrink(picture, size), shrink_mask(mask, size)
     after = infer(net, small[None], small_mask[None])[0]
     return fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask).renderer
 
@@ -184,6 +182,14 @@ def shrink(picture: Picture, side: int) -> Picture:
         Of shape (side, side, 3) or (side, side), of the same type.
     """
     return cv2.resize(picture, (side, side), interpolation=cv2.INTER_LINEAR)
+
+
+def shrink_mask(mask: Float32, side: int) -> Float32:
+    """Resize a mask (H, W) as :func:`shrink` does; a foreground thinner than the distance of its samples is kept."""
+    small = shrink(mask, side)
+    return np.asarray(
+        small if small.any() else cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA), np.float32
+    )
 
 
 def _harmonize(
