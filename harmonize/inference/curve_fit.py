@@ -5,9 +5,9 @@
 
 Level after = gain at its place x curve of the level before, for each channel. For known gains the knots of the
 curves solve a small linear system, for known curves the gains do, so that the two take turns. Knots and cells that
-few pixels reach lean on their neighbors. What mixes the channels, such as saturation, is not in this form and remains as
-the error: 0.8 % of the squared change of 67 composites (giftnet_w16 at 256x256), whose mean fMSE to the real pictures
-is 371 with the network and with the fit.
+few pixels reach lean on their neighbors. What mixes the channels, such as saturation, is not in this form and remains
+as the error: 0.8 % of the squared change of 67 composites (giftnet_w16 at 256x256), whose mean fMSE to the real
+pictures is 371 with the network and with the fit.
 """
 
 from __future__ import annotations
