@@ -24,9 +24,12 @@ from .errors import SourceError as SourceError
 from .errors import StudyError as StudyError
 from .errors import TrainingError as TrainingError
 from .errors import WeightsError as WeightsError
+from .images.picture import Picture as Picture
+from .images.picture import read_picture as read_picture
 from .images.pixels import read_image as read_image
 from .images.pixels import read_mask as read_mask
 from .images.pixels import write_image as write_image
+from .images.write_picture import write_picture as write_picture
 from .records import FitRecord as FitRecord
 from .records import Pair as Pair
 from .records import Photo as Photo

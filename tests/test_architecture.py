@@ -76,10 +76,12 @@ DOORS = {
         "ccharmony/images/headers.py",
         "ccharmony/images/pixels.py",
         "ccharmony/images/stored.py",
+        "ccharmony/images/tags.py",
+        "ccharmony/images/write_picture.py",
         "harmonize/evaluation/protocols.py",
     },
     "pillow_heif": {"ccharmony/images/headers.py"},
-    "imagecodecs": {"ccharmony/images/profiles.py"},
+    "imagecodecs": {"ccharmony/images/profiles.py", "ccharmony/images/write_picture.py"},
     "tifffile": {"ccharmony/images/tiff.py"},
     "starlette": {
         "harmonize/study/server.py",

@@ -230,8 +230,9 @@ def _parse(stream: IO[bytes]) -> Header:
         kind = "JPEG" if image.format == "MPO" else str(image.format)
         profile = image.info.get("icc_profile") or None
         turned = 1 if kind == "HEIF" else _orientation(image, stream)
-        samples = 3 if image.mode in ("P", "PA") else len(image.getbands())
-        return Header(kind, (height, width), image.mode, samples, _bits(image), turned, profile)
+        mode = "LA" if any(raw.startswith("LA") for raw in _raw_modes(image)) else image.mode
+        samples = 3 if mode in ("P", "PA") else len(image.getbands())
+        return Header(kind, (height, width), mode, samples, _bits(image), turned, profile)
 
 
 def _formats(start: bytes) -> tuple[str, ...]:
@@ -251,22 +252,29 @@ def _formats(start: bytes) -> tuple[str, ...]:
 
 def _orientation(image: Image.Image, stream: IO[bytes]) -> int:
     """Return the EXIF orientation, of a PNG also what stands behind its pixels, which Pillow would decode first."""
-    if image.format == "PNG" and "exif" not in image.info and "Raw profile type exif" not in image.info:
-        return _png_orientation(stream)
-    return _valid(image.getexif().get(_EXIF_ORIENTATION, 1))
+    try:
+        if image.format == "PNG" and "exif" not in image.info and "Raw profile type exif" not in image.info:
+            return _png_orientation(stream)
+        return _valid(image.getexif().get(_EXIF_ORIENTATION, 1))
+    except Exception:  # damaged EXIF, of which each of Pillow's parsers has its own; the pixels may be sound
+        return 1
 
 
 def _png_orientation(stream: IO[bytes]) -> int:
-    """Look for a chunk eXIf wherever it stands."""
+    exif = Image.Exif()
+    exif.load(b"Exif\0\0" + png_chunk(stream, b"eXIf"))
+    return _valid(exif.get(_EXIF_ORIENTATION, 1))
+
+
+def png_chunk(stream: IO[bytes], kind: bytes) -> bytes:
+    """Return the first chunk of a kind wherever it stands in a PNG; empty where there is none."""
     place = 8
     while len(start := _at(stream, place, 8)) == 8 and start[4:] != b"IEND":
         size = int.from_bytes(start[:4], "big")
-        if start[4:] == b"eXIf":
-            exif = Image.Exif()
-            exif.load(b"Exif\0\0" + _at(stream, place + 8, size))
-            return _valid(exif.get(_EXIF_ORIENTATION, 1))
+        if start[4:] == kind:
+            return _at(stream, place + 8, size)
         place += 12 + size
-    return 1
+    return b""
 
 
 def _at(stream: IO[bytes], place: int, size: int) -> bytes:
@@ -281,9 +289,13 @@ def _valid(orientation: object) -> int:
 
 def _bits(image: Image.Image) -> int:
     """Return the bits of a sample by Pillow's raw mode, such as ``RGB;16B``, or its mode, such as ``I;16``."""
+    return 16 if any(";16" in mode for mode in [*_raw_modes(image), image.mode]) else 8
+
+
+def _raw_modes(image: Image.Image) -> list[str]:
+    """Return how the file itself lays out its pixels; gray with alpha of 16 bits has ``LA;16B`` and the mode RGBA."""
     tiles: Any = getattr(image, "tile", ())
-    raw_modes = [tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in tiles if tile[3]]
-    return 16 if any(";16" in mode for mode in [*raw_modes, image.mode]) else 8
+    return [tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in tiles if tile[3]]
 
 
 def _is_complete_png(data: bytes) -> bool:

@@ -23,7 +23,7 @@ from ccharmony.files import StrPath
 from ccharmony.images import headers, mask_rules, profiles
 from ccharmony.images.headers import MAX_PIXELS, Header, Readable
 from ccharmony.images.mask_rules import StoredMask
-from ccharmony.images.stored import Stored, decode_reduced, decode_stored, read_stored, turn
+from ccharmony.images.stored import Stored, decode_reduced, decode_stored, read_stored, to_8_bits, turn
 
 _logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def read_preview(path: Readable, side: int) -> UInt8:
     factor = next((factor for factor in _REDUCED if max(header.size) >= factor * side), None)
     if header.format == "JPEG" and factor is not None:
         return np.ascontiguousarray(turn(decode_reduced(data, factor, path), header.orientation))
-    colors = _to_8_bits(decode_stored(data, header, path).colors)
+    colors = to_8_bits(decode_stored(data, header, path).colors)
     return np.dstack([colors] * 3) if colors.ndim == 2 else colors
 
 
@@ -321,15 +321,9 @@ def _opaque(stored: Stored, path: StrPath | Readable) -> UInt8:
 def _as_srgb(stored: Stored, path: StrPath | Readable) -> UInt8:
     """Return what the profile of the file says that its numbers mean, as sRGB of 8 bits."""
     try:
-        return _to_8_bits(profiles.to_srgb(stored.colors, stored.header.profile))
+        return to_8_bits(profiles.to_srgb(stored.colors, stored.header.profile))
     except profiles.ProfileError as error:
         raise ImageError(f"{path}: {error}, wanted one for its pixels, or none (sRGB)") from error
-
-
-def _to_8_bits(values: Samples) -> UInt8:
-    if values.dtype == np.uint8:
-        return values.astype(np.uint8, copy=False)
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _encode(values: UInt8, suffix: str, flags: list[int]) -> bytes:

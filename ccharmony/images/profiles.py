@@ -3,7 +3,7 @@
 Relative colorimetric with black point compensation, as photo editors convert by default: colors inside sRGB keep their
 appearance, those outside are clipped. 16 bits stay 16 bits, which Pillow's ImageCms would not keep.
 
-Contents: :func:`to_srgb`, :func:`is_srgb`; :class:`ProfileError`.
+Contents: :func:`to_srgb`, :func:`from_srgb`, :func:`is_srgb`, :func:`is_gray`; :class:`ProfileError`.
 
 References
 ----------
@@ -54,6 +54,38 @@ def to_srgb(colors: Samples, profile: bytes | None) -> Samples:
     return converted
 
 
+def from_srgb(colors: Samples, profile: bytes | None) -> Samples:
+    """Convert sRGB to the colors of a profile, the way back of :func:`to_srgb`.
+
+    Parameters
+    ----------
+    colors
+        Shape (H, W, 3) RGB, or (H, W) gray; 8 or 16 bits.
+    profile
+        The ICC profile of what is wanted; None stands for sRGB.
+
+    Returns
+    -------
+    Samples
+        Same shape and depth.
+
+    Raises
+    ------
+    ProfileError
+        As :func:`to_srgb`.
+    """
+    if profile is None or is_srgb(profile, gray=colors.ndim == 2):
+        return colors
+    gray = colors.ndim == 2
+    converted: Samples = _run(np.dstack([colors] * 3) if gray else colors, _srgb(), profile, "gray" if gray else "rgb")
+    return converted
+
+
+def is_gray(profile: bytes | None) -> bool:
+    """Return whether a profile is one of gray pixels."""
+    return profile is not None and profile[16:20] == b"GRAY"
+
+
 @functools.lru_cache(maxsize=64)
 def is_srgb(profile: bytes, *, gray: bool) -> bool:
     """Return whether a profile moves no color by more than a level; raises ProfileError as :func:`to_srgb`."""
@@ -67,6 +99,11 @@ def is_srgb(profile: bytes, *, gray: bool) -> bool:
 
 
 def _convert(colors: Any, profile: bytes) -> Any:
+    converted = _run(colors, profile, _srgb(), "rgb")
+    return converted[..., 1] if colors.ndim == 2 else converted
+
+
+def _run(colors: Any, profile: bytes, target: bytes, space: str) -> Any:
     import imagecodecs  # here, since most pictures need no conversion
 
     flags = int(imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION)
@@ -74,20 +111,18 @@ def _convert(colors: Any, profile: bytes) -> Any:
         colors.dtype != np.uint8
     ):  # else LittleCMS puts a coarse table in the way, 9 levels of 255 off in saturated colors
         flags |= imagecodecs.CMS.FLAGS.NOOPTIMIZE
-    space = "gray" if colors.ndim == 2 else "rgb"
     try:
-        converted = imagecodecs.cms_transform(
+        return imagecodecs.cms_transform(
             np.ascontiguousarray(colors),
             profile,
-            _srgb(),
-            colorspace=space,
-            outcolorspace="rgb",
+            target,
+            colorspace="gray" if colors.ndim == 2 else "rgb",
+            outcolorspace=space,
             intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
             flags=flags,
         )
     except Exception as error:  # LittleCMS says of a damaged profile only that it is none
         raise ProfileError(f"a damaged color profile ({error})") from error
-    return converted[..., 1] if colors.ndim == 2 else converted
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """A picture as its file holds it: samples at their depth, alpha, upright. The one decoder of every reader.
 
-Contents: :class:`Stored`, :func:`read_stored`, :func:`decode_stored`, :func:`decode_reduced`, :func:`turn`.
+Contents: :class:`Stored`, :func:`read_stored`, :func:`decode_stored`, :func:`decode_reduced`, :func:`turn`,
+:func:`to_8_bits`, :func:`to_16_bits`.
 
 Each format has one decoder that was checked against another for every depth and layout
 (tests/ccharmony/images/test_decoders.py): simplejpeg for JPEG, OpenCV for PNG and WebP, tifffile for TIFF, Pillow for
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ccharmony.arrays import Samples, UInt8
+from ccharmony.arrays import Samples, UInt8, UInt16
 from ccharmony.errors import ImageError
 from ccharmony.files import StrPath
 from ccharmony.images import headers, jpeg, tiff
@@ -109,6 +110,19 @@ def turn(values: Any, orientation: int) -> Any:
     return values if flip is None else cv2.flip(values, flip)
 
 
+def to_8_bits(values: Samples) -> UInt8:
+    """Return samples scaled to 8 bits and rounded; those of 8 bits as they are."""
+    if values.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def to_16_bits(values: Samples) -> UInt16:
+    """Return samples scaled to 16 bits; those of 16 bits as they are."""
+    deep = values.astype(np.uint16, copy=False)
+    return deep if values.dtype == np.uint16 else deep * np.uint16(257)
+
+
 def size_text(shape: tuple[int, ...]) -> str:
     """Return width and height as people write them: 640x480."""
     return f"{shape[1]}x{shape[0]}"
@@ -163,7 +177,7 @@ def _run_pillow(data: bytes, header: Header) -> tuple[Samples, Samples | None]:
             image.load()
             has_alpha = "A" in image.mode or "a" in image.mode or "transparency" in image.info
             wanted = ("LA" if gray else "RGBA") if has_alpha else ("L" if gray else "RGB")
-            values = np.array(_to_8_bits(image).convert(wanted), np.uint8)
+            values = np.array(_scaled(image).convert(wanted), np.uint8)
     except Exception as error:  # each of Pillow's plugins has its own
         raise ImageError(f"cannot be decoded ({error})") from error
     if not has_alpha:
@@ -171,7 +185,7 @@ def _run_pillow(data: bytes, header: Header) -> tuple[Samples, Samples | None]:
     return np.ascontiguousarray(values[..., 0] if gray else values[..., :3]), np.ascontiguousarray(values[..., -1])
 
 
-def _to_8_bits(image: Image.Image) -> Image.Image:
+def _scaled(image: Image.Image) -> Image.Image:
     """Scale gray of 16 bits, which Pillow's `convert` would clip."""
     if not image.mode.startswith("I"):
         return image
