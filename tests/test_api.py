@@ -16,9 +16,10 @@ ERRORS = {
 EXPORTS = {
     "ccharmony": ERRORS
     | {
-        "BuildSettings", "FitRecord", "Pair", "PairSettings", "Photo", "apply_polynomial", "build_dataset",
+        "BuildSettings", "FitRecord", "Pair", "PairSettings", "Photo", "Picture", "apply_polynomial", "build_dataset",
         "find_checker", "find_pairs", "fit_polynomial", "merge_datasets", "pack_dataset", "read_fits", "read_image",
-        "read_manifest", "read_mask", "read_patches", "record_light", "relight", "verify_dataset", "write_image",
+        "read_manifest", "read_mask", "read_patches", "read_picture", "record_light", "relight", "verify_dataset",
+        "write_image", "write_picture",
     },
     "harmonize": {
         "DistillSettings", "GiftNet", "LitPhotos", "Network", "NetworkSettings", "PROTOCOLS", "Pih", "PihSettings",
