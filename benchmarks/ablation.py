@@ -69,7 +69,7 @@ def _rehearse(given: dict[str, Any]) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         photos, lights = scene.write_photos(folder, train=6, val=6)
-        study = open_study(folder / "study", _TINY, DataPaths(photos=photos, lights=lights))
+        study = open_study(folder / "study", _TINY, DataPaths(photos=(photos,), lights=lights))
         trials = plan.list_trials(study.budget.loss, rows=(1, 8), seeds=1, varied=())
         code = _train(study, trials, given)
         if code == 0:
@@ -180,7 +180,7 @@ _BUDGET = [str(option.name) for option in _SHARED]
 
 _PLACES = [
     click.Option(["--out"], type=_FOLDER, help="Folder of the study."),
-    click.Option(["--photos"], type=_FOLDER, help="Photos with masks, lit on the fly."),
+    click.Option(["--photos"], type=_FOLDER, multiple=True, help="Photos with masks, lit on the fly."),
     click.Option(["--lights"], type=_FILE, help="fits.h5 whose train lights are their donors."),
     click.Option(["--data"], type=_FOLDER, multiple=True, help="Datasets in iHarmony4's layout."),
 ]

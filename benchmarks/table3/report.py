@@ -118,8 +118,9 @@ def setting(study: Study, found: Sequence[Result]) -> str:
     """Return a paragraph on what all runs share, and one on how sure the numbers are."""
     budget, places = study.budget, study.places
     data = [root.name for root in places.data]
-    if places.photos is not None and places.lights is not None:
-        data.append(f"the train photos of `{places.photos.name}` under the train lights of `{places.lights.name}`")
+    if places.lights is not None:
+        names = " and ".join(f"`{root.name}`" for root in places.photos)
+        data.append(f"the train photos of {names} under the train lights of `{places.lights.name}`")
     known = results.spread(found)
     scored = len(found[0].table.scores)
     apart = (

@@ -176,8 +176,9 @@ def open_study(path: Path, given: Mapping[str, Any] | None = None, places: DataP
 def digests(places: DataPaths) -> dict[str, str]:
     """Return SHA-256 of the lists and of the lights, by option, by which the same data are recognized."""
     found = {"data": _digest([file for root in places.data for file in _lists(root)])}
-    if places.photos is not None and places.lights is not None:
-        found |= {"photos": _digest([places.photos / "index.csv"]), "lights": _digest([places.lights])}
+    if places.lights is not None:
+        indices = [root / "index.csv" for root in places.photos]
+        found |= {"photos": _digest(indices), "lights": _digest([places.lights])}
     return found
 
 
@@ -202,7 +203,7 @@ def _write(study: Study) -> None:
         "budget": to_dict(study.budget),
         "places": {
             "data": [str(root) for root in places.data],
-            "photos": str(places.photos) if places.photos else None,
+            "photos": [str(root) for root in places.photos],
             "lights": str(places.lights) if places.lights else None,
         },
         "digests": digests(places),
@@ -211,14 +212,14 @@ def _write(study: Study) -> None:
 
 
 def _read_places(saved: Mapping[str, Any], budget: Budget) -> DataPaths:
-    photos, lights = (Path(saved[name]) if saved[name] else None for name in ("photos", "lights"))
-    data = tuple(Path(root) for root in saved["data"])
+    data, photos = (tuple(Path(root) for root in saved[name]) for name in ("data", "photos"))
+    lights = Path(saved["lights"]) if saved["lights"] else None
     return DataPaths(data=data, photos=photos, lights=lights, held_lights=budget.held_lights)
 
 
 def _resolve(places: DataPaths, given: Mapping[str, Any]) -> DataPaths:
     """Return places that mean the same from every folder."""
     held = given.get("held_lights", Budget.held_lights)
-    data = tuple(root.resolve() for root in places.data)
-    photos, lights = (path and path.resolve() for path in (places.photos, places.lights))
+    data, photos = (tuple(root.resolve() for root in roots) for roots in (places.data, places.photos))
+    lights = places.lights and places.lights.resolve()
     return dataclasses.replace(places, data=data, photos=photos, lights=lights, held_lights=held)

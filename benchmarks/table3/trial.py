@@ -157,7 +157,7 @@ def open_pairs(places: DataPaths) -> dict[str, Source]:
     for root in places.data:
         pairs, _ = find_pairs(root, "test", strict=True)
         found[root.name] = StoredPairs(pairs, strict=True, threads=threads)
-    if places.photos is not None and places.lights is not None:
+    if places.lights is not None:
         _, held = lights.hold_out(lights.read_lights(places.lights), places.held_lights)
         val = photos.find_photos(places.photos, "val")
         found["val"] = HeldPairs(val, held, each=places.held_composites, threads=threads)

@@ -126,7 +126,12 @@ def _read_distill(_ctx: click.Context, _param: click.Parameter, words: Sequence[
     help="Datasets in iHarmony4's layout or in folders composite, mask and real of equal names, a root that holds "
     "several, a table composite,mask,real,split (.csv), or what `ccharmony pack` made of them.",
 )
-@click.option("--photos", type=_FOLDER, help="Photos with masks (index.csv, images, masks), relit on the fly.")
+@click.option(
+    "--photos",
+    type=_FOLDER,
+    multiple=True,
+    help="Folders of photos with masks (index.csv, images, masks), relit on the fly.",
+)
 @click.option("--lights", type=_FILE, help="fits.h5 whose train lights are the photos' donor lights.")
 @click.option("--out", type=_FOLDER, required=True, help="Folder of the run.")
 @click.option(
@@ -182,7 +187,7 @@ def _read_distill(_ctx: click.Context, _param: click.Parameter, words: Sequence[
 @click.option("--tensorboard/--no-tensorboard", default=True, help="Write event files.")
 def command(
     data: tuple[Path, ...],
-    photos: Path | None,
+    photos: tuple[Path, ...],
     lights: Path | None,
     out: Path,
     resume: bool,

@@ -30,7 +30,7 @@ from harmonize.data.crops import LEAST_AREA, Crop
 
 @dataclass(frozen=True)
 class PhotoPaths:
-    """One photo, the mask of its foreground, and the source that the index names."""
+    """One photo, the mask of its foreground, and the source that the index names, or else the folder."""
 
     id: str
     image: Path
@@ -38,16 +38,24 @@ class PhotoPaths:
     source: str = ""
 
 
-def find_photos(root: Path, split: str) -> list[PhotoPaths]:
-    """Find the photos of one split in the order of `index.csv`.
+def find_photos(roots: Path | Sequence[Path], split: str) -> list[PhotoPaths]:
+    """Find the photos of one split, folder by folder in the order of each `index.csv`.
 
     Raises
     ------
     SourceError
-        The folder or its index is missing, or no photo is of that split.
+        A folder or its index is missing, or no photo of any is of that split.
     ManifestError
-        The index lacks a column, or names a photo that is not there.
+        An index lacks a column, or names a photo that is not there.
     """
+    roots = [roots] if isinstance(roots, Path) else roots
+    found = [photo for root in roots for photo in _find_in(root, split)]
+    if not found:
+        raise SourceError(f"{', '.join(map(str, roots))}: no photo of the split {split!r}")
+    return found
+
+
+def _find_in(root: Path, split: str) -> list[PhotoPaths]:
     index = root / "index.csv"
     try:
         with inputs.open_text(index, newline="", encoding="utf-8-sig") as file:
@@ -62,10 +70,8 @@ def find_photos(root: Path, split: str) -> list[PhotoPaths]:
     images = {
         path.stem: path for path in sorted((root / "images").glob("*")) if path.suffix.lower() in READABLE_SUFFIXES
     }
-    found = [_find_photo(root, images, row["id"], row.get("source") or "") for row in rows if row["split"] == split]
-    if not found:
-        raise SourceError(f"{root}: no photo of the split {split!r} among {len(rows)}")
-    return found
+    source = root.resolve().name
+    return [_find_photo(root, images, row["id"], row.get("source") or source) for row in rows if row["split"] == split]
 
 
 def read_photo(paths: PhotoPaths, side: int | None = None) -> tuple[UInt8, UInt8]:

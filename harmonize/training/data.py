@@ -48,8 +48,8 @@ class DataPaths(Settings):
     data: tuple[Path, ...] = ()
     """Datasets in iHarmony4's layout, tables of triplets or packed ones, whose train lists are learned from."""
 
-    photos: Path | None = None
-    """Folder of photos with masks, relit on the fly, or None."""
+    photos: tuple[Path, ...] = ()
+    """Folders of photos with masks, relit on the fly."""
 
     lights: Path | None = None
     """fits.h5 whose train lights are the donor lights of the photos."""
@@ -69,14 +69,14 @@ class DataPaths(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if (self.photos is None) != (self.lights is None):
+        if bool(self.photos) != (self.lights is not None):
             raise SettingsError("photos and lights: one without the other, wanted both or neither")
-        if not self.data and self.photos is None:
+        if not self.data and not self.photos:
             raise SettingsError("no data: wanted --data DIR, or --photos DIR with --lights FILE")
 
     def inputs(self) -> list[Path]:
         """Return every folder and file that is read."""
-        return [*self.data, *(path for path in (self.photos, self.lights) if path is not None)]
+        return [*self.data, *self.photos, *filter(None, [self.lights])]
 
 
 def open_data(paths: DataPaths, settings: TrainSettings, device: torch.device) -> Data:
@@ -110,7 +110,7 @@ def open_data(paths: DataPaths, settings: TrainSettings, device: torch.device) -
         train.append(StoredPairs(learned, seed=settings.seed, strict=paths.strict, threads=threads))
         if held_back:
             check.append(StoredPairs(held_back, strict=paths.strict, threads=threads))
-    if paths.photos is not None:
+    if paths.photos:
         lit, held = _open_photos(paths, settings, device, threads)
         memory = lit.memory
         train.append(lit)
@@ -135,8 +135,9 @@ def describe(paths: DataPaths) -> dict[str, Any]:
     found: dict[str, Any] = {"data": [root.resolve().name for root in paths.data]}
     if paths.data:
         found["val_share"] = paths.val_share
-    if paths.photos is not None and paths.lights is not None:
-        found |= {"photos": paths.photos.resolve().name, "lights": paths.lights.name, "held": paths.held_lights}
+    if paths.lights is not None:
+        names = [root.resolve().name for root in paths.photos]
+        found |= {"photos": names, "lights": paths.lights.name, "held": paths.held_lights}
     return found
 
 
@@ -181,7 +182,6 @@ def _list_pairs(root: Path, split: Split, strict: bool) -> list[PairPaths]:
 def _open_photos(
     paths: DataPaths, settings: TrainSettings, device: torch.device, threads: int
 ) -> tuple[LitPhotos, HeldPairs]:
-    assert paths.photos is not None
     assert paths.lights is not None
     donors, held = lights.hold_out(lights.read_lights(paths.lights), paths.held_lights)
     kept = photos.find_photos(paths.photos, "val")
@@ -189,7 +189,9 @@ def _open_photos(
     check = HeldPairs(kept, held, each=paths.held_composites, threads=threads, hidden=hidden)
     if not len(check):
         none = f"none of the {len(check.without)} photos of the split val"
-        raise SourceError(f"{paths.photos}: {none} has a suitable donor light among {len(held)} held, wanted one")
+        raise SourceError(
+            f"{', '.join(map(str, paths.photos))}: {none} has a suitable donor light among {len(held)} held, wanted one"
+        )
     found = photos.find_photos(paths.photos, "train")
     memory = photos.read_memory(found, photos.side_for(settings.largest), threads).to(device)
     shares = (settings.relit, settings.mixed, settings.kinds, settings.balanced)

@@ -21,7 +21,7 @@ def train_network(
     out: StrPath,
     *,
     data: StrPath | Sequence[StrPath] = (),
-    photos: StrPath | None = None,
+    photos: StrPath | Sequence[StrPath] = (),
     lights: StrPath | None = None,
     val_share: float | None = None,
     begin_from: StrPath | None = None,
@@ -42,7 +42,7 @@ def train_network(
         One dataset or several: in iHarmony4's layout or in folders of equal names, tables of triplets, packed ones.
         Their train lists are trained on. A run that is resumed knows its data, photos and lights.
     photos
-        Folder of photos with masks, relit on the fly with the lights of `lights`.
+        One folder of photos with masks or several, relit on the fly with the lights of `lights`.
     lights
         A fits.h5; goes with `photos`.
     val_share
@@ -80,10 +80,9 @@ def train_network(
     OutputError
         The folder holds what no run wrote, another run trains in it, or it cannot be written.
     """
-    roots = [data] if isinstance(data, str | os.PathLike) else data
     given: dict[str, Any] = {
-        "data": tuple(map(Path, roots)) or None,
-        "photos": None if photos is None else Path(photos),
+        "data": _paths(data),
+        "photos": _paths(photos),
         "lights": None if lights is None else Path(lights),
         "val_share": val_share,
     }
@@ -109,3 +108,8 @@ def train_network(
         force=force,
     )
     return outcome
+
+
+def _paths(given: StrPath | Sequence[StrPath]) -> tuple[Path, ...] | None:
+    """Return one path or several as a tuple, None for none."""
+    return tuple(map(Path, [given] if isinstance(given, str | os.PathLike) else given)) or None

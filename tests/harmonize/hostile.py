@@ -104,7 +104,7 @@ def _run(root: Path) -> Iterator[Target]:
     yield Target("state.pt", folder.state, (folder.state.read_bytes(),), folder.read_state, change=_change_torch)
     path = root / "settings.json"
     yield Target("settings.json", path, (path.read_bytes(),), lambda: run_folder.read_settings(path))
-    options.RunOptions(DataPaths(photos=root, lights=path), Pace()).write(root)
+    options.RunOptions(DataPaths(photos=(root,), lights=path), Pace()).write(root)
     given = root / options.FILE
     yield Target(options.FILE, given, (given.read_bytes(),), lambda: options.read_options(root, {}))
     for name, columns in (("log.csv", progress.LOG), ("scores.csv", progress.SCORES)):

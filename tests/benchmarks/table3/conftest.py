@@ -24,7 +24,7 @@ def budget():
 def places(tmp_path_factory):
     """Six photos to learn from, three to validate on, and twelve lights."""
     photos, lights = scene.write_photos(tmp_path_factory.mktemp("drawn"), train=6, val=3)
-    return DataPaths(photos=photos, lights=lights)
+    return DataPaths(photos=(photos,), lights=lights)
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ def test_other_settings_are_refused_in_one_line(study):
 
 def test_other_data_are_refused(study, places, tmp_path):
     other = tmp_path / "photos"
-    shutil.copytree(places.photos, other)
-    assert open_study(study.path, {}, DataPaths(photos=other, lights=places.lights)).places.photos == other
+    shutil.copytree(places.photos[0], other)
+    assert open_study(study.path, {}, DataPaths(photos=(other,), lights=places.lights)).places.photos == (other,)
     lines = (other / "index.csv").read_text().splitlines()
     (other / "index.csv").write_text("\n".join(lines[:-1]))
     with pytest.raises(SettingsError, match="other data, photos differs"):
-        open_study(study.path, {}, DataPaths(photos=other, lights=places.lights))
+        open_study(study.path, {}, DataPaths(photos=(other,), lights=places.lights))
 
 
 def test_a_study_needs_data_to_begin(budget, tmp_path):

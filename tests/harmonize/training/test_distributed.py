@@ -28,7 +28,7 @@ from harmonize.training.data import DataPaths
 from harmonize.training.settings import TrainSettings
 
 data, out, settings = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
-paths = DataPaths(photos=data / "photos", lights=data / "fits.h5", held_lights=3)
+paths = DataPaths(photos=(data / "photos",), lights=data / "fits.h5", held_lights=3)
 train.train(TrainSettings.from_dict(settings), paths, out, pace=Pace(1, 4), device="cpu", tensorboard=False)
 """
 
@@ -134,7 +134,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def test_two_processes_train_as_one_with_the_same_batch(data: Path, two: Path, tmp_path: Path) -> None:
-    paths = DataPaths(photos=data / "photos", lights=data / "fits.h5", held_lights=3)
+    paths = DataPaths(photos=(data / "photos",), lights=data / "fits.h5", held_lights=3)
     settings = TrainSettings.from_dict(json.loads(SETTINGS))
     train.train(settings, paths, tmp_path, pace=Pace(1, 4), device="cpu", tensorboard=False)
     tables = (("log.csv", ("loss", "image", "distill"), 1e-4), ("scores.csv", ("mse", "fmse", "psnr", "fssim"), 1e-3))

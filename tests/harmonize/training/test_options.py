@@ -15,12 +15,12 @@ from harmonize.training.run import Pace
 def test_options_come_back_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     paths = DataPaths(
-        (Path("a"), Path("/b")), Path("photos"), Path("fits.h5"), held_lights=3, strict=True, val_share=0.1
+        (Path("a"), Path("/b")), (Path("photos"),), Path("fits.h5"), held_lights=3, strict=True, val_share=0.1
     )
     RunOptions(paths, Pace(log_every=7), Path("w.safetensors")).write(tmp_path)
     found = read_options(tmp_path, {})
     assert found.paths.data == (tmp_path / "a", Path("/b"))
-    assert (found.paths.photos, found.paths.lights) == (tmp_path / "photos", tmp_path / "fits.h5")
+    assert (found.paths.photos, found.paths.lights) == ((tmp_path / "photos",), tmp_path / "fits.h5")
     assert (found.paths.held_lights, found.paths.strict, found.paths.val_share) == (3, True, 0.1)
     assert (found.pace, found.begin_from) == (Pace(log_every=7), str(tmp_path / "w.safetensors"))
     assert read_options(tmp_path, {"data": (Path("c"),)}).paths.data == (Path("c"),)

@@ -37,7 +37,7 @@ SETTINGS = TrainSettings(
 def paths(tiny, tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     photos, lights = tiny.write_photos(root / "photos"), tiny.write_lights(root / "fits.h5")
-    return DataPaths(photos=photos, lights=lights, held_lights=3)
+    return DataPaths(photos=(photos,), lights=lights, held_lights=3)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_pairs_alone_cannot_feed_the_unpaired_stream(tiny, tmp_path):
 
 
 def test_one_command_trains_supervised_only_and_curves_only(paths, tmp_path):
-    words = f"--model pih --photos {paths.photos} --lights {paths.lights} --out {tmp_path / 'run'}"
+    words = f"--model pih --photos {paths.photos[0]} --lights {paths.lights} --out {tmp_path / 'run'}"
     words += " --device cpu --size 32 --batch 4 --steps 2 --width 2 --set streams.unpaired=0 streams.adversarial=0"
     words += " --set streams.brightness=0 streams.contrast=0 streams.shift=0 network.shading=false data.held_lights=3"
     done = click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
@@ -126,7 +126,7 @@ def test_the_command_starts_from_the_release_s_two_streams():
     ],
 )
 def test_what_belongs_to_giftnet_is_refused(paths, tmp_path, option, line):
-    words = f"--model pih --photos {paths.photos} --lights {paths.lights} --out {tmp_path} {option}"
+    words = f"--model pih --photos {paths.photos[0]} --lights {paths.lights} --out {tmp_path} {option}"
     done = click.testing.CliRunner().invoke(command, words.split())
     assert done.exit_code == 2
     assert done.stderr.startswith(f"Error: {line}")

@@ -37,7 +37,7 @@ SETTINGS = TrainSettings(
 def paths(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> DataPaths:
     root = tmp_path_factory.mktemp("data")
     photos, lights = tiny.write_photos(root / "photos"), tiny.write_lights(root / "fits.h5")
-    return DataPaths(photos=photos, lights=lights, held_lights=3)
+    return DataPaths(photos=(photos,), lights=lights, held_lights=3)
 
 
 def go(paths: DataPaths, folder: Path, settings: TrainSettings = SETTINGS, **more: Any) -> train.Outcome:

@@ -2,6 +2,7 @@ import csv
 import json
 import math
 import os
+import re
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,7 +44,7 @@ NO_DISTILLATION = DistillSettings(kind="none", sites=())
 def paths(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> DataPaths:
     root = tmp_path_factory.mktemp("data")
     photos, lights = tiny.write_photos(root / "photos"), tiny.write_lights(root / "fits.h5")
-    return DataPaths(photos=photos, lights=lights, held_lights=3)
+    return DataPaths(photos=(photos,), lights=lights, held_lights=3)
 
 
 def small(**changes: Any) -> TrainSettings:
@@ -69,7 +70,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def test_one_command_trains_both_stages(paths: DataPaths, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    words = f"--photos {paths.photos} --lights {paths.lights} --set data.held_lights=3"
+    words = f"--photos {paths.photos[0]} --lights {paths.lights} --set data.held_lights=3"
     words += f" --out {out} --device cpu --width 4 --size 32"
     words += (
         " --batch 4 --steps 4 --gift D3 E --distill E D2 --set pace.log_every=1 distill.gamma=0.1 reconstruct_steps=2"
@@ -94,7 +95,7 @@ def test_one_command_trains_both_stages(paths: DataPaths, tmp_path: Path) -> Non
         "region": "background",
     }
     assert best.metadata["training"]["relit"] == 0.5
-    assert best.metadata["photos"] == "photos"
+    assert best.metadata["photos"] == ["photos"]
     assert checkpoint.load(out / "reconstruct.safetensors").settings == NetworkSettings(model="issam", gift=(), width=4)
     assert pixels.read_image(out / "strips" / "harmonize_0000004.png").shape == (4 * 32, 4 * 32, 3)
     assert list(out.glob("events.out.tfevents*"))
@@ -142,6 +143,15 @@ def test_photos_and_stored_pairs_train_together(paths: DataPaths, tiny: SimpleNa
     names = data.train.batch(0, [0, 18], 32).names
     assert names[0].startswith("tiny/")
     assert names[1].startswith("f_")
+
+
+def test_photos_of_several_folders_train_together(paths: DataPaths, tiny: SimpleNamespace, tmp_path: Path) -> None:
+    more = tiny.write_photos(tmp_path / "more", train=5, val=0)
+    both = replace(paths, photos=(*paths.photos, more))
+    data = open_data(both, small(), torch.device("cpu"))
+    assert (len(data.train), len(data.check or ())) == (17, 4)  # no photo of the second is of the split val
+    with pytest.raises(SourceError, match=rf"^{re.escape(str(more))}: no photo of the split 'val'$"):
+        open_data(replace(paths, photos=(more,)), small(), torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
@@ -446,7 +456,7 @@ def test_a_signal_stops_after_the_step_with_a_state(
 
 
 def test_minutes_that_are_spent_end_the_run_cleanly(paths: DataPaths, tmp_path: Path) -> None:
-    words = f"--photos {paths.photos} --lights {paths.lights} --out {tmp_path} --device cpu --width 4"
+    words = f"--photos {paths.photos[0]} --lights {paths.lights} --out {tmp_path} --device cpu --width 4"
     words += " --set data.held_lights=3 --size 32 --batch 4 --distill none --minutes 0 --no-tensorboard"
     done = click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
     assert done.exit_code == 0
@@ -455,7 +465,7 @@ def test_minutes_that_are_spent_end_the_run_cleanly(paths: DataPaths, tmp_path: 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(paths: DataPaths, tmp_path: Path) -> None:
     (tmp_path / "state.pt").write_bytes(b"something")
-    words = f"--photos {paths.photos} --lights {paths.lights} --out {tmp_path}"
+    words = f"--photos {paths.photos[0]} --lights {paths.lights} --out {tmp_path}"
     with pytest.raises(SettingsError, match="holds a run already, wanted --resume"):
         click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
     assert (tmp_path / "state.pt").read_bytes() == b"something"
@@ -471,7 +481,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(paths: DataPaths, tmp_path
     ],
 )
 def test_words_that_name_no_loss_or_site_are_refused(paths: DataPaths, tmp_path: Path, words: str, line: str) -> None:
-    given = f"--photos {paths.photos} --lights {paths.lights} --out {tmp_path / 'run'} {words}"
+    given = f"--photos {paths.photos[0]} --lights {paths.lights} --out {tmp_path / 'run'} {words}"
     done = click.testing.CliRunner().invoke(command, given.split())
     assert done.exit_code == 2
     assert done.stderr.startswith(f"Error: {line}")
@@ -486,7 +496,7 @@ def test_rows_of_table_3_can_be_named(paths: DataPaths, tmp_path: Path, monkeypa
 
     monkeypatch.setattr(train, "train", keep)
     for words in ("--row 1", "--row 6 --width 16", "--row 8", "--model issam"):
-        given = f"--photos {paths.photos} --lights {paths.lights} --out {tmp_path / 'run'} {words}"
+        given = f"--photos {paths.photos[0]} --lights {paths.lights} --out {tmp_path / 'run'} {words}"
         click.testing.CliRunner().invoke(command, given.split())
     assert [settings.network.gift for settings in found] == [(), ("D3",), ("D2", "D3", "E"), ()]
     assert [settings.network.guidance for settings in found] == ["global", "none", "global", "global"]
