@@ -262,7 +262,7 @@ def test_a_folder_without_index_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_index_without_the_split_is_refused(folder: Path) -> None:
-    with pytest.raises(SourceError, match="photos: no photo of the split 'test'$"):
+    with pytest.raises(SourceError, match=r"photos: no photo of the split 'test'$"):
         photos.find_photos(folder / "photos", "test")
 
 
