@@ -1,7 +1,7 @@
 """Files written completely or not at all, and locks for one process a folder.
 
-Contents: :data:`StrPath`; :func:`write_bytes`, :func:`write_chunks`, :func:`settle`, :func:`remove_unfinished`,
-:func:`make_folder`, :func:`open_own`; :func:`lock_file`, :func:`locked`.
+Contents: :data:`StrPath`; :func:`write_bytes`, :func:`write_chunks`, :func:`replacing`, :func:`settle`,
+:func:`remove_unfinished`, :func:`make_folder`, :func:`open_own`; :func:`lock_file`, :func:`locked`.
 """
 
 from __future__ import annotations
@@ -51,16 +51,38 @@ def write_bytes(path: Path, data: bytes, *, lasting: bool = False) -> None:
 
 def write_chunks(path: Path, chunks: Iterable[bytes], *, lasting: bool = False) -> None:
     """Write a file as `write_bytes` does, one part of its content after the other."""
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        file.writelines(chunks)
+        if lasting:
+            file.flush()
+            os.fsync(file.fileno())
+    if lasting:
+        _settle_names(path.parent)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside a file; what is written there gets the file's name at the end, or is removed.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Yields
+    ------
+    Path
+        The temporary name; its suffix is `UNFINISHED`.
+
+    Raises
+    ------
+    OutputError
+        As of `write_bytes`.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
-        with temporary.open("xb") as file:
-            file.writelines(chunks)
-            if lasting:
-                file.flush()
-                os.fsync(file.fileno())
+        yield temporary
         temporary.replace(path)
-        if lasting:
-            _settle_names(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from .table3 import TABLE_3 as TABLE_3
 from .training.settings import DistillSettings as DistillSettings
 from .training.settings import TrainSettings as TrainSettings
 from .training.train_network import train_network as train_network
+from .video.job import harmonize_video as harmonize_video
 from .weights.bundled import list_weights as list_weights
 
 __version__: str

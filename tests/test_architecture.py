@@ -37,7 +37,7 @@ LAYERS = {
         {"models"},
         {"weights"},
         {"inference", "data"},
-        {"evaluation"},
+        {"evaluation", "video"},
         {"training", "study"},
         {"table3"},
         {"commands"},
@@ -83,6 +83,7 @@ DOORS = {
     "pillow_heif": {"ccharmony/images/headers.py"},
     "imagecodecs": {"ccharmony/images/profiles.py", "ccharmony/images/write_picture.py"},
     "tifffile": {"ccharmony/images/tiff.py"},
+    "av": {"harmonize/video/container.py"},
     "starlette": {
         "harmonize/study/server.py",
         "harmonize/web/guards.py",

@@ -16,6 +16,8 @@ from ccharmony.errors import ImageError, OutputError
 from ccharmony.files import make_folder
 from ccharmony.outputs import Job, check_files, check_folder, claim_folder
 from harmonize.commands import shared
+from harmonize.commands.apply_video import apply_video
+from harmonize.video.container import is_video
 
 if TYPE_CHECKING:
     from ccharmony.arrays import Float32, UInt8
@@ -47,6 +49,7 @@ class _Options:
     params: Path | None
     curves: Path | None
     cube_size: int | None
+    smooth: float
     plot: Path | None
     from_params: Path | None
     force: bool
@@ -121,6 +124,14 @@ def _read_cube_size(_ctx: click.Context, _param: click.Parameter, value: str) ->
 )
 @click.option("--plot", type=_FILE, help="PIH: draw curves and shading map into this picture.")
 @click.option("--from-params", type=_FILE, help="Apply this JSON, edited or not, in place of a network.")
+@click.option(
+    "--smooth",
+    type=click.FloatRange(0),
+    default=1.0,
+    metavar="SECONDS",
+    show_default=True,
+    help="Video: over how long a time changes are averaged; 0 harmonizes each frame by itself.",
+)
 @shared.strict_option
 @force_option
 def command(composite: Path, mask: Path | None, out: str, **rest: Any) -> int:
@@ -129,6 +140,8 @@ def command(composite: Path, mask: Path | None, out: str, **rest: Any) -> int:
     Both are files or both are folders, sub-folders included. A mask has its composite's name, with or without a word
     (a_mask, mask_a, a-mask), or c1_2 is that of c1_2_3; numbered frames are matched by number. Without MASK, the masks
     are those in COMPOSITE that such a word names; a file as MASK is the mask of every frame of a folder.
+
+    A video has its masks in a video, a folder, or a file for all of its frames, and gives a video.
 
     The background stays as it is to the bit; JPEG as the result's format changes it a little, PNG does not. The exit
     code is 1 where a picture was left out.
@@ -139,6 +152,8 @@ def command(composite: Path, mask: Path | None, out: str, **rest: Any) -> int:
     if mask is None and given.background is None and not composite.is_dir():
         raise click.UsageError("wanted MASK, or --background for a cut-out with alpha")
     given = _settle_weights(composite, given)
+    if is_video(composite):
+        return _apply_video(composite, mask, Path(out), given)
     if composite.is_dir():
         return _apply_folder(composite, mask, Path(out), given)
     _apply_file(composite, mask, out, given)
@@ -160,6 +175,26 @@ def _apply_file(composite: Path, mask: Path | None, out: str, given: _Options) -
         make_folder(path.parent)
     _work(task, given, given.before_after)
     echo(str(task.output))
+
+
+def _apply_video(video: Path, masks: Path | None, out: Path, given: _Options) -> int:
+    named = {"--background": given.background, "--before-after": given.before_after}
+    unfit = [*(name for name, value in named.items() if value is not None), *given.writes_parameters]
+    if unfit or masks is None:
+        raise click.UsageError(f"{unfit[0]} is for pictures, {video.name} is a video" if unfit else "wanted MASK")
+    apply_video(
+        video,
+        masks,
+        out,
+        given.weights,
+        strength=given.strength,
+        size=given.size,
+        device=given.device,
+        smoothing=given.smooth,
+        from_params=given.from_params,
+        force=given.force,
+    )
+    return 0
 
 
 def _apply_folder(composites: Path, masks: Path | None, out: Path, given: _Options) -> int:

@@ -12,7 +12,6 @@ shows them all.
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -21,14 +20,13 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from ccharmony.arrays import Float32, SameSamples, Samples
+from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.files import StrPath
-from ccharmony.images.stored import to_8_bits
 from harmonize.inference import adjustment, parametric
 from harmonize.inference.color_map import fit
 from harmonize.inference.network import infer, load_network
-from harmonize.inference.strips import Render, blend, to_levels
+from harmonize.inference.strips import Render, blend
 from harmonize.models.network import ParametricNetwork
 from harmonize.models.settings import MULTIPLE, SIDE
 from harmonize.settings import check_integer, check_number
@@ -37,27 +35,27 @@ Picture: TypeAlias = Any
 """An array as OpenCV takes it: 8-bit or float, (H, W) or (H, W, 3)."""
 
 Size: TypeAlias = int | Literal["full"]
-Change: TypeAlias = Callable[[Samples], Render]
-"""Of a picture of 8 or 16 bits, gives what renders its harmonized levels."""
+Change: TypeAlias = Callable[[UInt8], Render]
+"""Of a picture, gives what renders its harmonized levels."""
 
 Weights: TypeAlias = nn.Module | StrPath | None
 
 
 def harmonize_image(
-    composite: SameSamples,
+    composite: UInt8,
     mask: npt.NDArray[np.generic],
     net: Weights = None,
     *,
     strength: float = 1.0,
     size: Size = SIDE,
     device: str = "auto",
-) -> SameSamples:
+) -> UInt8:
     """Give the foreground of a composite the light of its background.
 
     Parameters
     ----------
     composite
-        Image (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits. The network sees 8; the change is made at the picture's depth.
+        Image (H, W, 3), RGB, sRGB-encoded, 8 bits.
     mask
         Foreground (H, W): boolean, in [0, 1], or 8-bit levels. Soft edges blend.
     net
@@ -73,8 +71,8 @@ def harmonize_image(
 
     Returns
     -------
-    SameSamples
-        Harmonized image (H, W, 3) of the composite's depth. Where the mask is 0 it equals the composite.
+    UInt8
+        Harmonized image (H, W, 3). Where the mask is 0 it equals the composite.
 
     Raises
     ------
@@ -85,13 +83,13 @@ def harmonize_image(
     WeightsError
         Weights that cannot be loaded, or that make values that are not numbers.
     """
-    result = copy(_check_picture(composite))
+    result = _check_picture(composite).copy()
     _harmonize(composite, mask, net, strength, size, device, result)
     return result
 
 
 def harmonize_levels(
-    composite: Samples,
+    composite: UInt8,
     mask: npt.NDArray[np.generic],
     net: Weights = None,
     *,
@@ -116,7 +114,7 @@ def harmonize_levels(
     ImageError, SettingsError, WeightsError
         As :func:`harmonize_image`.
     """
-    result = to_levels(_check_picture(composite))
+    result = _check_picture(composite).astype(np.float32)
     _harmonize(composite, mask, net, strength, size, device, result)
     return result
 
@@ -129,7 +127,7 @@ def check_size(size: Size) -> None:
             raise SettingsError(f"size: {size} found, a multiple of {MULTIPLE} or full wanted")
 
 
-def find_change(net: nn.Module, picture: Samples, mask: Float32, size: Size = SIDE) -> Change:
+def find_change(net: nn.Module, picture: UInt8, mask: Float32, size: Size = SIDE) -> Change:
     """Ask a network what it changes; the answer can be rendered on the picture and on copies of other sizes.
 
     Parameters
@@ -137,7 +135,7 @@ def find_change(net: nn.Module, picture: Samples, mask: Float32, size: Size = SI
     net
         A network, as of :func:`harmonize.load_network`.
     picture
-        Composite (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits; shrunk, a network sees 8.
+        Composite (H, W, 3), RGB, sRGB-encoded.
     mask
         Foreground (H, W), in [0, 1], with a pixel above 0.
     size
@@ -156,18 +154,13 @@ def find_change(net: nn.Module, picture: Samples, mask: Float32, size: Size = SI
         The network made values that are not numbers.
     """
     if isinstance(net, ParametricNetwork):  # curves and map hold at any size
-        return partial(adjustment.renderer, parametric.predict(net, to_8_bits(picture), mask))
+        return partial(adjustment.renderer, parametric.predict(net, picture, mask))
     if size == "full" or picture.shape[:2] == (size, size):
-        levels = to_levels(picture)
-        return partial(_whole_renderer, infer(net, levels[None], mask[None])[0] - levels)
-    small, small_mask = shrink(to_8_bits(picture), size), shrink_mask(mask, size)
+        whole = infer(net, picture[None], mask[None])[0]
+        return lambda _copy: lambda rows, columns: whole[rows, columns]
+    small, small_mask = shrink(picture, size), shrink_mask(mask, size)
     after = infer(net, small[None], small_mask[None])[0]
     return fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask).renderer
-
-
-def _whole_renderer(difference: Float32, picture: Samples) -> Render:
-    """Return what adds a network's difference (H, W, 3), in levels, to a picture of the same size."""
-    return lambda rows, columns: to_levels(picture[rows, columns]) + difference[rows, columns]
 
 
 def shrink(picture: Picture, side: int) -> Picture:
@@ -200,13 +193,13 @@ def shrink_mask(mask: Float32, side: int) -> Float32:
 
 
 def _harmonize(
-    picture: Samples,
+    picture: UInt8,
     mask: npt.NDArray[np.generic],
     net: Weights,
     strength: float,
     size: Size,
     device: str,
-    result: Samples | Float32,
+    result: UInt8 | Float32,
 ) -> None:
     """Write the harmonized foreground into `result`, which holds the composite."""
     weights = _check_mask(mask, picture.shape[:2])
@@ -218,12 +211,12 @@ def _harmonize(
     blend(picture, weights, strength, find_change(network, picture, weights, size)(picture), result)
 
 
-def _check_picture(picture: SameSamples) -> SameSamples:
-    if not isinstance(picture, np.ndarray):
-        raise ImageError(f"composite: {type(picture).__name__} found, uint8 or uint16 of shape (H, W, 3) wanted")
-    if picture.shape[2:] != (3,) or picture.dtype not in (np.uint8, np.uint16):
-        found = f"{picture.dtype} of shape {picture.shape}"
-        raise ImageError(f"composite: {found} found, uint8 or uint16 of shape (H, W, 3) wanted")
+def _check_picture(picture: UInt8) -> UInt8:
+    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        found = (
+            f"{picture.dtype} of shape {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+        )
+        raise ImageError(f"composite: {found} found, uint8 of shape (H, W, 3) wanted")
     if 0 in picture.shape:
         raise ImageError(f"composite: shape {picture.shape} found, at least one pixel wanted")
     return picture

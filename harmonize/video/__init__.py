@@ -1,0 +1,1 @@
+"""Videos and numbered frames: harmonized in the order of time, without flicker."""

@@ -1,0 +1,213 @@
+"""Frames of a video file, one after the other.
+
+Contents: :class:`Footage`, :class:`VideoFrame`; :func:`open_footage`, :func:`choose_format`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ccharmony import inputs
+from ccharmony.arrays import Shape, UInt8
+from ccharmony.errors import SourceError
+from harmonize.video import planes
+from harmonize.video.container import SUFFIXES, Coding, load_av, read_coding
+from harmonize.video.shots import THUMBNAIL
+
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg"
+"""Containers that are read; a playlist could name any other file or address."""
+
+_PLANAR = ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p")
+WORKING = (*_PLANAR, *(f"{name}10le" for name in _PLANAR[:3]))
+"""Formats whose planes are changed as they are; others are converted first."""
+
+
+@dataclass
+class VideoFrame:
+    """A decoded frame, upright.
+
+    Attributes
+    ----------
+    image
+        PyAV's frame, in one of the `WORKING` formats.
+    coding
+        How its samples stand for colors.
+    time
+        Seconds since the first frame.
+    """
+
+    image: Any
+    coding: Coding
+    time: float
+
+    @property
+    def shape(self) -> Shape:
+        """Height and width in pixels."""
+        return self.image.height, self.image.width
+
+    def thumbnail(self) -> UInt8:
+        """Return a copy (18, 32, 3), RGB."""
+        return planes.to_rgb(self.image, self.coding, THUMBNAIL[1], THUMBNAIL[0])
+
+    def picture(self) -> UInt8:
+        """Return the frame (H, W, 3), RGB, 8 bits."""
+        return planes.to_rgb(self.image, self.coding)
+
+
+@dataclass(frozen=True)
+class Footage:
+    """An open video.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    container, stream
+        PyAV's, open; the stream is that of the pictures.
+    """
+
+    path: Path
+    container: Any
+    stream: Any
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames a second, in the mean; 25 where the file does not say."""
+        return Fraction(self.stream.average_rate or self.stream.guessed_rate or 25)
+
+    @property
+    def expected(self) -> int:
+        """Number of frames, as far as the file says; 0 where it does not."""
+        if self.stream.frames:
+            return int(self.stream.frames)
+        return round(self.container.duration * self.rate / load_av().time_base) if self.container.duration else 0
+
+    def frames(
+        self,
+        formats: Collection[str] = WORKING,
+        copied: Collection[Any] = (),
+        copy: Callable[[Any], None] | None = None,
+    ) -> Iterator[VideoFrame]:
+        """Yield the frames; once for an open file.
+
+        Parameters
+        ----------
+        formats
+            Those of `WORKING` that a frame may have, such as those of an encoder.
+        copied, copy
+            Other streams, and what is called with each of their packets.
+
+        Yields
+        ------
+        VideoFrame
+            Upright, in the order of time.
+
+        Raises
+        ------
+        SourceError
+            The file is damaged, has no frame, or its colors are coded in a way that is not known.
+        """
+        first, number = None, -1
+        try:
+            for packet in self.container.demux(self.stream, *copied):
+                if packet.stream is not self.stream:
+                    assert copy is not None
+                    copy(packet)
+                    continue
+                for number, frame in enumerate(packet.decode(), start=number + 1):  # noqa: B020 - goes on counting
+                    time = float(number / self.rate) if frame.pts is None else float(frame.pts * frame.time_base)
+                    first = time if first is None else first
+                    yield self._prepare(frame, formats, time - first)
+        except load_av().FFmpegError as error:
+            raise SourceError(f"{self.path}: damaged after {number + 1} frames ({error.strerror})") from error
+        if number < 0:
+            raise SourceError(f"{self.path}: no frame in it")
+
+    def _prepare(self, frame: Any, formats: Collection[str], time: float) -> VideoFrame:
+        coding = read_coding(frame, self.path)
+        quarters = round(frame.rotation / 90)
+        wanted = choose_format(frame.format, formats, is_turned=quarters % 2 == 1)
+        if wanted != frame.format.name:
+            frame = frame.reformat(
+                format=wanted,
+                src_colorspace=coding.matrix,
+                dst_colorspace=coding.matrix,
+                src_color_range=coding.range,
+                dst_color_range=coding.range,
+            )
+        return VideoFrame(planes.turn(frame, quarters), coding, time)
+
+
+@contextlib.contextmanager
+def open_footage(path: Path) -> Iterator[Footage]:
+    """Open a video.
+
+    Parameters
+    ----------
+    path
+        The file; it is recognized by its content.
+
+    Yields
+    ------
+    Footage
+        Open until the context ends.
+
+    Raises
+    ------
+    SourceError
+        It cannot be read, is no video, or has no pictures.
+    SettingsError
+        PyAV is not installed.
+    """
+    av = load_av()
+    try:
+        file = inputs.open_binary(path)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}), a video wanted") from error
+    with file:
+        try:
+            container = av.open(file, options={"format_whitelist": _FORMATS}, metadata_errors="replace")
+        except av.FFmpegError as error:
+            raise SourceError(f"{path}: no video ({error.strerror}), wanted {' '.join(SUFFIXES)}") from error
+        with container:
+            streams = [each for each in container.streams.video if not each.disposition & each.disposition.attached_pic]
+            if not streams:
+                raise SourceError(f"{path}: no pictures in it, a video wanted")
+            streams[0].thread_type = "AUTO"
+            yield Footage(path, container, streams[0])
+
+
+def choose_format(found: Any, allowed: Collection[str], *, is_turned: bool = False) -> str:
+    """Return the format among those allowed that loses least.
+
+    Parameters
+    ----------
+    found
+        PyAV's format of the frames.
+    allowed
+        Names among `WORKING`.
+    is_turned
+        Whether frames are turned by a quarter, for which chroma must be halved alike both ways.
+
+    Returns
+    -------
+    str
+        The format itself where it is allowed.
+    """
+    kinds = ("420", "444") if is_turned else ("420", "422", "444")
+    chroma = {(4, 4): "420", (4, 8): "422"}.get((found.chroma_width(8), found.chroma_height(8)), "444")
+    kind = "444" if found.is_rgb or chroma not in kinds else chroma
+    bits = "10le" if found.components[0].bits > 8 else ""
+    prefix = "yuvj" if found.name.startswith("yuvj") else "yuv"
+    finer = kinds[kinds.index(kind) :]
+    ranked = [
+        *(f"{each_prefix}{each}p{bits}" for each in finer for each_prefix in (prefix, "yuv")),
+        *(f"yuv{each}p10le" for each in finer),
+        *(f"yuv{each}p{depth}" for each in reversed(kinds) for depth in (bits, "", "10le")),
+    ]
+    return next(name for name in ranked if name in allowed)
