@@ -6,6 +6,8 @@ of number.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +20,9 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Samples = UInt8 | UInt16
 """Pixels as a file holds them, 8 or 16 bits a sample."""
+
+SameSamples = TypeVar("SameSamples", bound=Samples)
+"""Pixels that come out with the depth they had."""
 
 Shape = tuple[int, int]
 """Height and width in pixels."""

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 
 from ccharmony import files, strict_json
-from ccharmony.arrays import Float32, Float64, UInt8
+from ccharmony.arrays import Float32, Float64, SameSamples, Samples
 from ccharmony.errors import SettingsError
 from harmonize.inference.strips import Render, blend
 from harmonize.models.pih import curves
@@ -66,7 +67,7 @@ class Adjustment:
             raise SettingsError(f"adjustment: a value beyond {HIGHEST} found, curves in [0, 1] and a small gain wanted")
 
 
-def renderer(adjustment: Adjustment, image: UInt8) -> Render:
+def renderer(adjustment: Adjustment, image: Samples) -> Render:
     """Return a function that renders any part of a picture under the adjustment, the background too.
 
     Parameters
@@ -74,23 +75,23 @@ def renderer(adjustment: Adjustment, image: UInt8) -> Render:
     adjustment
         Curves and map.
     image
-        Composite (H, W, 3), RGB, sRGB-encoded, any size.
+        Composite (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits, any size.
 
     Returns
     -------
     Render
-        Of rows and columns, gives levels (rows, columns, 3), neither clipped nor rounded.
+        Of rows and columns, gives levels (rows, columns, 3) about [0, 255], neither clipped nor rounded.
     """
     height, width = image.shape[:2]
-    tables = (255 * curves.table(adjustment.curves)).T.astype(np.float32)[None]  # (1, 256, 3)
+    whole = int(np.iinfo(image.dtype).max)
+    tables = (255 * curves.table(adjustment.curves, whole + 1)).astype(np.float32)  # (3, levels)
     gain = np.exp(adjustment.log_gain).astype(np.float32)
     wide = np.ascontiguousarray(_interpolate(gain.T, _cell_positions(width, gain.shape[1])).T)  # (h, W)
     positions = _cell_positions(height, gain.shape[0])
     flat = not adjustment.log_gain.any()
 
     def render(rows: slice, columns: slice) -> Float32:
-        part = image[rows, columns]
-        levels = np.asarray(cv2.LUT(part, tables), np.float32).reshape(part.shape)
+        levels = _look_up(image[rows, columns], tables)
         if not flat:
             levels *= _interpolate(wide[:, columns], positions[rows])[..., None]
         return levels
@@ -98,7 +99,14 @@ def renderer(adjustment: Adjustment, image: UInt8) -> Render:
     return render
 
 
-def apply(adjustment: Adjustment, image: UInt8, mask: Float32, strength: float = 1.0) -> UInt8:
+def _look_up(part: Samples, tables: Float32) -> Float32:
+    """Replace levels (h, w, 3) by those of three tables (3, levels); OpenCV has it for 8 bits."""
+    if part.dtype == np.uint8:
+        return np.asarray(cv2.LUT(part, tables.T[None]), np.float32).reshape(part.shape)
+    return np.stack([table[part[..., channel]] for channel, table in enumerate(tables)], axis=2)
+
+
+def apply(adjustment: Adjustment, image: SameSamples, mask: Float32, strength: float = 1.0) -> SameSamples:
     """Apply curves and shading to the foreground of a picture.
 
     Parameters
@@ -112,10 +120,10 @@ def apply(adjustment: Adjustment, image: UInt8, mask: Float32, strength: float =
 
     Returns
     -------
-    UInt8
-        Picture (H, W, 3); where the mask is 0 it equals `image` to the bit.
+    SameSamples
+        Picture (H, W, 3) of the same depth; where the mask is 0 it equals `image` to the bit.
     """
-    result = image.copy()
+    result = copy(image)
     blend(image, mask, strength, renderer(adjustment, image), result)
     return result
 

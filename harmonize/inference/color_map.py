@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ccharmony.arrays import Float32, Float64, UInt8
+from ccharmony.arrays import Float32, Float64, Samples
 from harmonize.inference.strips import Render
 
 RADIUS = 8
@@ -84,11 +84,12 @@ class ColorMap:
             changed += colors[..., channel, None] * matrices[..., channel, :]
         return changed
 
-    def renderer(self, picture: UInt8) -> Render:
+    def renderer(self, picture: Samples) -> Render:
         """Return a function that renders any part of a picture (H, W, 3) of any size, in levels, not clipped."""
+        whole = np.float32(np.iinfo(picture.dtype).max)
 
         def render(rows: slice, columns: slice) -> Float32:
-            colors = picture[rows, columns].astype(np.float32) / np.float32(255)
+            colors = picture[rows, columns].astype(np.float32) / whole
             return self.change(colors, rows, columns, (picture.shape[0], picture.shape[1])) * 255
 
         return render

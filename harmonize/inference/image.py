@@ -12,6 +12,7 @@ shows them all.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -20,13 +21,14 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from ccharmony.arrays import Float32, UInt8
+from ccharmony.arrays import Float32, SameSamples, Samples
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.files import StrPath
+from ccharmony.images.stored import to_8_bits
 from harmonize.inference import adjustment, parametric
 from harmonize.inference.color_map import fit
 from harmonize.inference.network import infer, load_network
-from harmonize.inference.strips import Render, blend
+from harmonize.inference.strips import Render, blend, to_levels
 from harmonize.models.network import ParametricNetwork
 from harmonize.models.settings import MULTIPLE, SIDE
 from harmonize.settings import check_integer, check_number
@@ -35,27 +37,27 @@ Picture: TypeAlias = Any
 """An array as OpenCV takes it: 8-bit or float, (H, W) or (H, W, 3)."""
 
 Size: TypeAlias = int | Literal["full"]
-Change: TypeAlias = Callable[[UInt8], Render]
-"""Of a picture, gives what renders its harmonized levels."""
+Change: TypeAlias = Callable[[Samples], Render]
+"""Of a picture of 8 or 16 bits, gives what renders its harmonized levels."""
 
 Weights: TypeAlias = nn.Module | StrPath | None
 
 
 def harmonize_image(
-    composite: UInt8,
+    composite: SameSamples,
     mask: npt.NDArray[np.generic],
     net: Weights = None,
     *,
     strength: float = 1.0,
     size: Size = SIDE,
     device: str = "auto",
-) -> UInt8:
+) -> SameSamples:
     """Give the foreground of a composite the light of its background.
 
     Parameters
     ----------
     composite
-        Image (H, W, 3), RGB, sRGB-encoded, 8 bits.
+        Image (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits. The network sees 8; the change is made at the picture's depth.
     mask
         Foreground (H, W): boolean, in [0, 1], or 8-bit levels. Soft edges blend.
     net
@@ -71,8 +73,8 @@ def harmonize_image(
 
     Returns
     -------
-    UInt8
-        Harmonized image (H, W, 3). Where the mask is 0 it equals the composite.
+    SameSamples
+        Harmonized image (H, W, 3) of the composite's depth. Where the mask is 0 it equals the composite.
 
     Raises
     ------
@@ -83,13 +85,13 @@ def harmonize_image(
     WeightsError
         Weights that cannot be loaded, or that make values that are not numbers.
     """
-    result = _check_picture(composite).copy()
+    result = copy(_check_picture(composite))
     _harmonize(composite, mask, net, strength, size, device, result)
     return result
 
 
 def harmonize_levels(
-    composite: UInt8,
+    composite: Samples,
     mask: npt.NDArray[np.generic],
     net: Weights = None,
     *,
@@ -114,7 +116,7 @@ def harmonize_levels(
     ImageError, SettingsError, WeightsError
         As :func:`harmonize_image`.
     """
-    result = _check_picture(composite).astype(np.float32)
+    result = to_levels(_check_picture(composite))
     _harmonize(composite, mask, net, strength, size, device, result)
     return result
 
@@ -127,7 +129,7 @@ def check_size(size: Size) -> None:
             raise SettingsError(f"size: {size} found, a multiple of {MULTIPLE} or full wanted")
 
 
-def find_change(net: nn.Module, picture: UInt8, mask: Float32, size: Size = SIDE) -> Change:
+def find_change(net: nn.Module, picture: Samples, mask: Float32, size: Size = SIDE) -> Change:
     """Ask a network what it changes; the answer can be rendered on the picture and on copies of other sizes.
 
     Parameters
@@ -135,7 +137,7 @@ def find_change(net: nn.Module, picture: UInt8, mask: Float32, size: Size = SIDE
     net
         A network, as of :func:`harmonize.load_network`.
     picture
-        Composite (H, W, 3), RGB, sRGB-encoded.
+        Composite (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits; shrunk, a network sees 8.
     mask
         Foreground (H, W), in [0, 1], with a pixel above 0.
     size
@@ -154,13 +156,18 @@ def find_change(net: nn.Module, picture: UInt8, mask: Float32, size: Size = SIDE
         The network made values that are not numbers.
     """
     if isinstance(net, ParametricNetwork):  # curves and map hold at any size
-        return partial(adjustment.renderer, parametric.predict(net, picture, mask))
+        return partial(adjustment.renderer, parametric.predict(net, to_8_bits(picture), mask))
     if size == "full" or picture.shape[:2] == (size, size):
-        whole = infer(net, picture[None], mask[None])[0]
-        return lambda _copy: lambda rows, columns: whole[rows, columns]
-    small, small_mask = shrink(picture, size), shrink_mask(mask, size)
+        levels = to_levels(picture)
+        return partial(_whole_renderer, infer(net, levels[None], mask[None])[0] - levels)
+    small, small_mask = shrink(to_8_bits(picture), size), shrink_mask(mask, size)
     after = infer(net, small[None], small_mask[None])[0]
     return fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask).renderer
+
+
+def _whole_renderer(difference: Float32, picture: Samples) -> Render:
+    """Return what adds a network's difference (H, W, 3), in levels, to a picture of the same size."""
+    return lambda rows, columns: to_levels(picture[rows, columns]) + difference[rows, columns]
 
 
 def shrink(picture: Picture, side: int) -> Picture:
@@ -193,13 +200,13 @@ def shrink_mask(mask: Float32, side: int) -> Float32:
 
 
 def _harmonize(
-    picture: UInt8,
+    picture: Samples,
     mask: npt.NDArray[np.generic],
     net: Weights,
     strength: float,
     size: Size,
     device: str,
-    result: UInt8 | Float32,
+    result: Samples | Float32,
 ) -> None:
     """Write the harmonized foreground into `result`, which holds the composite."""
     weights = _check_mask(mask, picture.shape[:2])
@@ -211,12 +218,12 @@ def _harmonize(
     blend(picture, weights, strength, find_change(network, picture, weights, size)(picture), result)
 
 
-def _check_picture(picture: UInt8) -> UInt8:
-    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        found = (
-            f"{picture.dtype} of shape {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
-        )
-        raise ImageError(f"composite: {found} found, uint8 of shape (H, W, 3) wanted")
+def _check_picture(picture: SameSamples) -> SameSamples:
+    if not isinstance(picture, np.ndarray):
+        raise ImageError(f"composite: {type(picture).__name__} found, uint8 or uint16 of shape (H, W, 3) wanted")
+    if picture.shape[2:] != (3,) or picture.dtype not in (np.uint8, np.uint16):
+        found = f"{picture.dtype} of shape {picture.shape}"
+        raise ImageError(f"composite: {found} found, uint8 or uint16 of shape (H, W, 3) wanted")
     if 0 in picture.shape:
         raise ImageError(f"composite: shape {picture.shape} found, at least one pixel wanted")
     return picture

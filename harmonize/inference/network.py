@@ -50,7 +50,7 @@ def load_network(weights: StrPath | None = None, device: str = "auto") -> nn.Mod
 
 
 @torch.inference_mode()
-def infer(net: nn.Module, composites: UInt8, masks: Float32) -> Float32:
+def infer(net: nn.Module, composites: UInt8 | Float32, masks: Float32) -> Float32:
     """Return the raw output of a network, background included.
 
     Parameters
@@ -58,7 +58,7 @@ def infer(net: nn.Module, composites: UInt8, masks: Float32) -> Float32:
     net
         ``net(image, mask)`` on normalized pictures, in evaluation mode; it stays on its device.
     composites
-        Pictures (B, H, W, 3), RGB, in [0, 255].
+        Pictures (B, H, W, 3), RGB, levels in [0, 255], whole or not.
     masks
         Foregrounds (B, H, W), in [0, 1].
 

@@ -223,8 +223,8 @@ def test_a_mask_with_values_outside_0_to_1_is_refused(photo, mask, value, nets):
 
 
 @pytest.mark.parametrize("picture", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3))])
-def test_a_picture_that_is_not_8_bit_rgb_is_refused(picture, nets):
-    with pytest.raises(ImageError, match=r"composite: .* found, uint8 of shape \(H, W, 3\) wanted"):
+def test_a_picture_that_is_not_rgb_of_8_or_16_bits_is_refused(picture, nets):
+    with pytest.raises(ImageError, match=r"composite: .* found, uint8 or uint16 of shape \(H, W, 3\) wanted"):
         harmonize_image(picture, np.ones((8, 8)), nets.Recolor())
 
 
@@ -267,3 +267,23 @@ def test_a_network_that_returns_no_picture_of_its_size_is_one_clear_line(photo, 
 def test_a_mask_that_is_no_array_is_refused(photo):
     with pytest.raises(ImageError, match="mask: list found, an array of shape"):
         harmonize_image(photo, [[1, 0]])
+
+
+@pytest.mark.parametrize("size", [256, 96, "full"])
+def test_16_bits_are_changed_as_8_are_and_keep_what_8_do_not_hold(photo, mask, size, nets):
+    deep = photo.astype(np.uint16) * 257
+    expected = harmonize_levels(photo, mask, nets.Recolor(GAIN), size=size)
+    result = harmonize_image(deep, mask, nets.Recolor(GAIN), size=size)
+    assert result.dtype == np.uint16
+    np.testing.assert_allclose(result / 257, expected, atol=0.01)
+    np.testing.assert_array_equal(result[mask == 0], deep[mask == 0])
+
+
+@pytest.mark.parametrize("size", [64, "full"])
+def test_a_ramp_of_16_bits_has_no_bands(size, nets):
+    """1,024 steps of 16 of 65,535: 8 bits would leave 64 different levels."""
+    ramp = np.tile((20_000 + 16 * np.arange(1024)).astype(np.uint16)[None, :, None], (64, 1, 3))
+    result = harmonize_image(ramp, np.ones((64, 1024)), nets.Recolor((0.5, 0.5, 0.5)), size=size).astype(int)
+    steps = np.diff(result[32, :, 1])
+    assert len(np.unique(result[32, :, 1])) == 1024
+    assert steps.min() > 0

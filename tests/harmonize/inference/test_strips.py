@@ -49,3 +49,13 @@ def rows_rendered(mask):
     picture = np.zeros((*mask.shape, 3), np.uint8)
     strips.blend(picture, mask, 1.0, render, picture.copy())
     return sorted(seen)
+
+
+def test_all_levels_of_16_bits_come_back_to_the_bit_where_the_mask_is_0():
+    picture = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1).repeat(3, axis=2)
+    mask = np.zeros((256, 256), np.float32)
+    mask[:, [0, -1]] = 1  # so that all columns between are rendered
+    result = picture.copy()
+    strips.blend(picture, mask, 1.0, ramp, result)
+    np.testing.assert_array_equal(result[:, 1:-1], picture[:, 1:-1])
+    assert result[10, 0].tolist() == [30 * 257] * 3
