@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ccharmony.arrays import Float32, Float64, UInt8
-from harmonize.inference.strips import Render
+from ccharmony.arrays import Float32, Float64, Samples
+from harmonize.inference.strips import Render, to_levels
 
 TERMS = 10
 """r, g, b, their squares, their products, 1."""
@@ -45,11 +45,11 @@ class ColorChange:
         change = _expand(colors.reshape(-1, 3)) @ self.matrix
         return np.asarray(colors + change.reshape(colors.shape), np.float32)
 
-    def renderer(self, picture: UInt8) -> Render:
+    def renderer(self, picture: Samples) -> Render:
         """Return a function that renders any part of a picture (H, W, 3) of any size, in levels, not clipped."""
 
         def render(rows: slice, columns: slice) -> Float32:
-            return self.changed(picture[rows, columns].astype(np.float32) / np.float32(255)) * np.float32(255)
+            return self.changed(to_levels(picture[rows, columns]) / np.float32(255)) * np.float32(255)
 
         return render
 
