@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ccharmony import __version__, console
-from harmonize import memory
+from harmonize import memory, processors
 
 
 @click.group(
@@ -29,4 +29,5 @@ def group() -> None:
 def main() -> None:
     """Run the command line; the entry point of the console script."""
     memory.keep_freed_memory()
+    processors.let_waiting_threads_sleep()
     console.run(group)

@@ -1,4 +1,4 @@
-"""Freed memory kept for the next picture, on the CPU.
+"""Memory: how much is free, and what is freed is kept for the next picture, on the CPU.
 
 The C library of most Linux machines (glibc) asks the kernel for every large block and hands it back when it is freed. A
 network frees and takes the same few hundred tensors each time, so it pays for their pages again and again: 38 % of
@@ -11,11 +11,15 @@ mallopt(3), Linux man-pages.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import platform
+from pathlib import Path
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 _AHEAD = 256 << 20
+_KERNEL = Path("/proc/meminfo")
+_CONTAINER = Path("/sys/fs/cgroup")
 
 
 def keep_freed_memory() -> bool:
@@ -34,3 +38,20 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     options = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, _AHEAD))
     return all(mallopt(option, value) == 1 for option, value in options)
+
+
+def free_bytes() -> int | None:
+    """Return the memory that this process can take, of the kernel's and its container's; None where that is unknown."""
+    found = []
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        found.append(1024 * _read_table(_KERNEL)["MemAvailable:"])
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        limit = int((_CONTAINER / "memory.max").read_text())
+        found.append(max(limit - _read_table(_CONTAINER / "memory.stat")["anon"], 0))  # files kept in memory give way
+    return min(found, default=None)
+
+
+def _read_table(path: Path) -> dict[str, int]:
+    """Read lines of a name and a number."""
+    rows = (line.split() for line in path.read_text().splitlines())
+    return {row[0]: int(row[1]) for row in rows}

@@ -33,7 +33,7 @@ LAYERS = {
         {"__main__"},
     ],
     "harmonize": [
-        {"__init__", "settings", "devices", "memory", "markdown", "web"},
+        {"__init__", "settings", "devices", "memory", "processors", "markdown", "web"},
         {"models"},
         {"weights"},
         {"inference", "data"},
@@ -199,6 +199,8 @@ OWN_FILES = {
     "ccharmony/dataset/hdf5_child.py",
     "ccharmony/dataset/formats/pair_files.py",  # opens by descriptor, for pread
     "ccharmony/catalog.py",  # files of the package
+    "harmonize/memory.py",  # the kernel's
+    "harmonize/processors.py",
     "harmonize/weights/bundled.py",
     "harmonize/weights/cards.py",
 }

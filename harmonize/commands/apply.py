@@ -15,6 +15,7 @@ from ccharmony.console import echo, force_option, progress_bar
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.files import make_folder
 from ccharmony.outputs import Job, check_files, check_folder, claim_folder
+from harmonize import processors
 from harmonize.commands import shared
 from harmonize.commands.apply_video import apply_video
 from harmonize.video.container import is_video
@@ -44,6 +45,7 @@ class _Options:
     scale: float
     kind: str
     quality: int
+    jobs: int | None
     strict: bool
     before_after: Path | None
     params: Path | None
@@ -108,6 +110,7 @@ def _read_cube_size(_ctx: click.Context, _param: click.Parameter, value: str) ->
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Factor for the cut-out's sides.")
 @click.option("--format", "kind", type=click.Choice(_FORMATS), default="png", show_default=True, help="In a folder.")
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of JPEG and WebP.")
+@click.option("--jobs", type=click.IntRange(1), help="Pictures of a folder at a time.  [one a processor]")
 @click.option(
     "--before-after", type=_PATH, help="Write composite and result side by side, too: a file, or a folder for a folder."
 )
@@ -225,7 +228,8 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: _Optio
         for folder in written:
             stack.enter_context(claim_folder(folder, _JOB))
         progress = stack.enter_context(progress_bar())
-        failed = folders.run_all(tasks, work, strict=given.strict, progress=partial(progress, "pictures"))
+        jobs = given.jobs or processors.count()
+        failed = folders.run_all(tasks, work, jobs=jobs, strict=given.strict, progress=partial(progress, "pictures"))
     if len(failed) == len(tasks):
         raise ImageError(f"{composites}: none of {len(tasks)} pictures could be harmonized; the first: {failed[0]}")
     left_out = len(failed) + len(unmatched)

@@ -18,6 +18,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -33,6 +34,9 @@ RIDGE = 3e-4
 
 MIN_WEIGHT = 1e-4
 """Weight of a background cell: negligible against a foreground cell, enough to keep every window solvable."""
+
+_SUM = np.ones((1, 4), np.float32)
+"""Adds four channels up."""
 
 RESIDUE_SIGMA = 1.0
 """Blur of what the affine functions leave, in cells; a network's output is itself no sharper."""
@@ -63,7 +67,7 @@ class ColorMap:
         Parameters
         ----------
         colors
-            The part, (rows, columns, 3), in [0, 1].
+            The part, (rows, columns, 3), in [0, 1], of sides below 2^15, where OpenCV's maps end.
         rows, columns
             Position of the part in its picture.
         shape
@@ -75,14 +79,23 @@ class ColorMap:
             Changed colors, same shape, not clipped.
         """
         y, x = (
-            np.arange(part.start, part.stop) / np.float64(side) * cells + (0.5 * cells / side - 0.5) - first
+            ((np.arange(part.start, part.stop) + 0.5) * cells / side - 0.5 - first).astype(np.float32)
             for part, side, cells, first in zip((rows, columns), shape, self.grid, (self.top, self.left), strict=True)
         )
-        matrices = _interpolate(_interpolate(self.coefficients, y, axis=0), x, axis=1)  # (rows, columns, 4, 3)
-        changed = colors + matrices[..., 3, :]
-        for channel in range(3):
-            changed += colors[..., channel, None] * matrices[..., channel, :]
+        right, down = np.meshgrid(x, y)
+        inputs = cv2.cvtColor(colors, cv2.COLOR_RGB2RGBA)  # (rows, columns, 4): r g b 1
+        planes = []
+        for terms in self._terms:
+            taken = cv2.remap(terms, right, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            planes.append(cv2.transform(np.multiply(taken, inputs, out=taken), _SUM))
+        changed = np.asarray(cv2.merge(planes), np.float32).reshape(colors.shape)
+        changed += colors
         return changed
+
+    @cached_property
+    def _terms(self) -> list[Float32]:
+        """The coefficients of each channel's change, (h, w, 4)."""
+        return [np.ascontiguousarray(self.coefficients[..., channel]) for channel in range(3)]
 
     def renderer(self, picture: Samples) -> Render:
         """Return a function that renders any part of a picture (H, W, 3) of any size, in levels, not clipped."""
@@ -156,14 +169,3 @@ def _extent(line: Float32, margin: int) -> tuple[int, int]:
     """Return where the values above 0 begin and end, widened by a margin within the line."""
     inside = np.flatnonzero(line > 0)
     return max(int(inside[0]) - margin, 0), min(int(inside[-1]) + margin + 1, len(line))
-
-
-def _interpolate(values: Float32, positions: Float64, axis: int) -> Float32:
-    """Take `values` at fractional positions along an axis, linear between neighbors, constant beyond the ends."""
-    positions = positions.clip(0, values.shape[axis] - 1)
-    lower = np.minimum(positions.astype(np.intp), max(values.shape[axis] - 2, 0))
-    upper = np.minimum(lower + 1, values.shape[axis] - 1)
-    share = (positions - lower).astype(np.float32).reshape([-1 if each == axis else 1 for each in range(values.ndim)])
-    low = values.take(lower, axis)
-    low += share * (values.take(upper, axis) - low)
-    return low

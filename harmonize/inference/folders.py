@@ -5,19 +5,26 @@ How names are matched is told in `ccharmony.dataset.formats.names`; every sub-fo
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from ccharmony.dataset.formats import names
 from ccharmony.dataset.formats.names import Partners
-from ccharmony.errors import CcharmonyError, SourceError
-from ccharmony.images.headers import READABLE_SUFFIXES
+from ccharmony.errors import CcharmonyError, ImageError, SourceError
+from ccharmony.images.headers import READABLE_SUFFIXES, image_size
+from harmonize import processors
 
 _logger = logging.getLogger(__name__)
+
+MOST_PIXELS = 2**27
+"""Of all pictures that are worked on at a time: about 1.2 GB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +93,33 @@ def list_tasks(cutouts: Path, output: Path, suffix: str) -> tuple[list[PictureTa
 
 
 def run_all(
-    jobs: Sequence[PictureTask],
+    tasks: Sequence[PictureTask],
     work: Callable[[PictureTask], None],
     *,
+    jobs: int = 1,
     strict: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> list[str]:
-    """Do the work of every job; a failed one is logged and left out, or with `strict` the end.
+    """Do the work of every task; a failed one is logged and left out, or with `strict` the end.
 
-    `progress` is called with the jobs done and their number.
+    Parameters
+    ----------
+    tasks
+        What is to be done.
+    work
+        Does one task; called from several threads where there are several jobs.
+    jobs
+        Tasks at a time, each on one processor; a single one has all processors for itself. Pictures of more than
+        `MOST_PIXELS` together wait for each other.
+    strict
+        Whether the first failure ends the work.
+    progress
+        Called with the tasks done and their number.
 
     Returns
     -------
     list[str]
-        One line for each job that failed.
+        One line for each task that failed, in the order of the tasks.
 
     Raises
     ------
@@ -107,16 +127,70 @@ def run_all(
         The first failure, with `strict`.
     """
     problems: list[str] = []
-    for done, job in enumerate(jobs, start=1):
-        try:
-            work(job)
-        except CcharmonyError as error:
-            if strict:
-                raise
-            _logger.warning("left out: %s", error)
-            problems.append(str(error))
-        progress(done, len(jobs))
+    with contextlib.closing(_outcomes(tasks, work, jobs)) as outcomes:
+        for done, error in enumerate(outcomes, start=1):
+            if error is not None:
+                if strict:
+                    raise error
+                _logger.warning("left out: %s", error)
+                problems.append(str(error))
+            progress(done, len(tasks))
     return problems
+
+
+def _outcomes(
+    tasks: Sequence[PictureTask], work: Callable[[PictureTask], None], jobs: int
+) -> Generator[CcharmonyError | None]:
+    """Do the tasks and yield their failures, in order; what has not begun when the reader ends does not begin."""
+    room = _Room(MOST_PIXELS)
+
+    def attempt(task: PictureTask) -> CcharmonyError | None:
+        try:
+            with room.taken(_count_pixels(task.composite)):
+                work(task)
+        except CcharmonyError as error:
+            return error
+        return None
+
+    if min(jobs, len(tasks)) < 2:
+        yield from map(attempt, tasks)
+        return
+    with processors.one_thread_a_call(), ThreadPoolExecutor(jobs, thread_name_prefix="pictures") as pool:
+        try:
+            yield from pool.map(attempt, tasks)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class _Room:
+    """Pixels that may be worked on at a time; a picture that is larger than all of them has them for itself."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def taken(self, pixels: int) -> Iterator[None]:
+        """Take room for a picture, and wait until there is some."""
+        size = min(pixels, self._most)
+        with self._changed:
+            self._changed.wait_for(lambda: self._left >= size)
+            self._left -= size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += size
+                self._changed.notify_all()
+
+
+def _count_pixels(path: Path) -> int:
+    """Return the pixels of a picture by its header; 0 where it has none, which whoever reads it says."""
+    try:
+        height, width = image_size(path)
+    except ImageError:
+        return 0
+    return height * width
 
 
 def _divide(composites: Path, masks: Path) -> tuple[list[Path], list[Path]]:

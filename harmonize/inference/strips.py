@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
@@ -14,10 +13,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Float32, Samples
+from ccharmony.arrays import Bool, Float32, Samples, UInt8
+from harmonize import processors
 
 STRIP_PIXELS = 2**16
 """Pixels changed at a time: 0.8 MB of floats, which stay in the cache, or 15 MB of a color map's matrices."""
+
+MOST_SIDE = 2**14
+"""Of a strip: OpenCV's maps of places (`color_map`) end at twice as much."""
 
 MOST_THREADS = 8
 """Strips changed at a time, where there are as many processors."""
@@ -25,12 +28,16 @@ MOST_THREADS = 8
 _STEPS = np.float32(257)
 """Of 16 bits in a level of 8."""
 
+Mask: TypeAlias = Float32 | UInt8 | Bool
+"""A foreground (H, W): boolean, levels in [0, 255], or floats in [0, 1]; soft edges mix. A mask of levels takes a
+quarter of the memory of floats."""
+
 Render: TypeAlias = Callable[[slice, slice], Float32]
 """Of rows and columns of a picture, gives their harmonized levels, (rows, columns, 3), about [0, 255], in an array that
 the caller may change; each part is asked for once."""
 
 
-def blend(picture: Samples, mask: Float32, strength: float, render: Render, result: Samples | Float32) -> None:
+def blend(picture: Samples, mask: Mask, strength: float, render: Render, result: Samples | Float32) -> None:
     """Mix a rendered foreground into a result, in place.
 
     Parameters
@@ -38,32 +45,31 @@ def blend(picture: Samples, mask: Float32, strength: float, render: Render, resu
     picture
         Composite (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits.
     mask
-        Foreground (H, W), in [0, 1]; soft edges mix.
+        Foreground (H, W).
     strength
         How much of the change is made, in [0, 1].
     render
         Gives the levels that are mixed in; called from several threads.
     result
-        Holds the composite: samples of the same depth, or levels (H, W, 3) in [0, 255] of floats. Where the mask is 0
-        they stay as they are to the bit.
+        Holds the composite, and may be `picture` itself: samples of the same depth, or levels (H, W, 3) in [0, 255]
+        of floats. Where the mask is 0 they stay as they are to the bit.
     """
 
-    def change(rows: slice) -> None:
-        columns = _extent(mask[rows])
-        if columns is None:
+    def change(part: tuple[slice, slice]) -> None:
+        rows, columns = part
+        inside = _extent(mask[rows, columns], columns.start)
+        if inside is None:
             return
-        before = to_levels(picture[rows, columns])
-        levels = render(rows, columns)
+        before = to_levels(picture[rows, inside])
+        levels = render(rows, inside)
         np.clip(levels, 0, 255, out=levels)
         levels -= before
-        levels *= mask[rows, columns, None] * np.float32(strength)
+        levels *= _weights(mask[rows, inside], strength)[..., None]
         levels += before
-        result[rows, columns] = levels if result.dtype == np.float32 else from_levels(levels, result.dtype)
+        result[rows, inside] = levels if result.dtype == np.float32 else from_levels(levels, result.dtype)
 
-    height, width = mask.shape
-    step = max(STRIP_PIXELS // width, 1)
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
-        list(pool.map(change, [slice(top, min(top + step, height)) for top in range(0, height, step)]))
+    with ThreadPoolExecutor(min(processors.threads(), MOST_THREADS)) as pool:
+        list(pool.map(change, _divide(*mask.shape)))
 
 
 def to_levels(samples: Samples) -> Float32:
@@ -79,7 +85,27 @@ def from_levels(levels: Float32, dtype: npt.DTypeLike) -> Float32:
     return np.rint(levels, out=levels)
 
 
-def _extent(mask: Float32) -> slice | None:
+def _divide(height: int, width: int) -> list[tuple[slice, slice]]:
+    """Return the rows and columns of all strips."""
+    across = min(width, MOST_SIDE)
+    down = min(max(STRIP_PIXELS // across, 1), MOST_SIDE)
+    return [(rows, columns) for rows in _cut(height, down) for columns in _cut(width, across)]
+
+
+def _cut(length: int, step: int) -> list[slice]:
+    return [slice(start, min(start + step, length)) for start in range(0, length, step)]
+
+
+def _weights(mask: Mask, strength: float) -> Float32:
+    """Return the shares of the change, in [0, 1]."""
+    shares = mask.astype(np.float32)
+    if mask.dtype == np.uint8:
+        shares /= 255
+    shares *= np.float32(strength)
+    return shares
+
+
+def _extent(mask: Mask, left: int) -> slice | None:
     """Return the columns from the first to the last that hold foreground; None where none does."""
     columns = np.flatnonzero(mask.any(axis=0))
-    return slice(int(columns[0]), int(columns[-1]) + 1) if len(columns) else None
+    return slice(left + int(columns[0]), left + int(columns[-1]) + 1) if len(columns) else None

@@ -57,7 +57,15 @@ class Network(nn.Module):
 
     A network that distillation can train, or that can be a reconstruction teacher, also overrides
     :meth:`forward_features`, so that the maps are there.
+
+    Attributes
+    ----------
+    bytes_a_pixel
+        Memory that a call takes for each pixel, without gradients: `harmonize apply` refuses sizes that do not fit.
+        None, not known, refuses none.
     """
+
+    bytes_a_pixel: int | None = None
 
     def forward_features(self, image: Tensor, mask: Tensor) -> Features:
         """Harmonize, and return the maps that distillation compares; a plain network has none.

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ccharmony import console
-from harmonize import cli, memory
+from harmonize import cli, memory, processors
 
 _COUNT = """
 import resource
@@ -35,14 +35,34 @@ def test_freed_memory_is_kept():
     assert kept < plain / 4  # a block may move once or twice before it stays
 
 
-def test_the_command_keeps_freed_memory_before_it_does_anything(monkeypatch):
+def test_the_command_settles_memory_and_threads_before_it_does_anything(monkeypatch):
     done = []
     monkeypatch.setattr(memory, "keep_freed_memory", lambda: done.append("memory"))
+    monkeypatch.setattr(processors, "let_waiting_threads_sleep", lambda: done.append("threads"))
     monkeypatch.setattr(console, "run", lambda group: done.append(group.name))
     cli.main()
-    assert done == ["memory", "group"]
+    assert done == ["memory", "threads", "group"]
 
 
 def test_another_c_library_is_left_alone(monkeypatch):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     assert not memory.keep_freed_memory()
+
+
+def test_free_memory_is_that_of_the_kernel_within_the_containers_limit(tmp_path, monkeypatch):
+    kernel = tmp_path / "meminfo"
+    kernel.write_text("MemTotal:       24000 kB\nMemAvailable:   9000 kB\nHugePages_Free:    0\n")
+    monkeypatch.setattr(memory, "_KERNEL", kernel)
+    monkeypatch.setattr(memory, "_CONTAINER", tmp_path)
+    assert memory.free_bytes() == 9_216_000
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.stat").write_text("anon 1000000\nfile 7000000\n")
+    assert memory.free_bytes() == 9_216_000
+    (tmp_path / "memory.max").write_text("5000000\n")
+    assert memory.free_bytes() == 4_000_000
+
+
+def test_where_nothing_says_how_much_memory_is_free_it_is_not_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "_KERNEL", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "_CONTAINER", tmp_path)
+    assert memory.free_bytes() is None

@@ -1,11 +1,15 @@
-"""Which mask belongs to which composite, by names alone: the files here are empty."""
+"""Which mask belongs to which composite, by names alone (the files here are empty), and many tasks at a time."""
 
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ccharmony.errors import SourceError
-from harmonize.inference.folders import list_tasks, match
+from ccharmony.errors import ImageError, SourceError
+from ccharmony.images import pixels
+from harmonize.inference import folders
+from harmonize.inference.folders import PictureTask, list_tasks, match, run_all
 
 
 def write(root: Path, *names: str) -> Path:
@@ -165,3 +169,64 @@ def test_cutouts_of_a_folder_are_their_own_masks(tmp_path: Path) -> None:
     assert [task.output.relative_to(tmp_path).as_posix() for task in tasks] == ["out/a.jpg", "out/b/c.jpg"]
     assert all(task.mask == task.composite for task in tasks)
     assert len(problems) == 1
+
+
+def make_tasks(root: Path, count: int) -> list[PictureTask]:
+    for number in range(count):
+        pixels.write_image(root / f"{number}.png", np.zeros((10, 10, 3), np.uint8))
+    return [PictureTask(root / f"{number}.png", root / "m.png", root / f"o/{number}.png") for number in range(count)]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_failures_are_told_in_the_order_of_the_tasks_whatever_the_number_of_jobs(jobs, tmp_path):
+    done, seen = set(), []
+
+    def work(task):
+        if task.composite.stem in ("2", "5"):
+            raise ImageError(f"{task.composite.stem} failed")
+        done.add(task.composite.stem)
+
+    failed = run_all(make_tasks(tmp_path, 7), work, jobs=jobs, progress=lambda *at: seen.append(at))
+    assert failed == ["2 failed", "5 failed"]
+    assert done == {"0", "1", "3", "4", "6"}
+    assert seen == [(number, 7) for number in range(1, 8)]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_with_strict_what_has_not_begun_at_the_first_failure_does_not_begin(jobs, tmp_path):
+    begun = []
+
+    def work(task):
+        begun.append(task.composite.stem)
+        raise ImageError(f"{task.composite.stem} failed")
+
+    with pytest.raises(ImageError, match=r"^0 failed$"):
+        run_all(make_tasks(tmp_path, 200), work, jobs=jobs, strict=True)
+    assert len(begun) < 200
+
+
+def test_several_jobs_work_at_a_time(tmp_path):
+    both = threading.Barrier(2, timeout=20)
+    assert run_all(make_tasks(tmp_path, 4), lambda _task: both.wait() and None, jobs=2) == []
+
+
+def test_large_pictures_wait_for_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "MOST_PIXELS", 250)  # two of 100 pixels, not three
+    lock, both, counts, now = threading.Lock(), threading.Barrier(2, timeout=20), [], 0
+
+    def work(_task):
+        nonlocal now
+        with lock:
+            now += 1
+            counts.append(now)
+        both.wait()
+        with lock:
+            now -= 1
+
+    run_all(make_tasks(tmp_path, 8), work, jobs=4)
+    assert max(counts) == 2
+    monkeypatch.setattr(folders, "MOST_PIXELS", 50)  # less than one: it goes by itself
+    both = threading.Barrier(1)
+    counts.clear()
+    run_all(make_tasks(tmp_path, 3), work, jobs=3)
+    assert counts == [1, 1, 1]

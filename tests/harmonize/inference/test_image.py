@@ -6,6 +6,7 @@ import torch
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import ImageError, SettingsError, WeightsError
 from ccharmony.images import pixels
+from harmonize import memory
 from harmonize.evaluation import evaluate, protocols
 from harmonize.evaluation.scoring import Rules
 from harmonize.inference.image import harmonize_image, harmonize_levels, shrink
@@ -287,3 +288,22 @@ def test_a_ramp_of_16_bits_has_no_bands(size, nets):
     steps = np.diff(result[32, :, 1])
     assert len(np.unique(result[32, :, 1])) == 1024
     assert steps.min() > 0
+
+
+def test_a_size_beyond_the_free_memory_is_refused_with_the_largest_that_fits(photo, mask, monkeypatch):
+    """550,000,000 free bytes at 560 a pixel are 991 pixels squared, and 960 is the multiple of 32 below."""
+    net = giftnet.build(NetworkSettings(width=8)).eval()
+    assert net.bytes_a_pixel == 560
+    monkeypatch.setattr(memory, "free_bytes", lambda: 550_000_000)
+    wanted = "^1024x1024: the network needs 0.6 GB of memory at this size, 0.6 are free; .* fits is --size 960$"
+    with pytest.raises(SettingsError, match=wanted):
+        harmonize_image(photo, mask, net, size=1024)
+    monkeypatch.setattr(memory, "free_bytes", lambda: None)  # not known: not refused
+    assert harmonize_image(photo[:64, :64], mask[:64, :64], net, size="full").shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize("shape", [(3, 40_000), (40_000, 3)])
+def test_pictures_longer_than_opencvs_maps_are_harmonized(shape, nets):
+    photo, mask = draw_photo(*shape), np.ones(shape, np.float32)
+    result = harmonize_image(photo, mask, nets.Recolor((0.5, 0.5, 0.5)))
+    assert np.abs(result - photo * 0.5).mean() < 2

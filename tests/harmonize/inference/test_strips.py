@@ -59,3 +59,43 @@ def test_all_levels_of_16_bits_come_back_to_the_bit_where_the_mask_is_0():
     strips.blend(picture, mask, 1.0, ramp, result)
     np.testing.assert_array_equal(result[:, 1:-1], picture[:, 1:-1])
     assert result[10, 0].tolist() == [30 * 257] * 3
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8])
+def test_masks_of_bits_and_of_levels_mean_what_floats_mean(kind):
+    floats = np.repeat(np.array([[0, 1, 1, 0]], np.float32), 100, axis=0)
+    mask = floats.astype(bool) if kind is bool else (floats * 255).astype(np.uint8)
+    assert_same_result(mask, floats)
+
+
+def test_levels_of_a_mask_are_shares_of_255():
+    levels = np.repeat(np.array([[0, 51, 204, 255]], np.uint8), 100, axis=0)
+    assert_same_result(levels, np.repeat(np.array([[0, 0.2, 0.8, 1]], np.float32), 100, axis=0))
+
+
+def assert_same_result(mask, floats):
+    picture = np.full((100, 4, 3), 90, np.uint8)
+    one, other = picture.copy(), picture.copy()
+    strips.blend(picture, mask, 0.5, ramp, one)
+    strips.blend(picture, floats, 0.5, ramp, other)
+    np.testing.assert_array_equal(one, other)
+
+
+def test_the_result_may_be_the_picture_itself():
+    mask = np.repeat(np.array([[0, 0.5, 1, 0]], np.float32), 100, axis=0)
+    picture = np.full((100, 4, 3), 90, np.uint8)
+    strips.blend(picture, mask, 0.5, ramp, picture)
+    assert picture[10, :, 0].tolist() == [90, 75, 60, 90]
+
+
+@pytest.mark.parametrize("shape", [(2, 40_000), (40_000, 2)])
+def test_strips_of_long_pictures_are_within_the_bounds_of_opencvs_maps(shape):
+    sizes, changed = [], np.zeros((*shape, 3), np.uint8)
+
+    def render(rows, columns):
+        sizes.append((rows.stop - rows.start, columns.stop - columns.start))
+        return np.full((*sizes[-1], 3), 7, np.float32)
+
+    strips.blend(changed.copy(), np.ones(shape, bool), 1.0, render, changed)
+    assert (changed == 7).all()
+    assert max(max(size) for size in sizes) == 2**14
