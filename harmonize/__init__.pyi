@@ -8,8 +8,10 @@ from .evaluation.metrics import psnr as psnr
 from .evaluation.metrics import ssim as ssim
 from .evaluation.protocols import PROTOCOLS as PROTOCOLS
 from .inference.curve_fit import find_adjustment as find_adjustment
+from .inference.harmonizer import harmonize_file as harmonize_file
 from .inference.image import harmonize_image as harmonize_image
 from .inference.network import load_network as load_network
+from .inference.picture import harmonize_picture as harmonize_picture
 from .models.giftnet import GiftNet as GiftNet
 from .models.network import Network as Network
 from .models.pih.network import Pih as Pih

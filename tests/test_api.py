@@ -24,8 +24,8 @@ EXPORTS = {
     "harmonize": {
         "DistillSettings", "GiftNet", "LitPhotos", "Network", "NetworkSettings", "PROTOCOLS", "Pih", "PihSettings",
         "Settings", "StoredPairs", "TABLE_3", "TrainSettings", "UNet", "build_network", "compare", "evaluate",
-        "find_adjustment", "fmse", "harmonize_image", "harmonize_video", "list_weights", "load_network", "mse", "psnr",
-        "register_network", "ssim", "train_network",
+        "find_adjustment", "fmse", "harmonize_file", "harmonize_image", "harmonize_picture", "harmonize_video",
+        "list_weights", "load_network", "mse", "psnr", "register_network", "ssim", "train_network",
     },
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Which channel of a picture carries a mask, and which level stands for foreground: the one rule of every reader.
 
-Contents: :class:`StoredMask`, :func:`judge`, :func:`fit_size`, :func:`remark`. docs/own_photos.md has the rule.
+Contents: :class:`StoredMask`, :func:`judge`, :func:`split`, :func:`fit_size`, :func:`remark`. The rule is
+in docs/own_photos.md.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _VOID_TO_LABELS = 10
 _VOC_VOID = 0xE0E0C0
 _MOST_FOREGROUND = 0.8  # the largest of ccHarmony's 426 masks has 0.51
 _MOST_FRAME = 0.9
+_SPECK = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,6 +223,33 @@ def _look_up(indices: Samples, palette: UInt8) -> UInt8:
     whole = np.zeros((int(indices.max(initial=0)) + 1, 3), np.uint8)
     whole[: len(palette)] = palette[: len(whole)]
     return np.asarray(whole[indices], np.uint8)
+
+
+def split(stored: StoredMask) -> list[StoredMask]:
+    """Return the foregrounds of a mask one by one.
+
+    Parameters
+    ----------
+    stored
+        A mask or a label map.
+
+    Returns
+    -------
+    list[StoredMask]
+        Each label of a label map; of a mask each part that touches no other, with the soft edge nearest to it. Specks
+        below a hundredth of the largest part go to the part nearest to them.
+    """
+    if stored.labels:
+        return [stored.foreground(label) for label in stored.labels]
+    _, numbers, figures, _ = cv2.connectedComponentsWithStats(stored.hard().astype(np.uint8))
+    areas = figures[1:, cv2.CC_STAT_AREA]
+    if len(areas) < 2:
+        return [stored]
+    large = np.flatnonzero(areas >= _SPECK * areas.max()) + 1
+    elsewhere = np.isin(numbers, large, invert=True).astype(np.uint8)
+    _, nearest = cv2.distanceTransformWithLabels(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_5)
+    parts = [nearest == nearest[numbers == number][0] for number in large]
+    return [replace(stored, levels=stored.levels * part.astype(stored.levels.dtype)) for part in parts]
 
 
 def fit_size(mask: Float32, shape: Shape) -> tuple[Float32, str]:

@@ -98,7 +98,7 @@ class Picture:
         Parameters
         ----------
         before
-            What :meth:`levels` gave, (H, W, 3).
+            What :meth:`levels` gave, (H, W, 3); where nothing changes any values.
         after
             The same after the change.
 
@@ -108,7 +108,7 @@ class Picture:
             Pixels that are equal before and after stay as they are to the bit. A gray picture stays gray: the luma of
             its pixels changes.
         """
-        if self.is_plain:
+        if before is self.colors:
             return replace(self, colors=after)
         colors = self.colors.copy()
         for rows in _parts(self.shape):
@@ -117,8 +117,18 @@ class Picture:
                 colors[rows][on] = self._changed(self.colors[rows][on], before[rows][on], after[rows][on])
         return replace(self, colors=colors)
 
+    def covered(self, mask: Float32) -> Picture:
+        """Return the picture with its alpha raised to what something opaque, of a mask (H, W) in [0, 1], covers."""
+        if self.alpha is None:
+            return self
+        full = np.iinfo(self.alpha.dtype).max
+        alpha: Any = np.rint(self.alpha + (full - self.alpha.astype(np.float32)) * mask)
+        return replace(self, alpha=alpha.astype(self.alpha.dtype))
+
     def _changed(self, own: Samples, before: Samples, after: Samples) -> Samples:
         """Return own colors (N,) or (N, 3) after the change of sRGB ones (N, 3)."""
+        if self.is_plain:
+            return after
         change = self._from_srgb(after).astype(np.int32) - self._from_srgb(before)
         changed = (to_16_bits(own) + change).clip(0, 65535).astype(np.uint16)
         return changed if own.dtype == np.uint16 else to_8_bits(changed)

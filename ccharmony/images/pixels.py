@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -143,17 +144,51 @@ def read_mask(
     ImageError
         The file cannot be read, is a color picture, or has another size.
     """
+    return _fitted(path, shape, max_pixels, lambda stored: [stored])[0]
+
+
+def read_masks(
+    path: StrPath | Readable, *, shape: tuple[int, int] | None = None, max_pixels: int | None = MAX_PIXELS
+) -> list[Float32]:
+    """Read the foregrounds of a mask one by one: each label of a label map, or each part that touches no other.
+
+    Parameters
+    ----------
+    path, shape, max_pixels
+        As in `read_mask`.
+
+    Returns
+    -------
+    list[Float32]
+        Masks (H, W) in [0, 1], no pixel in two of them.
+
+    Raises
+    ------
+    ImageError
+        As in `read_mask`.
+    """
+    return _fitted(path, shape, max_pixels, mask_rules.split)
+
+
+def _fitted(
+    path: StrPath | Readable,
+    shape: tuple[int, int] | None,
+    max_pixels: int | None,
+    split: Callable[[StoredMask], list[StoredMask]],
+) -> list[Float32]:
+    """Read a mask, split it, and bring the parts to a size; what was assumed is logged once."""
     path = headers.as_readable(path)
     stored = read_stored_mask(path, max_pixels=max_pixels)
-    mask, note = stored.mask(), ""
+    masks, note = [part.mask() for part in split(stored)], ""
     if shape is not None:
         try:
-            mask, note = mask_rules.fit_size(mask, shape)
+            fitted = [mask_rules.fit_size(mask, shape) for mask in masks]
         except ImageError as error:
             raise ImageError(f"{path}: {error}") from error
+        masks, note = [mask for mask, _ in fitted], fitted[0][1]
     if notes := "; ".join(filter(None, (stored.note, note))):
         _logger.warning("%s: %s", path, notes)
-    return mask
+    return masks
 
 
 def read_stored_mask(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> StoredMask:

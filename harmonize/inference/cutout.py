@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import cv2
 import numpy as np
 
-from ccharmony.arrays import Float32, UInt8
+from ccharmony.arrays import Float32, SameSamples, Samples
 from ccharmony.errors import ImageError, SettingsError
 from harmonize.settings import check_number
 
 
 def paste_cutout(
-    foreground: UInt8,
+    foreground: Samples,
     opacity: Float32,
-    background: UInt8,
+    background: SameSamples,
     position: tuple[int, int] | None = None,
     scale: float = 1.0,
-) -> tuple[UInt8, Float32]:
+) -> tuple[SameSamples, Float32]:
     """Put a foreground on a background.
 
     Parameters
     ----------
     foreground
-        Image (h, w, 3), RGB; its colors count where it is opaque.
+        Image (h, w, 3), RGB, 8 or 16 bits; its colors count where it is opaque.
     opacity
         Opacity of the foreground, (h, w), in [0, 1].
     background
-        Image (H, W, 3), RGB.
+        Image (H, W, 3), RGB, 8 or 16 bits.
     position
         x, y in pixels of the background where the upper left corner goes, None for the middle; what lies outside is cut
         off.
@@ -35,8 +37,8 @@ def paste_cutout(
 
     Returns
     -------
-    tuple[UInt8, Float32]
-        Composite (H, W, 3), equal to the background where the mask is 0, and mask (H, W) in [0, 1].
+    tuple[SameSamples, Float32]
+        Composite (H, W, 3) of the background's depth, equal to it where the mask is 0, and mask (H, W) in [0, 1].
 
     Raises
     ------
@@ -49,6 +51,7 @@ def paste_cutout(
     if not opacity.any():
         raise ImageError("the cut-out is transparent everywhere, wanted an opaque foreground")
     colors, alpha = _resize(foreground, opacity, scale)
+    colors *= np.float32(np.iinfo(background.dtype).max / np.iinfo(foreground.dtype).max)
     (height, width), (above, beside) = background.shape[:2], alpha.shape
     left, top = position or ((width - beside) // 2, (height - above) // 2)
     target = _overlap(top, alpha.shape[0], background.shape[0]), _overlap(left, alpha.shape[1], background.shape[1])
@@ -56,14 +59,14 @@ def paste_cutout(
     if target[0].start >= target[0].stop or target[1].start >= target[1].stop or not alpha[source].any():
         sides = f"{background.shape[1]}x{background.shape[0]}"
         raise SettingsError(f"position {left},{top}: no part of the foreground is on the background of {sides}")
-    composite, mask = background.copy(), np.zeros(background.shape[:2], np.float32)
+    composite, mask = copy(background), np.zeros(background.shape[:2], np.float32)
     mask[target] = alpha[source]
     before = background[target].astype(np.float32)
-    composite[target] = np.rint(before + (colors[source] - before) * mask[target][..., None]).astype(np.uint8)
+    composite[target] = np.rint(before + (colors[source] - before) * mask[target][..., None])
     return composite, mask
 
 
-def _resize(foreground: UInt8, opacity: Float32, scale: float) -> tuple[Float32, Float32]:
+def _resize(foreground: Samples, opacity: Float32, scale: float) -> tuple[Float32, Float32]:
     """Scale colors and opacity; colors weigh by opacity, so that hidden ones do not seep into the edge."""
     colors = foreground.astype(np.float32)
     if scale == 1:

@@ -19,6 +19,7 @@ from ccharmony.dataset.formats import names
 from ccharmony.dataset.formats.names import Partners
 from ccharmony.errors import CcharmonyError, ImageError, SourceError
 from ccharmony.images.headers import READABLE_SUFFIXES, image_size
+from ccharmony.images.pixels import WRITABLE_SUFFIXES
 from harmonize import processors
 
 _logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class PictureTask:
     output: Path
 
 
-def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[list[PictureTask], list[str]]:
+def match(composites: Path, masks: Path, output: Path, kind: str) -> tuple[list[PictureTask], list[str]]:
     """Find the mask of each composite.
 
     Parameters
@@ -58,8 +59,8 @@ def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[lis
         Folder of masks, or one file: the mask of them all.
     output
         Folder of the results, each named after its composite, in the sub-folder of its composite.
-    suffix
-        Format of the results, such as ``.png``.
+    kind
+        Format of the results, such as png, or same; see :func:`suffix_of`.
 
     Returns
     -------
@@ -83,13 +84,20 @@ def match(composites: Path, masks: Path, output: Path, suffix: str) -> tuple[lis
     if not found:
         rule = partners.describe_rule(pictures[0].relative_to(composites))
         raise SourceError(f"{composites}: none of its {len(pictures)} pictures has a mask in {masks}; {rule}")
-    return _to_tasks(found, output, suffix), problems
+    return _to_tasks(found, output, kind), problems
 
 
-def list_tasks(cutouts: Path, output: Path, suffix: str) -> tuple[list[PictureTask], list[str]]:
+def list_tasks(cutouts: Path, output: Path, kind: str) -> tuple[list[PictureTask], list[str]]:
     """Return a task for each cut-out of a folder, and a line for each file that is not read, as :func:`match`."""
     found = {path: path for path in _pictures(cutouts)}
-    return _to_tasks(found, output, suffix), _passed_over(cutouts)
+    return _to_tasks(found, output, kind), _passed_over(cutouts)
+
+
+def suffix_of(composite: Path, kind: str) -> str:
+    """Return the suffix of a result: of a format, or with ``same`` its composite's where that is written, else .png."""
+    if kind != "same":
+        return f".{kind}"
+    return composite.suffix if composite.suffix.lower() in WRITABLE_SUFFIXES else ".png"
 
 
 def run_all(
@@ -242,13 +250,13 @@ def _repeated(found: Mapping[Path, Path]) -> set[Path]:
     return {path for path, mask in found.items() if len(folders[path.stem.lower(), mask]) > 1}
 
 
-def _to_tasks(found: Mapping[Path, Path], output: Path, suffix: str) -> list[PictureTask]:
+def _to_tasks(found: Mapping[Path, Path], output: Path, kind: str) -> list[PictureTask]:
     """Return a task for each picture; its result stands where it stands below the folder that they have in common."""
     base = Path(os.path.commonpath([path.parent for path in found]))
     tasks: dict[str, PictureTask] = {}
     for path, mask in found.items():
         name = path.relative_to(base).with_suffix("").as_posix()
-        task = PictureTask(path, mask, output / f"{name}{suffix}")
+        task = PictureTask(path, mask, output / f"{name}{suffix_of(path, kind)}")
         if other := tasks.get(name.lower()):
             raise SourceError(f"{path}: {other.composite.name} has the same name, one result would hide the other")
         tasks[name.lower()] = task

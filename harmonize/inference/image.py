@@ -209,7 +209,7 @@ def _harmonize(
     result: Samples | Float32,
 ) -> None:
     """Write the harmonized foreground into `result`, which holds the composite."""
-    weights = _check_mask(mask, picture.shape[:2])
+    weights = as_mask(mask, picture.shape[:2])
     check_number("strength", strength, 0, 1)
     check_size(size)
     if strength == 0 or not weights.any():
@@ -229,7 +229,8 @@ def _check_picture(picture: SameSamples) -> SameSamples:
     return picture
 
 
-def _check_mask(mask: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Float32:
+def as_mask(mask: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Float32:
+    """Return a mask, boolean, in [0, 1] or of 8-bit levels, as floats (H, W); raises ImageError for any other array."""
     if not isinstance(mask, np.ndarray):
         raise ImageError(f"mask: {type(mask).__name__} found, an array of shape {shape} wanted")
     if mask.shape != shape:

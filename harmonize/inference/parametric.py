@@ -10,6 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
+from torch import nn
 
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import WeightsError
@@ -62,9 +63,9 @@ def predict(net: ParametricNetwork, composite: UInt8, mask: Float32) -> Adjustme
     return Adjustment(knots, log_gain)
 
 
-def load(weights: StrPath, device: str = "auto") -> ParametricNetwork:
-    """Load weights of a parametric network by name or file; raises WeightsError where they are another network's."""
-    net = network.load_network(weights, device)
+def load(weights: nn.Module | StrPath | None, device: str = "auto") -> ParametricNetwork:
+    """Load a parametric network by name or file, or take one; raises WeightsError where it is another kind."""
+    net = weights if isinstance(weights, nn.Module) else network.load_network(weights, device)
     if not isinstance(net, ParametricNetwork):
         raise WeightsError(f"{weights}: weights of {type(net).__name__} found, those of a parametric network wanted")
     return net

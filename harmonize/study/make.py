@@ -78,7 +78,7 @@ def make_study(
     named = {COMPOSITE: _keep} | {_check_name(name): find_method(value, device) for name, value in methods.items()}
     if len(named) != len(methods) + 1:
         raise SettingsError(f"{COMPOSITE}: is the name of the composite itself, wanted another name")
-    tasks, problems = folders.match(composites, masks, out, ".webp")
+    tasks, problems = folders.match(composites, masks, out, "webp")
     for folder in (out / PICTURES, out / OUTLINES):
         files.make_folder(folder)
     made = []

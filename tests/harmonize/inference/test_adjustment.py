@@ -172,7 +172,7 @@ def test_apply_gives_what_the_parameters_give(picture, weights):
     assert (result[mask > 0] != image[mask > 0]).any()
 
 
-def test_the_command_writes_parameters_and_applies_them_again(picture, weights, tmp_path):
+def test_the_command_writes_parameters_and_applies_them_again(picture, weights, tmp_path, caplog):
     image, mask = picture
     pixels.write_image(tmp_path / "c.png", image)
     pixels.write_mask(tmp_path / "m.png", mask)
@@ -189,7 +189,7 @@ def test_the_command_writes_parameters_and_applies_them_again(picture, weights, 
     cube = (tmp_path / "c.cube").read_text()
     assert cube.startswith('TITLE "c"\n#')
     assert "\nLUT_3D_SIZE 33\n" in cube
-    assert "c.cube: the curves alone; of the shading map only its mean, " in first.output
+    assert "c.cube: the curves alone; of the shading map only its mean, " in caplog.text
     assert pixels.read_image(tmp_path / "plot.png").shape == (560, 1120, 3)
     both = run(command, [*again, "--weights", str(weights)])
     assert both.exit_code == 2

@@ -21,7 +21,7 @@ def write(root: Path, *names: str) -> Path:
 
 def matched(composites: Path, masks: Path) -> tuple[dict[str, str], list[str]]:
     """Composites and masks by their paths below their folders, and the problems."""
-    tasks, problems = match(composites, masks, Path("out"), ".png")
+    tasks, problems = match(composites, masks, Path("out"), "png")
     root = masks if masks.is_dir() else masks.parent
     return {
         task.composite.relative_to(composites).as_posix(): task.mask.relative_to(root).as_posix() for task in tasks
@@ -78,7 +78,7 @@ def test_a_composite_whose_mask_is_missing_does_not_get_that_of_another(tmp_path
 
 def test_masks_that_are_not_there_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="absent: no such file or folder, wanted masks"):
-        match(write(tmp_path, "a.png"), tmp_path / "absent", tmp_path, ".png")
+        match(write(tmp_path, "a.png"), tmp_path / "absent", tmp_path, "png")
 
 
 def test_the_closest_name_counts(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_masks_may_lie_in_the_folder_of_the_composites(tmp_path: Path, masks: st
     files = [f"{masks}/a.png", f"{masks}/b.png"] if masks else ["a_mask.png", "mask_b.png"]
     write(tmp_path, "a.jpg", "b.jpg", *files)
     for folder in (tmp_path, tmp_path / masks):
-        tasks, problems = match(tmp_path, folder, Path("out"), ".png")
+        tasks, problems = match(tmp_path, folder, Path("out"), "png")
         assert [(task.composite.name, task.mask) for task in tasks] == [
             (name, tmp_path / file) for name, file in zip(("a.jpg", "b.jpg"), files, strict=True)
         ]
@@ -134,7 +134,7 @@ def test_other_names_are_not_taken_for_frames_and_the_rule_is_said(tmp_path: Pat
     write(tmp_path, "c/cat1.png", "c/dog2.png", "m/roto1.png", "m/roto2.png")
     message = "none of its 2 pictures has a mask in .*m; looked for cat1.png, cat1_mask.png, mask_cat1.png, cat1-mask"
     with pytest.raises(SourceError, match=message):
-        match(tmp_path / "c", tmp_path / "m", tmp_path, ".png")
+        match(tmp_path / "c", tmp_path / "m", tmp_path, "png")
 
 
 def test_a_file_is_the_mask_of_every_frame(tmp_path: Path) -> None:
@@ -148,24 +148,24 @@ def test_files_that_are_no_pictures_by_their_names_are_named_and_notes_are_not(t
     assert [line.partition(": ")[0] for line in problems] == [str(tmp_path / "c" / "b.psd")]
     write(tmp_path, "only/a.psd")
     with pytest.raises(SourceError, match=r"only: no picture in it, but 1 other files such as a\.psd; wanted \.jpg"):
-        match(tmp_path / "only", tmp_path / "m", tmp_path, ".png")
+        match(tmp_path / "only", tmp_path / "m", tmp_path, "png")
 
 
 def test_results_stand_in_the_sub_folders_of_their_composites(tmp_path: Path) -> None:
     write(tmp_path, "composite/x/a.jpg", "composite/y.z/b.c.jpg", "mask/x/a.png", "mask/y.z/b.c.png")
-    tasks, _ = match(tmp_path, tmp_path, tmp_path / "out", ".webp")
+    tasks, _ = match(tmp_path, tmp_path, tmp_path / "out", "webp")
     assert [task.output.relative_to(tmp_path).as_posix() for task in tasks] == ["out/x/a.webp", "out/y.z/b.c.webp"]
 
 
 def test_composites_that_differ_by_extension_alone_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "c/a.jpg", "c/a.png", "m/a.png")
     with pytest.raises(SourceError, match=r"a\.jpg has the same name"):
-        match(tmp_path / "c", tmp_path / "m", tmp_path, ".png")
+        match(tmp_path / "c", tmp_path / "m", tmp_path, "png")
 
 
 def test_cutouts_of_a_folder_are_their_own_masks(tmp_path: Path) -> None:
     write(tmp_path, "a.png", "b/c.webp", "d.exr")
-    tasks, problems = list_tasks(tmp_path, tmp_path / "out", ".jpg")
+    tasks, problems = list_tasks(tmp_path, tmp_path / "out", "jpg")
     assert [task.output.relative_to(tmp_path).as_posix() for task in tasks] == ["out/a.jpg", "out/b/c.jpg"]
     assert all(task.mask == task.composite for task in tasks)
     assert len(problems) == 1

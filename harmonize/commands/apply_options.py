@@ -1,0 +1,235 @@
+"""The options of `harmonize apply`: what they are, which go together, and what they ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ccharmony.console import echo, force_option
+from ccharmony.errors import OutputError
+from harmonize.commands import shared
+
+if TYPE_CHECKING:
+    from harmonize.inference.harmonizer import Harmonizer
+    from harmonize.inference.image import Size
+
+_PATH = click.Path(path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FORMATS = ("png", "jpg", "webp", "tif", "same")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the options say; names and meanings are theirs."""
+
+    weights: str | None
+    model: str | None
+    strength: float
+    size: Size
+    device: str
+    background: Path | None
+    position: tuple[int, int] | None
+    scale: float
+    kind: str
+    quality: int
+    jobs: int | None
+    invert: bool
+    each: bool
+    strict: bool
+    before_after: Path | None
+    params: Path | None
+    curves: Path | None
+    cube_size: int | None
+    smooth: float
+    plot: Path | None
+    from_params: Path | None
+    force: bool
+
+    @property
+    def writes_parameters(self) -> list[str]:
+        """The options given that write what only PIH has."""
+        named = {"params": self.params, "curves": self.curves, "plot": self.plot}
+        return [f"--{name}" for name, path in named.items() if path is not None]
+
+
+def _read_position(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """Read `120,40`."""
+    if value is None:
+        return None
+    try:
+        x, y = (int(part) for part in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{value}: wanted two whole numbers such as 120,40") from error
+    return x, y
+
+
+def _read_cube_size(_ctx: click.Context, _param: click.Parameter, value: str) -> int | None:
+    """Read a side, or `1d`, which is None."""
+    if value.lower() == "1d":
+        return None
+    if not value.isdecimal() or not 2 <= int(value) <= 129:
+        raise click.BadParameter(f"{value}: wanted a side of 2 to 129, or 1d")
+    return int(value)
+
+
+_OPTIONS = (
+    click.argument("composite", type=_PATH),
+    click.argument("mask", type=_PATH, required=False),
+    click.option("-o", "--out", required=True, metavar="PATH", help="File, or folder that the results go to."),
+    shared.weights_option,
+    click.option(
+        "--strength", type=float, default=1.0, show_default=True, help="How much of the change is made, 0 to 1."
+    ),
+    click.option(
+        "--size",
+        callback=shared.read_size,
+        default="256",
+        metavar="SIDE|full",
+        show_default=True,
+        help="Side of what the network sees, a multiple of 32; the result has full resolution in any case.",
+    ),
+    shared.device_option,
+    click.option(
+        "--background",
+        type=_PATH,
+        help="COMPOSITE is a cut-out with alpha, or a folder of such: put it on this picture.",
+    ),
+    click.option(
+        "--position",
+        callback=_read_position,
+        metavar="X,Y",
+        help="Where the cut-out's upper left corner goes, in pixels. [the middle]",
+    ),
+    click.option("--scale", type=float, default=1.0, show_default=True, help="Factor for the cut-out's sides."),
+    click.option("--invert", is_flag=True, help="The foreground is black in MASK."),
+    click.option(
+        "--each", is_flag=True, help="Harmonize each label, or each part that touches no other, of MASK by itself."
+    ),
+    click.option(
+        "--format",
+        "kind",
+        type=click.Choice(_FORMATS),
+        default="png",
+        show_default=True,
+        help="In a folder; same is that of each composite.",
+    ),
+    click.option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        default=95,
+        show_default=True,
+        help="Of JPEG and WebP; at 100 WebP keeps every pixel.",
+    ),
+    click.option("--jobs", type=click.IntRange(1), help="Pictures of a folder at a time.  [one a processor]"),
+    click.option(
+        "--before-after",
+        type=_PATH,
+        help="Write composite and result side by side, too: a file, or a folder for a folder.",
+    ),
+    click.option("--model", callback=shared.read_model, metavar="NAME", help="The best bundled weights of this model."),
+    click.option("--params", type=_FILE, help="PIH: write curves and shading map here, as JSON that can be edited."),
+    click.option(
+        "--curves", type=_FILE, help="PIH: write the curves as a .cube table for image editors; no shading map."
+    ),
+    click.option(
+        "--cube-size",
+        callback=_read_cube_size,
+        default="33",
+        metavar="SIDE|1d",
+        show_default=True,
+        help="Of that table: the side of a cube, 2 to 129, or three curves by themselves.",
+    ),
+    click.option("--plot", type=_FILE, help="PIH: draw curves and shading map into this picture."),
+    click.option("--from-params", type=_FILE, help="Apply this JSON, edited or not, in place of a network."),
+    click.option(
+        "--smooth",
+        type=click.FloatRange(0),
+        default=1.0,
+        metavar="SECONDS",
+        show_default=True,
+        help="Video: over how long a time changes are averaged; 0 harmonizes each frame by itself.",
+    ),
+    shared.strict_option,
+    force_option,
+)
+
+
+def all_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command all arguments and options of `harmonize apply`, in the order in which help shows them."""
+    return reduce(lambda function, option: option(function), reversed(_OPTIONS), command)
+
+
+def refuse_contradictions(composite: Path, mask: Path | None, given: Options) -> None:
+    """Raise UsageError where arguments and options do not go together."""
+    if given.background is not None and mask is not None:
+        raise click.UsageError("--background takes the mask from the cut-out's alpha, found MASK too")
+    if mask is None and given.background is None and not composite.is_dir():
+        raise click.UsageError("wanted MASK, or --background for a cut-out with alpha")
+    if given.invert and given.each:
+        raise click.UsageError("--each: several foregrounds have no inverse, leave out --invert")
+    if given.background is not None and (given.invert or given.each):
+        raise click.UsageError("--invert and --each are for MASK, with --background the mask is the cut-out's alpha")
+    if given.each and given.writes_parameters:
+        raise click.UsageError(f"{given.writes_parameters[0]} is for one foreground, leave out --each")
+
+
+def settle_weights(composite: Path, given: Options) -> Options:
+    """Choose the weights where none are named (loading says which); refuse options that do not go together."""
+    from harmonize.weights import cards
+
+    writes = given.writes_parameters
+    if writes and composite.is_dir():
+        how = "write --params of one picture, then --from-params takes them to all of a folder"
+        raise click.UsageError(f"{writes[0]} is for one picture; {how}")
+    if given.from_params:
+        if given.weights or given.model:
+            raise click.UsageError("--from-params takes the place of a network, --weights and --model have no use")
+        return given
+    if given.weights is None:
+        chosen = cards.default_weights(given.model, parametric=bool(writes))
+        if writes and not given.model and chosen != cards.default_weights():
+            why = f"weights {chosen} make curves and result, since {cards.default_weights()} has no curves"
+            echo(f"{writes[0]}: {why}", err=True)
+        return replace(given, weights=chosen)
+    if given.model:
+        raise click.UsageError("--weights and --model exclude each other")
+    return given
+
+
+def to_harmonizer(given: Options) -> Harmonizer:
+    """Return what is done with each picture."""
+    from harmonize.inference import adjustment
+    from harmonize.inference.harmonizer import Background, Harmonizer, ParameterFiles
+
+    return Harmonizer(
+        given.weights,
+        given.strength,
+        given.size,
+        given.device,
+        given=adjustment.read_json(given.from_params) if given.from_params else None,
+        files=ParameterFiles(given.params, given.curves, given.cube_size, given.plot),
+        invert=given.invert,
+        each=given.each,
+        background=Background(given.background, given.position, given.scale) if given.background else None,
+        quality=given.quality,
+    )
+
+
+def target(out: str, source: Path, kind: str) -> Path:
+    """Return the file to write: `out` itself, or one named after the source if `out` is a folder."""
+    from ccharmony.images.pixels import WRITABLE_SUFFIXES
+    from harmonize.inference.folders import suffix_of
+
+    path = Path(out)
+    folder = path.is_dir() or not path.suffix or out.endswith(("/", os.sep))
+    target = path / f"{source.stem}{suffix_of(source, kind)}" if folder else path
+    if target.suffix.lower() not in WRITABLE_SUFFIXES:
+        wanted = f"wanted one of {' '.join(WRITABLE_SUFFIXES)}, or a folder: {out}/"
+        raise OutputError(f"{out}: {target.suffix} is not a format to write, {wanted}")
+    return target

@@ -1,0 +1,133 @@
+"""A composite and its foregrounds as files have them: read, or made of a cut-out and a background.
+
+Contents: :class:`Composite`, :func:`read_composite`, :func:`read_pasted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ccharmony.arrays import Bool, Float32
+from ccharmony.errors import ImageError
+from ccharmony.files import StrPath
+from ccharmony.images import mask_rules, pixels
+from ccharmony.images.picture import Picture, read_picture
+from harmonize.inference.cutout import paste_cutout
+from harmonize.inference.picture import Recolor, recolor_foreground
+
+
+@dataclass(frozen=True, eq=False)
+class Composite:
+    """A picture and its foregrounds.
+
+    Attributes
+    ----------
+    picture
+        The picture as it was in its file.
+    masks
+        Foregrounds (H, W), in [0, 1], one or several.
+    """
+
+    picture: Picture
+    masks: Sequence[Float32]
+
+    @property
+    def mask(self) -> Float32:
+        """All foregrounds together, (H, W), in [0, 1]."""
+        return np.asarray(np.maximum.reduce(self.masks), np.float32)
+
+    def remark(self) -> str:
+        """Return what a person should know of the foreground; empty where nothing is odd."""
+        mask = self.mask
+        if not mask.any():
+            return "nothing is foreground, the result is the composite; the mask is white where the foreground is"
+        if self.picture.alpha is not None and not self.picture.alpha[mask == 0].any():
+            return "nothing of the background is visible, so that there is no light to take from it"
+        odd = mask_rules.remark(mask)
+        return f"{odd} --invert exchanges foreground and background" if odd else ""
+
+    def recolor(self, change: Recolor) -> Picture:
+        """Return the picture with each foreground changed; for each, the others are neither foreground nor background.
+
+        Each is changed as it is in the composite, so that their order does not matter.
+        """
+        result = self.picture
+        for number, mask in enumerate(self.masks):
+            others = self._others(number)
+            result = recolor_foreground(self.picture, mask, change, others=others, into=result)
+        return result
+
+    def _others(self, number: int) -> Bool | None:
+        rest = [mask > 0 for place, mask in enumerate(self.masks) if place != number]
+        return np.logical_or.reduce(rest) & (self.masks[number] == 0) if rest else None
+
+
+def read_composite(composite: StrPath, mask: StrPath, *, invert: bool = False, each: bool = False) -> Composite:
+    """Read a composite and its mask.
+
+    Parameters
+    ----------
+    composite
+        Picture of any kind that :func:`ccharmony.read_picture` reads.
+    mask
+        Its mask, of the same size or a scaled copy, by the rules of :func:`ccharmony.read_mask`.
+    invert
+        Whether the foreground is black in the mask.
+    each
+        Whether each label of a label map, or each part of a mask that touches no other, is a foreground by itself.
+
+    Returns
+    -------
+    Composite
+        Picture and foregrounds.
+
+    Raises
+    ------
+    ImageError
+        A file cannot be read, or the mask has another shape.
+    """
+    picture = read_picture(composite)
+    if each:
+        return Composite(picture, pixels.read_masks(mask, shape=picture.shape))
+    found = pixels.read_mask(mask, shape=picture.shape)
+    return Composite(picture, [1 - found if invert else found])
+
+
+def read_pasted(
+    cutout: StrPath, background: StrPath, position: tuple[int, int] | None = None, scale: float = 1.0
+) -> Composite:
+    """Read a cut-out and a background, and put the one on the other.
+
+    Parameters
+    ----------
+    cutout
+        Picture with an alpha channel.
+    background
+        Picture, whose depth, profile and tags the composite has.
+    position, scale
+        As of :func:`harmonize.inference.cutout.paste_cutout`.
+
+    Returns
+    -------
+    Composite
+        The background with the cut-out on it, and where the cut-out is.
+
+    Raises
+    ------
+    ImageError
+        A file cannot be read, or the cut-out has no alpha channel.
+    SettingsError
+        As of :func:`harmonize.inference.cutout.paste_cutout`.
+    """
+    cut, ground = read_picture(cutout), read_picture(background)
+    if cut.alpha is None:
+        raise ImageError(f"{cutout}: no alpha channel, a cut-out needs one to say what is foreground")
+    before = ground.levels()
+    try:
+        after, mask = paste_cutout(cut.levels(cut.alpha > 0), cut.opacity(), before, position, scale)
+    except ImageError as error:
+        raise ImageError(f"{cutout}: {error}") from error
+    return Composite(ground.covered(mask).recolor(before, after), [mask])

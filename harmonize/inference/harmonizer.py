@@ -1,0 +1,206 @@
+"""What `harmonize apply` does with one picture: read, harmonize, write.
+
+-   :class:`Harmonizer`: how pictures are harmonized, the same for all of a folder.
+-   :func:`harmonize_file`: one picture with the settings as keywords.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ccharmony.arrays import Float32, SameSamples, Samples
+from ccharmony.errors import SettingsError
+from ccharmony.files import StrPath
+from ccharmony.images.picture import Picture
+from ccharmony.images.pixels import JPEG_QUALITY, write_image
+from ccharmony.images.stored import to_8_bits
+from ccharmony.images.write_picture import write_picture
+from harmonize.inference import adjustment, parametric
+from harmonize.inference.adjustment import CUBE_SIZE, Adjustment
+from harmonize.inference.composite import Composite, read_composite, read_pasted
+from harmonize.inference.folders import PictureTask
+from harmonize.inference.image import Size, Weights, check_size, harmonize_image
+from harmonize.models.settings import SIDE
+from harmonize.settings import check_number
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Background:
+    """What cut-outs are put on: the picture, and where on it, as of :func:`paste_cutout`."""
+
+    path: Path
+    position: tuple[int, int] | None = None
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class ParameterFiles:
+    """Files for what a parametric network predicts: all of it as JSON, the curves as .cube table, a drawing."""
+
+    params: Path | None = None
+    curves: Path | None = None
+    cube_size: int | None = CUBE_SIZE
+    plot: Path | None = None
+
+    def __bool__(self) -> bool:
+        return any(path is not None for path in (self.params, self.curves, self.plot))
+
+    def write(self, found: Adjustment, mask: Float32, name: str, weights: StrPath | None) -> None:
+        """Write those that are named; raises OutputError."""
+        if self.params:
+            adjustment.write_json(self.params, found, notes={"picture": name, "weights": weights and str(weights)})
+        if self.curves:
+            adjustment.write_cube(self.curves, found, mask, size=self.cube_size, title=Path(name).stem)
+            gain = adjustment.mean_gain(found, mask)
+            _logger.warning("%s: the curves alone; of the shading map only its mean, %.3f, is in it", self.curves, gain)
+        if self.plot:
+            write_image(self.plot, parametric.plot(found))
+
+
+@dataclass(frozen=True)
+class Harmonizer:
+    """How pictures are harmonized.
+
+    Attributes
+    ----------
+    net, strength, size, device
+        As of :func:`harmonize.harmonize_image`.
+    given
+        Curves and map that take the place of a network, or None.
+    files
+        Files for the curves and the map of a parametric network; of one foreground.
+    invert, each
+        As of :func:`read_composite`.
+    background
+        What cut-outs are put on, or None where composites have masks.
+    quality
+        Of JPEG and WebP, 1 to 100.
+    """
+
+    net: Weights = None
+    strength: float = 1.0
+    size: Size = SIDE
+    device: str = "auto"
+    given: Adjustment | None = None
+    files: ParameterFiles = field(default_factory=ParameterFiles)
+    invert: bool = False
+    each: bool = False
+    background: Background | None = None
+    quality: int = JPEG_QUALITY
+
+    def __post_init__(self) -> None:
+        check_number("strength", self.strength, 0, 1)
+        check_size(self.size)
+        if self.invert and self.each:
+            raise SettingsError("invert and each: a mask of several foregrounds has no inverse")
+
+    def run(self, task: PictureTask, before_after: Path | None = None) -> None:
+        """Read, harmonize and write one picture; what is odd about it is logged.
+
+        Parameters
+        ----------
+        task
+            Files that are read and written.
+        before_after
+            File for composite and result side by side, or None.
+
+        Raises
+        ------
+        ImageError, SettingsError, WeightsError, OutputError
+            As of reading, harmonizing and writing.
+        """
+        composite = self.read(task)
+        if remark := composite.remark():
+            _logger.warning("%s: %s", task.mask, remark)
+        result = self.harmonize(composite, task.composite.name)
+        write_picture(task.output, result, self.quality)
+        if before_after is not None:
+            write_picture(before_after, side_by_side(composite.picture, result), self.quality)
+
+    def read(self, task: PictureTask) -> Composite:
+        """Return the composite of a task; raises ImageError or SettingsError."""
+        if self.background is None:
+            return read_composite(task.composite, task.mask, invert=self.invert, each=self.each)
+        ground = self.background
+        return read_pasted(task.composite, ground.path, ground.position, ground.scale)
+
+    def harmonize(self, composite: Composite, name: str = "") -> Picture:
+        """Return a composite's picture, harmonized, and write the parameters that are wanted, under its name."""
+        if self.given is None and not self.files:
+            return composite.recolor(self._ask)
+        return composite.recolor(partial(self._adjust, name))
+
+    def _ask(self, levels: SameSamples, mask: Float32) -> SameSamples:
+        return harmonize_image(levels, mask, self.net, strength=self.strength, size=self.size, device=self.device)
+
+    def _adjust(self, name: str, levels: SameSamples, mask: Float32) -> SameSamples:
+        """Apply the curves and the map that were given, or are predicted and written."""
+        found = self.given
+        if found is None:
+            found = parametric.predict(parametric.load(self.net, self.device), to_8_bits(levels), mask)
+        self.files.write(found, mask, name, None if isinstance(self.net, nn.Module) else self.net)
+        return adjustment.apply(found, levels, mask, self.strength)
+
+
+def harmonize_file(
+    composite: StrPath,
+    mask: StrPath,
+    output: StrPath,
+    net: Weights = None,
+    *,
+    strength: float = 1.0,
+    size: Size = SIDE,
+    device: str = "auto",
+    invert: bool = False,
+    each: bool = False,
+    quality: int = JPEG_QUALITY,
+) -> None:
+    """Harmonize a file into a file, as `harmonize apply` does.
+
+    Parameters
+    ----------
+    composite
+        Picture: 8 or 16 bits, gray or color, with or without alpha, of any color profile.
+    mask
+        Its mask, white where the foreground is.
+    output
+        File to write, PNG, TIFF, JPEG or WebP by its suffix. It keeps depth, alpha, profile, EXIF and resolution of the
+        composite as far as the format holds them; what it does not hold is logged.
+    net, strength, size, device
+        As of :func:`harmonize.harmonize_image`.
+    invert
+        Whether the foreground is black in the mask.
+    each
+        Whether each label of a label map, or each part of a mask that touches no other, is harmonized by itself.
+    quality
+        Of JPEG and WebP, 1 to 100; WebP is lossless at 100.
+
+    Raises
+    ------
+    ImageError, SettingsError, WeightsError, OutputError
+        As of reading, harmonizing and writing.
+    """
+    harmonizer = Harmonizer(net, strength, size, device, invert=invert, each=each, quality=quality)
+    harmonizer.run(PictureTask(Path(composite), Path(mask), Path(output)))
+
+
+def side_by_side(before: Picture, after: Picture) -> Picture:
+    """Return two pictures of one kind, (H, 2 W and a hundredth), with a white line between them."""
+    alpha = None if before.alpha is None or after.alpha is None else _beside(before.alpha, after.alpha)
+    return Picture(_beside(before.colors, after.colors), alpha, after.tags)
+
+
+def _beside(before: Samples, after: Samples) -> Samples:
+    height, width = before.shape[:2]
+    line = np.full((height, max(width // 100, 1), *before.shape[2:]), np.iinfo(before.dtype).max, before.dtype)
+    both: Any = np.hstack([before, line, after])
+    return both  # type: ignore[no-any-return]

@@ -1,0 +1,107 @@
+"""Harmonize a picture as it was in its file: gray, transparent, of 16 bits, with a color profile.
+
+-   :func:`harmonize_picture`: picture and mask in, picture out.
+-   :func:`recolor_foreground`: the same with any function that changes sRGB colors.
+
+Two kinds of pixels hold no light of the scene, and a network does not see them: transparent ones, below which files
+hold any color, mostly black, and those of other foregrounds. It sees the mean color of the background in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ccharmony.arrays import Bool, Float32, Samples
+from ccharmony.images.picture import Picture
+from harmonize.inference.image import Size, Weights, as_mask, harmonize_image
+from harmonize.models.settings import SIDE
+
+Recolor: TypeAlias = Callable[[Samples, Float32], Samples]
+"""Of sRGB colors (H, W, 3), 8 or 16 bits, and a foreground (H, W), gives the colors with the foreground changed."""
+
+
+def harmonize_picture(
+    picture: Picture,
+    mask: npt.NDArray[np.generic],
+    net: Weights = None,
+    *,
+    strength: float = 1.0,
+    size: Size = SIDE,
+    device: str = "auto",
+) -> Picture:
+    """Give the foreground of a composite the light of its background, at its own depth and in its own profile.
+
+    Parameters
+    ----------
+    picture
+        Composite, of :func:`ccharmony.read_picture`.
+    mask, net, strength, size, device
+        As of :func:`harmonize.harmonize_image`.
+
+    Returns
+    -------
+    Picture
+        Where the mask is 0, or the picture transparent, it equals the composite to the bit. Gray stays gray, alpha and
+        all that the file said stay as they are.
+
+    Raises
+    ------
+    ImageError, SettingsError, WeightsError
+        As :func:`harmonize.harmonize_image`.
+    """
+    recolor = partial(harmonize_image, net=net, strength=strength, size=size, device=device)
+    return recolor_foreground(picture, as_mask(mask, picture.shape), recolor)
+
+
+def recolor_foreground(
+    picture: Picture, mask: Float32, recolor: Recolor, *, others: Bool | None = None, into: Picture | None = None
+) -> Picture:
+    """Change the foreground of a picture.
+
+    Parameters
+    ----------
+    picture
+        The composite.
+    mask
+        Foreground (H, W), in [0, 1].
+    recolor
+        Changes sRGB colors; what it leaves as it is stays to the bit in the picture, too.
+    others
+        Other foregrounds (H, W), which the network should take for no background.
+    into
+        The same picture with other foregrounds changed, which is changed further; None for the picture itself.
+
+    Returns
+    -------
+    Picture
+        The picture with its foreground changed.
+    """
+    if picture.alpha is not None:
+        mask = np.where(picture.alpha > 0, mask, np.float32(0))
+    levels = picture.levels(mask > 0)
+    if picture.alpha is not None or others is not None:
+        weights = picture.opacity()
+        if others is not None:
+            weights[others] = 0
+        levels = _hide(levels, weights, mask)
+    return (into or picture).recolor(levels, recolor(levels, mask))
+
+
+def _hide(levels: Samples, weights: Float32, mask: Float32) -> Samples:
+    """Mix the background (H, W, 3) with its mean color where its weight (H, W), in [0, 1], is less than 1."""
+    hidden = (weights < 1) & (mask == 0)
+    if not hidden.any():
+        return levels
+    shown = weights * (mask == 0)
+    if not shown.any():  # a foreground alone: a background of its own color asks for no change of its mean
+        shown = weights * mask
+    mean = np.tensordot(shown, levels, axes=2) / max(float(shown.sum()), 1e-6)
+    seen: Any = levels.copy()
+    share = weights[hidden][:, None]
+    seen[hidden] = np.rint(mean + (levels[hidden] - mean) * share)
+    return seen  # type: ignore[no-any-return]
