@@ -49,7 +49,7 @@ def read(folder: Path) -> Scored:
         return Scored(json.loads((folder / "report.json").read_text(encoding="utf-8")), list(csv.DictReader(file)))
 
 
-def make(name: str, path: Path, run: Path, scored: Mapping[str, Scored]) -> dict[str, str]:
+def make(name: str, path: Path, run: Path | None, scored: Mapping[str, Scored]) -> dict[str, str]:
     """Return the generated blocks of a card by name.
 
     Parameters
@@ -59,7 +59,7 @@ def make(name: str, path: Path, run: Path, scored: Mapping[str, Scored]) -> dict
     path
         Their file.
     run
-        Folder of the training run that they come from.
+        Folder of the training run that they come from; None leaves the curve as it is.
     scored
         Evaluations by set; that of ``val`` is also given by foreground share and by error.
 
@@ -70,10 +70,11 @@ def make(name: str, path: Path, run: Path, scored: Mapping[str, Scored]) -> dict
     """
     blocks = {
         "file": _describe(path),
-        "curve": curve(run / "scores.csv"),
         "scores": scores(name, scored),
         "strata": f"{by_share(scored['val'])}\n\n{by_error(scored['val'])}",
     }
+    if run is not None:
+        blocks["curve"] = curve(run / "scores.csv")
     if "triplets" in scored:
         blocks["triplets"] = each(scored["triplets"])
     return blocks

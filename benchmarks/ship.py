@@ -1,7 +1,9 @@
 """From the best weights of a run to bundled ones: half precision, scores, checksum, strip, the tables of the card.
 
-    python -m benchmarks.ship --run RUN --name NAME --val DIR [--triplets DIR] [--demo DIR] --scores DIR
+    python -m benchmarks.ship [--run RUN] --name NAME --val DIR [--triplets DIR] [--demo DIR] --scores DIR
 
+Without --run, weights that are bundled already are scored again. Val is scored twice: as it is, and with the two pixels
+of background next to the foreground hidden (docs/seam.md), which chooses the default of `harmonize apply`.
 Datasets are in iHarmony4's layout (`harmonize make-pairs` writes val). The evaluations are of the weights in half
 precision, as they are bundled, and stay in --scores. What a person wrote in harmonize/weights/NAME.md stays: only the
 parts between its markers are generated, and in the cards of the other bundled weights the table of scores, which names
@@ -24,9 +26,11 @@ from benchmarks.card import Scored
 from ccharmony import files
 from ccharmony.dataset.formats.pair_files import Split
 from harmonize.evaluation import evaluate, protocols
+from harmonize.evaluation.ring import Ring
 from harmonize.evaluation.scoring import Rules
 from harmonize.weights import bundled, checkpoint
 
+HIDDEN = "val, seam hidden"
 LICENCE = "research use only: the training photos and lights carry no other licence"
 
 _PATH = click.Path(path_type=Path)
@@ -34,21 +38,28 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 
 @click.command()
-@click.option("--run", type=_PATH, required=True, help="Folder of a finished `harmonize train`.")
+@click.option("--run", type=_PATH, help="Folder of a finished `harmonize train`.  [the bundled file]")
 @click.option("--name", required=True, help="Of the bundled weights.")
 @click.option("--val", type=_PATH, required=True, help="Pairs of photos and lights that training never saw.")
 @click.option("--triplets", type=_PATH, help="Real composites of other datasets.")
 @click.option("--demo", type=_PATH, help="A dataset of `ccharmony build --src demo --format png`, for the strip too.")
 @click.option("--scores", type=_PATH, required=True, help="Folder for the evaluations.")
 @click.option("--root", type=_PATH, default=_ROOT, help="Where docs/ is.  [this project]")
-def main(run: Path, name: str, scores: Path, root: Path, **sets: Path | None) -> None:
+def main(run: Path | None, name: str, scores: Path, root: Path, **sets: Path | None) -> None:
     """Write NAME.safetensors, its line of SHA256SUMS, its card, docs/NAME_val.csv and docs/NAME_strip.webp."""
     torch.set_num_threads(1)
     path = bundled.WEIGHTS / f"{name}.safetensors"
-    found = checkpoint.load(run / "best.safetensors")
+    found = checkpoint.load(path if run is None else run / "best.safetensors")
     trial = files.make_folder(scores) / path.name
     checkpoint.save_weights(trial, found.net, found.settings, metadata=found.metadata, half=True)
-    scored = {title: _score(trial, data, title, scores / title) for title, data in sets.items() if data is not None}
+    given = {title: data for title, data in sets.items() if data is not None}
+    scored = {"val": _score(trial, given["val"], scores / "val")}
+    scored[HIDDEN] = _score(trial, given["val"], scores / "val_hidden", ring=Ring(0, 2))
+    scored |= {
+        title: _score(trial, data, scores / title, "all" if title == "demo" else "test")
+        for title, data in given.items()
+        if title != "val"
+    }
     save(path, trial, found.metadata | _judge(scored))
     if sets["demo"] is not None:
         _draw(path, sets["demo"], scores / "demo", root / "docs" / f"{name}_strip.webp")
@@ -71,19 +82,19 @@ def save(path: Path, trial: Path, metadata: dict[str, Any]) -> None:
     files.write_bytes(sums, "".join(f"{line}\n" for line in ordered).encode())
 
 
-def _score(weights: Path, data: Path, title: str, out: Path) -> Scored:
-    split: Split = "all" if title == "demo" else "test"
-    rules = Rules(protocols.PROTOCOLS[protocols.DEFAULT])
+def _score(weights: Path, data: Path, out: Path, split: Split = "test", ring: Ring | None = None) -> Scored:
+    rules = Rules(protocols.PROTOCOLS[protocols.DEFAULT], ring=ring)
     evaluate.evaluate([data], evaluate.open_weights(weights), rules, split=split, out=out)
     return card.read(out)
 
 
 def _judge(scored: dict[str, Scored]) -> dict[str, Any]:
-    """Return what weights say of themselves; `harmonize apply` picks its default by the error on val."""
+    """Return what weights say of themselves; `harmonize apply` picks its default by the error with the seam hidden."""
     val = scored["val"].report["overall"]
     means = {title: entry.report["overall"]["harmonized"] for title, entry in scored.items()}
     return {
         "val_fmse": round(val["harmonized"]["fmse"], 1),
+        "hidden_fmse": round(means[HIDDEN]["fmse"], 1),
         "val_composite_fmse": round(val["composite"]["fmse"], 1),
         "licence": LICENCE,
         "scores": {

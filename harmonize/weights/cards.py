@@ -49,7 +49,10 @@ def read(name: str) -> str:
 
 
 def default_weights(model: str | None = None, *, parametric: bool = False) -> str:
-    """Return the name of the bundled weights with the lowest fMSE on the validation photos.
+    """Return the name of the bundled weights with the lowest fMSE on the validation photos, their seams hidden.
+
+    A cut-out on another photo has no seam to read the change off, so that the plain score does not count. Weights that
+    were never scored so come after those that were.
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ def default_weights(model: str | None = None, *, parametric: bool = False) -> st
     """
     found = {name: checkpoint.read_notes(bundled.find(name)) for name in bundled.list_weights()}
     errors = {
-        name: float(metadata.get("val_fmse") or metadata.get("best_fmse") or math.inf)
+        name: tuple(float(metadata.get(key) or math.inf) for key in ("hidden_fmse", "val_fmse", "best_fmse"))
         for name, (settings, metadata) in found.items()
         if model in (None, settings.model) and (not parametric or registry.find_network(settings.model).parametric)
     }

@@ -233,8 +233,9 @@ def test_other_networks_have_no_curves(tmp_path):
 def test_the_best_on_validation_is_the_default(tmp_path, monkeypatch, weights):
     settings = PihSettings(side=64, width=2)
     net = build(settings)
-    for name, error in (("one", 30.0), ("two", 20.0)):
-        checkpoint.save_weights(tmp_path / f"{name}.safetensors", net, settings, metadata={"val_fmse": error})
+    for name, error, hidden in (("one", 30.0, 40.0), ("two", 35.0, 38.0), ("three", 20.0, None)):
+        notes = {"val_fmse": error, "hidden_fmse": hidden}
+        checkpoint.save_weights(tmp_path / f"{name}.safetensors", net, settings, metadata=notes)
     checkpoint.save_weights(tmp_path / "unknown.safetensors", net, settings)
     weights.unlink()
     monkeypatch.setattr(bundled, "WEIGHTS", tmp_path)
