@@ -25,7 +25,7 @@ from ccharmony.build.pairs import PhotoPairs
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import residuals
 from ccharmony.color.polynomial import fit_polynomial
-from ccharmony.dataset import fits, tables
+from ccharmony.dataset import fits, tables, write_tables
 from ccharmony.dataset.manifest import read_manifest
 from ccharmony.jobs import journal
 from ccharmony.records import FitRecord, Pair, Photo
@@ -70,14 +70,14 @@ def _journal(root: Path, book: Mapping[str, FitRecord], made: Sequence[PhotoPair
 
 
 def _tables(root: Path, book: Mapping[str, FitRecord], rows: Sequence[Pair]) -> None:
-    tables.prepare_folders(root)
+    write_tables.prepare_folders(root)
     for name in tables.pictures_of(rows):
         (root / name).touch()  # checksums.csv has the size of every picture
     peak = 0.0
 
     def write() -> None:
         nonlocal peak
-        peak = peak_megabytes(lambda: tables.write_tables(root, rows, book, {}, {}))
+        peak = peak_megabytes(lambda: write_tables.write_tables(root, rows, book, {}, {}))
 
     _timed("tables written", write)
     click.echo(f"  {'tables, memory while written':32s}  {peak:9.1f} MB")

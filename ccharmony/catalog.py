@@ -75,8 +75,8 @@ class Source:
     ----------
     name, title
         Name on the command line; name for people.
-    page, terms, citation
-        Where to get the photos, on which terms as far as known, and what to cite.
+    page, terms, license, citation
+        Where to get the photos, on which terms as far as known, the name of their license or ``other``, what to cite.
     layout
         How the files are laid out below the data folder, as a text.
     suffixes
@@ -89,6 +89,7 @@ class Source:
     title: str
     page: str
     terms: str
+    license: str
     citation: str
     layout: str
     suffixes: Mapping[str, tuple[str, ...]]
@@ -122,7 +123,7 @@ def read_source(name: str) -> Source:
     try:
         cameras = tuple(_camera(entry) for entry in facts.get("cameras", ()))
         suffixes = {kind: tuple(names) for kind, names in facts.get("files", {}).items()}
-        words = {key: facts[key] for key in ("name", "title", "page", "terms", "citation", "layout")}
+        words = {key: facts[key] for key in ("name", "title", "page", "terms", "license", "citation", "layout")}
         return Source(**words, suffixes=suffixes, cameras=cameras)
     except (KeyError, TypeError) as error:
         raise SourceError(f"{_path(name)}: {error}, wanted the entries of ccharmony.catalog.Source") from error

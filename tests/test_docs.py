@@ -14,6 +14,7 @@ import pytest
 from ccharmony.color.residuals import Residuals
 from ccharmony.dataset import manifest
 from ccharmony.dataset.build_report import BuildReport
+from ccharmony.dataset.card import metadata
 from harmonize.evaluation import protocols, report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +56,11 @@ def test_the_four_pixel_example_scores_as_its_page_says():
 def test_every_column_of_the_manifest_is_explained():
     [table] = _tables(_section("formats", "manifest.csv"))
     assert tuple(_names([row[:1] for row in table])) == manifest.COLUMNS
+
+
+def test_every_column_of_the_metadata_is_explained():
+    [table] = _tables(_section("formats", "metadata.csv"))
+    assert tuple(_names([row[:1] for row in table])) == metadata.COLUMNS
 
 
 def test_every_figure_of_a_fit_is_explained():

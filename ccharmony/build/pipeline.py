@@ -21,7 +21,7 @@ from ccharmony.build.light import RecordedLight, from_json, record_light, to_jso
 from ccharmony.build.pairs import PhotoLights, PhotoPairs
 from ccharmony.build.photo_cache import PhotoCache
 from ccharmony.build.settings import BuildSettings
-from ccharmony.dataset import tables
+from ccharmony.dataset import tables, write_tables
 from ccharmony.dataset.build_report import SHOWN, BuildReport
 from ccharmony.errors import CcharmonyError, CheckerError, FitError, SourceError
 from ccharmony.files import StrPath
@@ -136,7 +136,7 @@ def build_dataset(
         if not lights:
             reason = report.first_problem if report.problems else "they show none, wanted --lights with recorded lights"
             raise SourceError(f"no checker of {len(photos)} photos could be fitted; {reason}")
-        tables.prepare_folders(out)
+        write_tables.prepare_folders(out)
         ready = [photo for photo in photos if photo.masks and (photo.id in recorded or not photo.charted)]
         made = run(_pairs_stage(context, recorded, lights), ready)
         rows = _gather(made, report)
@@ -145,7 +145,7 @@ def build_dataset(
         results = {"lights": _stored(recorded, to_json), "pairs": _stored(made.results, PhotoPairs.to_json)}
         journal.keep(fingerprint.digest, results)
         settled = settings.as_dict(), report.as_dict()
-        tables.write_tables(out, rows, lights, *settled, former=journal.former(), others=[KEPT])
+        write_tables.write_tables(out, rows, lights, *settled, former=journal.former(), others=[KEPT])
         journal.clear()
     return report
 

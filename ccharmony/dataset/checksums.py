@@ -3,8 +3,8 @@
 It is written before build.json, which has its hash and one of its own content; so a changed byte anywhere is found, and
 a changed row can be named. Datasets of versions before 1.1 have none.
 
-Contents: :class:`Checksum`, :func:`write_checksums`, :func:`read_checksums`, :func:`digest_row`, :func:`seal`,
-:func:`is_sealed`, :func:`is_file_whole`.
+Contents: :class:`Checksum`, :func:`write_checksums`, :func:`read_checksums`, :func:`measure`, :func:`digest_row`,
+:func:`seal`, :func:`is_sealed`, :func:`is_file_whole`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def write_checksums(root: Path, tables: Sequence[str], rows: Sequence[Pair]) -> 
     found = dict[str, Checksum]()
     try:
         for name in tables:
-            found[name] = Checksum((root / name).stat().st_size, _hash(root / name))
+            found[name] = measure(root / name)
         for row in rows:
             found[row.composite] = Checksum(_size(root, row.composite), row.composite_sha256, digest_row(row))
             for name, sha256 in ((row.mask, row.mask_sha256), (row.real, row.real_sha256)):
@@ -113,6 +113,11 @@ def read_checksums(root: Path) -> tuple[dict[str, Checksum], str] | None:
     except (OSError, ValueError, IndexError, csv.Error) as error:
         raise ManifestError(f"{path}: cannot be read ({error}), wanted {','.join(COLUMNS)}") from error
     return found, hashlib.sha256(data).hexdigest()
+
+
+def measure(path: Path) -> Checksum:
+    """Return size and hash of a file; raises OSError."""
+    return Checksum(path.stat().st_size, _hash(path))
 
 
 def digest_row(row: Pair) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ccharmony import files
-from ccharmony.dataset import tables
+from ccharmony.dataset import tables, write_tables
 from ccharmony.dataset.build_report import BuildReport
 from ccharmony.dataset.fits import read_fits
 from ccharmony.dataset.formats import pair_folder
@@ -79,7 +79,7 @@ def _merge(folders: Sequence[Path], out: Path) -> BuildReport:
     for part in parts:
         _link_pictures(part, out)
     report.count(rows)
-    tables.write_tables(out, rows, fits, _settings(folders), report.as_dict())
+    write_tables.write_tables(out, rows, fits, _settings(folders), report.as_dict())
     return report
 
 

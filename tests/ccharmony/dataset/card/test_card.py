@@ -1,0 +1,191 @@
+"""A dataset describes itself: for people, for `datasets`, for Croissant."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PIL import Image
+
+from ccharmony.build.pipeline import build_dataset
+from ccharmony.build.settings import BuildSettings, PairSettings
+from ccharmony.dataset.card import readme
+from ccharmony.dataset.card.facts import Facts
+from ccharmony.dataset.manifest import read_manifest
+from ccharmony.dataset.merge import merge_datasets
+from ccharmony.dataset.packing.pack import pack_dataset
+from ccharmony.dataset.packing.verify import verify_dataset
+
+from ... import kill_loop
+
+ROOT = Path(__file__).resolve().parents[4]
+NAMES = (
+    "README.md",
+    "croissant.json",
+    "metadata.csv",
+    "metadata_train.csv",
+    "metadata_test.csv",
+    "contact_sheet.jpg",
+)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> BuildSettings:
+    wanted = kill_loop.write_source(tmp_path_factory.mktemp("photos"), 4)
+    return replace(wanted, pair=PairSettings(composites=1, suffix=".jpg"))
+
+
+@pytest.fixture(scope="module")
+def built(settings: BuildSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds a dataset, `mine`, of two photos a split, and its shards."""
+    folder = tmp_path_factory.mktemp("card")
+    build_dataset(settings, folder / "mine")
+    pack_dataset(folder / "mine", "shards", folder / "shards")
+    return folder
+
+
+def head_of(card: Path) -> dict[str, Any]:
+    found = re.match(r"---\n(.*?)\n---\n", card.read_text(encoding="utf-8"), re.S)
+    assert found
+    return dict(yaml.safe_load(found[1]))
+
+
+def test_the_head_of_the_card_is_yaml_as_the_hub_wants_it(built: Path) -> None:
+    head = head_of(built / "mine" / "README.md")
+    assert head["license"] == "other"
+    assert head["task_categories"] == ["image-to-image"]
+    assert head["size_categories"] == ["n<1K"]
+    [config] = head["configs"]
+    assert [part["split"] for part in config["data_files"]] == ["train", "test"]
+
+
+def test_the_card_states_counts_terms_settings_and_what_to_cite(built: Path) -> None:
+    text = (built / "mine" / "README.md").read_text(encoding="utf-8")
+    for line in (
+        "| train | 2 | 2 | 2 |",
+        "| folder | unknown | 4 | 4 | 4 |",
+        "- **folder**: A folder of one's own photos. Terms: The owner's.",
+        "| ridge | 4 |",
+        "1 composites a foreground, full size, JPEG of quality 95",
+        "relation distillation. ICCV 2023.",
+    ):
+        assert line in text
+
+
+def test_a_camera_cannot_write_markdown() -> None:
+    assert readme._to_cell("a|b <script>\n[x](y)") == r"a\|b \<script>\n\[x](y)".replace(r"\n", r"\\n")
+
+
+def test_a_build_writes_the_same_bytes_into_another_folder(
+    settings: BuildSettings, built: Path, tmp_path: Path
+) -> None:
+    build_dataset(settings, tmp_path / "another name", jobs=2)
+    for name in NAMES:
+        assert (tmp_path / "another name" / name).read_bytes() == (built / "mine" / name).read_bytes()
+
+
+def test_metadata_has_the_rows_of_the_manifest_by_split(built: Path) -> None:
+    rows = read_manifest(built / "mine" / "manifest.csv")
+    for name, splits in (
+        ("metadata.csv", "train test"),
+        ("metadata_train.csv", "train"),
+        ("metadata_test.csv", "test"),
+    ):
+        found = list(csv.DictReader(io.StringIO((built / "mine" / name).read_text())))
+        assert [(line["file_name"], line["mask_file_name"], line["real_file_name"]) for line in found] == [
+            (row.composite, row.mask, row.real) for row in rows if row.split in splits.split()
+        ]
+
+
+def test_the_sheet_has_a_row_for_each_of_four_foregrounds(built: Path) -> None:
+    sheet = Image.open(built / "mine" / "contact_sheet.jpg")
+    assert sheet.size == (6 * 248 + 8, 4 * 188 + 8)
+    real, nothing = sheet.getpixel((128, 98)), sheet.getpixel((1300, 98))
+    assert real != (110, 110, 110)
+    assert max(abs(level - 110) for level in nothing) <= 1  # one composite a foreground: the other places stay gray
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of rdflib, which mlcroissant uses
+def test_mlcroissant_accepts_the_description_and_reads_its_records(built: Path) -> None:
+    mlcroissant = pytest.importorskip("mlcroissant")
+    described = mlcroissant.Dataset(built / "mine" / "croissant.json")
+    assert set(described.metadata.ctx.issues.errors) == set()
+    assert [warning for warning in described.metadata.ctx.issues.warnings if "datePublished" not in warning] == []
+    rows = read_manifest(built / "mine" / "manifest.csv")
+    found = list(described.records("pairs"))
+    assert [row["pairs/composite"].decode() for row in found] == [row.composite for row in rows]
+    assert [row["pairs/delta_e"] for row in found] == [pytest.approx(row.delta_e) for row in rows]
+    masks = {row["masks/path"]: row["masks/image"].size for row in described.records("masks")}
+    assert masks == {row.mask: Image.open(built / "mine" / row.mask).size for row in rows}
+
+
+def test_the_description_has_the_hashes_of_the_tables(built: Path) -> None:
+    described = json.loads((built / "mine" / "croissant.json").read_text())
+    sums = {row["file"]: row for row in csv.DictReader(io.StringIO((built / "mine" / "checksums.csv").read_text()))}
+    tables = [part for part in described["distribution"] if part["@type"] == "cr:FileObject"]
+    assert {part["@id"] for part in tables} >= {"manifest.csv", "fits.h5"}
+    assert all(part["sha256"] == sums[part["contentUrl"]]["sha256"] for part in tables)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_changed_byte_of_the_card_is_found(built: Path, name: str) -> None:
+    path = built / "mine" / name
+    before = path.read_bytes()
+    path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    try:
+        assert verify_dataset(built / "mine").problems == [f"{name}: is not what the build wrote"]
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_card_that_somebody_wrote_is_renamed_and_not_lost(
+    settings: BuildSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    build_dataset(settings, tmp_path / "set")
+    written = (tmp_path / "set" / "README.md").read_bytes()
+    (tmp_path / "set" / "README.md").write_text("by hand")
+    for kept in ("README.own.md", "README.own1.md"):
+        build_dataset(settings, tmp_path / "set")
+        assert (tmp_path / "set" / kept).read_text() == "by hand"
+        assert (tmp_path / "set" / "README.md").read_bytes() == written
+        (tmp_path / "set" / "README.md").write_text("by hand")
+    assert "is not as a build wrote it, and is now called README.own.md" in caplog.text
+
+
+def test_a_merged_dataset_says_what_it_was_merged_from(built: Path, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).symlink_to(built / "mine")
+    merge_datasets([tmp_path / "first", tmp_path / "second"], tmp_path / "both")
+    text = (tmp_path / "both" / "README.md").read_text(encoding="utf-8")
+    assert "merged from first, second" in text
+    assert "| train | 4 | 4 | 4 |" in text
+    assert verify_dataset(tmp_path / "both").problems == []
+
+
+def test_the_python_of_the_page_on_sharing_runs(built: Path) -> None:
+    pytest.importorskip("datasets")
+    page = (ROOT / "docs" / "share.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    code = "\n".join(blocks).replace("composite, mask, real =", "composite, mask, real = last =")
+    check = "assert donors and len(pairs['train']) == len(pairs['test']) == 2 and last[0].shape == last[2].shape"
+    home = {"HF_HOME": str(built / "hf"), "HF_HUB_OFFLINE": "1", "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{check}"], cwd=built, env=home, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_facts_of_a_manifest_with_an_unknown_source_are_stated_without_it(built: Path) -> None:
+    rows = [replace(row, source="elsewhere") for row in read_manifest(built / "mine" / "manifest.csv")]
+    facts = Facts(rows, {}, {}, {})
+    assert (facts.sources, facts.license) == ((), "other")
+    assert facts.count_cameras() == [("elsewhere", "unknown", 4, 4, 4)]
