@@ -44,7 +44,7 @@ MOST_BYTES = 2**24
 
 
 class ExifError(ValueError):
-    """A block or a directory whose offsets lead out of it."""
+    """A block or a directory that is damaged, or not of the classic kind."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,8 @@ def _header(data: bytes) -> tuple[str, int]:
     """Return the byte order as `struct` names it, and where the first directory begins."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
     if order is None:
-        raise ExifError("no TIFF header")
+        big = data[:4] in (b"II+\0", b"MM\0+")
+        raise ExifError("a BigTIFF, whose directories are others" if big else "damaged, it has no header")
     return order, _unpack(data, order + "I", 4)[0]
 
 
@@ -163,7 +164,7 @@ def _read(
         start = place + 8 if size <= 4 else target
         left -= size
         if start + size > len(data) or left < 0:
-            raise ExifError(f"tag {tag} has {size} bytes at {start}")
+            raise ExifError(f"damaged, tag {tag} has {size} bytes at {start}")
         found[tag] = Entry(kind, count, data[start : start + size])
     return found
 
@@ -203,4 +204,4 @@ def _unpack(data: bytes | bytearray, form: str, place: int) -> tuple[int, ...]:
     try:
         return struct.unpack_from(form, data, place)
     except struct.error as error:
-        raise ExifError(f"nothing at byte {place} of {len(data)}") from error
+        raise ExifError(f"damaged, nothing at byte {place} of {len(data)}") from error

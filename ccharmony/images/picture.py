@@ -137,8 +137,8 @@ class Picture:
         """Convert own colors, (H, W) or (H, W, 3), to sRGB (H, W, 3) of the same depth."""
         profile = self.tags.profile
         if colors.ndim == 2 and profiles.is_gray(profile):
-            return _three(profiles.to_srgb(colors, profile))
-        return profiles.to_srgb(_three(colors), profile)
+            return three_channels(profiles.to_srgb(colors, profile))
+        return profiles.to_srgb(three_channels(colors), profile)
 
     def _from_srgb(self, colors: Samples) -> UInt16:
         """Convert sRGB (N, 3) to own colors of 16 bits, (N,) or (N, 3)."""
@@ -148,7 +148,7 @@ class Picture:
         gray = np.rint(levels @ _GRAY).astype(np.uint16)
         if profiles.is_gray(profile):
             return to_16_bits(profiles.from_srgb(gray, profile)[0])
-        return to_16_bits(profiles.from_srgb(_three(gray), profile)[0, :, 1])
+        return to_16_bits(profiles.from_srgb(three_channels(gray), profile)[0, :, 1])
 
 
 def read_picture(path: StrPath | Readable, *, max_pixels: int | None = MAX_PIXELS) -> Picture:
@@ -185,7 +185,7 @@ def read_picture(path: StrPath | Readable, *, max_pixels: int | None = MAX_PIXEL
     return Picture(stored.colors, stored.alpha, read_tags(data, header, path))
 
 
-def _three(colors: Samples) -> Samples:
+def three_channels(colors: Samples) -> Samples:
     """Return gray (H, W) as three equal channels; colors as they are."""
     if colors.ndim == 3:
         return colors

@@ -19,6 +19,7 @@ from ccharmony.images.headers import Header, Readable
 _logger = logging.getLogger(__name__)
 
 _PREFIX = b"Exif\0\0"
+_ANIMATED = ("PNG", "WEBP", "GIF", "AVIF")
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[1-8]")
 
 
@@ -49,11 +50,11 @@ def read_tags(data: bytes, header: Header, path: Readable) -> Tags:
 
     A damaged EXIF block is left out; the log says so.
     """
-    read_exif, xmp, dpi = _of_tiff(data) if header.format == "TIFF" else _by_pillow(data, header)
+    read_exif, xmp, dpi = _of_tiff(data) if header.format == "TIFF" else _by_pillow(data, header, path)
     try:
         block = exif.make_upright(read_exif())
     except exif.ExifError as error:
-        _logger.warning("%s: EXIF is damaged (%s) and left out", path, error)
+        _logger.warning("%s: EXIF is left out: %s", path, error)
         block = b""
     return Tags(header.profile, block, _XMP_ORIENTATION.sub(rb"\g<1>1", xmp), _sound(dpi))
 
@@ -64,10 +65,12 @@ def _of_tiff(data: bytes) -> tuple[Callable[[], bytes], bytes, object]:
     return lambda: exif.from_tiff(data, offset), xmp, dpi
 
 
-def _by_pillow(data: bytes, header: Header) -> tuple[Callable[[], bytes], bytes, object]:
+def _by_pillow(data: bytes, header: Header, path: Readable) -> tuple[Callable[[], bytes], bytes, object]:
     """Return the same of any other file."""
     stream = io.BytesIO(data)
     with Image.open(stream, formats=(header.format,)) as image:
+        if header.format in _ANIMATED and (frames := getattr(image, "n_frames", 1)) > 1:
+            _logger.warning("%s: %d frames, the first is used", path, frames)
         block, xmp, dpi = image.info.get("exif", b""), image.info.get("xmp", b""), image.info.get("dpi")
         if "Raw profile type exif" in image.info:  # ImageMagick's own way, in text
             block = image.getexif().tobytes()

@@ -250,7 +250,7 @@ def test_damaged_exif_is_left_out_with_a_word(tmp_path: Path, damage: bytes, cap
     Image.fromarray(samples("color", 8)[0]).save(tmp_path / "a.jpg", exif=b"Exif\0\0" + damage, icc_profile=ADOBE)
     tags = read_picture(tmp_path / "a.jpg").tags
     assert (tags.exif, tags.profile) == (b"", ADOBE)
-    assert "a.jpg: EXIF is damaged" in caplog.text
+    assert "a.jpg: EXIF is left out: damaged" in caplog.text
 
 
 @pytest.mark.parametrize("profile", [ADOBE[:300], GRAY_PROFILE])
@@ -263,3 +263,35 @@ def test_a_profile_that_cannot_be_used_is_one_line(tmp_path: Path, profile: byte
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"a\.gif: \.gif: not a format to write"):
         write_picture.write_picture(tmp_path / "a.gif", Picture(DEEP))
+
+
+def test_a_bigtiff_loses_its_exif_with_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", DEEP, photometric="rgb", bigtiff=True, description="a vase")
+    assert read_picture(tmp_path / "a.tif").tags.exif == b""
+    assert "a.tif: EXIF is left out: a BigTIFF" in caplog.text
+
+
+def test_gray_in_a_profile_for_rgb_becomes_three_equal_channels_in_png(tmp_path: Path) -> None:
+    """The standard has no such PNG, and readers would ignore the profile."""
+    gray = samples("gray", 8)[0]
+    Image.fromarray(gray).save(tmp_path / "a.jpg", icc_profile=ADOBE, quality=100)
+    picture = read_picture(tmp_path / "a.jpg")
+    assert picture.colors.ndim == 2
+    assert write_picture.losses(picture, ".png") == [
+        "PNG has no gray in a profile for RGB, three equal channels are written"
+    ]
+    write_picture.write_picture(tmp_path / "a.png", picture)
+    values, profile, *_ = read_by_others(tmp_path / "a.png")
+    assert profile == ADOBE
+    for channel in range(3):
+        np.testing.assert_array_equal(values[..., channel], picture.colors)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF"])
+def test_of_a_moving_picture_the_first_frame_is_read_with_a_word(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    frames = [Image.fromarray(np.full((8, 8, 3), level, np.uint8)) for level in (0, 255)]
+    frames[0].save(tmp_path / "a", kind, save_all=True, append_images=frames[1:])
+    assert read_picture(tmp_path / "a").colors.max() < 5
+    assert "a: 2 frames, the first is used" in caplog.text
