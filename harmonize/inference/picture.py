@@ -9,6 +9,7 @@ hold any color, mostly black, and those of other foregrounds. It sees the mean c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
@@ -16,10 +17,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Bool, Float32, Samples
+from ccharmony.arrays import Bool, Float32, Float64, Samples
 from ccharmony.images.picture import Picture
 from harmonize.inference.image import Size, Weights, as_mask, harmonize_image
 from harmonize.models.settings import SIDE
+
+_ENOUGH = 2**18
+"""Pixels that a mean color is taken from, about."""
 
 Recolor: TypeAlias = Callable[[Samples, Float32], Samples]
 """Of sRGB colors (H, W, 3), 8 or 16 bits, and a foreground (H, W), gives the colors with the foreground changed."""
@@ -97,11 +101,22 @@ def _hide(levels: Samples, weights: Float32, mask: Float32) -> Samples:
     hidden = (weights < 1) & (mask == 0)
     if not hidden.any():
         return levels
-    shown = weights * (mask == 0)
-    if not shown.any():  # a foreground alone: a background of its own color asks for no change of its mean
-        shown = weights * mask
-    mean = np.tensordot(shown, levels, axes=2) / max(float(shown.sum()), 1e-6)
+    mean = _mean(levels, weights * (mask == 0))
+    if mean is None:  # a foreground alone: a background of its own color asks for no change of its mean
+        mean = _mean(levels, weights * mask)
+    if mean is None:
+        return levels
     seen: Any = levels.copy()
     share = weights[hidden][:, None]
     seen[hidden] = np.rint(mean + (levels[hidden] - mean) * share)
     return seen  # type: ignore[no-any-return]
+
+
+def _mean(levels: Samples, weights: Float32) -> Float64 | None:
+    """Return the mean color of evenly spread pixels, or of all where these weigh nothing; None where none does."""
+    spread = max(math.isqrt(weights.size // _ENOUGH), 1)
+    for step in (spread, 1):
+        some = weights[::step, ::step]
+        if total := float(some.sum()):
+            return np.asarray(np.tensordot(some, levels[::step, ::step], axes=2) / total, np.float64)
+    return None
