@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +49,14 @@ def light(name: str, warmth: float) -> FitRecord:
     patches = STANDARD * tint(warmth) + 0.02
     forward, inverse = fit_polynomial(patches, STANDARD), fit_polynomial(STANDARD, patches)
     return FitRecord(name, "none", "benchmark", "ridge", patches, forward, inverse)
+
+
+def recolor(seed: int) -> Callable[[UInt8], UInt8]:
+    """Return what puts a picture (H, W, 3) under a random light: a gain and a gamma for each channel."""
+    random = np.random.default_rng(seed)
+    gains, gammas = random.uniform(0.6, 1.1, 3), random.uniform(0.8, 1.3, 3)
+    table = np.rint((255 * gains * (np.arange(256) / 255)[:, None] ** gammas).clip(0, 255)).astype(np.uint8)
+    return lambda picture: np.asarray(cv2.LUT(picture, table[None]), np.uint8)
 
 
 def write_photos(folder: Path, train: int, val: int, lights: int = 12) -> tuple[Path, Path]:

@@ -68,7 +68,7 @@ def _apply_file(composite: Path, mask: Path | None, out: str, given: options.Opt
 
 def _apply_video(video: Path, masks: Path | None, out: Path, given: options.Options) -> int:
     named = {"--background": given.background, "--before-after": given.before_after}
-    flags = {"--invert": given.invert, "--each": given.each}
+    flags = {"--invert": given.invert, "--each": given.each, "--defringe": given.defringe}
     unfit = [*(name for name, value in (*named.items(), *flags.items()) if value), *given.writes_parameters]
     if unfit or masks is None:
         raise click.UsageError(f"{unfit[0]} is for pictures, {video.name} is a video" if unfit else "wanted MASK")

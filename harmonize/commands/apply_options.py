@@ -41,6 +41,7 @@ class Options:
     jobs: int | None
     invert: bool
     each: bool
+    defringe: bool
     strict: bool
     before_after: Path | None
     params: Path | None
@@ -110,6 +111,9 @@ _OPTIONS = (
     click.option("--invert", is_flag=True, help="The foreground is black in MASK."),
     click.option(
         "--each", is_flag=True, help="Harmonize each label, or each part that touches no other, of MASK by itself."
+    ),
+    click.option(
+        "--defringe", is_flag=True, help="At soft edges, estimate the foreground's own colors: a cut-out keeps no halo."
     ),
     click.option(
         "--format",
@@ -216,6 +220,7 @@ def to_harmonizer(given: Options) -> Harmonizer:
         files=ParameterFiles(given.params, given.curves, given.cube_size, given.plot),
         invert=given.invert,
         each=given.each,
+        defringe=given.defringe,
         background=Background(given.background, given.position, given.scale) if given.background else None,
         quality=given.quality,
     )

@@ -20,6 +20,7 @@ import numpy as np
 from ccharmony import files, strict_json
 from ccharmony.arrays import Float32, Float64, SameSamples, Samples
 from ccharmony.errors import SettingsError
+from harmonize.inference.defringe import estimate_foreground
 from harmonize.inference.strips import Render, blend
 from harmonize.models.pih import curves
 from harmonize.settings import check_integer
@@ -106,7 +107,9 @@ def _look_up(part: Samples, tables: Float32) -> Float32:
     return np.stack([table[part[..., channel]] for channel, table in enumerate(tables)], axis=2)
 
 
-def apply(adjustment: Adjustment, image: SameSamples, mask: Float32, strength: float = 1.0) -> SameSamples:
+def apply(
+    adjustment: Adjustment, image: SameSamples, mask: Float32, strength: float = 1.0, *, defringe: bool = False
+) -> SameSamples:
     """Apply curves and shading to the foreground of a picture.
 
     Parameters
@@ -117,6 +120,8 @@ def apply(adjustment: Adjustment, image: SameSamples, mask: Float32, strength: f
         Foreground (H, W), in [0, 1]; soft edges blend.
     strength
         How much of the change is made, in [0, 1].
+    defringe
+        As of :func:`harmonize.harmonize_image`.
 
     Returns
     -------
@@ -124,7 +129,8 @@ def apply(adjustment: Adjustment, image: SameSamples, mask: Float32, strength: f
         Picture (H, W, 3) of the same depth; where the mask is 0 it equals `image` to the bit.
     """
     result = copy(image)
-    blend(image, mask, strength, renderer(adjustment, image), result)
+    own = estimate_foreground(image, mask, sees_background=True) if defringe else image
+    blend(own, mask, strength, renderer(adjustment, own), result)
     return result
 
 

@@ -16,6 +16,7 @@ from ccharmony.files import StrPath
 from ccharmony.images import mask_rules, pixels
 from ccharmony.images.picture import Picture, read_picture
 from harmonize.inference.cutout import paste_cutout
+from harmonize.inference.defringe import estimate_foreground
 from harmonize.inference.picture import Recolor, recolor_foreground
 
 
@@ -97,7 +98,12 @@ def read_composite(composite: StrPath, mask: StrPath, *, invert: bool = False, e
 
 
 def read_pasted(
-    cutout: StrPath, background: StrPath, position: tuple[int, int] | None = None, scale: float = 1.0
+    cutout: StrPath,
+    background: StrPath,
+    position: tuple[int, int] | None = None,
+    scale: float = 1.0,
+    *,
+    defringe: bool = False,
 ) -> Composite:
     """Read a cut-out and a background, and put the one on the other.
 
@@ -109,6 +115,8 @@ def read_pasted(
         Picture, whose depth, profile and tags the composite has.
     position, scale
         As of :func:`harmonize.inference.cutout.paste_cutout`.
+    defringe
+        Whether the cut-out's soft edges get the foreground's own colors first.
 
     Returns
     -------
@@ -125,9 +133,11 @@ def read_pasted(
     cut, ground = read_picture(cutout), read_picture(background)
     if cut.alpha is None:
         raise ImageError(f"{cutout}: no alpha channel, a cut-out needs one to say what is foreground")
-    before = ground.levels()
+    before, colors = ground.levels(), cut.levels(cut.alpha > 0)
+    if defringe:
+        colors = estimate_foreground(colors, cut.opacity(), sees_background=False)
     try:
-        after, mask = paste_cutout(cut.levels(cut.alpha > 0), cut.opacity(), before, position, scale)
+        after, mask = paste_cutout(colors, cut.opacity(), before, position, scale)
     except ImageError as error:
         raise ImageError(f"{cutout}: {error}") from error
     return Composite(ground.covered(mask).recolor(before, after), [mask])

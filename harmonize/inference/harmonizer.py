@@ -80,6 +80,9 @@ class Harmonizer:
         Files for the curves and the map of a parametric network; of one foreground.
     invert, each
         As of :func:`read_composite`.
+    defringe
+        Whether soft edges are changed as the foreground's own colors are, and cut-outs have them before they are put on
+        a background.
     background
         What cut-outs are put on, or None where composites have masks.
     quality
@@ -94,6 +97,7 @@ class Harmonizer:
     files: ParameterFiles = field(default_factory=ParameterFiles)
     invert: bool = False
     each: bool = False
+    defringe: bool = False
     background: Background | None = None
     quality: int = JPEG_QUALITY
 
@@ -131,7 +135,7 @@ class Harmonizer:
         if self.background is None:
             return read_composite(task.composite, task.mask, invert=self.invert, each=self.each)
         ground = self.background
-        return read_pasted(task.composite, ground.path, ground.position, ground.scale)
+        return read_pasted(task.composite, ground.path, ground.position, ground.scale, defringe=self.defringe)
 
     def harmonize(self, composite: Composite, name: str = "") -> Picture:
         """Return a composite's picture, harmonized, and write the parameters that are wanted, under its name."""
@@ -140,7 +144,15 @@ class Harmonizer:
         return composite.recolor(partial(self._adjust, name))
 
     def _ask(self, levels: SameSamples, mask: Float32) -> SameSamples:
-        return harmonize_image(levels, mask, self.net, strength=self.strength, size=self.size, device=self.device)
+        return harmonize_image(
+            levels,
+            mask,
+            self.net,
+            strength=self.strength,
+            size=self.size,
+            device=self.device,
+            defringe=self.defringe,
+        )
 
     def _adjust(self, name: str, levels: SameSamples, mask: Float32) -> SameSamples:
         """Apply the curves and the map that were given, or are predicted and written."""
@@ -148,7 +160,7 @@ class Harmonizer:
         if found is None:
             found = parametric.predict(parametric.load(self.net, self.device), to_8_bits(levels), mask)
         self.files.write(found, mask, name, None if isinstance(self.net, nn.Module) else self.net)
-        return adjustment.apply(found, levels, mask, self.strength)
+        return adjustment.apply(found, levels, mask, self.strength, defringe=self.defringe)
 
 
 def harmonize_file(
@@ -162,6 +174,7 @@ def harmonize_file(
     device: str = "auto",
     invert: bool = False,
     each: bool = False,
+    defringe: bool = False,
     quality: int = JPEG_QUALITY,
 ) -> None:
     """Harmonize a file into a file, as `harmonize apply` does.
@@ -181,6 +194,8 @@ def harmonize_file(
         Whether the foreground is black in the mask.
     each
         Whether each label of a label map, or each part of a mask that touches no other, is harmonized by itself.
+    defringe
+        As of :func:`harmonize.harmonize_image`.
     quality
         Of JPEG and WebP, 1 to 100; WebP is lossless at 100.
 
@@ -189,7 +204,7 @@ def harmonize_file(
     ImageError, SettingsError, WeightsError, OutputError
         As of reading, harmonizing and writing.
     """
-    harmonizer = Harmonizer(net, strength, size, device, invert=invert, each=each, quality=quality)
+    harmonizer = Harmonizer(net, strength, size, device, invert=invert, each=each, defringe=defringe, quality=quality)
     harmonizer.run(PictureTask(Path(composite), Path(mask), Path(output)))
 
 

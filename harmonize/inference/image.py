@@ -27,6 +27,7 @@ from ccharmony.files import StrPath
 from ccharmony.images.stored import to_8_bits
 from harmonize.inference import adjustment, parametric
 from harmonize.inference.color_map import fit
+from harmonize.inference.defringe import estimate_foreground
 from harmonize.inference.network import infer, load_network
 from harmonize.inference.strips import Render, blend, to_levels
 from harmonize.models.network import ParametricNetwork
@@ -51,6 +52,7 @@ def harmonize_image(
     strength: float = 1.0,
     size: Size = SIDE,
     device: str = "auto",
+    defringe: bool = False,
 ) -> SameSamples:
     """Give the foreground of a composite the light of its background.
 
@@ -70,6 +72,9 @@ def harmonize_image(
         which takes about 2 kB of memory a pixel.
     device
         "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N"; not used where `net` is a network.
+    defringe
+        Whether the change at soft edges is that of the foreground's own colors, estimated, and not of the mixture with
+        the background that the composite shows there.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def harmonize_image(
         Weights that cannot be loaded, or that make values that are not numbers.
     """
     result = copy(_check_picture(composite))
-    _harmonize(composite, mask, net, strength, size, device, result)
+    _harmonize(composite, mask, net, strength, size, device, result, defringe=defringe)
     return result
 
 
@@ -207,6 +212,8 @@ def _harmonize(
     size: Size,
     device: str,
     result: Samples | Float32,
+    *,
+    defringe: bool = False,
 ) -> None:
     """Write the harmonized foreground into `result`, which holds the composite."""
     weights = as_mask(mask, picture.shape[:2])
@@ -215,7 +222,9 @@ def _harmonize(
     if strength == 0 or not weights.any():
         return
     network = net if isinstance(net, nn.Module) else load_network(net, device)
-    blend(picture, weights, strength, find_change(network, picture, weights, size)(picture), result)
+    change = find_change(network, picture, weights, size)
+    own = estimate_foreground(picture, weights, sees_background=True) if defringe else picture
+    blend(own, weights, strength, change(own), result)
 
 
 def _check_picture(picture: SameSamples) -> SameSamples:

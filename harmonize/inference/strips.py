@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -43,13 +43,13 @@ def blend(picture: Samples, mask: Mask, strength: float, render: Render, result:
     Parameters
     ----------
     picture
-        Composite (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits.
+        What is rendered, (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits: the composite, or the foreground's own colors.
     mask
         Foreground (H, W).
     strength
         How much of the change is made, in [0, 1].
     render
-        Gives the levels that are mixed in; called from several threads.
+        Gives levels; their difference from the picture is added. Called from several threads.
     result
         Holds the composite, and may be `picture` itself: samples of the same depth, or levels (H, W, 3) in [0, 255]
         of floats. Where the mask is 0 they stay as they are to the bit.
@@ -60,13 +60,15 @@ def blend(picture: Samples, mask: Mask, strength: float, render: Render, result:
         inside = _extent(mask[rows, columns], columns.start)
         if inside is None:
             return
-        before = to_levels(picture[rows, inside])
         levels = render(rows, inside)
         np.clip(levels, 0, 255, out=levels)
-        levels -= before
+        levels -= to_levels(picture[rows, inside])
         levels *= _weights(mask[rows, inside], strength)[..., None]
-        levels += before
-        result[rows, inside] = levels if result.dtype == np.float32 else from_levels(levels, result.dtype)
+        target: Any = result[rows, inside]  # a view
+        if target.dtype == np.float32:
+            target += levels
+        else:
+            target[:] = from_levels(levels + to_levels(target), target.dtype)
 
     with ThreadPoolExecutor(min(processors.threads(), MOST_THREADS)) as pool:
         list(pool.map(change, _divide(*mask.shape)))
