@@ -71,6 +71,7 @@ DOORS = {
         "ccharmony/dataset/packing/write_hdf5.py",
     },
     "ray": {"ccharmony/jobs/ray_engine.py"},
+    "pyarrow": {"ccharmony/dataset/packing/write_parquet.py"},  # written; read by the places of its pictures
     # Two protocols resize as their authors did, with Pillow.
     "PIL": {
         "ccharmony/images/headers.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import click
 
@@ -15,7 +15,9 @@ from ccharmony.dataset.packing.write_shards import Limit
 
 @click.command("pack")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--to", type=click.Choice(["shards", "h5"]), required=True, help="WebDataset tars, or one HDF5 file.")
+@click.option(
+    "--to", type=click.Choice(get_args(PackedFormat)), required=True, help="WebDataset tars, one HDF5 file, or Parquet."
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="Folder of the shards, or name of the file."
 )
@@ -43,6 +45,6 @@ def command(dataset: Path, to: str, out: Path, shard_size: float, shard_pairs: i
     if report.resumed:
         echo(f"{report.resumed} pairs were packed before")
     counts = ", ".join(f"{count} {split}" for split, count in report.pairs.items())
-    files = f"{report.files} shards" if to == "shards" else "one file"
+    files = "one file" if to == "h5" else f"{report.files} shards"
     echo(f"{sum(report.pairs.values())} pairs ({counts}) in {out}: {files}, {report.bytes / 1e6:.1f} MB")
     sys.exit(1 if report.problems else 0)

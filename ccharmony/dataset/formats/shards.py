@@ -1,4 +1,4 @@
-"""A dataset as WebDataset shards, the read side: each picture is read by its offset in a tar.
+"""A dataset as shards, the read side: each picture is read by its offset in a tar or in a Parquet file.
 
 ::
 
@@ -7,12 +7,19 @@
     train/shard-000000.json       offset and size of each picture in that tar
     test/…                        likewise; `all` instead of the two where no list says which pair is which
 
-A reader of WebDataset needs the tars alone. The pairs in them are shuffled, as such readers want them; the tables store
-the position of each pair in the dataset's lists, and the readers here return the pairs in that order.
+or, of Parquet, as `datasets` names its files::
+
+    data/train-00000-of-00002.parquet    a row a pair; its pictures uncompressed, so that their place is known
+    tables/train-00000-of-00002.json     offset and size of each picture in that file, and of the pair's row as JSON
+
+No Parquet is ever parsed here, since the places are in the tables. A reader of WebDataset needs the tars alone. The
+pairs in a file are shuffled, as readers of streams want them; the tables store the position of each pair in the
+dataset's lists, and the readers here return the pairs in that order.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import re
@@ -25,18 +32,27 @@ from ccharmony import inputs, strict_json
 from ccharmony.dataset.formats import lists
 from ccharmony.dataset.formats.names import split_name
 from ccharmony.dataset.formats.pair_files import Archive, Member, PairPaths, Split
-from ccharmony.errors import SourceError
+from ccharmony.errors import ImageError, SourceError
 
 INDEX = "index.json"
-FORMAT, VERSION = "ccharmony shards", 1
+TARS, PARQUET = "ccharmony shards", "ccharmony parquet"
+"""The two formats, as the index names them."""
+
+VERSION = 1
 UNLISTED = "all"
 FOLDERS = (*lists.SPLITS, UNLISTED)
 COLUMNS = ("position", "set", "name", "composite", "mask", "real")
-"""Of a row of a table; each of the last three is a list of name, offset and size."""
+"""Of a row of a table; each of the last three is a list of name, offset and size. Parquet has ``row`` as a fourth."""
 
-_FILE = re.compile(r"(train|val|test|all)/shard-\d{6,}\.tar")
+ROW_BYTES = 64 * 2**10
+"""Of the JSON of a pair, and of the header of a long name in a tar; both have some hundred."""
+
+_FILES = {
+    TARS: re.compile(r"(train|val|test|all)/shard-\d{6,}\.tar"),
+    PARQUET: re.compile(r"data/(train|val|test|all)-\d{5,}-of-\d{5,}\.parquet"),
+}
 _logger = logging.getLogger(__name__)
-_BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError)
+_BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, ImageError)
 
 
 @dataclass(frozen=True)
@@ -62,7 +78,12 @@ class Shard:
     @property
     def folder(self) -> str:
         """Return train, test or all."""
-        return self.file.partition("/")[0]
+        return next(match[1] for pattern in _FILES.values() if (match := pattern.fullmatch(self.file)))
+
+    @property
+    def is_parquet(self) -> bool:
+        """Return whether it is a Parquet file, and no tar."""
+        return self.file.endswith(".parquet")
 
     @property
     def split(self) -> str:
@@ -137,28 +158,49 @@ def read_pairs(root: Path, split: Split) -> list[PairPaths]:
 
 def read_table(root: Path, shard: Shard) -> Iterator[tuple[int, PairPaths]]:
     """Yield each pair of a shard with its position in the lists; raises SourceError."""
-    path = table_of(root / shard.file)
-    try:
+    with _refusing(root, shard):
         archive = Archive.of(root / shard.file)
-        data = inputs.read_bytes(path, strict_json.MOST_BYTES)
-        if hashlib.sha256(data).hexdigest() != shard.table_sha256:
-            raise ValueError("its sha256 is not the one in the index")
-        rows = strict_json.parse(data)["rows"]
-        found = [_parse_row(row, archive, shard) for row in rows]
-        if len(found) != shard.pairs:
-            raise ValueError(f"{len(found)} pairs, the index says {shard.pairs}")
-    except _BROKEN as error:
-        raise SourceError(f"{path}: not the table of {shard.file} ({error})") from error
+        found = [_parse_row(row, archive, shard) for row in _read_rows(root, shard)]
     yield from found
 
 
+def read_stored_rows(root: Path, shard: Shard) -> Iterator[dict[str, Any]]:
+    """Yield what a Parquet shard says of each of its pairs; raises SourceError."""
+    with _refusing(root, shard):
+        archive = Archive.of(root / shard.file)
+        for *_, place in _read_rows(root, shard):
+            member = _parse_member(archive, *place)
+            if member.size > ROW_BYTES:
+                raise ValueError(f"{member}: {member.size} bytes, the limit is {ROW_BYTES}")
+            yield dict(strict_json.parse(member.read_bytes()))
+
+
 def table_of(tar: Path) -> Path:
-    """Return the path of a shard's table."""
-    return tar.with_suffix(".json")
+    """Return the path of a shard's table: beside a tar; apart from Parquet, whose readers take all of a folder."""
+    return tar.parents[1] / "tables" / f"{tar.stem}.json" if tar.suffix == ".parquet" else tar.with_suffix(".json")
+
+
+@contextlib.contextmanager
+def _refusing(root: Path, shard: Shard) -> Iterator[None]:
+    """Turn an error in reading the table of a shard into a SourceError."""
+    try:
+        yield
+    except _BROKEN as error:
+        raise SourceError(f"{table_of(root / shard.file)}: not the table of {shard.file} ({error})") from error
+
+
+def _read_rows(root: Path, shard: Shard) -> list[Any]:
+    data = inputs.read_bytes(table_of(root / shard.file), strict_json.MOST_BYTES)
+    if hashlib.sha256(data).hexdigest() != shard.table_sha256:
+        raise ValueError("its sha256 is not the one in the index")
+    rows = strict_json.parse(data)["rows"]
+    if len(rows) != shard.pairs:
+        raise ValueError(f"{len(rows)} pairs, the index says {shard.pairs}")
+    return list(rows)
 
 
 def _parse_index(content: Mapping[str, Any]) -> Iterator[Shard]:
-    if content["format"] != FORMAT or content["version"] != VERSION:
+    if content["format"] not in _FILES or content["version"] != VERSION:
         raise ValueError(f"{content['format']!r} version {content['version']!r}")
     for entry in content["shards"]:
         shard = Shard(
@@ -168,14 +210,14 @@ def _parse_index(content: Mapping[str, Any]) -> Iterator[Shard]:
             str(entry["sha256"]),
             str(entry["table_sha256"]),
         )
-        if not _FILE.fullmatch(shard.file):
+        if not _FILES[content["format"]].fullmatch(shard.file):
             raise ValueError(f"names {shard.file[:80]!r}")
         yield shard
 
 
 def _parse_row(row: list[Any], archive: Archive, shard: Shard) -> tuple[int, PairPaths]:
     position, name_of_set, name, *parts = row
-    composite, mask, real = (_parse_member(archive, *part) for part in parts)
+    composite, mask, real = (_parse_member(archive, *part) for part in parts[:3])
     stem = PurePosixPath(name).stem  # the real picture is named after its composite here: iHarmony4's form is left
     photo = split_name(stem)[1] or stem
     return int(position), PairPaths(str(name_of_set), str(name), composite, mask, real, shard.split, photo)

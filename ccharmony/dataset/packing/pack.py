@@ -1,4 +1,4 @@
-"""A dataset of many small files packed into few large ones: WebDataset shards or one HDF5 file, bytes as they are.
+"""A dataset of many small files packed into few large ones: tars, Parquet or one HDF5 file, bytes as they are.
 
 The work is done in a folder next to the result, `.<name>.part`, which gets the result's name when it is finished. If
 packing is interrupted, finished shards stay in that folder and packing resumes after them; an HDF5 file is written
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -19,14 +19,20 @@ import numpy as np
 from ccharmony.dataset.formats import hdf5, shards
 from ccharmony.dataset.packing import contents, write_hdf5, write_shards
 from ccharmony.dataset.packing.contents import Entry, File
-from ccharmony.dataset.packing.write_shards import Limit
+from ccharmony.dataset.packing.write_parquet import import_pyarrow, write_parquet
+from ccharmony.dataset.packing.write_shards import Limit, Writer
+from ccharmony.dataset.packing.write_tars import write_tar
 from ccharmony.errors import OutputError, SettingsError
 from ccharmony.files import UNFINISHED, StrPath, locked, write_bytes
 from ccharmony.outputs import MARKER, Job, check_folder, claim_folder
 from ccharmony.progress import Progress, no_progress
 
-PackedFormat = Literal["shards", "h5"]
+PackedFormat = Literal["shards", "h5", "parquet"]
 
+_WRITERS: Mapping[str, tuple[str, Writer]] = {
+    "shards": (shards.TARS, write_tar),
+    "parquet": (shards.PARQUET, write_parquet),
+}
 _DIGEST, _LOCK = "plan.txt", "lock"
 
 
@@ -72,7 +78,8 @@ def pack_dataset(
     root
         Dataset in iHarmony4's layout, or a root that holds several.
     to
-        ``shards``: a folder of tars as WebDataset reads them; ``h5``: one HDF5 file.
+        ``shards``: a folder of tars as WebDataset reads them; ``parquet``: one of Parquet files as `datasets` reads
+        them; ``h5``: one HDF5 file.
     out
         Folder or file to write. If it exists already, made from the same files, nothing is done.
     limit
@@ -96,17 +103,19 @@ def pack_dataset(
     OutputError
         The path exists already, is in use, or cannot be written.
     SettingsError
-        There is no such packed format.
+        There is no such packed format, or pyarrow, which writes Parquet, is not installed.
     """
     if to not in get_args(PackedFormat):
         raise SettingsError(f"packed format {to!r}, wanted one of {', '.join(get_args(PackedFormat))}")
+    if to == "parquet":
+        import_pyarrow()
     root, out = Path(root), Path(out)
     limit, progress, out = limit or Limit(), progress or no_progress, out if out.name else out.absolute()
     entries, problems = contents.read_contents(root, strict=strict)
     counts = Counter(entry.split or shards.UNLISTED for entry in entries)
     report = PackReport(dict(sorted(counts.items(), reverse=True)), problems=problems)
     digest = contents.digest_contents(
-        entries, f"{to} {limit if to == 'shards' else ''} {shards.VERSION} {hdf5.VERSION}"
+        entries, f"{to} {limit if to in _WRITERS else ''} {shards.VERSION} {hdf5.VERSION}"
     )
     if _is_finished(out, to, digest, contents.newest_change(entries)):
         report.resumed = len(entries)
@@ -114,12 +123,12 @@ def pack_dataset(
         _refuse_taken(out, root, to)
         with _work_folder(out) as folder:
             _begin(folder, out.name, f"{digest} {contents.newest_change(entries)}")
-            if to == "shards":
-                _pack_shards(entries, folder, digest, limit, jobs, progress, report)
+            if to in _WRITERS:
+                _pack_shards(entries, folder, digest, to, limit, jobs, progress, report)
             else:
                 _pack_h5(entries, folder / out.name, digest, progress)
             _publish(folder, out, to)
-    files = [out / shard.file for shard in shards.read_index(out)] if to == "shards" else [out]
+    files = [out / shard.file for shard in shards.read_index(out)] if to in _WRITERS else [out]
     report.files, report.bytes = len(files), sum(file.stat().st_size for file in files)
     return report
 
@@ -128,11 +137,13 @@ def _pack_shards(
     entries: Sequence[Entry],
     folder: Path,
     digest: str,
+    to: PackedFormat,
     limit: Limit,
     jobs: int,
     progress: Progress,
     report: PackReport,
 ) -> None:
+    form, write = _WRITERS[to]
     done = 0
 
     def count(pairs: int) -> None:
@@ -141,9 +152,9 @@ def _pack_shards(
         progress("pack", done, len(entries))
 
     written, report.resumed = write_shards.write_missing_shards(
-        write_shards.divide_into_shards(entries, limit), folder, jobs=jobs, progress=count
+        write_shards.divide_into_shards(entries, limit, form), folder, write, jobs=jobs, progress=count
     )
-    write_shards.write_index(folder, written, digest)
+    write_shards.write_index(folder, written, digest, form)
 
 
 def _pack_h5(entries: Sequence[Entry], path: Path, digest: str, progress: Progress) -> None:
@@ -187,7 +198,7 @@ def _is_earlier(folder: Path) -> bool:
     return (folder / _DIGEST).is_file() or {path.name for path in folder.iterdir()} == {_LOCK}
 
 
-_JOB = Job("ccharmony pack", shards.FOLDERS, is_earlier=_is_earlier)
+_JOB = Job("ccharmony pack", (*shards.FOLDERS, "data", "tables"), is_earlier=_is_earlier)
 
 
 def _begin(folder: Path, name: str, digest: str) -> None:
@@ -227,7 +238,7 @@ def _is_finished(out: Path, to: PackedFormat, digest: str, newest: int) -> bool:
 
 
 def _refuse_taken(out: Path, root: Path, to: PackedFormat) -> None:
-    if to == "shards":
+    if to in _WRITERS:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise OutputError(f"{out}: not an empty folder, wanted a new one")
         check_folder(out, _JOB, [root])

@@ -17,14 +17,11 @@ from ccharmony.dataset.formats import hdf5, shards
 from ccharmony.dataset.formats.pair_files import PARTS, Member, PairPaths
 from ccharmony.dataset.formats.shards import Shard
 from ccharmony.dataset.verify import NO_HASHES, Verdict, verify_folder
-from ccharmony.errors import ImageError
+from ccharmony.errors import ImageError, SourceError
 from ccharmony.files import StrPath
 from ccharmony.images import pixels
 from ccharmony.images.headers import Readable
 from ccharmony.progress import Progress
-
-_ROW_BYTES = 64 * 2**10
-"""Of the JSON of a pair, and of the header of a long name; both have some hundred."""
 
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 
@@ -128,9 +125,11 @@ def _read_shards(root: Path, verdict: Verdict) -> _Packed:
             whole.add(str(tar))
         verdict.problems += problems
         try:
-            rows += list(_rows_of(tar))
+            rows += shards.read_stored_rows(root, shard) if shard.is_parquet else _rows_of(tar)
         except (tarfile.TarError, ValueError, OSError) as error:
             verdict.problems.append(f"{tar}: not a tar of pairs ({error})")
+        except SourceError as error:
+            verdict.problems.append(str(error))
     return _Packed(_by_name(rows, str(root), verdict), frozenset(whole))
 
 
@@ -175,7 +174,7 @@ class _RegularMember(tarfile.TarInfo):
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _RegularMember:
         """Return the member that a header describes; raises ValueError where it is none of a shard."""
         member = super().frombuf(buf, encoding, errors)
-        is_name = member.type == tarfile.XHDTYPE and member.size <= _ROW_BYTES
+        is_name = member.type == tarfile.XHDTYPE and member.size <= shards.ROW_BYTES
         if not is_name and member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
             raise ValueError(f"member {member.name!r} of type {member.type!r} and {member.size} bytes, wanted files")
         return member
@@ -188,7 +187,7 @@ def _rows_of(tar: Path) -> Iterator[dict[str, Any]]:
                 raise ValueError(f"member {member.name!r} leads out of the folder")
             stream = file.extractfile(member) if member.name.endswith(".json") else None
             if stream is not None:
-                row = strict_json.parse(stream.read(_ROW_BYTES + 1), most=_ROW_BYTES)
+                row = strict_json.parse(stream.read(shards.ROW_BYTES + 1), most=shards.ROW_BYTES)
                 if not isinstance(row, dict):
                     raise ValueError(f"{member.name} is no row")
                 yield row

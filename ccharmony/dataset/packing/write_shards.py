@@ -1,4 +1,4 @@
-"""A dataset as WebDataset shards, the write side; `formats.shards` reads them.
+"""A dataset as shards, the write side; `formats.shards` reads them, `write_tars` and `write_parquet` write one.
 
 Every pair is stored with its mask and its real picture, though ten pairs may share them: a streaming reader sees one
 pair at a time. Pairs are put into shards in the order of a hash of their names, since a streaming reader shuffles only
@@ -12,25 +12,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tarfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from pathlib import Path
+from typing import Any
 
 from ccharmony import files, inputs, strict_json
 from ccharmony.dataset import checksums
 from ccharmony.dataset.formats import shards
-from ccharmony.dataset.formats.pair_files import PARTS
 from ccharmony.dataset.formats.shards import Shard
 from ccharmony.dataset.packing.contents import Entry
-from ccharmony.errors import OutputError, SettingsError
+from ccharmony.errors import SettingsError
 
 MEBIBYTE = 2**20
-_END = 2 * tarfile.BLOCKSIZE
-_JSON = {"ensure_ascii": False, "separators": (",", ":")}
+
+Writer = Callable[["Batch", Path, threading.Event], Shard]
+"""Writes the shard of a batch below a folder, then its table; stops at the event with an OutputError."""
+
+_NAMES = {
+    shards.TARS: "{split}/shard-{number:06d}.tar",
+    shards.PARQUET: "data/{split}-{number:05d}-of-{count:05d}.parquet",
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Batch:
     Attributes
     ----------
     file
-        Path of the tar below the folder.
+        Path of the shard below the folder.
     entries
         In the order in which they are written.
     """
@@ -71,26 +75,33 @@ class Batch:
     entries: tuple[Entry, ...]
 
 
-def divide_into_shards(entries: Sequence[Entry], limit: Limit) -> list[Batch]:
-    """Divide pairs into shards, each split separately."""
+def divide_into_shards(entries: Sequence[Entry], limit: Limit, form: str = shards.TARS) -> list[Batch]:
+    """Divide pairs into shards, each split separately; a form is `shards.TARS` or `shards.PARQUET`."""
     batches: list[Batch] = []
     for folder in shards.FOLDERS:
         chosen = [entry for entry in entries if (entry.split or shards.UNLISTED) == folder]
         chosen.sort(key=lambda entry: hashlib.sha256(f"{entry.set}/{entry.name}".encode()).digest())
-        batches += [
-            Batch(f"{folder}/shard-{number:06d}.tar", tuple(group)) for number, group in enumerate(_cut(chosen, limit))
-        ]
+        groups = list(_cut(chosen, limit))
+        for number, group in enumerate(groups):
+            name = _NAMES[form].format(split=folder, number=number, count=len(groups))
+            batches.append(Batch(name, tuple(group)))
     return batches
 
 
 def list_written(root: Path) -> list[Path]:
     """Return the files that writing shards, finished or not, has left in a folder."""
     patterns = [f"{folder}/{name}" for folder in shards.FOLDERS for name in ("shard-*.tar", "shard-*.json", ".shard-*")]
+    patterns += ["data/*-of-*.parquet", "data/.*-of-*", "tables/*-of-*.json", "tables/.*-of-*"]
     return [path for pattern in (shards.INDEX, f".*{files.UNFINISHED}", *patterns) for path in root.glob(pattern)]
 
 
 def write_missing_shards(
-    batches: Sequence[Batch], root: Path, *, jobs: int = 1, progress: Callable[[int], None] = lambda _pairs: None
+    batches: Sequence[Batch],
+    root: Path,
+    write: Writer,
+    *,
+    jobs: int = 1,
+    progress: Callable[[int], None] = lambda _pairs: None,
 ) -> tuple[list[Shard], int]:
     """Write the shards that do not exist yet.
 
@@ -100,6 +111,8 @@ def write_missing_shards(
         Batches that `divide_into_shards` returned.
     root
         Folder to write into.
+    write
+        Writes one.
     jobs
         Shards written at a time.
     progress
@@ -123,7 +136,7 @@ def write_missing_shards(
     stop = threading.Event()
     executor = ThreadPoolExecutor(jobs, thread_name_prefix="shards")
     try:
-        waiting = [executor.submit(_write_shard, batch, root, stop) for batch in batches if batch.file not in done]
+        waiting = [executor.submit(write, batch, root, stop) for batch in batches if batch.file not in done]
         for future in as_completed(waiting):
             shard = future.result()
             done[shard.file] = shard
@@ -134,10 +147,10 @@ def write_missing_shards(
     return [done[batch.file] for batch in batches], resumed
 
 
-def write_index(root: Path, written: Sequence[Shard], digest: str) -> None:
+def write_index(root: Path, written: Sequence[Shard], digest: str, form: str = shards.TARS) -> None:
     """Write the index, with which the folder is complete; raises OutputError."""
     content = {
-        "format": shards.FORMAT,
+        "format": form,
         "version": shards.VERSION,
         "plan": digest,
         **shards.count(written),
@@ -148,10 +161,14 @@ def write_index(root: Path, written: Sequence[Shard], digest: str) -> None:
     files.write_bytes(root / shards.INDEX, f"{sealed}\n".encode(), lasting=True)
 
 
-def key_of(entry: Entry) -> str:
-    """Return the name of a pair's four files up to their first dot, where a WebDataset key ends."""
-    stem = PurePosixPath(entry.name).stem.replace("%", "%25").replace(".", "%2E")
-    return f"{entry.set}/{stem}" if entry.set else stem
+def write_table(root: Path, batch: Batch, size: int, sha256: str, columns: Sequence[str], rows: Sequence[Any]) -> Shard:
+    """Write the table of a shard that is written, and return its entry of the index; raises OutputError."""
+    head = {"pairs": len(rows), "bytes": size, "sha256": sha256, "columns": columns}
+    table = json.dumps({**head, "rows": rows}, ensure_ascii=False, separators=(",", ":")).encode()
+    path = shards.table_of(root / batch.file)
+    files.make_folder(path.parent)
+    files.write_bytes(path, table)
+    return Shard(batch.file, len(rows), size, sha256, hashlib.sha256(table).hexdigest())
 
 
 def _cut(entries: Sequence[Entry], limit: Limit) -> Iterator[list[Entry]]:
@@ -180,69 +197,3 @@ def _find_finished(root: Path, batch: Batch) -> Shard | None:
     if size != content["bytes"]:
         return None
     return Shard(batch.file, len(batch.entries), size, content["sha256"], hashlib.sha256(table).hexdigest())
-
-
-def _write_shard(batch: Batch, root: Path, stop: threading.Event) -> Shard:
-    tar = root / batch.file
-    files.make_folder(tar.parent)
-    temporary = tar.with_name(f".{tar.name}{files.UNFINISHED}")
-    try:
-        try:
-            with files.open_own(temporary, "wb") as stream:
-                written = _Stream(stream)
-                rows = [_write_pair(written, entry, stop) for entry in batch.entries]
-                written.finish()
-            temporary.replace(tar)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{tar}: cannot be written ({error.strerror})") from error
-    sha256 = written.hash.hexdigest()
-    head = {"pairs": len(rows), "bytes": written.position, "sha256": sha256, "columns": shards.COLUMNS}
-    table = json.dumps({**head, "rows": rows}, **_JSON).encode()  # type: ignore[arg-type]  # both options are json's
-    files.write_bytes(shards.table_of(tar), table)
-    return Shard(batch.file, len(rows), written.position, sha256, hashlib.sha256(table).hexdigest())
-
-
-def _write_pair(stream: _Stream, entry: Entry, stop: threading.Event) -> list[Any]:
-    """Write the four files of a pair, and return its row of the table."""
-    if stop.is_set():
-        raise OutputError(f"{entry.name}: stopped")
-    key, digests, members = key_of(entry), [], []
-    for part, file in zip(PARTS, entry.files, strict=True):
-        data, sha256 = file.read()
-        name = f"{key}.{part}{file.path.suffix.lower()}"
-        members.append([name, stream.append(name, data), len(data)])
-        digests.append(sha256)
-    row = entry.describe((digests[0], digests[1], digests[2]))
-    stream.append(f"{key}.json", json.dumps(row, **_JSON).encode())  # type: ignore[arg-type]
-    return [entry.position, entry.set, entry.name, *members]
-
-
-class _Stream:
-    """A tar that is written front to back, hashed on the way."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self.hash = hashlib.sha256()
-        self.position = 0
-        self._stream = stream
-
-    def append(self, name: str, data: bytes) -> int:
-        """Write a member without time or owner, and return where its content begins."""
-        member = tarfile.TarInfo(name)
-        member.size = len(data)
-        self._write(member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
-        start = self.position
-        self._write(data)
-        self._write(bytes(-len(data) % tarfile.BLOCKSIZE))
-        return start
-
-    def finish(self) -> None:
-        """Write the end mark, filled up to a whole record as tar does."""
-        self._write(bytes(_END))
-        self._write(bytes(-self.position % tarfile.RECORDSIZE))
-
-    def _write(self, data: bytes) -> None:
-        self._stream.write(data)
-        self.hash.update(data)
-        self.position += len(data)

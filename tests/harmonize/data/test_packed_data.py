@@ -27,12 +27,13 @@ from harmonize.weights import checkpoint
 
 @pytest.fixture(scope="module")
 def forms(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One small set as a folder, as shards of three pairs, and as one file."""
+    """One small set as a folder, as shards and Parquet of three pairs, and as one file."""
     root = tmp_path_factory.mktemp("forms")
     folder = tiny.write_pairs(root / "tiny")
     pack_dataset(folder, "shards", root / "shards", limit=Limit(pairs=3))
+    pack_dataset(folder, "parquet", root / "parquet", limit=Limit(pairs=3))
     pack_dataset(folder, "h5", root / "tiny.h5")
-    return {"folder": folder, "shards": root / "shards", "h5": root / "tiny.h5"}
+    return {"folder": folder, "shards": root / "shards", "parquet": root / "parquet", "h5": root / "tiny.h5"}
 
 
 def equal(one: batches.Batch, other: batches.Batch) -> bool:
@@ -40,7 +41,7 @@ def equal(one: batches.Batch, other: batches.Batch) -> bool:
     return all(same) and one.names == other.names
 
 
-@pytest.mark.parametrize("form", ["shards", "h5"])
+@pytest.mark.parametrize("form", ["shards", "parquet", "h5"])
 def test_batches_are_those_of_the_folder_to_the_bit(form: str, forms: dict[str, Path]) -> None:
     settings = TrainSettings(size=32, batch=4, seed=5)
     folder, packed = (
@@ -54,7 +55,7 @@ def test_batches_are_those_of_the_folder_to_the_bit(form: str, forms: dict[str, 
     assert equal(folder.check.batch(0, range(4), 32), packed.check.batch(0, range(4), 32))
 
 
-@pytest.mark.parametrize("form", ["shards", "h5"])
+@pytest.mark.parametrize("form", ["shards", "parquet", "h5"])
 def test_a_batch_depends_on_seed_epoch_and_index_alone(form: str, forms: dict[str, Path]) -> None:
     pairs, _ = find_pairs(forms[form], "train")
     one, other = StoredPairs(pairs, seed=5, threads=1), StoredPairs(pairs, seed=5, threads=4)

@@ -46,10 +46,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> BuildSettings:
 
 @pytest.fixture(scope="module")
 def built(settings: BuildSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds a dataset, `mine`, of two photos a split, and its shards."""
+    """A folder that holds a dataset, `mine`, of two photos a split, its shards and its Parquet."""
     folder = tmp_path_factory.mktemp("card")
     build_dataset(settings, folder / "mine")
     pack_dataset(folder / "mine", "shards", folder / "shards")
+    pack_dataset(folder / "mine", "parquet", folder / "parquet")
     return folder
 
 
@@ -119,7 +120,7 @@ import json, mlcroissant
 described = mlcroissant.Dataset("mine/croissant.json")
 issues = described.metadata.ctx.issues
 pairs = [(row["pairs/composite"].decode(), row["pairs/delta_e"]) for row in described.records("pairs")]
-masks = {row["masks/path"]: row["masks/image"].size for row in described.records("masks")}
+masks = {row["masks/path"].decode(): row["masks/image"].size for row in described.records("masks")}
 print(json.dumps([[*issues.errors], [*issues.warnings], pairs, masks]))
 """
 
@@ -189,7 +190,8 @@ def test_the_python_of_the_page_on_sharing_runs(built: Path) -> None:
     page = (ROOT / "docs" / "share.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
     code = "\n".join(blocks).replace("composite, mask, real =", "composite, mask, real = last =")
-    check = "assert donors and len(pairs['train']) == len(pairs['test']) == 2 and last[0].shape == last[2].shape"
+    sizes = "[len(pairs['train']), len(pairs['test']), len(packed), len(table)]"
+    check = f"assert donors and {sizes} == [2, 2, 2, 4] and last[0].shape == last[2].shape"
     run_apart(f"{code}\n{check}", built)
 
 
