@@ -88,10 +88,10 @@ def test_scores_are_the_same(forms: dict[str, Path], tmp_path: Path, capsys: pyt
             console.run(group, [str(word) for word in (*words, "--threads", 1)])
         assert stop.value.code == 0
         tables.append((tmp_path / form / "images.csv").read_bytes())
-    assert tables[0] == tables[1] == tables[2]
+    assert tables[0] == tables[1] == tables[2] == tables[3]
     assert len(tables[0].splitlines()) == 5
     composites = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| tiny | composite ")]
-    assert len(composites) == 3
+    assert len(composites) == 4
     assert composites[0] == composites[1] == composites[2]
 
 
