@@ -134,13 +134,18 @@ def run_apart(code: str, folder: Path) -> str:
     return done.stdout
 
 
+def size_of(path: Path) -> list[int]:
+    with Image.open(path) as picture:
+        return list(picture.size)
+
+
 def test_mlcroissant_accepts_the_description_and_reads_its_records(built: Path) -> None:
     errors, warnings, pairs, masks = json.loads(run_apart(READ_CROISSANT, built).splitlines()[-1])
     rows = read_manifest(built / "mine" / "manifest.csv")
     assert errors == []
     assert [warning for warning in warnings if "datePublished" not in warning] == []
     assert pairs == [[row.composite, pytest.approx(row.delta_e)] for row in rows]
-    assert masks == {row.mask: list(Image.open(built / "mine" / row.mask).size) for row in rows}
+    assert masks == {row.mask: size_of(built / "mine" / row.mask) for row in rows}
 
 
 def test_the_description_has_the_hashes_of_the_tables(built: Path) -> None:
