@@ -15,6 +15,7 @@ from ccharmony import __version__, console
         "fits": "Write the lights of the published release to one file, without its photos.",
         "inspect": "Show how well each checker was fitted, worst first.",
         "detect": "Find the color checker in photos.",
+        "stats": "Show the figures of a dataset that a paper prints.",
         "relight": "Carry one foreground into another photo's light.",
         "verify": "Check a built dataset, file by file.",
         "merge": "Join built datasets into one.",
