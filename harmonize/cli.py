@@ -16,6 +16,7 @@ from harmonize import memory, processors
         "make-pairs": "Write the validation pairs of photos under donor lights.",
         "evaluate": "Score a network or another method's pictures on datasets.",
         "apply": "Give the foreground of pictures the light of their background.",
+        "serve": "A page to drop pictures on, and to turn the result to taste.",
         "study": "Ask people which method they prefer, and rank the methods.",
         "weights": "List the weights that come with the package.",
     },

@@ -38,7 +38,7 @@ LAYERS = {
         {"weights"},
         {"inference", "data"},
         {"evaluation", "video"},
-        {"training", "study"},
+        {"training", "study", "studio"},
         {"table3"},
         {"commands"},
         {"cli"},
@@ -86,6 +86,8 @@ DOORS = {
     "tifffile": {"ccharmony/images/tiff.py"},
     "av": {"harmonize/video/container.py"},
     "starlette": {
+        "harmonize/studio/server.py",
+        "harmonize/studio/uploads.py",
         "harmonize/study/server.py",
         "harmonize/web/guards.py",
         "harmonize/web/listening.py",

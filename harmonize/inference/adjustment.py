@@ -2,8 +2,8 @@
 
 -   :class:`Adjustment`: what PIH predicted for one composite.
 -   :func:`apply`: to the foreground of a picture of any size; :func:`renderer`: part by part.
--   :func:`read_json`, :func:`write_json`: all of it, to be edited and applied again.
--   :func:`write_cube`: the part that is the same everywhere, a table that image editors load.
+-   :func:`to_json`, :func:`read_json`, :func:`write_json`: all of it, to be edited and applied again.
+-   :func:`to_cube`, :func:`write_cube`: the part that is the same everywhere, a table that image editors load.
 """
 
 from __future__ import annotations
@@ -134,22 +134,20 @@ def apply(
     return result
 
 
-def write_json(path: Path, adjustment: Adjustment, *, notes: dict[str, Any] | None = None) -> None:
-    """Write an adjustment so that a person can read and edit it.
+def to_json(adjustment: Adjustment, *, notes: dict[str, Any] | None = None) -> bytes:
+    """Return an adjustment as a file that a person can read and edit.
 
     Parameters
     ----------
-    path
-        File to write.
     adjustment
         Curves and map.
     notes
         More entries, such as the picture and the weights.
 
-    Raises
-    ------
-    OutputError
-        The file cannot be written.
+    Returns
+    -------
+    bytes
+        JSON.
     """
     values = {
         "format": FORMAT,
@@ -161,11 +159,16 @@ def write_json(path: Path, adjustment: Adjustment, *, notes: dict[str, Any] | No
         "log_gain": [[round(float(value), 5) for value in row] for row in adjustment.log_gain],
     }
     lines = ",\n".join(f" {json.dumps(key)}: {_spell(value)}" for key, value in values.items())
-    files.write_bytes(path, f"{{\n{lines}\n}}\n".encode())
+    return f"{{\n{lines}\n}}\n".encode()
+
+
+def write_json(path: Path, adjustment: Adjustment, *, notes: dict[str, Any] | None = None) -> None:
+    """Write what :func:`to_json` returns; raises OutputError."""
+    files.write_bytes(path, to_json(adjustment, notes=notes))
 
 
 def read_json(path: Path) -> Adjustment:
-    """Read what :func:`write_json` wrote, edited or not.
+    """Read what :func:`to_json` made, edited or not.
 
     Parameters
     ----------
@@ -200,18 +203,14 @@ def read_json(path: Path) -> Adjustment:
         raise SettingsError(f"{path}: {error}") from error
 
 
-def write_cube(
-    path: Path, adjustment: Adjustment, mask: Float32, *, size: int | None = CUBE_SIZE, title: str = "harmonize"
-) -> None:
-    """Write the curves as a .cube table, in [0, 1].
+def to_cube(adjustment: Adjustment, mask: Float32, *, size: int | None = CUBE_SIZE, title: str = "harmonize") -> bytes:
+    """Return the curves as a .cube table, in [0, 1].
 
     A table knows colors, not places, so that it cannot hold the shading map. It holds the map's mean over the
     foreground, so that the mean brightness is right.
 
     Parameters
     ----------
-    path
-        File to write.
     adjustment
         Curves and map.
     mask
@@ -222,12 +221,15 @@ def write_cube(
     title
         Name of the table in the file; characters that are not ASCII become question marks.
 
+    Returns
+    -------
+    bytes
+        The table as a file.
+
     Raises
     ------
     SettingsError
         The size is out of its range.
-    OutputError
-        The file cannot be written.
 
     References
     ----------
@@ -243,7 +245,14 @@ def write_cube(
     head = f'TITLE "{clean}"\n# Curves of harmonize. The shading map is not in them, its mean gain {gain:.4f} is.\n'
     head += f"{dimensions}\nDOMAIN_MIN 0.0 0.0 0.0\nDOMAIN_MAX 1.0 1.0 1.0\n"
     table = "".join(f"{r:.6f} {g:.6f} {b:.6f}\n" for r, g, b in rows.clip(0, 1).tolist())
-    files.write_bytes(path, (head + table).encode("ascii", "replace"))
+    return (head + table).encode("ascii", "replace")
+
+
+def write_cube(
+    path: Path, adjustment: Adjustment, mask: Float32, *, size: int | None = CUBE_SIZE, title: str = "harmonize"
+) -> None:
+    """Write what :func:`to_cube` returns; raises SettingsError and OutputError."""
+    files.write_bytes(path, to_cube(adjustment, mask, size=size, title=title))
 
 
 def _grid(knots: Float64, size: int) -> Float64:

@@ -1,6 +1,6 @@
 """Listen on an address, say the link, and serve until the process is told to end.
 
-Contents: :func:`listen`, :func:`link_of`, :func:`run`.
+Contents: :func:`listen`, :func:`link_of`, :func:`run`, :func:`ended_by_signals`.
 """
 
 from __future__ import annotations
@@ -42,13 +42,16 @@ def run(app: Starlette, listening: socket.socket) -> None:
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=_PATIENCE)
     )
-    with _ended_by_signals(), contextlib.suppress(KeyboardInterrupt):  # the way to end it
+    with ended_by_signals(), contextlib.suppress(KeyboardInterrupt):  # the way to end it
         server.run(sockets=[listening])
 
 
 @contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Make SIGTERM what Ctrl-C is: uvicorn ends at both, and then raises the signal again for whoever called it."""
+def ended_by_signals() -> Iterator[None]:
+    """Make SIGTERM and the end of the terminal what Ctrl-C is: KeyboardInterrupt.
+
+    uvicorn ends at the first two by itself, and then raises the signal again for whoever called it.
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))

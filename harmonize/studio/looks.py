@@ -1,0 +1,104 @@
+"""What a network changes in a scene, and what a person makes of it.
+
+Contents: :class:`Found`, :func:`find`; :class:`Look`, :func:`render`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+import numpy as np
+from torch import nn
+
+from ccharmony.arrays import UInt8
+from ccharmony.errors import ImageError, SettingsError
+from harmonize.inference import adjustment, parametric
+from harmonize.inference.adjustment import Adjustment
+from harmonize.inference.image import Change, find_change
+from harmonize.inference.strips import blend
+from harmonize.models.network import ParametricNetwork
+from harmonize.settings import Range, Share
+from harmonize.studio import edges
+from harmonize.studio.edges import Edge
+from harmonize.studio.scene import Scene
+
+Height = Annotated[float, Range(-adjustment.HIGHEST, adjustment.HIGHEST)]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a network changes in a scene.
+
+    Attributes
+    ----------
+    change
+        Renders it on the picture and on copies of other sizes.
+    parameters
+        Curves and map where the network's answer is such, else None.
+    """
+
+    change: Change
+    parameters: Adjustment | None = None
+
+
+def find(net: nn.Module, scene: Scene) -> Found:
+    """Ask a network what it changes in a scene; raises ImageError where the scene has no foreground."""
+    if not scene.mask.any():
+        raise ImageError("the mask is black everywhere, wanted white where the foreground is")
+    if isinstance(net, ParametricNetwork):
+        found = parametric.predict(net, scene.picture, scene.mask)
+        return Found(partial(adjustment.renderer, found), found)
+    return Found(find_change(net, scene.picture, scene.mask))
+
+
+@dataclass(frozen=True)
+class Look(Edge):
+    """How a person wants the result; raises SettingsError where it makes no sense."""
+
+    weights: str = ""
+    """Name of the weights whose change is made."""
+
+    strength: Share = 1.0
+    """How much of the change is made."""
+
+    curves: tuple[tuple[Height, ...], ...] = ()
+    """Curves of red, green and blue as of `Adjustment`, in place of the network's; empty for those."""
+
+    log_gain: tuple[tuple[Height, ...], ...] = ()
+    """The shading map that goes with them."""
+
+    @property
+    def parameters(self) -> Adjustment | None:
+        """The curves and the map that were turned to taste, or None."""
+        if not self.curves:
+            return None
+        try:
+            return Adjustment(np.array(self.curves, np.float64), np.array(self.log_gain, np.float64))
+        except ValueError as error:
+            raise SettingsError("curves and log_gain: rows of equal length wanted") from error
+
+
+def render(scene: Scene, look: Look, change: Change) -> UInt8:
+    """Return the result at full size.
+
+    Parameters
+    ----------
+    scene
+        Composite and mask.
+    look
+        How it is wanted.
+    change
+        What the network changes.
+
+    Returns
+    -------
+    UInt8
+        Picture (H, W, 3), equal to the composite where the edited mask is 0.
+    """
+    turned = look.parameters
+    wanted = change if turned is None else partial(adjustment.renderer, turned)
+    result = scene.picture.copy()
+    blend(scene.picture, edges.edit(scene.mask, look), look.strength, wanted(scene.picture), result)
+    return result

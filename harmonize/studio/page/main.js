@@ -1,0 +1,299 @@
+// The page: files in, the picture shown, its settings turned, files out. The pieces know nothing of each other.
+import { Curves } from "/page/curves.js";
+import { Cutting } from "/page/cutting.js";
+import { Placing } from "/page/placing.js";
+import { Renderer } from "/page/render.js";
+import { Server } from "/page/server.js";
+import { Shading } from "/page/shading.js";
+import { Viewer } from "/page/viewer.js";
+
+const $ = (id) => document.getElementById(id);
+const ROLES = { photo: "Photo", mask: "Mask", cutout: "Cut-out" };
+const UNITS = { strength: "%", shift: "px", feather: "px" };
+
+const server = new Server();
+const viewer = new Viewer();
+const curves = new Curves($("graph"), () => draw());
+const shading = new Shading($("layer"), () => draw());
+const placing = new Placing($("layer"), { moving: showBackground, moved: (placement) => work(() => server.place(placement)) });
+const cutting = new Cutting($("layer"), (marks) => work(() => server.cut(marks)));
+
+let scene = {};
+let weights = [];
+let renderer = null;
+let changed = null; // ImageData of the change of weights without curves
+let background = null; // ImageData of the photo below a cut-out
+let latest = 0;
+let asked = 0;
+
+// --- the picture
+
+// Applies the change again, in the next frame at the latest.
+function draw() {
+  $("reset-curves").hidden = !curves.isMoved;
+  $("reset-shading").hidden = !shading.isMoved;
+  if (asked || !renderer) return;
+  asked = requestAnimationFrame(() => {
+    asked = 0;
+    if (!renderer) return;
+    const strength = Number($("strength").value) / 100;
+    viewer.showResult(isParametric() ? renderer.adjust(curves.values, shading.values, strength) : renderer.mix(changed, strength));
+    performance.mark("drawn");
+  });
+}
+
+function isParametric() {
+  return weights.find(({ name }) => name === $("weights").value)?.parametric;
+}
+
+// Asks for all that a new scene shows. Of several at once only the last one counts.
+async function refresh() {
+  const turn = ++latest;
+  const [composite, mask, change] = scene.ready
+    ? await Promise.all([server.pixels("composite"), server.pixels("mask", edge()), askForChange()])
+    : [scene.photo && (await server.pixels("photo")), null, null];
+  const [cutout, below] = scene.ready && scene.cutout ? await Promise.all([server.pixels("cutout"), server.pixels("photo")]) : [];
+  if (turn !== latest) return;
+  background = below;
+  renderer = null;
+  if (composite) viewer.show(composite);
+  else viewer.hide();
+  if (scene.ready) {
+    renderer = new Renderer(composite);
+    take(change);
+    takeMask(mask);
+  }
+  if (cutout) placing.show(cutout, scene.cutout, scene.photo, scene.placement);
+  else placing.hide();
+  placing.rest();
+  cutting.show($("draw").checked && Boolean(composite), composite ?? undefined);
+  draw();
+}
+
+async function askForChange() {
+  const name = $("weights").value;
+  return isParametric() ? server.change(name) : server.pixels("changed", { weights: name });
+}
+
+function take(change) {
+  changed = isParametric() ? null : change;
+  if (isParametric()) {
+    curves.setBase(change.curves);
+    shading.setBase(change.log_gain);
+  }
+  document.body.classList.toggle("parametric", isParametric());
+  for (const part of [$("curves"), $("shading"), ...document.querySelectorAll("button.parametric")]) part.hidden = !isParametric() || !scene.ready;
+  shading.show($("lights").checked && isParametric());
+}
+
+function takeMask(levels) {
+  renderer.setMask(levels);
+  viewer.showMask(levels);
+  shading.setMask(levels, renderer.composite.width, renderer.composite.height);
+}
+
+function showBackground() {
+  if (!background) return;
+  renderer = null;
+  latest++;
+  viewer.show(background);
+}
+
+// --- files
+
+// Does something that changes the scene; shows what became of it.
+async function work(ask) {
+  await busy(async () => {
+    scene = await ask();
+    describe();
+    await refresh();
+  });
+}
+
+async function busy(run) {
+  $("busy").hidden = false;
+  try {
+    await run();
+  } catch (error) {
+    say(error.message, true);
+    placing.rest();
+    if (!renderer && scene.ready) await refresh().catch(() => {});
+  } finally {
+    $("busy").hidden = true;
+  }
+}
+
+function open(files, role = "auto") {
+  say("");
+  for (const file of files) queue = queue.then(() => work(() => server.put(role, file)));
+}
+let queue = Promise.resolve();
+
+function pick(role) {
+  $("picker").multiple = role === "auto";
+  $("picker").onchange = () => {
+    open([...$("picker").files], role);
+    $("picker").value = "";
+  };
+  $("picker").click();
+}
+
+function describe() {
+  $("start").hidden = Boolean(scene.photo);
+  $("download").disabled = !scene.ready;
+  for (const section of document.querySelectorAll("section.change")) section.hidden = !scene.ready;
+  $("drawing").hidden = !scene.photo || Boolean(scene.cutout);
+  $("files").replaceChildren(...Object.entries(ROLES).map(([role, title]) => fileLine(role, title)));
+  if (scene.remark) say(scene.remark);
+  else if (!scene.photo && scene.names && Object.keys(scene.names).length) say("Now the photo: drop the composite, or the background.");
+  else if (scene.photo && !scene.ready) say("Now the foreground: drop its mask, or a cut-out to put on this photo, or draw a mask.");
+  else say("");
+}
+
+function fileLine(role, title) {
+  const line = document.createElement("li"), name = document.createElement("span"), choose = document.createElement("button");
+  const label = document.createElement("span");
+  label.textContent = title;
+  name.textContent = scene.names?.[role] ?? "–";
+  name.title = name.textContent;
+  choose.textContent = "…";
+  choose.setAttribute("aria-label", `Choose the ${title.toLowerCase()}`);
+  choose.addEventListener("click", () => pick(role));
+  line.append(label, name, choose);
+  if (scene.names?.[role]) {
+    const remove = document.createElement("button");
+    remove.textContent = "×";
+    remove.setAttribute("aria-label", `Remove the ${title.toLowerCase()}`);
+    remove.addEventListener("click", () => work(() => server.remove(role)));
+    line.append(remove);
+  }
+  return line;
+}
+
+function look() {
+  const isTurned = isParametric() && (curves.isMoved || shading.isMoved);
+  const turned = isTurned ? { curves: curves.values, log_gain: shading.values } : {};
+  return { weights: $("weights").value, strength: Number($("strength").value) / 100, ...edge(), ...turned };
+}
+
+function edge() {
+  return { shift: Number($("shift").value), feather: Number($("feather").value) };
+}
+
+function download(kind) {
+  if (!scene.ready) return;
+  busy(async () => say(`Saved ${await server.download(kind, look())}.`));
+}
+
+function say(text, isError = false) {
+  $("message").textContent = text;
+  $("message").classList.toggle("error", isError);
+}
+
+// --- controls
+
+let maskTimer = 0;
+
+function listen() {
+  for (const [id, unit] of Object.entries(UNITS)) {
+    const show = () => $(id).parentElement.querySelector("output").value = `${$(id).value} ${unit}`;
+    $(id).addEventListener("input", show);
+    show();
+  }
+  $("strength").addEventListener("input", draw);
+  for (const id of ["shift", "feather"]) {
+    $(id).addEventListener("input", () => {
+      clearTimeout(maskTimer);
+      maskTimer = setTimeout(updateMask, 60);
+    });
+  }
+  $("weights").addEventListener("change", () => busy(async () => {
+    if (!scene.ready) return;
+    const turn = ++latest, change = await askForChange();
+    if (turn === latest && renderer) take(change);
+    draw();
+  }));
+  for (const input of document.querySelectorAll("#views input")) input.addEventListener("change", () => viewer.setView(input.value));
+  for (const input of document.querySelectorAll("#channels input")) input.addEventListener("change", () => curves.setChannel(input.value));
+  for (const input of document.querySelectorAll("#tools input")) input.addEventListener("change", () => cutting.tool = input.value);
+  $("overlay").addEventListener("change", () => viewer.setOverlay($("overlay").checked));
+  $("actual").addEventListener("change", () => viewer.setActualSize($("actual").checked));
+  $("lights").addEventListener("change", () => shading.show($("lights").checked));
+  $("draw").addEventListener("change", setDrawing);
+  $("undo").addEventListener("click", () => {
+    const marks = cutting.undo();
+    work(() => (marks ? server.cut(marks) : server.remove("mask")));
+  });
+  $("reset-curves").addEventListener("click", () => { curves.reset(); draw(); });
+  $("reset-shading").addEventListener("click", () => { shading.reset(); draw(); });
+  $("compare").addEventListener("pointerdown", () => viewer.hold(true));
+  for (const id of ["open", "choose"]) $(id).addEventListener("click", () => pick("auto"));
+  $("download").addEventListener("click", () => download("result"));
+  for (const kind of ["result", "cube", "json"]) $(`get-${kind}`).addEventListener("click", () => download(kind));
+}
+
+async function updateMask() {
+  const turn = latest;
+  try {
+    const levels = await server.pixels("mask", edge());
+    if (turn !== latest || !renderer) return;
+    takeMask(levels);
+    draw();
+  } catch (error) {
+    say(error.message, true);
+  }
+}
+
+function setDrawing() {
+  const on = $("draw").checked;
+  $("tools").disabled = !on;
+  $("frame").classList.toggle("covered", on);
+  $("overlay").checked = on;
+  viewer.setOverlay(on);
+  if (on && scene.photo) cutting.show(true, $("after"));
+  else cutting.show(false);
+}
+
+function listenToDrops() {
+  addEventListener("dragover", (event) => {
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  });
+  addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dropping"));
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dropping");
+    open([...event.dataTransfer.files]);
+  });
+  addEventListener("paste", (event) => event.clipboardData.files.length && open([...event.clipboardData.files]));
+}
+
+function listenToKeys() {
+  const view = (value) => document.querySelector(`#views [value=${value}]`).click();
+  const keys = {
+    h: () => viewer.hold(true), m: () => $("overlay").click(), z: () => $("actual").click(), l: () => isParametric() && $("lights").click(),
+    o: () => pick("auto"), d: () => download("result"), 1: () => view("slider"), 2: () => view("side"), 3: () => view("hold"),
+  };
+  addEventListener("keydown", (event) => {
+    const act = keys[event.key.toLowerCase()];
+    if (!act || event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
+    event.preventDefault();
+    act();
+  });
+  addEventListener("keyup", (event) => event.key.toLowerCase() === "h" && viewer.hold(false));
+}
+
+async function begin() {
+  const about = await server.begin();
+  weights = about.weights;
+  $("weights").replaceChildren(...weights.map(({ name }) => new Option(name.split(/[\\/]/).at(-1), name)));
+  scene = about.scene;
+  describe();
+  if (scene.photo) await refresh();
+}
+
+listen();
+listenToDrops();
+listenToKeys();
+describe();
+busy(begin);
