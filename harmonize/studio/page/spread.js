@@ -1,14 +1,13 @@
-// Moves of a few handles, spread over many places: Catmull and Rom's curve through them, flat beyond the outer ones.
+// Moves of a few handles, spread smoothly over many places: each reaches to its neighbors and no farther, so that
+// nothing falls where something is raised.
 
 // `places`: in units of handles, from 0 to moves.length - 1.
 export function spread(moves, places) {
-  const at = (index) => moves[Math.min(Math.max(index, 0), moves.length - 1)];
   return places.map((place) => {
     const inside = Math.min(Math.max(place, 0), moves.length - 1);
     const below = Math.min(Math.floor(inside), moves.length - 2);
     const t = inside - below;
-    const [a, b, c, d] = [at(below - 1), at(below), at(below + 1), at(below + 2)];
-    return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)));
+    return moves[below] + t * t * (3 - 2 * t) * (moves[below + 1] - moves[below]);
   });
 }
 

@@ -53,11 +53,22 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, composite: UInt8, mask: F
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Served]]:
     """Start `harmonize serve`; returns the process and its link. Ended after the test."""
+    yield from _serving()
+
+
+@pytest.fixture(scope="session")
+def serve_once() -> Iterator[str]:
+    """Link of one server for all tests that leave it as it is."""
+    for start in _serving():
+        yield start()[1]
+
+
+def _serving() -> Iterator[Callable[..., Served]]:
     started = []
 
     def start(*options: str, **environment: str) -> Served:
         command = [sys.executable, "-m", "harmonize", "serve", "--port", "0", *options]
-        kept: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        kept: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         process = subprocess.Popen(command, env={**os.environ, **environment}, **kept)
         started.append(process)
         assert process.stdout is not None
