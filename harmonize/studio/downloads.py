@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccharmony.errors import SettingsError
-from ccharmony.images import headers, pixels
+from ccharmony.images import headers
+from ccharmony.images.write_picture import encode_picture, losses
 from harmonize.inference import adjustment
 from harmonize.inference.adjustment import Adjustment
 from harmonize.studio import looks
@@ -20,19 +21,21 @@ _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
 
 @dataclass(frozen=True)
 class File:
-    """A file to take away: its name, and its content."""
+    """A file to take away: its name, its content, and what its format cannot hold, a few words each."""
 
     name: str
     content: bytes
+    lost: tuple[str, ...] = ()
 
 
 def result(session: Session, look: Look) -> File:
-    """Return the result at full size in the photo's format; raises CcharmonyError."""
+    """Return the result at full size with all that the photo's file has, in its format; raises CcharmonyError."""
     with session.lock:
         found, scene, photo = session.found(look.weights), session.scene(), session.uploads["photo"]
     suffix = _SUFFIXES.get(headers.look_at(photo).format, ".png")
     picture = looks.render(scene, look, found.change)
-    return File(f"{_stem(photo)}_harmonized{suffix}", pixels.encode(picture, suffix))
+    content = encode_picture(picture, suffix)
+    return File(f"{_stem(photo)}_harmonized{suffix}", content, tuple(losses(picture, suffix)))
 
 
 def json(session: Session, look: Look) -> File:

@@ -5,6 +5,7 @@ Contents: :class:`Found`, :func:`find`; :class:`Look`, :func:`render`.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -12,11 +13,13 @@ from typing import Annotated
 import numpy as np
 from torch import nn
 
-from ccharmony.arrays import UInt8
+from ccharmony.arrays import Float32, SameSamples
 from ccharmony.errors import ImageError, SettingsError
+from ccharmony.images.picture import Picture
 from harmonize.inference import adjustment, parametric
 from harmonize.inference.adjustment import Adjustment
 from harmonize.inference.image import Change, find_change
+from harmonize.inference.picture import recolor_foreground
 from harmonize.inference.strips import blend
 from harmonize.models.network import ParametricNetwork
 from harmonize.settings import Range, Share
@@ -48,9 +51,9 @@ def find(net: nn.Module, scene: Scene) -> Found:
     if not scene.mask.any():
         raise ImageError("the mask is black everywhere, wanted white where the foreground is")
     if isinstance(net, ParametricNetwork):
-        found = parametric.predict(net, scene.picture, scene.mask)
+        found = parametric.predict(net, scene.colors, scene.mask)
         return Found(partial(adjustment.renderer, found), found)
-    return Found(find_change(net, scene.picture, scene.mask))
+    return Found(find_change(net, scene.colors, scene.mask))
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Look(Edge):
             raise SettingsError("curves and log_gain: rows of equal length wanted") from error
 
 
-def render(scene: Scene, look: Look, change: Change) -> UInt8:
+def render(scene: Scene, look: Look, change: Change) -> Picture:
     """Return the result at full size.
 
     Parameters
@@ -94,11 +97,15 @@ def render(scene: Scene, look: Look, change: Change) -> UInt8:
 
     Returns
     -------
-    UInt8
-        Picture (H, W, 3), equal to the composite where the edited mask is 0.
+    Picture
+        With the depth, the profile and all else that the composite has; equal to it where the edited mask is 0.
     """
     turned = look.parameters
     wanted = change if turned is None else partial(adjustment.renderer, turned)
-    result = scene.picture.copy()
-    blend(scene.picture, edges.edit(scene.mask, look), look.strength, wanted(scene.picture), result)
-    return result
+
+    def recolor(levels: SameSamples, mask: Float32) -> SameSamples:
+        result = copy(levels)
+        blend(levels, mask, look.strength, wanted(levels), result)
+        return result
+
+    return recolor_foreground(scene.picture, edges.edit(scene.mask, look), recolor)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from ccharmony.arrays import Float32, UInt8
+from ccharmony.images.stored import to_8_bits
 from harmonize.studio import edges
 from harmonize.studio.edges import Edge
 from harmonize.studio.looks import Found
@@ -29,7 +30,7 @@ def of_mask(scene: Scene, edge: Edge) -> UInt8:
 
 def of_change(scene: Scene, found: Found) -> UInt8:
     """Return the small copy of a composite under a network's change, background too, (h, w, 4)."""
-    small = shrink(scene.picture)
+    small = shrink(scene.colors)
     levels = found.change(small)(slice(0, small.shape[0]), slice(0, small.shape[1]))
     changed = np.rint(levels.clip(0, 255)).astype(np.uint8)
     return np.asarray(cv2.cvtColor(changed, cv2.COLOR_RGB2RGBA), np.uint8)
@@ -37,7 +38,7 @@ def of_change(scene: Scene, found: Found) -> UInt8:
 
 def of_cutout(cutout: Cutout) -> UInt8:
     """Return the small copy of a cut-out with its opacity, (h, w, 4); its colors are not multiplied by it."""
-    return np.dstack([shrink(cutout.colors), _levels(shrink(cutout.opacity))])
+    return np.dstack([shrink(to_8_bits(cutout.colors)), _levels(shrink(cutout.opacity))])
 
 
 def _levels(mask: Float32) -> UInt8:

@@ -6,14 +6,16 @@ Contents: :class:`Placement`, :class:`Scene`, :func:`compose`, :func:`shrink`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import cv2
 import numpy as np
 
-from ccharmony.arrays import Float32, UInt8
+from ccharmony.arrays import Float32, Samples, UInt8
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images import mask_rules, pixels
+from ccharmony.images.picture import Picture, read_picture
+from ccharmony.images.stored import to_8_bits
 from harmonize.inference.cutout import paste_cutout
 from harmonize.settings import Range, Settings
 from harmonize.studio.uploads import MOST_PIXELS, Upload
@@ -23,6 +25,7 @@ PROXY_PIXELS = 1_500_000
 
 _SHARE_OF_SIDE = 0.5
 _FAR = 1_000_000
+_NOTHING = "nothing is foreground; the mask is white where it is"
 P = TypeVar("P", UInt8, Float32)
 
 
@@ -42,20 +45,24 @@ class Placement(Settings):
 
 @dataclass(frozen=True, eq=False)
 class Cutout:
-    """A foreground with its own transparency: colors (H, W, 3), RGB, and opacity (H, W), in [0, 1]."""
+    """A foreground with its own transparency: colors (H, W, 3), sRGB, 8 or 16 bits, and opacity (H, W), in [0, 1]."""
 
-    colors: UInt8
+    colors: Samples
     opacity: Float32
 
     @classmethod
     def read(cls, upload: Upload) -> Cutout:
         """Read a cut-out, without the transparent border around its foreground; raises ImageError."""
-        colors, opacity = pixels.read_cutout(upload)
+        picture = read_picture(upload, max_pixels=MOST_PIXELS)
+        if picture.alpha is None:
+            raise ImageError(f"{upload}: no alpha channel, a cut-out needs one to say what is foreground")
+        colors, opacity = picture.levels(picture.alpha > 0), picture.opacity()
         rows, columns = (np.flatnonzero(opacity.any(axis=axis)) for axis in (1, 0))
         if not len(rows):
             raise ImageError(f"{upload}: transparent everywhere, wanted an opaque foreground")
         part = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-        return cls(np.ascontiguousarray(colors[part]), np.ascontiguousarray(opacity[part]))
+        cropped: Any = np.ascontiguousarray(colors[part])
+        return cls(cropped, np.ascontiguousarray(opacity[part]))
 
     def place(self, background: tuple[int, int]) -> Placement:
         """Return a first place on a background of a height and width: in its middle, at most half as high and wide."""
@@ -72,31 +79,35 @@ class Scene:
     Attributes
     ----------
     picture
-        Composite (H, W, 3), RGB, sRGB-encoded, at full size.
+        The composite as it was in its file, or the background's file with the cut-out on it.
+    colors
+        What a network and a screen see of it, (H, W, 3), RGB, sRGB-encoded, 8 bits.
     mask
         Foreground (H, W), in [0, 1].
     remark
         What its owner should know of the mask; empty for most.
     """
 
-    picture: UInt8
+    picture: Picture
+    colors: UInt8
     mask: Float32
     remark: str = ""
 
 
-def read_scene(photo: UInt8, mask: Upload) -> Scene:
-    """Return a composite with its mask, which is read; raises ImageError where the two do not fit."""
-    values = pixels.read_mask(mask, shape=(photo.shape[0], photo.shape[1]), max_pixels=MOST_PIXELS)
-    remark = mask_rules.remark(values) if values.any() else "nothing is foreground; the mask is white where it is"
-    return Scene(photo, values, remark)
+def read_scene(photo: Picture, colors: UInt8, mask: Upload) -> Scene:
+    """Return a composite and its colors with its mask, which is read; raises ImageError where the two do not fit."""
+    values = pixels.read_mask(mask, shape=photo.shape, max_pixels=MOST_PIXELS)
+    return Scene(photo, colors, values, mask_rules.remark(values) if values.any() else _NOTHING)
 
 
-def compose(background: UInt8, cutout: Cutout, placement: Placement) -> Scene:
+def compose(background: Picture, cutout: Cutout, placement: Placement) -> Scene:
     """Return a cut-out on its background; raises SettingsError where it would be too large, or beside it."""
     height, width = (side * placement.scale for side in cutout.opacity.shape)
     if height * width > MOST_PIXELS:
         raise SettingsError(f"scale: a cut-out of {width:.0f}x{height:.0f} pixels, the limit is {MOST_PIXELS}")
-    return Scene(*paste_cutout(cutout.colors, cutout.opacity, background, (placement.x, placement.y), placement.scale))
+    before, place = background.levels(), (placement.x, placement.y)
+    after, mask = paste_cutout(cutout.colors, cutout.opacity, before, place, placement.scale)
+    return Scene(background.covered(mask).recolor(before, after), to_8_bits(after), mask)
 
 
 def shrink(picture: P, most: int = PROXY_PIXELS) -> P:

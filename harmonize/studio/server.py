@@ -162,9 +162,9 @@ async def _pixels(request: Request) -> Response:
     """Answer with the plain bytes of a small copy."""
     session, name, query = _session(request), request.path_params["name"], request.query_params
     makers: dict[str, Callable[[], UInt8]] = {
-        "photo": lambda: proxies.of_picture(session.photo()),
+        "photo": lambda: proxies.of_picture(session.colors()),
         "cutout": lambda: proxies.of_cutout(session.cutout()),
-        "composite": lambda: proxies.of_picture(session.scene().picture),
+        "composite": lambda: proxies.of_picture(session.scene().colors),
         "mask": lambda: proxies.of_mask(session.scene(), _edge(query)),
         "changed": lambda: proxies.of_change(session.scene(), session.found(_weights(request))),
     }
@@ -191,6 +191,8 @@ async def _download(request: Request) -> Response:
     _check_weights(request, look.weights)
     made = await run_in_threadpool(makers[kind], session, look)
     named = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.name, safe='')}"}
+    if made.lost:
+        named["X-Lost"] = quote("; ".join(made.lost))
     return Response(made.content, media_type="application/octet-stream", headers=named)
 
 

@@ -5,6 +5,7 @@ Contents: :class:`Session`, :class:`Sessions`.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 import threading
@@ -16,6 +17,7 @@ from ccharmony.arrays import UInt8
 from ccharmony.errors import ImageError
 from ccharmony.files import write_bytes
 from ccharmony.images import pixels
+from ccharmony.images.picture import Picture, read_picture
 from harmonize.inference.network import load_network
 from harmonize.studio import cutting, looks, scene
 from harmonize.studio.cutting import Marks
@@ -49,7 +51,8 @@ class Session:
         self.uploads: dict[Role, Upload] = {}
         self.placement: Placement | None = None
         self.lock = threading.RLock()
-        self._photo: UInt8 | None = None
+        self._photo: Picture | None = None
+        self._colors: UInt8 | None = None
         self._cutout: Cutout | None = None
         self._scene: Scene | None = None
         self._found: dict[str, Found] = {}
@@ -67,7 +70,7 @@ class Session:
                 self._replace({"cutout": upload}, gone=("mask",))
                 self.placement = None
             else:
-                made = scene.read_scene(self.photo(), upload) if "photo" in self.uploads else None
+                made = self._with_mask(upload) if "photo" in self.uploads else None
                 self._replace({"mask": upload}, gone=("cutout",))
                 self._scene = made
 
@@ -86,7 +89,7 @@ class Session:
     def cut(self, marks: Marks) -> None:
         """Make the mask by GrabCut; raises SettingsError where nothing is found."""
         with self.lock:
-            mask = cutting.cut(self.photo(), marks)
+            mask = cutting.cut(self.colors(), marks)
             path = self.folder / secrets.token_hex(8)
             write_bytes(path, pixels.encode_mask(mask))
             self.put("mask", Upload(path, "mask.png"))
@@ -96,14 +99,21 @@ class Session:
         """Whether there is a composite with a foreground."""
         return "photo" in self.uploads and bool({"mask", "cutout"} & self.uploads.keys())
 
-    def photo(self) -> UInt8:
-        """Return the composite, or the background, (H, W, 3); raises ImageError where there is none."""
+    def photo(self) -> Picture:
+        """Return the composite, or the background, as it was in its file; raises ImageError where there is none."""
         with self.lock:
             if "photo" not in self.uploads:
                 raise ImageError("no photo yet, wanted a composite or a background")
             if self._photo is None:
-                self._photo = pixels.read_image(self.uploads["photo"], max_pixels=MOST_PIXELS)
+                self._photo = read_picture(self.uploads["photo"], max_pixels=MOST_PIXELS)
             return self._photo
+
+    def colors(self) -> UInt8:
+        """Return what a screen shows of the photo, (H, W, 3), sRGB, 8 bits; raises ImageError where there is none."""
+        with self.lock:
+            if self._colors is None:
+                self._colors = self.photo().srgb()
+            return self._colors
 
     def cutout(self) -> Cutout:
         """Return the cut-out; raises ImageError where there is none."""
@@ -119,10 +129,10 @@ class Session:
         with self.lock:
             if self._scene is None and "cutout" in self.uploads:
                 photo, cutout = self.photo(), self.cutout()
-                self.placement = self.placement or cutout.place(photo.shape[:2])
+                self.placement = self.placement or cutout.place(photo.shape)
                 self._scene = scene.compose(photo, cutout, self.placement)
             elif self._scene is None and "mask" in self.uploads:
-                self._scene = scene.read_scene(self.photo(), self.uploads["mask"])
+                self._scene = self._with_mask(self.uploads["mask"])
             if self._scene is None:
                 raise ImageError("no mask yet, wanted one, or a cut-out with transparency")
             return self._scene
@@ -138,7 +148,7 @@ class Session:
         """Return what is there as JSON has it; `remark` is what a person should know of the mask."""
         with self.lock:
             made = self.scene() if self.is_ready else None
-            photo = self.photo().shape[:2] if "photo" in self.uploads else None
+            photo = self.photo().shape if "photo" in self.uploads else None
             cutout = self.cutout().opacity.shape if "cutout" in self.uploads else None
             return {
                 "names": {role: upload.name for role, upload in self.uploads.items()},
@@ -152,20 +162,20 @@ class Session:
     def sleep(self) -> None:
         """Let go of what can be made again from the files."""
         with self.lock:
-            self._photo = self._cutout = self._scene = None
+            self._photo = self._colors = self._cutout = self._scene = None
             self._found.clear()
 
     def _take_photo(self, upload: Upload) -> None:
-        photo = pixels.read_image(upload, max_pixels=MOST_PIXELS)
-        fits = False
+        photo = read_picture(upload, max_pixels=MOST_PIXELS)
+        colors, made = photo.srgb(), None
         if "mask" in self.uploads:
-            try:
-                scene.read_scene(photo, self.uploads["mask"])
-                fits = True
-            except ImageError:
-                pass
-        self._replace({"photo": upload}, gone=() if fits else ("mask",))
-        self._photo, self.placement = photo, None
+            with contextlib.suppress(ImageError):
+                made = scene.read_scene(photo, colors, self.uploads["mask"])
+        self._replace({"photo": upload}, gone=() if made else ("mask",))
+        self._photo, self._colors, self._scene, self.placement = photo, colors, made, None
+
+    def _with_mask(self, mask: Upload) -> Scene:
+        return scene.read_scene(self.photo(), self.colors(), mask)
 
     def _replace(self, new: dict[Role, Upload], gone: tuple[Role, ...] = ()) -> None:
         """Change the files; those that have no more use are removed, and what was made of them is forgotten."""
@@ -176,7 +186,7 @@ class Session:
         self._scene = None
         self._found.clear()
         if "photo" not in self.uploads:
-            self._photo = None
+            self._photo = self._colors = None
         if "cutout" not in self.uploads:
             self._cutout = None
 

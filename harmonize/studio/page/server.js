@@ -54,7 +54,8 @@ export class Server {
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    return name;
+    const lost = response.headers.get("X-Lost");
+    return lost ? `${name} (${decodeURIComponent(lost)})` : name;
   }
 
   async #json(method, url, value) {

@@ -18,6 +18,9 @@ from starlette.testclient import TestClient
 
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.images import pixels
+from ccharmony.images.picture import Picture, read_picture
+from ccharmony.images.tags import Tags
+from ccharmony.images.write_picture import encode_picture
 from harmonize.inference import adjustment
 from harmonize.inference.image import harmonize_image
 from harmonize.studio import sessions, uploads
@@ -87,6 +90,22 @@ def test_the_result_is_that_of_apply(loaded: TestClient, composite: UInt8, mask:
     result = decode(answer.content)
     np.testing.assert_array_equal(result, harmonize_image(composite, levels, "giftnet_w16", strength=0.5))
     np.testing.assert_array_equal(result[mask == 0], composite[mask == 0])
+
+
+def test_the_result_has_the_depth_and_the_tags_of_the_photo(
+    client: TestClient, composite: UInt8, mask: Float32, tmp_path: Path
+) -> None:
+    deep = composite.astype(np.uint16) * 257 + np.arange(160, dtype=np.uint16)[:, None] % 2
+    sent = Picture(deep, tags=Tags(dpi=(300.0, 300.0)))
+    send(client, "photo", encode_picture(sent, ".tif"), "deep.tif")
+    send(client, "mask", pixels.encode_mask(mask))
+    answer = download(client, "result", weights="giftnet_w16")
+    assert "deep_harmonized.tif" in answer.headers["Content-Disposition"]
+    (tmp_path / "result.tif").write_bytes(answer.content)
+    found = read_picture(tmp_path / "result.tif")
+    assert (found.colors.dtype, found.tags.dpi) == (np.uint16, (300.0, 300.0))
+    np.testing.assert_array_equal(found.colors[mask == 0], deep[mask == 0])
+    assert (found.colors[mask == 1] != deep[mask == 1]).mean() > 0.9
 
 
 def test_small_copies_are_the_pictures_where_these_are_small(
