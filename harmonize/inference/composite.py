@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ccharmony.arrays import Bool, Float32
+from ccharmony.arrays import Float32
 from ccharmony.errors import ImageError
 from ccharmony.files import StrPath
 from ccharmony.images import mask_rules, pixels
@@ -51,19 +51,15 @@ class Composite:
         return f"{odd} --invert exchanges foreground and background" if odd else ""
 
     def recolor(self, change: Recolor) -> Picture:
-        """Return the picture with each foreground changed; for each, the others are neither foreground nor background.
+        """Return the picture with each foreground changed; for each, the others are background as they are.
 
-        Each is changed as it is in the composite, so that their order does not matter.
+        So their order does not matter. On 30 composites with two foregrounds in two lights this left an fMSE of 391,
+        the second seeing the first harmonized 406 (benchmarks/apply_rules.py).
         """
         result = self.picture
-        for number, mask in enumerate(self.masks):
-            others = self._others(number)
-            result = recolor_foreground(self.picture, mask, change, others=others, into=result)
+        for mask in self.masks:
+            result = recolor_foreground(self.picture, mask, change, into=result)
         return result
-
-    def _others(self, number: int) -> Bool | None:
-        rest = [mask > 0 for place, mask in enumerate(self.masks) if place != number]
-        return np.logical_or.reduce(rest) & (self.masks[number] == 0) if rest else None
 
 
 def read_composite(composite: StrPath, mask: StrPath, *, invert: bool = False, each: bool = False) -> Composite:
