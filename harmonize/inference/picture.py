@@ -4,8 +4,8 @@
 -   :func:`recolor_foreground`: the same with any function that changes sRGB colors.
 
 Below transparent pixels files hold any color, mostly black. A network sees the mean color of the visible background in
-their place: on 30 composites whose upper two fifths were made transparent this left an fMSE of 443, black 621, the
-opaque picture 438 (benchmarks/apply_rules.py).
+their place: on 30 composites whose upper two fifths were made transparent this left an fMSE of 443, black 620, the
+opaque picture 437 (benchmarks/apply_rules.py).
 """
 
 from __future__ import annotations
