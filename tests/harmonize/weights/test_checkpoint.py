@@ -389,13 +389,6 @@ def test_light_weights_of_pih_load_and_faithful_ones_are_refused(tmp_path):
         checkpoint.load_weights(path)
 
 
-def test_the_bundled_weights_still_name_what_was_retired():
-    """Else they would not show that older files load; new ones may replace them."""
-    with checkpoint.safe_open(bundled.find("giftnet_w16"), framework="pt") as file:
-        named = json.loads(file.metadata()["settings"])
-    assert {name: named[name] for name in RETIRED} == RETIRED
-
-
 @pytest.mark.parametrize(
     "settings",
     [
