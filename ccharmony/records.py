@@ -114,6 +114,8 @@ class Pair:
         A note, such as a published mask that was resized; usually empty.
     composite_sha256, mask_sha256, real_sha256
         Hashes of the three files.
+    profile
+        Name of the color profile that the photo was converted from; empty where it was in sRGB, or raw.
     """
 
     composite: str
@@ -133,6 +135,7 @@ class Pair:
     composite_sha256: str
     mask_sha256: str
     real_sha256: str
+    profile: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,6 +76,7 @@ DOORS = {
     "PIL": {
         "ccharmony/images/headers.py",
         "ccharmony/images/pixels.py",
+        "ccharmony/images/profiles.py",
         "ccharmony/images/stored.py",
         "ccharmony/images/tags.py",
         "ccharmony/images/write_picture.py",

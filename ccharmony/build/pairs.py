@@ -27,6 +27,7 @@ from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.images import pixels
 from ccharmony.images.mask_rules import StoredMask
 from ccharmony.records import FitRecord, Pair, Photo, Split
+from ccharmony.sources import reading
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +139,7 @@ def make_pairs(
     result = PhotoPairs()
     shape = (image.shape[0], image.shape[1])
     window = crop.largest_without(light.box, shape, light.others) if light.box else (0, 0, *shape[::-1])
-    prepared = _prepare(image, window, settings)
+    prepared = _prepare(photo, image, window, settings)
     del image  # the canvas is a copy, and a photo of 24 MP takes 72 MB
     for letter, stored in _read_foregrounds(photo, shape, result):
         try:
@@ -155,11 +156,12 @@ def make_pairs(
 
 @dataclass(frozen=True, eq=False)
 class _PreparedPhoto:
-    """The picture as the dataset will store it: a canvas to paste into, the encoded bytes, and their hash."""
+    """The picture as the dataset will store it: a canvas to paste into, the encoded bytes, their hash, its profile."""
 
     canvas: Canvas
     encoded: bytes
     sha256: str
+    profile: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,12 +183,20 @@ class _ForegroundContext:
         return f"{self.photo.id}_{self.letter}"
 
 
-def _prepare(image: UInt8, window: tuple[int, int, int, int], settings: PairSettings) -> _PreparedPhoto:
+def _prepare(photo: Photo, image: UInt8, window: tuple[int, int, int, int], settings: PairSettings) -> _PreparedPhoto:
     x0, y0, x1, y1 = window
     part = image[y0:y1, x0:x1] if settings.crop else image
     canvas = Canvas(shrink(part, settings.size))
     encoded = canvas.encode(settings.suffix, settings.quality)
-    return _PreparedPhoto(canvas, encoded, _sha256(encoded))
+    return _PreparedPhoto(canvas, encoded, _sha256(encoded), _profile_of(photo))
+
+
+def _profile_of(photo: Photo) -> str:
+    """Return the name of a photo's profile; of a file that has vanished since it was decoded the stage tells."""
+    try:
+        return reading.read_profile(photo)
+    except ImageError:
+        return ""
 
 
 def _read_foregrounds(photo: Photo, shape: Shape, result: PhotoPairs) -> Iterator[tuple[str, StoredMask]]:
@@ -274,6 +284,7 @@ def _make_row(
         composite_sha256=_sha256(composite),
         mask_sha256=mask_sha256,
         real_sha256=context.prepared.sha256,
+        profile=context.prepared.profile,
     )
 
 

@@ -16,6 +16,8 @@ from ccharmony.names import flaw, from_cell, to_cell
 from ccharmony.records import SPLITS, Pair
 
 COLUMNS = tuple(column.name for column in dataclasses.fields(Pair))
+_FORMER = COLUMNS[: COLUMNS.index("profile")]
+"""Columns of datasets of earlier versions."""
 _MOST_DELTA_E = 200.0  # CIEDE2000 between two colors of sRGB is 120 at most
 _CELLS = operator.attrgetter(*COLUMNS)
 
@@ -44,10 +46,11 @@ def read_manifest(path: StrPath) -> list[Pair]:
             rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(f"{path}: cannot be read ({error})") from error
-    if not rows or tuple(rows[0]) != COLUMNS:
+    if not rows or tuple(rows[0]) not in (COLUMNS, _FORMER):
         found = ",".join(rows[0]) if rows else "nothing"
         raise ManifestError(f"{path}: columns {found[:80]}, wanted {','.join(COLUMNS)[:80]}...")
-    return [_parse(row, f"{path} line {number}") for number, row in enumerate(rows[1:], start=2)]
+    columns = tuple(rows[0])
+    return [_parse(row, columns, f"{path} line {number}") for number, row in enumerate(rows[1:], start=2)]
 
 
 def to_row(pair: Pair) -> list[str]:
@@ -55,10 +58,10 @@ def to_row(pair: Pair) -> list[str]:
     return [f"{cell:.6f}" if isinstance(cell, float) else str(cell) for cell in _CELLS(pair)]
 
 
-def _parse(row: list[str], line: str) -> Pair:
-    if len(row) != len(COLUMNS):
-        raise ManifestError(f"{line}: {len(row)} cells, wanted {len(COLUMNS)}")
-    cells = dict(zip(COLUMNS, map(from_cell, row), strict=True))
+def _parse(row: list[str], columns: tuple[str, ...], line: str) -> Pair:
+    if len(row) != len(columns):
+        raise ManifestError(f"{line}: {len(row)} cells, wanted {len(columns)}")
+    cells = dict(zip(columns, map(from_cell, row), strict=True))
     for column in ("composite", "mask", "real"):
         _check_inside(cells[column], line)
     for column in ("photo", "foreground", "donor"):

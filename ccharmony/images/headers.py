@@ -10,7 +10,7 @@ import io
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol
@@ -21,7 +21,7 @@ from ccharmony import inputs
 from ccharmony.arrays import Shape
 from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.files import StrPath
-from ccharmony.images import jpeg, tiff
+from ccharmony.images import color_tags, jpeg, png, tiff
 
 MAX_PIXELS = 400_000_000
 """Pictures above this many pixels are refused before they are decoded; the largest camera back has 151 million."""
@@ -42,9 +42,8 @@ COLOR_MODES = ("RGB", "P", "YCbCr", "RGBA", "PA", "RGBa", "RGBX")
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_EXIF_ORIENTATION = 0x0112
+_EXIF_ORIENTATION, _EXIF_IFD, _COLOR_SPACE, _INTEROP_IFD, _INTEROP_INDEX = 0x0112, 0x8769, 0xA001, 0xA005, 1
 _DEFLATE = 1040  # bytes that one of deflate stands for at most: 1,032
-_PNG_CHANNELS = {2: 3, 4: 2, 6: 4}
 _CHANNELS = 4
 SWAPS_SIDES = (5, 6, 7, 8)
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "JPEG2000", "GIF")
@@ -70,7 +69,7 @@ class Header:
     orientation
         How to turn it upright, as EXIF counts, 1 to 8; 1 for HEIF, whose decoder has turned it.
     profile
-        The embedded ICC profile, or None.
+        The embedded ICC profile, or one that says what else the file tells of its colors; None stands for sRGB.
     """
 
     format: str
@@ -156,9 +155,9 @@ def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Header:
         )
     if header.format == "JPEG":
         _check_jpeg(data, path)
-    if header.format == "PNG" and not _is_complete_png(data):
+    if header.format == "PNG" and not png.is_complete(data):
         raise ImageError(f"{path}: truncated PNG ({len(data)} bytes and no end chunk)")
-    if header.format == "PNG" and (most := _DEFLATE * len(data)) < _count_png_bytes(data):
+    if header.format == "PNG" and (most := _DEFLATE * len(data)) < png.count_bytes(data):
         raise ImageError(f"{path}: {len(data)} bytes of PNG hold {most} at most, {width}x{height} pixels need more")
     _check_memory(_bytes_a_pixel(header, data), header.size, path, max_pixels)
     return header
@@ -228,8 +227,10 @@ def _parse(stream: IO[bytes]) -> Header:
     with Image.open(stream, formats=_formats(start)) as image:
         width, height = image.size
         kind = "JPEG" if image.format == "MPO" else str(image.format)
-        profile = image.info.get("icc_profile") or None
-        turned = 1 if kind == "HEIF" else _orientation(image, stream)
+        chunks = png.read_chunks(stream, (b"eXIf", *color_tags.PNG_CHUNKS)) if kind == "PNG" else {}
+        exif = _exif(image, chunks)
+        profile = _profile(kind, image, stream, chunks, exif)
+        turned = 1 if kind == "HEIF" else _valid(exif.get(_EXIF_ORIENTATION, 1))
         mode = "LA" if any(raw.startswith("LA") for raw in _raw_modes(image)) else image.mode
         samples = 3 if mode in ("P", "PA") else len(image.getbands())
         return Header(kind, (height, width), mode, samples, _bits(image), turned, profile)
@@ -250,36 +251,34 @@ def _formats(start: bytes) -> tuple[str, ...]:
     return ("HEIF",)
 
 
-def _orientation(image: Image.Image, stream: IO[bytes]) -> int:
-    """Return the EXIF orientation, of a PNG also what stands behind its pixels, which Pillow would decode first."""
-    try:
-        if image.format == "PNG" and "exif" not in image.info and "Raw profile type exif" not in image.info:
-            return _png_orientation(stream)
-        return _valid(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except Exception:  # damaged EXIF, of which each of Pillow's parsers has its own; the pixels may be sound
-        return 1
-
-
-def _png_orientation(stream: IO[bytes]) -> int:
+def _exif(image: Image.Image, chunks: Mapping[bytes, bytes]) -> Image.Exif:
+    """Return the EXIF block, of a PNG also the one that stands behind its pixels, which Pillow would decode first."""
     exif = Image.Exif()
-    exif.load(b"Exif\0\0" + png_chunk(stream, b"eXIf"))
-    return _valid(exif.get(_EXIF_ORIENTATION, 1))
+    with contextlib.suppress(Exception):  # damaged EXIF, of which each of Pillow's parsers has its own; it has no tags
+        if image.format != "PNG" or "exif" in image.info or "Raw profile type exif" in image.info:
+            return image.getexif()
+        exif.load(b"Exif\0\0" + chunks[b"eXIf"] if b"eXIf" in chunks else b"")
+    return exif
 
 
-def png_chunk(stream: IO[bytes], kind: bytes) -> bytes:
-    """Return the first chunk of a kind wherever it stands in a PNG; empty where there is none."""
-    place = 8
-    while len(start := _at(stream, place, 8)) == 8 and start[4:] != b"IEND":
-        size = int.from_bytes(start[:4], "big")
-        if start[4:] == kind:
-            return _at(stream, place + 8, size)
-        place += 12 + size
-    return b""
+def _profile(
+    kind: str, image: Image.Image, stream: IO[bytes], chunks: Mapping[bytes, bytes], exif: Image.Exif
+) -> bytes | None:
+    """Return the ICC profile of a picture, or one that says what else the file tells of its colors."""
+    embedded = image.info.get("icc_profile") or None
+    if kind == "PNG":
+        embedded = color_tags.of_png(chunks, embedded)
+    elif kind in ("HEIF", "AVIF"):
+        embedded = embedded or color_tags.of_boxes(stream)
+    return embedded or color_tags.of_exif(*_exif_color(exif))
 
 
-def _at(stream: IO[bytes], place: int, size: int) -> bytes:
-    stream.seek(place)
-    return stream.read(size)
+def _exif_color(exif: Image.Exif) -> tuple[object, object]:
+    """Return the tags ColorSpace and InteroperabilityIndex; damaged EXIF has none, and a dozen errors in Pillow."""
+    try:
+        return exif.get_ifd(_EXIF_IFD).get(_COLOR_SPACE), exif.get_ifd(_INTEROP_IFD).get(_INTEROP_INDEX)
+    except Exception:
+        return None, None
 
 
 def _valid(orientation: object) -> int:
@@ -296,26 +295,6 @@ def _raw_modes(image: Image.Image) -> list[str]:
     """Return how the file itself lays out its pixels; gray with alpha of 16 bits has ``LA;16B`` and the mode RGBA."""
     tiles: Any = getattr(image, "tile", ())
     return [tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in tiles if tile[3]]
-
-
-def _is_complete_png(data: bytes) -> bool:
-    """Return whether the lengths of the chunks lead to the end; OpenCV allocates 4 GB for a chunk of that length."""
-    position = 8
-    while position + 8 <= len(data):
-        size, kind = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
-        if kind == b"IEND":
-            return True
-        if kind == b"IHDR" and position > 8:
-            return False
-        position += 12 + size
-    return False
-
-
-def _count_png_bytes(data: bytes) -> int:
-    """Return the bytes of a PNG's pixels by its first chunk, which gives width, height, depth and kind of color."""
-    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    bits = data[24] * _PNG_CHANNELS.get(data[25], 1)
-    return height * (width * bits // 8)
 
 
 def describe(mode: str) -> str:

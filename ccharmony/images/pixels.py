@@ -6,6 +6,7 @@ An *image* is a uint8 array (H, W, 3), RGB, sRGB-encoded, upright. A *mask* is a
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 from collections.abc import Callable
@@ -114,9 +115,13 @@ def read_preview(path: Readable, side: int) -> UInt8:
     header = headers.read_header(data, path, MAX_PIXELS)
     factor = next((factor for factor in _REDUCED if max(header.size) >= factor * side), None)
     if header.format == "JPEG" and factor is not None:
-        return np.ascontiguousarray(turn(decode_reduced(data, factor, path), header.orientation))
-    colors = to_8_bits(decode_stored(data, header, path).colors)
-    return np.dstack([colors] * 3) if colors.ndim == 2 else colors
+        colors: Samples = np.ascontiguousarray(turn(decode_reduced(data, factor, path), header.orientation))
+    else:
+        colors = decode_stored(data, header, path).colors
+    with contextlib.suppress(profiles.ProfileError):  # then as it is
+        colors = profiles.to_srgb(colors, header.profile)
+    shown = to_8_bits(colors)
+    return np.dstack([shown] * 3) if shown.ndim == 2 else shown
 
 
 def read_mask(

@@ -3,7 +3,8 @@
 Relative colorimetric with black point compensation, as photo editors convert by default: colors inside sRGB keep their
 appearance, those outside are clipped. 16 bits stay 16 bits, which Pillow's ImageCms would not keep.
 
-Contents: :func:`to_srgb`, :func:`from_srgb`, :func:`is_srgb`, :func:`is_gray`; :class:`ProfileError`.
+Contents: :func:`to_srgb`, :func:`from_srgb`, :func:`is_srgb`, :func:`is_gray`, :func:`name`; :func:`adobe_rgb`,
+:func:`from_primaries`; :class:`ProfileError`.
 
 References
 ----------
@@ -13,6 +14,7 @@ References
 from __future__ import annotations
 
 import functools
+import io
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,8 @@ from ccharmony.arrays import Samples
 _SPACES = {b"RGB ": "RGB", b"GRAY": "gray", b"CMYK": "CMYK", b"Lab ": "Lab"}
 _SAME = 257
 """Profiles that move no color by more than this, one level of 255, are sRGB: its many copies differ in the curve."""
+
+_UNNAMED = "RGB built-in"  # LittleCMS's name for any profile that it makes
 
 
 class ProfileError(ValueError):
@@ -96,6 +100,68 @@ def is_srgb(profile: bytes, *, gray: bool) -> bool:
     levels = np.linspace(0, 65535, 17).astype(np.uint16)
     probe: Any = levels[None] if gray else np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(17, -1, 3)
     return int(np.abs(_convert(probe, profile).astype(np.int32) - probe).max()) <= _SAME
+
+
+@functools.lru_cache(maxsize=64)
+def name(profile: bytes | None) -> str:
+    """Return the name of a profile as it describes itself; empty for sRGB, and for one that cannot be read."""
+    from PIL import ImageCms  # here, as imagecodecs
+
+    try:
+        if profile is None or is_srgb(profile, gray=profile[16:20] == b"GRAY"):
+            return ""
+        text = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).strip()
+    except (ProfileError, ImageCms.PyCMSError, OSError):
+        return ""
+    return text or "without a name"
+
+
+@functools.cache
+def adobe_rgb() -> bytes:
+    """Return a profile of Adobe RGB (1998)."""
+    import imagecodecs
+
+    return bytes(imagecodecs.cms_profile("adobergb"))
+
+
+@functools.lru_cache(maxsize=64)
+def from_primaries(place: tuple[float, ...], gamma: float | None = None, name: str = "as tagged") -> bytes:
+    """Make a profile.
+
+    Parameters
+    ----------
+    place
+        x and y of white, red, green and blue: eight numbers.
+    gamma
+        Exponent of the curve; None for the curve of sRGB.
+    name
+        What the profile is to call itself, twelve characters at most.
+
+    Returns
+    -------
+    bytes
+        An ICC profile.
+
+    Raises
+    ------
+    ProfileError
+        There are no such colors.
+    """
+    import imagecodecs
+
+    white, *colors = ((*place[start : start + 2], 1.0) for start in range(0, 8, 2))
+    curve = {"transferfunction": _srgb_curve()} if gamma is None else {"gamma": gamma}
+    try:
+        flat = tuple(number for color in colors for number in color)
+        made = bytes(imagecodecs.cms_profile("rgb", whitepoint=white, primaries=flat, **curve))
+    except Exception as error:  # as in `_convert`
+        raise ProfileError(f"colors at {place}, which are none ({error})") from error
+    return made.replace(_UNNAMED.encode("utf-16-be"), name.ljust(len(_UNNAMED))[: len(_UNNAMED)].encode("utf-16-be"))
+
+
+def _srgb_curve() -> Any:
+    levels = np.linspace(0, 1, 4096)
+    return np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def _convert(colors: Any, profile: bytes) -> Any:

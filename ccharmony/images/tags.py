@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from ccharmony.images import exif, headers, tiff
+from ccharmony.images import exif, png, tiff
 from ccharmony.images.headers import Header, Readable
 
 _logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def _by_pillow(data: bytes, header: Header, path: Readable) -> tuple[Callable[[]
         if "Raw profile type exif" in image.info:  # ImageMagick's own way, in text
             block = image.getexif().tobytes()
     if header.format == "PNG" and not block:
-        block = headers.png_chunk(stream, b"eXIf")
+        block = png.read_chunks(stream, (b"eXIf",)).get(b"eXIf", b"")
     text = xmp.encode() if isinstance(xmp, str) else bytes(xmp or b"")
     return lambda: bytes(block or b"").removeprefix(_PREFIX), text, dpi
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ccharmony import catalog
 from ccharmony.arrays import UInt8
-from ccharmony.images import headers, pixels, raw, rendering
+from ccharmony.images import headers, pixels, profiles, raw, rendering
 from ccharmony.records import Photo
 
 PASSED_OVER = f"not read, wanted a camera raw file or {' '.join(headers.READABLE_SUFFIXES)}"
@@ -71,6 +71,24 @@ def read_size(source: Photo) -> tuple[int, int]:
     if is_raw(source.path.suffix):
         return raw.raw_size(source.path)
     return headers.image_size(source.path, orient=source.orient and source.rendering is None)
+
+
+def read_profile(source: Photo) -> str:
+    """Return the name of the color profile that `read_photo` converts from, from the file's header alone.
+
+    Returns
+    -------
+    str
+        Empty for sRGB, for raw files and for linear photos.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read or is not a picture.
+    """
+    if source.rendering is not None or is_raw(source.path.suffix):
+        return ""
+    return profiles.name(headers.look_at(source.path).profile)
 
 
 def is_photo(path: Path) -> bool:
