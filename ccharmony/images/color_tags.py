@@ -79,7 +79,7 @@ def of_png(chunks: Mapping[bytes, bytes], embedded: bytes | None) -> bytes | Non
 
 
 def of_exif(space: object, index: object) -> bytes | None:
-    """Return Adobe RGB's profile where EXIF names that color space, as cameras do; None for any other.
+    """Return Adobe RGB's profile where EXIF names that color space, as cameras do.
 
     Parameters
     ----------
@@ -87,6 +87,11 @@ def of_exif(space: object, index: object) -> bytes | None:
         The tag ColorSpace: 1 is sRGB, 65535 leaves it to the other tag; 2 is written by some for Adobe RGB.
     index
         The tag InteroperabilityIndex: R98 is sRGB, R03 Adobe RGB.
+
+    Returns
+    -------
+    bytes or None
+        An ICC profile; None stands for sRGB.
     """
     named = space == _UNCALIBRATED and str(index).startswith("R03")
     return profiles.adobe_rgb() if named or space == _ADOBE_RGB else None
