@@ -207,8 +207,13 @@ def _sign(handle: int, path: Path) -> None:
     """Write the number of this process into its lock."""
     if os.fstat(handle).st_nlink > 1 or not re.fullmatch(rb"\d*\n?", os.pread(handle, _PID_BYTES, 0)):
         raise OutputError(f"{path}: holds something else than a lock, wanted it elsewhere")
-    os.ftruncate(handle, 0)
-    os.write(handle, f"{os.getpid()}\n".encode())
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _is_at(handle: int, path: Path) -> bool:

@@ -36,7 +36,10 @@ def source_folder(data_dir: Path, name: str) -> Path:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Return all files below a folder in the order of their paths; linked folders too, hidden files and litter not."""
+    """Return all files below a folder in the order of their paths; linked folders too, hidden files and litter not.
+
+    A pipe, a device or a link to nothing is among them: whoever reads it refuses it by name.
+    """
     return sorted(_walk(folder, set()))
 
 
@@ -55,7 +58,7 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
             continue
         if entry.is_dir():
             yield from _walk(entry, seen)
-        elif entry.is_file():
+        else:
             yield entry
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ccharmony import inputs
+from ccharmony.build.pipeline import build_dataset
 from ccharmony.dataset.fits import read_fits
 from ccharmony.dataset.formats import hdf5, iharmony4, shards
 from ccharmony.dataset.manifest import read_manifest
@@ -19,9 +20,12 @@ from ccharmony.errors import CcharmonyError
 from ccharmony.images import headers, pixels
 from ccharmony.images.raw import raw_size, read_raw
 from ccharmony.inspection import marks
+from ccharmony.sources import reading
 from ccharmony.sources.files import read_rows
 from ccharmony.sources.nus.matlab import read_matlab
 from ccharmony.sources.release import archive
+
+from . import kill_loop
 
 HUGE = 30 * 10**9
 
@@ -110,3 +114,20 @@ def test_lists_of_pairs_and_shards_are_files(tmp_path: Path) -> None:
     (tmp_path / "index.json").symlink_to("/dev/zero")
     with pytest.raises(CcharmonyError, match="a device, wanted a regular file"):
         shards.read_index(tmp_path)
+
+
+def test_what_is_no_file_among_photos_is_named_by_a_build_which_goes_on(tmp_path: Path) -> None:
+    settings = kill_loop.write_source(tmp_path / "data", 4)
+    photos = tmp_path / "data" / "folder" / "photos"
+    kinds = {name: make(photos / name) for name, make in (("a.png", pipe), ("b.png", device), ("c.png", local_socket))}
+    pipe(photos / "without suffix")
+    (photos / "lost.jpg").symlink_to("nowhere")
+    report = build_dataset(settings, tmp_path / "built")
+    assert sum(report.pairs.values()) > 0
+    assert sorted(report.problems) == sorted(
+        [
+            f"{photos}/without suffix: {reading.PASSED_OVER}",
+            f"{photos}/lost.jpg: cannot be read (No such file or directory)",
+            *(f"{photos}/{name}: cannot be read ({kind}, wanted a regular file)" for name, kind in kinds.items()),
+        ]
+    )
