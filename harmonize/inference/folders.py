@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ccharmony.dataset.formats import names
 from ccharmony.dataset.formats.names import Partners
-from ccharmony.errors import CcharmonyError, ImageError, SourceError
+from ccharmony.errors import CcharmonyError, ImageError, OutputError, SourceError
 from ccharmony.images.headers import READABLE_SUFFIXES, image_size
 from ccharmony.images.pixels import WRITABLE_SUFFIXES
 from harmonize import processors
@@ -132,13 +132,13 @@ def run_all(
     Raises
     ------
     CcharmonyError
-        The first failure, with `strict`.
+        The first failure, with `strict`; always where a result cannot be written, since no other can be then.
     """
     problems: list[str] = []
     with contextlib.closing(_outcomes(tasks, work, jobs)) as outcomes:
         for done, error in enumerate(outcomes, start=1):
             if error is not None:
-                if strict:
+                if strict or isinstance(error, OutputError):
                     raise error
                 _logger.warning("left out: %s", error)
                 problems.append(str(error))

@@ -25,6 +25,7 @@ from ccharmony.arrays import UInt8
 from ccharmony.errors import OutputError
 from ccharmony.images import pixels
 from harmonize.evaluation import metrics
+from harmonize.training.events import Events
 from harmonize.training.objective import PARTS
 from harmonize.training.settings import STAGES, StageName
 
@@ -52,7 +53,7 @@ class Reporter:
     def __init__(self, folder: Path | None, stream: TextIO | None = None, *, tensorboard: bool = True) -> None:
         self.folder = folder
         self._terminal = stream if stream is not None and stream.isatty() else None
-        self._events = _open_events(folder) if folder is not None and tensorboard else None
+        self._events = Events(folder if tensorboard else None)
 
     def begin(self, stage: StageName, step: int) -> None:
         """Drop rows that an interrupted run wrote after the state from which this one is resumed."""
@@ -80,7 +81,7 @@ class Reporter:
             return
         _append(self.folder / "log.csv", LOG, row)
         for name in (*PARTS, "rate"):
-            self._plot(f"{row['stage']}/{name}", row[name], row["step"])
+            self._events.scalar(f"{row['stage']}/{name}", row[name], row["step"])
 
     def scores(self, row: Mapping[str, Any]) -> None:
         """Append a row of `SCORES`, and plot it."""
@@ -88,7 +89,7 @@ class Reporter:
             return
         _append(self.folder / "scores.csv", SCORES, row)
         for name in metrics.NAMES:
-            self._plot(f"{row['stage']}/{row['row']} {name}", row[name], row["step"])
+            self._events.scalar(f"{row['stage']}/{row['row']} {name}", row[name], row["step"])
 
     def strip(self, stage: StageName, step: int, picture: UInt8) -> None:
         """Save a strip of pictures, (H, W, 3), by the stage and step that made it."""
@@ -96,18 +97,12 @@ class Reporter:
             return
         files.make_folder(self.folder / "strips")
         pixels.write_image(self.folder / "strips" / f"{stage}_{step:07d}.png", picture)
-        if self._events is not None:
-            self._events.add_image(f"{stage}/strip", picture, step, dataformats="HWC")
+        self._events.picture(f"{stage}/strip", picture, step)
 
     def close(self) -> None:
         """Finish the event file and the progress line."""
         self._clear()
-        if self._events is not None:
-            self._events.close()
-
-    def _plot(self, name: str, value: float, step: int) -> None:
-        if self._events is not None:
-            self._events.add_scalar(name, value, step)
+        self._events.close()
 
     def _clear(self) -> None:
         if self._terminal is not None:
@@ -182,13 +177,6 @@ def _drop_later(path: Path, stage: StageName, step: int) -> None:
     writer.writeheader()
     writer.writerows(valid)
     files.write_bytes(path, buffer.getvalue().encode())
-
-
-def _open_events(folder: Path) -> Any:
-    # Imported here: it takes a second, and only a run with event files needs it.
-    from torch.utils.tensorboard import SummaryWriter
-
-    return SummaryWriter(str(folder))
 
 
 def _format(value: Any) -> Any:

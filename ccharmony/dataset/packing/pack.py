@@ -162,23 +162,33 @@ def _pack_h5(entries: Sequence[Entry], path: Path, digest: str, progress: Progre
     numbers: dict[File, int] = {}
     for file in (file for entry in entries for file in entry.files):
         numbers.setdefault(file, len(numbers))
-    digests: list[str] = []
     try:
         path.unlink(missing_ok=True)
         with write_hdf5.Writer(path, [file.name for file in numbers], [file.size for file in numbers]) as writer:
-            for file, number in numbers.items():
-                data, sha256 = file.read()
-                digests.append(sha256)
-                writer.write_file(number, data)
-                progress("pack", number + 1, len(numbers))
+            digests = _copy_files(numbers, writer, progress)
             rows_of_files = np.array([[numbers[file] for file in entry.files] for entry in entries], np.int64)
             rows = [
                 entry.describe((digests[composite], digests[mask], digests[real]))
                 for entry, (composite, mask, real) in zip(entries, rows_of_files.tolist(), strict=True)
             ]
             writer.write_pairs(rows, rows_of_files, digest)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # half a file is of no use later
+            path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise
+
+
+def _copy_files(numbers: Mapping[File, int], writer: write_hdf5.Writer, progress: Progress) -> list[str]:
+    """Write the bytes of every file, and return their hashes."""
+    digests = []
+    for file, number in numbers.items():
+        data, sha256 = file.read()
+        digests.append(sha256)
+        writer.write_file(number, data)
+        progress("pack", number + 1, len(numbers))
+    return digests
 
 
 @contextlib.contextmanager
