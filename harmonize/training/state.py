@@ -130,7 +130,7 @@ def read_state(path: Path) -> RunState:
     """
     try:
         values = torch_files.read(path)
-        if not isinstance(values, dict) or values.get("version") != VERSION:
+        if not isinstance(values, dict) or type(values.get("version")) is not int or values["version"] != VERSION:
             raise ValueError(f"not the state of a run of version {VERSION}")
         state = RunState(**{name: values[name] for name in _NAMES})
         _check(state)
@@ -210,7 +210,10 @@ def _check_tensors(name: str, values: Mapping[Any, Any]) -> None:
 
 def _has_moments(values: Any) -> bool:
     """Return whether an optimizer's state, or one in it, knows of steps."""
-    return isinstance(values, dict) and (bool(values.get("state")) or any(map(_has_moments, values.values())))
+    if not isinstance(values, dict):
+        return False
+    state = values.get("state")
+    return (isinstance(state, dict) and bool(state)) or any(map(_has_moments, values.values()))
 
 
 class Average:

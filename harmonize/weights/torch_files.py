@@ -9,11 +9,12 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import torch
+from torch import Tensor
 
 from ccharmony import inputs
 
@@ -52,9 +53,37 @@ def read(path: Path, *, archive: bool = True, plain: Sequence[Any] = ()) -> Any:
         try:
             # An open file, since torch reads a path that ends in .safetensors as safetensors.
             with torch.serialization.safe_globals(list(plain)), warnings.catch_warnings(action="ignore"):
-                return torch.load(file, map_location="cpu", weights_only=True)
+                content = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # foreign bytes can make torch fail in any way
             raise ValueError(_reason(error)) from error
+    for tensor in _tensors(content):
+        _refuse_unreal(tensor)
+    return content
+
+
+def _tensors(content: Any) -> Iterator[Tensor]:
+    """Yield all tensors; what a file holds may also hold itself."""
+    waiting, seen = [content], set()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple, set)):
+            waiting += value
+
+
+def _refuse_unreal(tensor: Tensor) -> None:
+    """Refuse a tensor that is not what a file says: one number may be said to be a billion."""
+    if tensor.layout != torch.strided or tensor.device.type != "cpu":
+        raise ValueError(f"a tensor of another kind ({tensor.layout}, {tensor.device}), wanted plain ones")
+    size, held = tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes()
+    if size > held:
+        raise ValueError(f"a tensor of {size} bytes of which the file holds {held}")
 
 
 def _reason(error: Exception) -> str:

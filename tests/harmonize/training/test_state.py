@@ -56,6 +56,8 @@ def test_a_whole_state_is_read(tmp_path: Path, whole: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
+        ("version", torch.zeros(3), "not the state of a run of version 1"),
+        ("optimizer", {"state": torch.zeros(3)}, "optimizer: nothing of the steps before"),
         ("settings", [1, 2], "settings: list"),
         ("settings", {"size": "large"}, "size"),
         ("settings", {"network": 3}, "network"),
