@@ -41,16 +41,12 @@ class Events:
     def scalar(self, name: str, value: float, step: int) -> None:
         """Add a point to a curve."""
         if self._file is not None:
-            from torch.utils.tensorboard import summary  # here, since it takes a second
-
-            self._write(step=step, summary=summary.scalar(name, value))
+            self._write(step=step, summary=_summary().scalar(name, value))
 
     def picture(self, name: str, picture: UInt8, step: int) -> None:
         """Add a picture, (H, W, 3)."""
         if self._file is not None:
-            from torch.utils.tensorboard import summary
-
-            self._write(step=step, summary=summary.image(name, picture, dataformats="HWC"))
+            self._write(step=step, summary=_summary().image(name, picture, dataformats="HWC"))
 
     def close(self) -> None:
         """Close the file."""
@@ -75,3 +71,9 @@ class Events:
             if self._file is not None:
                 self._file.close()
         self._file = None
+
+
+def _summary() -> Any:
+    from torch.utils.tensorboard import summary  # here, since it takes a second
+
+    return summary
