@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -37,3 +38,4 @@ def command(release: Path, out: Path, fit: polynomial.FitKind, force: bool) -> N
         echo(line, err=True)
     counts = ", ".join(f"{sum(record.split == split for record in records)} {split}" for split in SPLITS)
     echo(f"{out}: {len(records)} photos ({counts}), {len(problems)} problems")
+    sys.exit(1 if problems else 0)

@@ -52,7 +52,10 @@ def command(
     force: bool,
     jobs: int,
 ) -> None:
-    """Show how well each checker was fitted, worst first, and why a fit should be looked at."""
+    """Show how well each checker was fitted, worst first, and why a fit should be looked at.
+
+    Exits with 1 where a photo of --src or of a release has no fit, or a picture of the page is missing.
+    """
     if html:
         check_files([html], list_tables(target), force=force, is_own=_is_page)
     if sheet:
@@ -69,11 +72,15 @@ def command(
         _print(terminal.worst_first(found, top, width))
     for line in found.problems:
         echo(f"problem: {line}", err=True)
+    missing = 0 if target else len(found.problems)  # those of a dataset were its build's
     if html:
-        _write_page(html, found, PictureSources(looked_at.root, find_photos(target, src, data, release)), jobs)
+        missing += _write_page(
+            html, found, PictureSources(looked_at.root, find_photos(target, src, data, release)), jobs
+        )
     if sheet:
         with claim_folder(sheet, _SHEETS):
             _write_sheets(sheet, found, looked_at, jobs)
+    sys.exit(1 if missing else 0)
 
 
 def _find(
@@ -110,7 +117,8 @@ def _is_page(path: Path) -> bool:
         return False
 
 
-def _write_page(path: Path, found: report.FitReport, found_in: PictureSources, jobs: int) -> None:
+def _write_page(path: Path, found: report.FitReport, found_in: PictureSources, jobs: int) -> int:
+    """Write the page, name each picture that is missing, and return how many are."""
     from ccharmony.inspection import page  # here, since only the page needs jinja2
 
     files.make_folder(path.parent)
@@ -121,7 +129,11 @@ def _write_page(path: Path, found: report.FitReport, found_in: PictureSources, j
             else {}
         )
         page.write_page(path, found, shown, progress)
+    problems = [line for pictures in shown.values() for line in pictures.problems]
+    for line in problems:
+        echo(f"problem: {line}", err=True)
     echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {len(found.photos)} photos")
+    return len(problems)
 
 
 def _write_sheets(folder: Path, found: report.FitReport, looked_at: Subject, jobs: int) -> None:

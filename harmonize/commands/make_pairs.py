@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -35,4 +36,7 @@ def command(photos: Path, lights: Path, out: Path, held_lights: int, each: int) 
         found = find_photos(photos, "val")
         pairs = HeldPairs(found, held, each=each)
         pairs.write(out)
+    for photo in pairs.without:
+        echo(f"left out: {photo}: no held-out light is suitable for it", err=True)
     echo(f"{out}: {len(pairs)} pairs of {len(found)} photos under {len(held)} lights", err=True)
+    sys.exit(1 if pairs.without else 0)

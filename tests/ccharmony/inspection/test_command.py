@@ -113,7 +113,7 @@ def test_a_data_folder_without_the_sources_is_an_error(built: Path, tmp_path: Pa
 def test_a_photo_that_cannot_be_fitted_is_a_problem(own_photos: Path) -> None:
     (own_photos / "photos" / "night.png").write_bytes((own_photos / "photos" / "noon.png").read_bytes()[:2000])
     done = run("--src", "folder", "--data", own_photos)
-    assert done.exit_code == 0, done.exception
+    assert done.exit_code == 1, done.exception
     assert "problem: " in done.stderr
     assert "night" in done.stderr
 

@@ -81,7 +81,7 @@ def test_the_same_release_gives_the_same_bytes(release: Path, tmp_path: Path) ->
 def test_a_broken_patch_file_is_a_problem_of_its_photo(release: Path, tmp_path: Path) -> None:
     (release / "patch_colors/IMG_0300.csv").write_text("1,2\n")
     done = CliRunner().invoke(cli.group, ["fits", "--release", str(release), "--out", str(tmp_path / "fits.h5")])
-    assert done.exit_code == 0
+    assert done.exit_code == 1
     assert "IMG_0300" in done.stderr
     assert fits.read_fits(tmp_path / "fits.h5").ids == ("Canon1DsMkIII_0005",)
 
