@@ -13,6 +13,7 @@ PAIRS = "pairs/composite_images/p_5_a_1.png"
 PARTLY = {
     "ccharmony build": "data/folder/photos/p0.png",
     "ccharmony inspect": "built/composite_images/p0_a_1.png",
+    "ccharmony stats": "built/real_images/p0.png",
     "ccharmony verify": "built/composite_images/p0_a_1.png",
     "ccharmony pack": "built/composite_images/p0_a_1.png",
     "ccharmony pack h5": "built/composite_images/p0_a_1.png",
