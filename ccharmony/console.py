@@ -7,10 +7,12 @@ import importlib
 import io
 import logging
 import os
+import re
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -21,6 +23,29 @@ from ccharmony.progress import Progress
 
 force_option = click.option("--force", is_flag=True, help="Overwrite files named here that exist already.")
 """Of every command that writes a file with a name of the user's."""
+
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+"""Two letters at least, since ``C://`` is a drive."""
+
+
+class LocalPath(click.Path):
+    """A path on this machine: the type of every path that a command takes.
+
+    A URL is refused, since `pathlib` would take ``s3://bucket/data`` for a folder named ``s3:``. A folder of that name
+    is still reached as ``./s3:/bucket/data``.
+    """
+
+    def __init__(self, *, exists: bool = False, file_okay: bool = True, dir_okay: bool = True) -> None:
+        super().__init__(exists=exists, file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """Return the path; a URL is wrong usage."""
+        if isinstance(value, str) and _URL.match(value):
+            self.fail(f"{value}: a URL, wanted a path on this machine", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class LazyGroup(click.Group):

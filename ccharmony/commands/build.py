@@ -14,7 +14,7 @@ from ccharmony.build import settings
 from ccharmony.build.pipeline import build_dataset
 from ccharmony.build.settings import PairSettings
 from ccharmony.color import polynomial
-from ccharmony.console import VariadicCommand, echo, progress_bar
+from ccharmony.console import LocalPath, VariadicCommand, echo, progress_bar
 from ccharmony.dataset import build_report, tables
 from ccharmony.errors import SettingsError
 from ccharmony.images import pixels
@@ -26,12 +26,12 @@ from ccharmony.jobs.threads import Threads
 
 @click.command("build", cls=VariadicCommand, variadic=("--src",))
 @click.option("--src", multiple=True, required=True, metavar="NAME...", help=f"Sources: {' '.join(sources.NAMES)}.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder with one folder a source.  [default: OUT/source]")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to build into.")
-@click.option("--release", type=click.Path(path_type=Path), help="Clone of the authors' repository.")
+@click.option("--data", type=LocalPath(), help="Folder with one folder a source.  [default: OUT/source]")
+@click.option("--out", type=LocalPath(), required=True, help="Folder to build into.")
+@click.option("--release", type=LocalPath(), help="Clone of the authors' repository.")
 @click.option(
     "--lights",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="fits.h5 with more donor lights; photos without a checker use its lights.",
 )
 @click.option("--fit", type=click.Choice(polynomial.KINDS), help="[default: published with --release, else ridge]")
@@ -61,8 +61,8 @@ from ccharmony.jobs.threads import Threads
 @click.option("--seed", type=int, default=0, show_default=True, help="Of donors and split.")
 @click.option("--drop-flagged", is_flag=True, help="Fit published terms to fewer than 24 patches.")
 @click.option("--keep-flagged", is_flag=True, help="Fit to clipped, uneven and covered patches, too.")
-@click.option("--exclude", type=click.Path(path_type=Path), help="CSV of marks: photos marked bad are left out.")
-@click.option("--override", type=click.Path(path_type=Path), help="CSV of marks: fit kind by photo.")
+@click.option("--exclude", type=LocalPath(), help="CSV of marks: photos marked bad are left out.")
+@click.option("--override", type=LocalPath(), help="CSV of marks: fit kind by photo.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Photos at a time.")
 @click.option(
     "--engine", type=click.Choice(ENGINE_NAMES), default="threads", show_default=True, help="Runs the work on photos."

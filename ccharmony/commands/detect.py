@@ -20,7 +20,7 @@ from ccharmony.checker import overlay
 from ccharmony.checker.chart import NAMES
 from ccharmony.checker.detect import Detection, checker_from_corners, find_checker
 from ccharmony.color.misfits import mark_misfits
-from ccharmony.console import echo
+from ccharmony.console import LocalPath, echo
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError
 from ccharmony.images import pixels
 from ccharmony.outputs import Job, claim_folder
@@ -31,13 +31,13 @@ _OVERLAYS = Job("ccharmony detect")
 
 
 @click.command("detect")
-@click.argument("photos", nargs=-1, required=True, metavar="PHOTO…", type=click.Path(path_type=Path))
-@click.option("--overlay", "overlays", type=click.Path(path_type=Path), metavar="DIR", help="Draw the findings there.")
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO…", type=LocalPath())
+@click.option("--overlay", "overlays", type=LocalPath(), metavar="DIR", help="Draw the findings there.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a photo, colors in 8-bit levels, white first.")
 @click.option(
     "--corners",
     "by_hand",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="CSV",
     help="Corners by hand, which always win: photo,x1,y1,…,x4,y4, from dark skin along the first row.",
 )

@@ -11,15 +11,15 @@ from ccharmony import files
 from ccharmony.build import light_pool
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial
-from ccharmony.console import echo, force_option
+from ccharmony.console import LocalPath, echo, force_option
 from ccharmony.dataset import fits
 from ccharmony.outputs import check_files
 from ccharmony.records import SPLITS
 
 
 @click.command("fits")
-@click.option("--release", type=click.Path(path_type=Path), required=True, help="Clone of the authors' repository.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The fits.h5 to write.")
+@click.option("--release", type=LocalPath(), required=True, help="Clone of the authors' repository.")
+@click.option("--out", type=LocalPath(), required=True, help="The fits.h5 to write.")
 @click.option(
     "--fit",
     type=click.Choice(polynomial.KINDS),

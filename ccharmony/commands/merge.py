@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from ccharmony import records
-from ccharmony.console import echo
+from ccharmony.console import LocalPath, echo
 from ccharmony.dataset.merge import merge_datasets
 
 
 @click.command("merge")
-@click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the new dataset.")
+@click.argument("datasets", nargs=-1, required=True, type=LocalPath())
+@click.option("--out", type=LocalPath(), required=True, help="Folder of the new dataset.")
 def command(datasets: tuple[Path, ...], out: Path) -> None:
     """Join built datasets into one: ids that clash get a number, splits stay."""
     report = merge_datasets(datasets, out)

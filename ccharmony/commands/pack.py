@@ -8,19 +8,17 @@ from typing import cast, get_args
 
 import click
 
-from ccharmony.console import echo, progress_bar
+from ccharmony.console import LocalPath, echo, progress_bar
 from ccharmony.dataset.packing.pack import PackedFormat, pack_dataset
 from ccharmony.dataset.packing.write_shards import Limit
 
 
 @click.command("pack")
-@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("dataset", type=LocalPath())
 @click.option(
     "--to", type=click.Choice(get_args(PackedFormat)), required=True, help="WebDataset tars, one HDF5 file, or Parquet."
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Folder of the shards, or name of the file."
-)
+@click.option("--out", type=LocalPath(), required=True, help="Folder of the shards, or name of the file.")
 @click.option("--shard-size", type=float, default=256.0, show_default=True, help="Pictures in a shard, in MiB.")
 @click.option("--shard-pairs", type=int, default=0, help="Pairs in a shard, at most. [as --shard-size allows]")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Shards written at a time.")

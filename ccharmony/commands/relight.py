@@ -8,7 +8,7 @@ import click
 
 from ccharmony import files
 from ccharmony.color.relight import make_composite
-from ccharmony.console import echo, force_option
+from ccharmony.console import LocalPath, echo, force_option
 from ccharmony.dataset.fits import read_fits
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
@@ -17,12 +17,12 @@ from ccharmony.sources import reading
 
 
 @click.command("relight")
-@click.argument("photo", type=click.Path(path_type=Path))
-@click.argument("mask", type=click.Path(path_type=Path))
-@click.option("--fits", type=click.Path(path_type=Path), required=True, help="fits.h5 of a dataset.")
+@click.argument("photo", type=LocalPath())
+@click.argument("mask", type=LocalPath())
+@click.option("--fits", type=LocalPath(), required=True, help="fits.h5 of a dataset.")
 @click.option("--from", "own", required=True, metavar="ID", help="Whose light the photo has.")
 @click.option("--to", "donor", required=True, metavar="ID", help="Whose light the foreground gets.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The composite.")
+@click.option("-o", "--out", type=LocalPath(), required=True, help="The composite.")
 @click.option("--quality", type=click.IntRange(1, 100), default=pixels.JPEG_QUALITY, show_default=True, help="Of JPEG.")
 @force_option
 def command(photo: Path, mask: Path, fits: Path, own: str, donor: str, out: Path, quality: int, force: bool) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import echo, progress_bar
+from ccharmony.console import LocalPath, echo, progress_bar
 from ccharmony.dataset.packing.verify import verify_dataset
 
 
 @click.command("verify")
-@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("dataset", type=LocalPath())
 @click.option("--deep", is_flag=True, help="Decode every picture; relight, measure and fit again.")
 def command(dataset: Path, deep: bool) -> None:
     """Check a built dataset, or a packed one: hashes, tables, splits; exit 1 if anything is wrong."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccharmony.console import echo, force_option
+from ccharmony.console import LocalPath, echo, force_option
 from ccharmony.errors import OutputError
 from harmonize.commands import shared
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from harmonize.inference.harmonizer import Harmonizer
     from harmonize.inference.image import Size
 
-_PATH = click.Path(path_type=Path)
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_PATH = LocalPath()
+_FILE = LocalPath(dir_okay=False)
 _FORMATS = ("png", "jpg", "webp", "tif", "same")
 
 

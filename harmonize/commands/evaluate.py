@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccharmony.console import VariadicCommand, echo, echo_lines, progress_bar
+from ccharmony.console import LocalPath, VariadicCommand, echo, echo_lines, progress_bar
 from harmonize.commands import shared
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from harmonize.evaluation.compare import Comparison
     from harmonize.inference.image import Size
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-_FILE = click.Path(dir_okay=False, path_type=Path)
-_DATASET = click.Path(path_type=Path)
+_FOLDER = LocalPath(file_okay=False)
+_FILE = LocalPath(dir_okay=False)
+_DATASET = LocalPath()
 # Named here too, so that --help does not import the protocols' libraries; a test holds the two together.
 PROTOCOLS = ("issam", "standard", "pctnet", "dovenet", "iih", "harmonizer")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import echo
+from ccharmony.console import LocalPath, echo
 from ccharmony.outputs import Job, claim_folder
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = LocalPath(file_okay=False)
+_FILE = LocalPath(dir_okay=False)
 
 
 @click.command("make-pairs", short_help="Write the validation pairs of photos under donor lights.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from ccharmony.console import VariadicCommand, echo, echo_lines
+from ccharmony.console import LocalPath, VariadicCommand, echo, echo_lines
 from ccharmony.errors import SettingsError
 from harmonize import table3
 from harmonize.commands import shared
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from harmonize.training.options import RunOptions
     from harmonize.training.state import RunState
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-_FILE = click.Path(dir_okay=False, path_type=Path)
-_DATASET = click.Path(path_type=Path)
+_FOLDER = LocalPath(file_okay=False)
+_FILE = LocalPath(dir_okay=False)
+_DATASET = LocalPath()
 _DEFAULTS = list_settings(TrainSettings())
 
 SHORT = {

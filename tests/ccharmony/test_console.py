@@ -1,5 +1,7 @@
+import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -40,7 +42,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=False)
 
 
-COMMANDS = ["build", "fits", "inspect", "detect", "relight", "verify", "merge", "pack"]
+COMMANDS = ["build", "fits", "inspect", "detect", "stats", "relight", "verify", "merge", "pack"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -72,3 +74,42 @@ def test_help_lists_the_commands_with_a_line_each() -> None:
     assert [name for name, _ in listed] == COMMANDS
     assert dict(listed) == cli.group.lazy
     assert cli.group.lazy["verify"] == "Check a built dataset, file by file."
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/data", "gs://b", "https://example.org/a.tar", "memory://a", "file:///a"])
+def test_url_is_refused_by_name_where_a_path_is_wanted(url: str) -> None:
+    result = CliRunner().invoke(cli.group, ["verify", url])
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1] == (
+        f"Error: Invalid value for 'DATASET': {url}: a URL, wanted a path on this machine"
+    )
+
+
+@pytest.mark.parametrize("path", ["a//b", "./s3:/b", "s3:/b", "C://b", "://b", "a/s3://b"])
+def test_path_that_only_resembles_a_url_is_a_path(path: str) -> None:
+    assert console.LocalPath().convert(path, None, None) == Path(path)
+
+
+def _commands(group: click.Group) -> Iterator[click.Command]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from _commands(command)
+        else:
+            yield command
+
+
+def test_every_path_of_every_command_refuses_urls() -> None:
+    pytest.importorskip("torch")
+    harmonize = importlib.import_module("harmonize.cli").group
+    types = [
+        (command.name, parameter.name, type(parameter.type))
+        for group in (cli.group, harmonize)
+        for command in _commands(group)
+        for parameter in command.params
+        if isinstance(parameter.type, click.Path)
+    ]
+    assert len(types) > 30
+    assert [entry for entry in types if entry[2] is not console.LocalPath] == []

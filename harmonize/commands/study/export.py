@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import echo, force_option
+from ccharmony.console import LocalPath, echo, force_option
 from ccharmony.outputs import check_files
 
 
 @click.command("export", short_help="Write the votes as a table.")
-@click.argument("study", type=click.Path(file_okay=False, path_type=Path))
-@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="CSV file to write.")
+@click.argument("study", type=LocalPath(file_okay=False))
+@click.option("-o", "--out", type=LocalPath(dir_okay=False), required=True, help="CSV file to write.")
 @force_option
 def command(study: Path, out: Path, force: bool) -> None:
     """Write all votes as CSV: picture, left, right, choice, rater, seconds. `study rank` reads it, too."""

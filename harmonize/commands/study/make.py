@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from ccharmony.console import echo, progress_bar
+from ccharmony.console import LocalPath, echo, progress_bar
 from ccharmony.errors import SettingsError
 from ccharmony.outputs import Job, claim_folder
 from harmonize.commands import shared
 
 _JOB = Job("harmonize study make", ("pictures", "outlines"))
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FOLDER = LocalPath(exists=True, file_okay=False)
 
 
 def _read_methods(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -42,7 +42,7 @@ def _read_methods(_ctx: click.Context, _param: click.Parameter, values: tuple[st
     metavar="NAME=WEIGHTS|DIR",
     help="Bundled weights, a file of weights, or a folder of another method's pictures; once a method.",
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the study.")
+@click.option("--out", type=LocalPath(file_okay=False), required=True, help="Folder of the study.")
 @click.option("--size", type=int, default=1024, show_default=True, help="Longest side of the pictures shown.")
 @click.option("--quality", type=int, default=95, show_default=True, help="Of the pictures, as WebP.")
 @click.option("--pairs-per-picture", type=int, help="Pairs of methods asked of each picture; all if not given.")

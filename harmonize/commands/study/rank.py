@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import echo_lines, force_option
+from ccharmony.console import LocalPath, echo_lines, force_option
 from ccharmony.outputs import Job, check_files, check_folder, claim_folder
 
 _JOB = Job("harmonize study rank")
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = LocalPath(dir_okay=False)
 
 
 @click.command("rank", short_help="Rank the methods by the votes.")
-@click.argument("studies", nargs=-1, required=True, metavar="STUDY|VOTES.csv...", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for tables and plot.")
+@click.argument("studies", nargs=-1, required=True, metavar="STUDY|VOTES.csv...", type=LocalPath())
+@click.option("--out", type=LocalPath(file_okay=False), help="Folder for tables and plot.")
 @click.option("--html", type=_FILE, help="Write one page with tables and plot.")
 @click.option("--without-failed", is_flag=True, help="Leave out raters who failed the catch trials.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap.")

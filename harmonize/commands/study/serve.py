@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import echo
+from ccharmony.console import LocalPath, echo
 from ccharmony.errors import SettingsError
 
 
 @click.command("serve", short_help="Show a study to raters, as a page.")
-@click.argument("study", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("study", type=LocalPath(file_okay=False))
 @click.option(
     "--host",
     default="127.0.0.1",
