@@ -37,7 +37,7 @@ LAYERS = {
         {"models"},
         {"weights"},
         {"inference", "data"},
-        {"evaluation", "video"},
+        {"evaluation", "inspection", "video"},
         {"training", "study", "studio"},
         {"table3"},
         {"commands"},

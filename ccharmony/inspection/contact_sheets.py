@@ -23,8 +23,9 @@ from matplotlib.figure import Figure
 from ccharmony import files
 from ccharmony.arrays import UInt8
 from ccharmony.images import pixels
-from ccharmony.inspection import thumbnails
+from ccharmony.images.thumbnails import shrink
 from ccharmony.inspection.report import FitReport, PhotoReport
+from ccharmony.inspection.thumbnails import outline
 from ccharmony.progress import Progress
 from ccharmony.records import Pair
 
@@ -175,7 +176,7 @@ def _shortened(name: str) -> str:
 def _read(path: Path) -> UInt8:
     image = pixels.read_preview(path, max(_CELL))
     height, width = image.shape[:2]
-    return thumbnails.shrink(image, int(max(height, width) * min(_CELL[0] / width, _CELL[1] / height, 1)))
+    return shrink(image, int(max(height, width) * min(_CELL[0] / width, _CELL[1] / height, 1)))
 
 
 def _outlined(real: UInt8, mask: Path) -> UInt8:
@@ -183,7 +184,7 @@ def _outlined(real: UInt8, mask: Path) -> UInt8:
     whole = pixels.read_mask(mask)
     scale = np.array(real.shape[1::-1]) / np.array(whole.shape[::-1])
     # OpenCV takes coordinates in sixteenths of a pixel.
-    lines = [np.rint(16 * (line * scale - 0.5)).astype(np.int32) for line in thumbnails.outline(whole)]
+    lines = [np.rint(16 * (line * scale - 0.5)).astype(np.int32) for line in outline(whole)]
     drawn = real.copy()
     cv2.polylines(drawn, lines, True, (40, 40, 40), 3, cv2.LINE_AA, 4)
     cv2.polylines(drawn, lines, True, (255, 255, 255), 1, cv2.LINE_AA, 4)

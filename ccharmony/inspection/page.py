@@ -25,10 +25,11 @@ from ccharmony.arrays import Float64
 from ccharmony.checker.chart import NAMES, RELEASE_TO_CHART, STANDARD
 from ccharmony.color import polynomial, residuals
 from ccharmony.color.polynomial import apply_polynomial
+from ccharmony.images.thumbnails import Thumbnail
 from ccharmony.inspection import report
 from ccharmony.inspection.patch_errors import Direction
 from ccharmony.inspection.report import FitReport, PhotoReport
-from ccharmony.inspection.thumbnails import PhotoPictures, Thumbnail
+from ccharmony.inspection.thumbnails import PhotoPictures
 from ccharmony.progress import Progress
 
 _TEMPLATE, _STYLE = "report.html.j2", "report.css"

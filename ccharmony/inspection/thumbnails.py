@@ -3,22 +3,19 @@
 A page for 350 photos has to stay below 15 MB. Each photo gets the same share of the bytes that its pictures may take,
 and each picture is shrunk until it fits into its part of that share.
 
-Contents: :class:`Thumbnail`, :class:`PhotoPictures`, :class:`PictureSources`; :func:`collect_pictures`,
-:func:`outline`, :func:`shrink`.
+Contents: :class:`PhotoPictures`, :class:`PictureSources`; :func:`collect_pictures`, :func:`outline`.
 """
 
 from __future__ import annotations
 
-import base64
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from ccharmony.arrays import Float32, Float64, UInt8
 from ccharmony.checker.chart import patch_quads
@@ -26,49 +23,20 @@ from ccharmony.checker.detect import find_checker
 from ccharmony.checker.patches import INNER_SHARE, INNER_SHARE_OF_QUADS
 from ccharmony.errors import CcharmonyError
 from ccharmony.images import pixels
+from ccharmony.images.thumbnails import LONGEST, PAGE_BYTES, Thumbnail, shrink, within
 from ccharmony.inspection.report import FitReport, PhotoReport
 from ccharmony.progress import Progress
 from ccharmony.records import Pair, Photo
 from ccharmony.sources import reading
 
-PAGE_BYTES = 8_500_000
-"""Bytes of all pictures; inlined they grow by a third, to 11.3 of the 15 MB, and the figures of 350 photos take 2."""
-
 PHOTO_BYTES = 220_000
 """Most bytes that one photo's pictures take on a page of few photos."""
 
 _PHOTO_PART, _CHART_PART, _STRIPS_PART = 0.35, 0.2, 0.45
-_SIDES = (960, 720, 560, 440, 340, 260, 200, 150, 110, 80, 56)
-_USUAL_SIDE = 340
-_QUALITY = 78
 _AROUND_CHART = 0.15
 """Share of the chart's size that a close-up shows around it."""
 _SMALLEST_SPOT = 1e-4
 """Share of the picture below which a separate spot of a mask is not outlined."""
-
-
-@dataclass(frozen=True)
-class Thumbnail:
-    """A small picture and the lines drawn over it.
-
-    Attributes
-    ----------
-    data
-        WebP.
-    size
-        Width and height.
-    outlines
-        Closed lines, each a sequence x0, y0, x1, y1, … in thousandths of the picture's width and height.
-    """
-
-    data: bytes
-    size: tuple[int, int]
-    outlines: tuple[tuple[int, ...], ...] = ()
-
-    @property
-    def uri(self) -> str:
-        """Return the picture as a data URI."""
-        return f"data:image/webp;base64,{base64.b64encode(self.data).decode()}"
 
 
 @dataclass(frozen=True)
@@ -125,16 +93,6 @@ def collect_pictures(
     return found
 
 
-def shrink(image: UInt8, side: int) -> UInt8:
-    """Return an image (H, W, 3) with its longest side at most `side` pixels."""
-    height, width = image.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return image
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def outline(mask: Float32) -> list[Float64]:
     """Return the outlines of a mask (H, W) in [0, 1], holes included, each (n, 2) in pixels x, y."""
     height, width = mask.shape
@@ -168,8 +126,8 @@ def _photo(
         if source:
             return _photo_with_chart(source, quota)
         if found_in.root and photo.pairs:
-            image = pixels.read_preview(found_in.root / photo.pairs[0].real, _SIDES[0])
-            return _within(image, int(_PHOTO_PART * quota)), None
+            image = pixels.read_preview(found_in.root / photo.pairs[0].real, LONGEST)
+            return within(image, int(_PHOTO_PART * quota)), None
     except CcharmonyError as error:
         problems.append(str(error))
     return None, None
@@ -178,13 +136,13 @@ def _photo(
 def _photo_with_chart(source: Photo, quota: int) -> tuple[Thumbnail, Thumbnail | None]:
     image = reading.read_photo(source)
     frame, patches = _chart_outlines(image, source)
-    shown = _within(image, int(_PHOTO_PART * quota), frame)
+    shown = within(image, int(_PHOTO_PART * quota), frame)
     if not frame:
         return shown, None
     x0, y0, x1, y1 = _around(np.concatenate(frame), image)
     corner = np.array([x0, y0])
     lines = [line - corner for line in patches or frame]
-    return shown, _within(np.ascontiguousarray(image[y0:y1, x0:x1]), int(_CHART_PART * quota), lines)
+    return shown, within(np.ascontiguousarray(image[y0:y1, x0:x1]), int(_CHART_PART * quota), lines)
 
 
 def _chart_outlines(image: UInt8, photo: Photo) -> tuple[list[Float64], list[Float64]]:
@@ -221,51 +179,12 @@ def _around(points: Float64, image: UInt8) -> tuple[int, int, int, int]:
 def _strip(rows: Sequence[Pair], root: Path, share: int) -> tuple[Thumbnail, list[Thumbnail]]:
     """Return the real picture of a foreground with its mask's outline, and its composites."""
     mask = pixels.read_mask(root / rows[0].mask)
-    real = pixels.read_preview(root / rows[0].real, _SIDES[0])
+    real = pixels.read_preview(root / rows[0].real, LONGEST)
     scale = np.array(real.shape[1::-1]) / np.array(mask.shape[::-1])
-    first = _within(real, share, [line * scale for line in outline(mask)])
+    first = within(real, share, [line * scale for line in outline(mask)])
     composites: list[Thumbnail] = []
     side = max(first.size)
     for row in rows:  # each begins at the size of the last, since pictures of one photo differ little in bytes
-        composites.append(_within(shrink(pixels.read_preview(root / row.composite, side), side), share, start=side))
+        composites.append(within(shrink(pixels.read_preview(root / row.composite, side), side), share, start=side))
         side = max(composites[-1].size)
     return first, composites
-
-
-def _within(
-    image: UInt8, budget: int, lines: Iterable[npt.NDArray[np.floating]] = (), start: int = _USUAL_SIDE
-) -> Thumbnail:
-    """Return an image as large as fits into a budget of bytes, or as the smallest of all sizes.
-
-    The search walks from a side at which the answer is likely: from 960 pixels down, each picture of a strip was
-    encoded up to nine times, and the largest cost most.
-    """
-    height, width = image.shape[:2]
-    outlines = tuple(tuple(np.rint(1000 * line / (width, height)).astype(int).ravel().tolist()) for line in lines)
-    sides = _sides_of(image)
-    place = max((number for number, side in enumerate(sides) if side <= start), default=0)
-    found = _encoded(image, sides[place])
-    if len(found[0]) > budget:
-        for side in reversed(sides[:place]):
-            found = _encoded(image, side)
-            if len(found[0]) <= budget:
-                break
-    else:
-        for side in sides[place + 1 :]:
-            larger = _encoded(image, side)
-            if len(larger[0]) > budget:
-                break
-            found = larger
-    return Thumbnail(*found, outlines)
-
-
-def _sides_of(image: UInt8) -> list[int]:
-    """Return the sides at which an image can be shown, from the smallest on: its own is the largest."""
-    longest = min(max(image.shape[:2]), _SIDES[0])
-    return [*(side for side in reversed(_SIDES) if side < longest), longest]
-
-
-def _encoded(image: UInt8, side: int) -> tuple[bytes, tuple[int, int]]:
-    """Return an image shrunk and encoded, and its width and height."""
-    small = shrink(image, side)
-    return pixels.encode(small, ".webp", _QUALITY), (small.shape[1], small.shape[0])

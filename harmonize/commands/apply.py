@@ -67,7 +67,7 @@ def _apply_file(composite: Path, mask: Path | None, out: str, given: options.Opt
 
 
 def _apply_video(video: Path, masks: Path | None, out: Path, given: options.Options) -> int:
-    named = {"--background": given.background, "--before-after": given.before_after}
+    named = {"--background": given.background, "--before-after": given.before_after, "--report": given.report}
     flags = {"--invert": given.invert, "--each": given.each, "--defringe": given.defringe}
     unfit = [*(name for name, value in (*named.items(), *flags.items()) if value), *given.writes_parameters]
     if unfit or masks is None:
@@ -90,10 +90,14 @@ def _apply_video(video: Path, masks: Path | None, out: Path, given: options.Opti
 def _apply_folder(composites: Path, masks: Path | None, out: Path, given: options.Options) -> int:
     """Work on every picture of a folder; 1 where one was left out."""
     from harmonize.inference import folders, network
+    from harmonize.inspection.page import Review, write_page
 
     written = [folder for folder in (out, given.before_after) if folder is not None]
+    inputs = [path for path in (composites, masks) if path is not None]
     for folder in written:
-        check_folder(folder, _JOB, [path for path in (composites, masks) if path is not None])
+        check_folder(folder, _JOB, inputs)
+    if given.report is not None:
+        check_files([given.report], inputs, force=given.force)
     if given.background is not None:
         tasks, unmatched = folders.list_tasks(composites, out, given.kind)
     else:
@@ -105,12 +109,16 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
     if not given.from_params:  # before the first picture: weights that do not load are no picture's fault
         network.load_network(given.weights, given.device)
     harmonizer = options.to_harmonizer(given)
+    review = Review(str(composites), str(given.from_params or given.weights), len(tasks), list(unmatched))
 
     def work(task: PictureTask) -> None:
         beside = given.before_after and given.before_after / task.output.relative_to(out)
         for path in filter(None, (task.output, beside)):
             make_folder(path.parent)
-        harmonizer.run(task, beside)
+        composite, result = harmonizer.run(task, beside)
+        if given.report is not None:
+            name = task.composite.relative_to(composites).as_posix()
+            review.add(name, composite.picture.srgb(), result.srgb(), composite.mask)
 
     with contextlib.ExitStack() as stack:
         for folder in written:
@@ -120,6 +128,11 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
         failed = folders.run_all(tasks, work, jobs=jobs, strict=given.strict, progress=partial(progress, "pictures"))
     if len(failed) == len(tasks):
         raise ImageError(f"{composites}: none of {len(tasks)} pictures could be harmonized; the first: {failed[0]}")
+    if given.report is not None:
+        review.left_out += failed
+        make_folder(given.report.parent)
+        write_page(given.report, review)
+        echo(str(given.report))
     left_out = len(failed) + len(unmatched)
     echo(f"{out}: {len(tasks) - len(failed)} harmonized, {left_out} left out")
     return 1 if left_out else 0

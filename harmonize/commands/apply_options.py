@@ -44,6 +44,7 @@ class Options:
     defringe: bool
     strict: bool
     before_after: Path | None
+    report: Path | None
     params: Path | None
     curves: Path | None
     cube_size: int | None
@@ -136,6 +137,7 @@ _OPTIONS = (
         type=_PATH,
         help="Write composite and result side by side, too: a file, or a folder for a folder.",
     ),
+    click.option("--report", type=_FILE, help="Folder: write composites, results and differences as an HTML page."),
     click.option("--model", callback=shared.read_model, metavar="NAME", help="The best bundled weights of this model."),
     click.option("--params", type=_FILE, help="PIH: write curves and shading map here, as JSON that can be edited."),
     click.option(
@@ -175,6 +177,8 @@ def refuse_contradictions(composite: Path, mask: Path | None, given: Options) ->
         raise click.UsageError("--background takes the mask from the cut-out's alpha, found MASK too")
     if mask is None and given.background is None and not composite.is_dir():
         raise click.UsageError("wanted MASK, or --background for a cut-out with alpha")
+    if given.report is not None and not composite.is_dir():
+        raise click.UsageError(f"--report is for a folder of pictures, {composite.name} is none")
     if given.invert and given.each:
         raise click.UsageError("--each: several foregrounds have no inverse, leave out --invert")
     if given.background is not None and (given.invert or given.each):

@@ -107,7 +107,7 @@ class Harmonizer:
         if self.invert and self.each:
             raise SettingsError("invert and each: a mask of several foregrounds has no inverse")
 
-    def run(self, task: PictureTask, before_after: Path | None = None) -> None:
+    def run(self, task: PictureTask, before_after: Path | None = None) -> tuple[Composite, Picture]:
         """Read, harmonize and write one picture; what is odd about it is logged.
 
         Parameters
@@ -116,6 +116,11 @@ class Harmonizer:
             Files that are read and written.
         before_after
             File for composite and result side by side, or None.
+
+        Returns
+        -------
+        tuple[Composite, Picture]
+            What was read, and the result.
 
         Raises
         ------
@@ -129,6 +134,7 @@ class Harmonizer:
         write_picture(task.output, result, self.quality)
         if before_after is not None:
             write_picture(before_after, side_by_side(composite.picture, result), self.quality)
+        return composite, result
 
     def read(self, task: PictureTask) -> Composite:
         """Return the composite of a task; raises ImageError or SettingsError."""

@@ -15,9 +15,10 @@ from ccharmony.checker import chart
 from ccharmony.checker.detect import Detection
 from ccharmony.dataset import fits
 from ccharmony.dataset.manifest import read_manifest
+from ccharmony.images.thumbnails import Thumbnail
 from ccharmony.inspection import report, thumbnails
 from ccharmony.inspection.report import FitReport
-from ccharmony.inspection.thumbnails import PictureSources, Thumbnail
+from ccharmony.inspection.thumbnails import PictureSources
 from ccharmony.records import Chart, Photo
 from ccharmony.sources import reading
 

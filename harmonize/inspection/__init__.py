@@ -1,0 +1,1 @@
+"""How much pictures were changed, as one page."""
