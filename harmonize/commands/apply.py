@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from harmonize.video.container import is_video
 
 if TYPE_CHECKING:
     from harmonize.inference.folders import PictureTask
+    from harmonize.inference.harmonizer import Harmonizer
 
 _JOB = Job("harmonize apply")
 
@@ -91,6 +93,7 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
     """Work on every picture of a folder; 1 where one was left out."""
     from harmonize.inference import folders, network
     from harmonize.inspection.page import Review, write_page
+    from harmonize.video.series import smooth_series
 
     written = [folder for folder in (out, given.before_after) if folder is not None]
     inputs = [path for path in (composites, masks) if path is not None]
@@ -115,7 +118,7 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
         beside = given.before_after and given.before_after / task.output.relative_to(out)
         for path in filter(None, (task.output, beside)):
             make_folder(path.parent)
-        composite, result = harmonizer.run(task, beside)
+        composite, result = harmonizer_of(task).run(task, beside)
         if given.report is not None:
             name = task.composite.relative_to(composites).as_posix()
             review.add(name, composite.picture.srgb(), result.srgb(), composite.mask)
@@ -124,6 +127,10 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
         for folder in written:
             stack.enter_context(claim_folder(folder, _JOB))
         progress = stack.enter_context(progress_bar())
+        harmonizer_of: Callable[[PictureTask], Harmonizer] = lambda _task: harmonizer  # noqa: E731
+        if given.video:
+            net = network.load_network(given.weights, given.device)
+            harmonizer_of = smooth_series(tasks, harmonizer, net, given.smooth, progress)
         jobs = given.jobs or processors.count()
         failed = folders.run_all(tasks, work, jobs=jobs, strict=given.strict, progress=partial(progress, "pictures"))
     if len(failed) == len(tasks):

@@ -48,6 +48,7 @@ class Options:
     params: Path | None
     curves: Path | None
     cube_size: int | None
+    video: bool
     smooth: float
     plot: Path | None
     from_params: Path | None
@@ -154,6 +155,9 @@ _OPTIONS = (
     click.option("--plot", type=_FILE, help="PIH: draw curves and shading map into this picture."),
     click.option("--from-params", type=_FILE, help="Apply this JSON, edited or not, in place of a network."),
     click.option(
+        "--video", is_flag=True, help="COMPOSITE is a folder of frames, 25 a second in the order of their numbers."
+    ),
+    click.option(
         "--smooth",
         type=click.FloatRange(0),
         default=1.0,
@@ -179,6 +183,8 @@ def refuse_contradictions(composite: Path, mask: Path | None, given: Options) ->
         raise click.UsageError("wanted MASK, or --background for a cut-out with alpha")
     if given.report is not None and not composite.is_dir():
         raise click.UsageError(f"--report is for a folder of pictures, {composite.name} is none")
+    if given.video and (not composite.is_dir() or given.from_params or given.background or given.each):
+        raise click.UsageError("--video is for a folder of frames and its masks, without --each and --from-params")
     if given.invert and given.each:
         raise click.UsageError("--each: several foregrounds have no inverse, leave out --invert")
     if given.background is not None and (given.invert or given.each):

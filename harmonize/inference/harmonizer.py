@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import logging
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,8 +26,10 @@ from ccharmony.images.write_picture import write_picture
 from harmonize.inference import adjustment, parametric
 from harmonize.inference.adjustment import CUBE_SIZE, Adjustment
 from harmonize.inference.composite import Composite, read_composite, read_pasted
+from harmonize.inference.defringe import estimate_foreground
 from harmonize.inference.folders import PictureTask
-from harmonize.inference.image import Size, Weights, check_size, harmonize_image
+from harmonize.inference.image import Change, Size, Weights, check_size, harmonize_image
+from harmonize.inference.strips import blend
 from harmonize.models.settings import SIDE
 from harmonize.settings import check_number
 
@@ -76,6 +79,8 @@ class Harmonizer:
         As of :func:`harmonize.harmonize_image`.
     given
         Curves and map that take the place of a network, or None.
+    change
+        What was found before and takes the place of a network, or None.
     files
         Files for the curves and the map of a parametric network; of one foreground.
     invert, each
@@ -94,6 +99,7 @@ class Harmonizer:
     size: Size = SIDE
     device: str = "auto"
     given: Adjustment | None = None
+    change: Change | None = None
     files: ParameterFiles = field(default_factory=ParameterFiles)
     invert: bool = False
     each: bool = False
@@ -145,6 +151,8 @@ class Harmonizer:
 
     def harmonize(self, composite: Composite, name: str = "") -> Picture:
         """Return a composite's picture, harmonized, and write the parameters that are wanted, under its name."""
+        if self.change is not None:
+            return composite.recolor(partial(self._repeat, self.change))
         if self.given is None and not self.files:
             return composite.recolor(self._ask)
         return composite.recolor(partial(self._adjust, name))
@@ -159,6 +167,13 @@ class Harmonizer:
             device=self.device,
             defringe=self.defringe,
         )
+
+    def _repeat(self, change: Change, levels: SameSamples, mask: Float32) -> SameSamples:
+        """Make a change that was found before."""
+        result = copy(levels)
+        own = estimate_foreground(levels, mask, sees_background=True) if self.defringe else levels
+        blend(own, mask, self.strength, change(own), result)
+        return result
 
     def _adjust(self, name: str, levels: SameSamples, mask: Float32) -> SameSamples:
         """Apply the curves and the map that were given, or are predicted and written."""
