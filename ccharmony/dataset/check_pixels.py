@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from ccharmony.arrays import Bool, UInt8
+from ccharmony.arrays import UInt8
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial, residuals, transfer
 from ccharmony.errors import FitError, ImageError
@@ -79,8 +80,9 @@ def check_foreground(
             composites[row.composite] = pixels.read_image(root / row.composite)
         except ImageError as error:
             yield str(error)
+    background = np.asarray(mask == 0, np.uint8)
     for row in (row for row in rows if row.composite in composites):
-        yield from _check_background(row, composites[row.composite], real, mask == 0)
+        yield from _check_background(row, composites[row.composite], real, background)
     own = lights.get(_own_light(first))
     if own is not None:
         foreground = transfer.standardize(real, mask if soft else mask > 0, own.to_standard, arithmetic)
@@ -110,13 +112,15 @@ def _own_light(row: Pair) -> str:
     return row.fit_kind.split(":")[1] if row.fit_kind.startswith("borrowed:") else row.photo
 
 
-def _check_background(row: Pair, composite: UInt8, real: UInt8, background: Bool) -> Iterator[str]:
+def _check_background(row: Pair, composite: UInt8, real: UInt8, background: UInt8) -> Iterator[str]:
     if composite.shape != real.shape:
         yield f"{row.composite}: shape {composite.shape}, its real picture has {real.shape}"
         return
-    difference = np.abs(composite[background].astype(np.int16) - real[background])
-    if difference.size and (difference.any() if _is_lossless(row) else difference.mean() > _BACKGROUND):
-        yield f"{row.composite}: background differs from the real picture by {difference.mean():.2f} levels"
+    # By OpenCV: NumPy's selection of the pixels took 60 % of what checking a dataset takes.
+    total = cv2.norm(composite, real, cv2.NORM_L1, background)
+    off = total / max(3 * cv2.countNonZero(background), 1)
+    if off > (0.0 if _is_lossless(row) else _BACKGROUND):
+        yield f"{row.composite}: background differs from the real picture by {off:.2f} levels"
 
 
 def _check_relit(
