@@ -78,6 +78,7 @@ CASES = {
         "pairs/composite_images pairs/masks --weights w.safetensors --size 32 --device cpu --out OUT",
         folders=("--out",),
     ),
+    "harmonize serve": Case("--weights absent --port 0", code=1),  # it would serve until Ctrl-C
     "harmonize weights": Case(""),
     "harmonize study make": Case(
         "--composites pairs/composite_images --masks pairs/masks --method net=w.safetensors --device cpu --out OUT",
@@ -103,6 +104,7 @@ READ = {
     "harmonize make-pairs": {"photos", "lights"},
     "harmonize evaluate": {"data", "predictions", "compare"},
     "harmonize apply": {"composite", "mask", "background", "from_params"},
+    "harmonize serve": set(),
     "harmonize weights": set(),
     "harmonize study make": {"composites", "masks"},
     "harmonize study serve": {"study"},
