@@ -23,6 +23,7 @@ from ccharmony.checker.patches import (
     MAX_SPREAD,
     Patches,
     affine_residual,
+    looks_like_spydercheckr,
     orientation_residuals,
     read_patches,
     require_image,
@@ -48,6 +49,8 @@ CLEARLY_BETTER = 1.5
 one is lower by this factor on all 350 published photos."""
 
 _LEAST_SEEN = 12  # patches by which a chart that is cut off is still recognized as one
+SPYDERCHECKR = "a SpyderCheckr 24, whose colors stand in another order, wanted a classic 24-patch chart"
+
 _EXPLAINING = 2  # patches that may explain a residual beyond the limit, or be uneven
 _MOST_NEAR = 3  # near misses of a pass that are searched again
 _TURNS = {"upright": [0, 1, 2, 3], "turned": [2, 3, 0, 1], "left-right": [1, 0, 3, 2], "up-down": [3, 2, 1, 0]}
@@ -220,6 +223,8 @@ def _examine(image: UInt8, cost: float, corners: Float64) -> Detection:
     if seen == 24:
         patches = read_patches(image, corners)
         residual = affine_residual(patches.colors)
+        if residual >= MAX_RESIDUAL and looks_like_spydercheckr(patches.colors):
+            return Detection(corners, patches, cost, residual, SPYDERCHECKR)
         return Detection(corners, patches, cost, residual, _reason(corners, residual, seen))
     residual = math.inf
     if seen >= _LEAST_SEEN:

@@ -37,6 +37,7 @@ MAX_SPREAD = 10.0
 all their noise, patches with the edge of a shadow begin at 12."""
 
 _LEAST_PATCHES = 5  # patches: an affine map has four parameters a channel
+_SPYDER_RESIDUAL = 20.0  # levels; a classic chart so read leaves 42 and more
 _MAX_SAMPLES_PER_SIDE = 64
 # A larger patch is read every n-th pixel: 4,096 pixels fix a mean to a sixtieth of their spread.
 
@@ -189,6 +190,17 @@ def orientation_residuals(colors: ArrayLike) -> dict[str, float]:
         "up-down": grid[::-1],
     }
     return {name: affine_residual(reading.reshape(24, 3)) for name, reading in readings.items()}
+
+
+def looks_like_spydercheckr(colors: ArrayLike) -> bool:
+    """Return whether patches (24, 3), release order, in any orientation, are those of a SpyderCheckr 24.
+
+    It has the classic chart's colors, with the first and the third printed row from right to left. So read, one from
+    the wild leaves 6.2 levels, and 42.3 as a classic chart.
+    """
+    grid = np.array(colors, dtype=np.float64).reshape(4, 6, 3)
+    grid[1::2] = grid[1::2, ::-1]
+    return min(orientation_residuals(grid).values()) < _SPYDER_RESIDUAL
 
 
 def orientation_ratio(colors: ArrayLike) -> float:

@@ -21,12 +21,16 @@ import numpy as np
 from ccharmony import inputs
 from ccharmony.arrays import UInt8, UInt16
 from ccharmony.errors import ImageError
+from ccharmony.images import tiff
 from ccharmony.images.camera import Matrix, Rendering, daylight_constants
 from ccharmony.images.headers import MAX_PIXELS
 from ccharmony.images.rendering import render_linear
 
 _SMALLEST_SUM = 1e-3
 """Of a row of a camera matrix, in which the three colors' weights add up to 1."""
+
+_JPEG_XL = {50002, 52546}
+"""TIFF's codes of JPEG XL; the second is that of DNG 1.7."""
 
 _FLIPS_THAT_SWAP = (5, 6)
 """LibRaw's codes for a quarter turn."""
@@ -74,9 +78,14 @@ def raw_size(path: Path) -> tuple[int, int]:
         with rawpy.imread(str(path)) as raw:
             sizes = raw.sizes
     except rawpy.LibRawError as error:
-        raise ImageError(f"{path}: LibRaw says {_reason(error)!r}, wanted a whole raw file of a camera") from error
-    lying = int(sizes.flip) in _FLIPS_THAT_SWAP
-    return (int(sizes.iwidth), int(sizes.iheight)) if lying else (int(sizes.iheight), int(sizes.iwidth))
+        raise ImageError(_explain(error, path)) from error
+    height, width = _stretched(int(sizes.iheight), int(sizes.iwidth), float(sizes.pixel_aspect))
+    return (width, height) if int(sizes.flip) in _FLIPS_THAT_SWAP else (height, width)
+
+
+def _stretched(height: int, width: int, aspect: float) -> tuple[int, int]:
+    """Return the size at which LibRaw gives pixels that are not square: the shorter side of one grows to the other."""
+    return (int(height / aspect + 0.5), width) if aspect < 1 else (height, int(width * aspect + 0.5))
 
 
 def _develop(path: Path, max_pixels: int | None) -> tuple[UInt16, Rendering]:
@@ -98,7 +107,7 @@ def _develop(path: Path, max_pixels: int | None) -> tuple[UInt16, Rendering]:
             )
             return linear.astype(np.uint16, copy=False), Rendering(balance=(1.0, 1.0, 1.0), camera_matrix=matrix)
     except rawpy.LibRawError as error:
-        raise ImageError(f"{path}: LibRaw says {_reason(error)!r}, wanted a whole raw file of a camera") from error
+        raise ImageError(_explain(error, path)) from error
 
 
 def _refuse_empty(path: Path) -> None:
@@ -120,9 +129,16 @@ def _refuse_large(raw: Any, path: Path, max_pixels: int | None) -> None:
         )
 
 
-def _reason(error: Exception) -> str:
+def _explain(error: Exception, path: Path) -> str:
+    """Return why LibRaw cannot read a file, in words where its header tells."""
+    if _JPEG_XL & tiff.compressions(path):
+        wanted = (
+            "another compression, such as lossless JPEG (a setting of the camera; Adobe DNG Converter writes it, too)"
+        )
+        return f"{path}: a DNG compressed with JPEG XL, which this LibRaw cannot decode, wanted {wanted}"
     text = error.args[0] if error.args else type(error).__name__
-    return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    reason = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    return f"{path}: LibRaw says {reason!r}, wanted a whole raw file of a camera"
 
 
 def _libraw_balance(raw: Any) -> list[float]:

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import io
 import logging
+from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from ccharmony import inputs
 from ccharmony.arrays import Samples
 from ccharmony.errors import ImageError
 
@@ -53,6 +55,18 @@ def open_page(stream: IO[bytes]) -> Any:
     if len(rivals) > 1:
         raise ImageError(f"a TIFF of {len(rivals)} pages of one size, a picture is one page")
     return largest
+
+
+def compressions(path: Path) -> set[int]:
+    """Return the compressions (tag 259) of all pictures in a TIFF or DNG; empty for a file that is neither."""
+    import tifffile
+
+    try:
+        with inputs.open_binary(path) as stream, tifffile.TiffFile(stream, name="raw file") as file:
+            pages = [page for first in file.pages for page in (first, *(first.pages or ()))]
+            return {int(page.compression) for page in pages}
+    except Exception:  # tifffile's own for a damaged file are many; this only explains another error
+        return set()
 
 
 def _rank(page: Any) -> tuple[bool, int]:

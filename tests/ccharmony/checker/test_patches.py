@@ -6,6 +6,7 @@ import skimage.transform
 from ccharmony.checker.chart import CHART_TO_RELEASE, NAMES, RELEASE_TO_CHART, STANDARD, patch_quads
 from ccharmony.checker.patches import (
     affine_residual,
+    looks_like_spydercheckr,
     orientation_ratio,
     orientation_residuals,
     read_patches,
@@ -223,3 +224,12 @@ def test_three_corners_and_corners_of_nan_are_refused(levels: np.ndarray) -> Non
 def test_an_image_that_is_not_8_bit_rgb_is_refused() -> None:
     with pytest.raises(CheckerError, match=r"float64 \(300, 420, 3\)"):
         read_patches(np.zeros((300, 420, 3)), CORNERS)  # type: ignore[arg-type]
+
+
+def test_a_spydercheckr_is_told_from_a_classic_chart_in_any_orientation() -> None:
+    classic = STANDARD.reshape(4, 6, 3)
+    spyder = classic.copy()
+    spyder[1::2] = spyder[1::2, ::-1]
+    for turn in (np.s_[:], np.s_[::-1], np.s_[:, ::-1], np.s_[::-1, ::-1]):
+        assert looks_like_spydercheckr(0.8 * spyder[turn].reshape(24, 3) + 0.05)
+        assert not looks_like_spydercheckr(classic[turn].reshape(24, 3))

@@ -11,13 +11,14 @@ from pathlib import Path
 import colour
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images.camera import Rendering, daylight_constants
-from ccharmony.images.raw import read_raw
+from ccharmony.images.raw import raw_size, read_raw
 from ccharmony.images.rendering import MAX_GAIN, meter, render_linear
 
 BALANCED = Rendering(black=0, saturation=1, balance=(1, 1, 1))
@@ -219,3 +220,44 @@ def test_files_that_are_no_raw_photo_are_refused_in_one_line(
         read_raw(path)
     assert path.name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("aspect", "wanted"), [((1, 1), (96, 64)), ((2, 1), (96, 128)), ((1, 2), (192, 64))])
+def test_the_size_of_pixels_that_are_not_square_is_that_of_the_photo(
+    tmp_path: Path, aspect: tuple[int, int], wanted: tuple[int, int]
+) -> None:
+    path = tmp_path / "a.dng"
+    write_dng(path, scale=aspect)
+    assert raw_size(path) == wanted == read_raw(path).shape[:2]
+
+
+@pytest.mark.parametrize("compression", [50002, 52546])
+def test_a_dng_in_jpeg_xl_is_named_as_such(tmp_path: Path, compression: int) -> None:
+    path = tmp_path / "a.dng"
+    write_dng(path)
+    data = path.read_bytes()
+    with tifffile.TiffFile(path) as file:
+        place = file.pages[0].tags[259].valueoffset
+    path.write_bytes(data[:place] + compression.to_bytes(2, "little") + data[place + 2 :])
+    with pytest.raises(
+        ImageError, match=r"a\.dng: a DNG compressed with JPEG XL, which this LibRaw cannot decode"
+    ) as it:
+        read_raw(path)
+    assert "\n" not in str(it.value)
+
+
+def write_dng(path: Path, scale: tuple[int, int] = (1, 1)) -> None:
+    """A mosaic of 96x64 pixels under one flat light, uncompressed."""
+    mosaic = np.random.default_rng(0).integers(2000, 30000, (96, 64)).astype(np.uint16)
+    matrix = [10000, 10000, 0, 10000, 0, 10000, 0, 10000, 10000, 10000, 0, 10000, 0, 10000, 0, 10000, 10000, 10000]
+    tags = [
+        (33421, "H", 2, (2, 2), True),
+        (33422, "B", 4, (0, 1, 1, 2), True),
+        (50706, "B", 4, (1, 4, 0, 0), True),
+        (50708, "s", 0, "Test", True),
+        (50718, "2I", 2, (scale[0], 1, scale[1], 1), True),
+        (50721, "2i", 9, matrix, True),
+        (50728, "2I", 3, (1, 2, 1, 1, 1, 2), True),
+        (50778, "H", 1, 21, True),
+    ]
+    tifffile.imwrite(path, mosaic, photometric=32803, extratags=tags, byteorder="<")
