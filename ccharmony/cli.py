@@ -13,6 +13,7 @@ from ccharmony import __version__, console
     lazy={
         "build": "Make composite/real pairs from photos that show a color checker.",
         "fits": "Write the lights of the published release to one file, without its photos.",
+        "lights": "Make lights of recorded ones.",
         "inspect": "Show how well each checker was fitted, worst first.",
         "detect": "Find the color checker in photos.",
         "stats": "Show the figures of a dataset that a paper prints.",

@@ -20,6 +20,9 @@ GRAYS = slice(0, 5)
 MOST_DUV = 0.05
 """Beyond this distance from the Planckian locus a color temperature means nothing (CIE 15)."""
 
+RANGE = 1_000, 100_000
+"""Kelvin within which the Planckian locus is known; 26 of the release's 350 lights are bluer than its end."""
+
 
 def measure_casts(patches: npt.ArrayLike) -> tuple[Float64, Float64]:
     """Return the casts that lights leave in their photos: 6500 K and 0.003 for none, less for yellow, more for blue.
@@ -35,9 +38,11 @@ def measure_casts(patches: npt.ArrayLike) -> tuple[Float64, Float64]:
     Returns
     -------
     cct
-        Correlated color temperatures in kelvin, shape (N,); NaN where no gray patch counts or Duv is beyond 0.05.
+        Correlated color temperatures in kelvin, shape (N,); NaN where no gray patch counts, Duv is beyond 0.05, or the
+        light is bluer or redder than the locus.
     duv
-        Distances from the Planckian locus in CIE 1960 uv, shape (N,): positive for green, negative for magenta.
+        Distances from the Planckian locus in CIE 1960 uv, shape (N,): positive for green, negative for magenta;
+        NaN likewise, but for large ones.
     """
     import colour  # here, since it takes a second
 
@@ -52,5 +57,7 @@ def measure_casts(patches: npt.ArrayLike) -> tuple[Float64, Float64]:
         xyz = colour.RGB_to_XYZ(linear[known], "sRGB")
         found = np.reshape(colour.temperature.uv_to_CCT_Ohno2013(colour.UCS_to_uv(colour.XYZ_to_UCS(xyz))), (-1, 2))
         cct[known], duv[known] = found.T
-    cct[~(np.abs(duv) <= MOST_DUV)] = np.nan
+    outside = ~((cct >= RANGE[0]) & (cct <= RANGE[1])) & (np.abs(duv) <= MOST_DUV)
+    duv[outside] = np.nan
+    cct[outside | ~(np.abs(duv) <= MOST_DUV)] = np.nan
     return cct, duv
