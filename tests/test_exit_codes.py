@@ -16,6 +16,7 @@ PARTLY = {
     "ccharmony stats": "built/real_images/p0.png",
     "ccharmony verify": "built/composite_images/p0_a_1.png",
     "ccharmony pack": "built/composite_images/p0_a_1.png",
+    "ccharmony pack parquet": "built/composite_images/p0_a_1.png",
     "ccharmony pack h5": "built/composite_images/p0_a_1.png",
     "harmonize evaluate": PAIRS,
     "harmonize apply folders": PAIRS,
