@@ -37,7 +37,9 @@ function draw() {
     asked = 0;
     if (!renderer) return;
     const strength = Number($("strength").value) / 100;
-    viewer.showResult(isParametric() ? renderer.adjust(curves.values, shading.values, strength) : renderer.mix(changed, strength));
+    if (isParametric()) renderer.adjust(curves.values, shading.values, strength);
+    else renderer.mix(changed, strength);
+    viewer.showResult(renderer);
     performance.mark("drawn");
   });
 }
@@ -89,6 +91,7 @@ function take(change) {
 function takeMask(levels) {
   renderer.setMask(levels);
   viewer.showMask(levels);
+  viewer.showResult(renderer, true);
   shading.setMask(levels, renderer.composite.width, renderer.composite.height);
 }
 
@@ -125,7 +128,19 @@ async function busy(run) {
 
 function open(files, role = "auto") {
   say("");
-  for (const file of files) queue = queue.then(() => work(() => server.put(role, file)));
+  queue = queue.then(() => busy(async () => {
+    const refused = [];
+    for (const file of files) {
+      try {
+        scene = await server.put(role, file);
+      } catch (error) {
+        refused.push(error.message);
+      }
+    }
+    describe();
+    await refresh();
+    if (refused.length) throw new Error(refused.join("; "));
+  }));
 }
 let queue = Promise.resolve();
 

@@ -39,20 +39,26 @@ export class Renderer {
     this.result = new ImageData(new Uint8ClampedArray(composite.data), composite.width, composite.height);
     this.mask = new Uint8Array(composite.width * composite.height);
     this.extents = [];
+    this.bounds = [0, 0, 0, 0];
   }
 
-  // Levels of the mask, one a pixel; also finds the first and last column of foreground in each row.
+  // Levels of the mask, one a pixel; also finds the first and last column of foreground in each row, and of all rows.
   setMask(levels) {
     const { width, height, data } = this.composite;
     this.mask = levels;
     this.result.data.set(data);
     this.extents = [];
+    this.bounds = [0, 0, 0, 0];
     for (let y = 0; y < height; y++) {
       let first = y * width, last = first + width - 1;
       while (first <= last && !levels[first]) first++;
       while (last >= first && !levels[last]) last--;
       if (first <= last) this.extents.push([y, first - y * width, last - y * width]);
     }
+    if (!this.extents.length) return;
+    const left = Math.min(...this.extents.map(([, first]) => first)), right = Math.max(...this.extents.map(([, , last]) => last));
+    const top = this.extents[0][0], bottom = this.extents.at(-1)[0];
+    this.bounds = [left, top, right - left + 1, bottom - top + 1];
   }
 
   // Curves [3][K] and logarithms of the gain [h][w], as of `Adjustment` in Python.
@@ -69,7 +75,6 @@ export class Renderer {
       for (let x = first; x <= last; x++) gain[x] = low[x] + share * (high[x] - low[x]);
       this.#adjustRow(y, first, last, tables, strength / 255);
     }
-    return this.result;
   }
 
   #adjustRow(y, first, last, { red, green, blue, gain }, strength) {
@@ -97,6 +102,5 @@ export class Renderer {
         }
       }
     }
-    return this.result;
   }
 }

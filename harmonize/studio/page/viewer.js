@@ -36,8 +36,9 @@ export class Viewer {
     this.#fit();
   }
 
-  showResult(picture) {
-    this.#after.putImageData(picture, 0, 0);
+  // What a renderer made: the part that has foreground, or all of it.
+  showResult({ result, bounds }, whole = false) {
+    this.#after.putImageData(result, 0, 0, ...(whole ? [0, 0, result.width, result.height] : bounds));
   }
 
   // Levels of the mask as a red tint.
