@@ -26,7 +26,7 @@ MOST_BYTES = 2**28
 """Of a file: 268 MB, a TIFF of 44 megapixels and 16 bits."""
 
 MOST_PIXELS = 100_000_000
-"""Of a picture: with its mask, 700 MB in memory."""
+"""Of a picture: of 8 bits with its mask, 700 MB in memory."""
 
 Role = Literal["photo", "mask", "cutout"]
 """What a file is: the composite or the background, the foreground's mask, or a foreground with its own alpha."""
