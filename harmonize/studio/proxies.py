@@ -1,7 +1,7 @@
 """Small copies for the browser, as plain bytes: red, green, blue and opacity, or one level, a pixel.
 
-They are not encoded, since that takes time (as PNG twelve times that of their plain bytes), and since some browsers give
-pixels of a decoded picture back with noise, against tracking.
+They are not encoded, since that takes time (as PNG twelve times that of their plain bytes), and since some browsers
+give pixels of a decoded picture back with noise, against tracking.
 """
 
 from __future__ import annotations
