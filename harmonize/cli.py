@@ -17,6 +17,7 @@ from harmonize import memory, processors
         "evaluate": "Score a network or another method's pictures on datasets.",
         "apply": "Give the foreground of pictures the light of their background.",
         "serve": "A page to drop pictures on, and to turn the result to taste.",
+        "export": "Write a network as an ONNX file, for programs without torch.",
         "study": "Ask people which method they prefer, and rank the methods.",
         "weights": "List the weights that come with the package.",
     },

@@ -81,6 +81,7 @@ CASES = {
         folders=("--out",),
     ),
     "harmonize serve": Case("--weights absent --port 0", code=1),  # it would serve until Ctrl-C
+    "harmonize export": Case("--onnx OUT.onnx --weights w.safetensors", files=("--onnx",)),
     "harmonize weights": Case(""),
     "harmonize study make": Case(
         "--composites pairs/composite_images --masks pairs/masks --method net=w.safetensors --device cpu --out OUT",
@@ -108,6 +109,7 @@ READ = {
     "harmonize evaluate": {"data", "predictions", "compare"},
     "harmonize apply": {"composite", "mask", "background", "from_params"},
     "harmonize serve": set(),
+    "harmonize export": set(),
     "harmonize weights": set(),
     "harmonize study make": {"composites", "masks"},
     "harmonize study serve": {"study"},

@@ -36,6 +36,7 @@ LAYERS = {
         {"__init__", "settings", "devices", "memory", "processors", "markdown", "web"},
         {"models"},
         {"weights"},
+        {"exported"},
         {"inference", "data"},
         {"evaluation", "inspection", "video"},
         {"training", "study", "studio"},
@@ -84,6 +85,7 @@ DOORS = {
     },
     "pillow_heif": {"ccharmony/images/headers.py"},
     "imagecodecs": {"ccharmony/images/profiles.py", "ccharmony/images/write_picture.py"},
+    "onnxruntime": {"harmonize/exported/session.py"},
     "tifffile": {"ccharmony/images/tiff.py"},
     "av": {"harmonize/video/container.py"},
     "starlette": {
@@ -244,6 +246,7 @@ def test_harmonize_meets_ccharmony_at_few_points(path: Path) -> None:
         ("harmonize.models.giftnet", ["colour", "rawpy", "scipy"]),
         ("harmonize.training.train", ["colour", "rawpy"]),
         ("ccharmony.dataset.find_pairs", ["colour", "rawpy", "cv2"]),
+        ("harmonize.inference.harmonizer", ["torch", "scipy", "colour"]),
     ],
 )
 def test_what_a_module_does_not_need_is_not_loaded(module: str, absent: list[str]) -> None:

@@ -91,7 +91,7 @@ def _apply_video(video: Path, masks: Path | None, out: Path, given: options.Opti
 
 def _apply_folder(composites: Path, masks: Path | None, out: Path, given: options.Options) -> int:
     """Work on every picture of a folder; 1 where one was left out."""
-    from harmonize.inference import folders, network
+    from harmonize.inference import folders, runtimes
     from harmonize.inspection.page import Review, write_page
     from harmonize.video.series import smooth_series
 
@@ -110,7 +110,7 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
             raise ImageError(problem)
         echo(f"left out: {problem}", err=True)
     if not given.from_params:  # before the first picture: weights that do not load are no picture's fault
-        network.load_network(given.weights, given.device)
+        runtimes.find(given.weights, given.device)
     harmonizer = options.to_harmonizer(given)
     review = Review(str(composites), str(given.from_params or given.weights), len(tasks), list(unmatched))
 
@@ -129,7 +129,7 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
         progress = stack.enter_context(progress_bar())
         harmonizer_of: Callable[[PictureTask], Harmonizer] = lambda _task: harmonizer  # noqa: E731
         if given.video:
-            net = network.load_network(given.weights, given.device)
+            net = runtimes.find(given.weights, given.device)
             harmonizer_of = smooth_series(tasks, harmonizer, net, given.smooth, progress)
         jobs = given.jobs or processors.count()
         failed = folders.run_all(tasks, work, jobs=jobs, strict=given.strict, progress=partial(progress, "pictures"))

@@ -33,6 +33,7 @@ class Options:
     strength: float
     size: Size
     device: str
+    runtime: str | None
     background: Path | None
     position: tuple[int, int] | None
     scale: float
@@ -98,6 +99,11 @@ _OPTIONS = (
         help="Side of what the network sees, a multiple of 32; the result has full resolution in any case.",
     ),
     shared.device_option,
+    click.option(
+        "--runtime",
+        type=click.Choice(["torch", "onnx"]),
+        help="onnx needs no torch, and a file of harmonize export as --weights.  [by the file]",
+    ),
     click.option(
         "--background",
         type=_PATH,
@@ -189,14 +195,17 @@ def refuse_contradictions(composite: Path, mask: Path | None, given: Options) ->
         raise click.UsageError("--each: several foregrounds have no inverse, leave out --invert")
     if given.background is not None and (given.invert or given.each):
         raise click.UsageError("--invert and --each are for MASK, with --background the mask is the cut-out's alpha")
+    exported = str(given.weights).lower().endswith(".onnx")
+    if given.runtime == "onnx" and not exported:
+        raise click.UsageError("--runtime onnx: wanted --weights FILE.onnx, which harmonize export --onnx writes")
+    if given.runtime == "torch" and exported:
+        raise click.UsageError(f"--runtime torch: {given.weights} is for onnx")
     if given.each and given.writes_parameters:
         raise click.UsageError(f"{given.writes_parameters[0]} is for one foreground, leave out --each")
 
 
 def settle_weights(composite: Path, given: Options) -> Options:
     """Choose the weights where none are named (loading says which); refuse options that do not go together."""
-    from harmonize.weights import cards
-
     writes = given.writes_parameters
     if writes and composite.is_dir():
         how = "write --params of one picture, then --from-params takes them to all of a folder"
@@ -206,6 +215,8 @@ def settle_weights(composite: Path, given: Options) -> Options:
             raise click.UsageError("--from-params takes the place of a network, --weights and --model have no use")
         return given
     if given.weights is None:
+        from harmonize.weights import cards  # needs torch, which an exported network does not
+
         chosen = cards.default_weights(given.model, parametric=bool(writes))
         if writes and not given.model and chosen != cards.default_weights():
             why = f"weights {chosen} make curves and result, since {cards.default_weights()} has no curves"

@@ -22,7 +22,7 @@ from ccharmony.arrays import Float32, Float64, SameSamples, Samples
 from ccharmony.errors import SettingsError
 from harmonize.inference.defringe import estimate_foreground
 from harmonize.inference.strips import Render, blend
-from harmonize.models.pih import curves
+from harmonize.models.pih import tables
 from harmonize.settings import check_integer
 
 CHANNELS = ("red", "green", "blue")
@@ -85,14 +85,14 @@ def renderer(adjustment: Adjustment, image: Samples) -> Render:
     """
     height, width = image.shape[:2]
     whole = int(np.iinfo(image.dtype).max)
-    tables = (255 * curves.table(adjustment.curves, whole + 1)).astype(np.float32)  # (3, levels)
+    heights = (255 * tables.table(adjustment.curves, whole + 1)).astype(np.float32)  # (3, levels)
     gain = np.exp(adjustment.log_gain).astype(np.float32)
     wide = np.ascontiguousarray(_interpolate(gain.T, _cell_positions(width, gain.shape[1])).T)  # (h, W)
     positions = _cell_positions(height, gain.shape[0])
     flat = not adjustment.log_gain.any()
 
     def render(rows: slice, columns: slice) -> Float32:
-        levels = _look_up(image[rows, columns], tables)
+        levels = _look_up(image[rows, columns], heights)
         if not flat:
             levels *= _interpolate(wide[:, columns], positions[rows])[..., None]
         return levels
@@ -100,11 +100,11 @@ def renderer(adjustment: Adjustment, image: Samples) -> Render:
     return render
 
 
-def _look_up(part: Samples, tables: Float32) -> Float32:
-    """Replace levels (h, w, 3) by those of three tables (3, levels); OpenCV has it for 8 bits."""
+def _look_up(part: Samples, heights: Float32) -> Float32:
+    """Replace levels (h, w, 3) by those of three heights (3, levels); OpenCV has it for 8 bits."""
     if part.dtype == np.uint8:
-        return np.asarray(cv2.LUT(part, tables.T[None]), np.float32).reshape(part.shape)
-    return np.stack([table[part[..., channel]] for channel, table in enumerate(tables)], axis=2)
+        return np.asarray(cv2.LUT(part, heights.T[None]), np.float32).reshape(part.shape)
+    return np.stack([table[part[..., channel]] for channel, table in enumerate(heights)], axis=2)
 
 
 def apply(
@@ -152,7 +152,7 @@ def to_json(adjustment: Adjustment, *, notes: dict[str, Any] | None = None) -> b
     values = {
         "format": FORMAT,
         **(notes or {}),
-        "knots": [round(float(x), 6) for x in curves.centers(adjustment.curves.shape[1])],
+        "knots": [round(float(x), 6) for x in tables.centers(adjustment.curves.shape[1])],
         "curves": {
             name: [round(float(y), 5) for y in row] for name, row in zip(CHANNELS, adjustment.curves, strict=True)
         },
@@ -237,7 +237,7 @@ def to_cube(adjustment: Adjustment, mask: Float32, *, size: int | None = CUBE_SI
     """
     gain = mean_gain(adjustment, mask)
     if size is None:
-        dimensions, rows = "LUT_1D_SIZE 256", (curves.table(adjustment.curves) * gain).T  # (256, 3)
+        dimensions, rows = "LUT_1D_SIZE 256", (tables.table(adjustment.curves) * gain).T  # (256, 3)
     else:
         check_integer("cube size", size, 2, 129)
         dimensions, rows = f"LUT_3D_SIZE {size}", _grid(adjustment.curves, size) * gain
@@ -257,7 +257,7 @@ def write_cube(
 
 def _grid(knots: Float64, size: int) -> Float64:
     """Return the curves at the points of a cube, (size³, 3), red fastest, as .cube has them."""
-    positions, centers = np.linspace(0, 1, size), curves.centers(knots.shape[1]).double().numpy()
+    positions, centers = np.linspace(0, 1, size), tables.centers(knots.shape[1])
     red, green, blue = (np.interp(positions, centers, row) for row in knots)
     cube = np.stack(np.meshgrid(blue, green, red, indexing="ij")[::-1], axis=-1)  # (blue, green, red, 3)
     return np.asarray(cube.reshape(-1, 3), np.float64)

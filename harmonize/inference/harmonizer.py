@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from ccharmony.arrays import Float32, SameSamples, Samples
-from ccharmony.errors import SettingsError
+from ccharmony.errors import SettingsError, WeightsError
 from ccharmony.files import StrPath
 from ccharmony.images.picture import Picture
 from ccharmony.images.pixels import JPEG_QUALITY, write_image
 from ccharmony.images.stored import to_8_bits
 from ccharmony.images.write_picture import write_picture
-from harmonize.inference import adjustment, parametric
+from harmonize.inference import adjustment, adjustment_plot, runtimes
 from harmonize.inference.adjustment import CUBE_SIZE, Adjustment
 from harmonize.inference.composite import Composite, read_composite, read_pasted
 from harmonize.inference.defringe import estimate_foreground
 from harmonize.inference.folders import PictureTask
-from harmonize.inference.image import Change, Size, Weights, check_size, harmonize_image
+from harmonize.inference.image import Change, Size, check_size, harmonize_image
+from harmonize.inference.runtimes import Weights
 from harmonize.inference.strips import blend
 from harmonize.models.settings import SIDE
 from harmonize.settings import check_number
@@ -66,7 +66,7 @@ class ParameterFiles:
             gain = adjustment.mean_gain(found, mask)
             _logger.warning("%s: the curves alone; of the shading map only its mean, %.3f, is in it", self.curves, gain)
         if self.plot:
-            write_image(self.plot, parametric.plot(found))
+            write_image(self.plot, adjustment_plot.plot(found))
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,11 @@ class Harmonizer:
         """Apply the curves and the map that were given, or are predicted and written."""
         found = self.given
         if found is None:
-            found = parametric.predict(parametric.load(self.net, self.device), to_8_bits(levels), mask)
-        self.files.write(found, mask, name, None if isinstance(self.net, nn.Module) else self.net)
+            network = runtimes.find(self.net, self.device)
+            if not network.parametric:
+                raise WeightsError(f"{self.net}: weights without curves found, those of a parametric network wanted")
+            found = network.predict(to_8_bits(levels), mask)
+        self.files.write(found, mask, name, self.net if isinstance(self.net, str | Path) else None)
         return adjustment.apply(found, levels, mask, self.strength, defringe=self.defringe)
 
 

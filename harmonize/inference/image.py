@@ -19,18 +19,15 @@ from typing import Any, Literal, TypeAlias
 import cv2
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from ccharmony.arrays import Float32, SameSamples, Samples
 from ccharmony.errors import ImageError, SettingsError
-from ccharmony.files import StrPath
 from ccharmony.images.stored import to_8_bits
-from harmonize.inference import adjustment, parametric
+from harmonize.inference import adjustment, runtimes
 from harmonize.inference.color_map import fit
 from harmonize.inference.defringe import estimate_foreground
-from harmonize.inference.network import infer, load_network
+from harmonize.inference.runtimes import Weights
 from harmonize.inference.strips import Render, blend, to_levels
-from harmonize.models.network import ParametricNetwork
 from harmonize.models.settings import MULTIPLE, SIDE
 from harmonize.settings import check_integer, check_number
 
@@ -40,8 +37,6 @@ Picture: TypeAlias = Any
 Size: TypeAlias = int | Literal["full"]
 Change: TypeAlias = Callable[[Samples], Render]
 """Of a picture of 8 or 16 bits, gives what renders its harmonized levels."""
-
-Weights: TypeAlias = nn.Module | StrPath | None
 
 
 def harmonize_image(
@@ -134,19 +129,21 @@ def check_size(size: Size) -> None:
             raise SettingsError(f"size: {size} found, a multiple of {MULTIPLE} or full wanted")
 
 
-def find_change(net: nn.Module, picture: Samples, mask: Float32, size: Size = SIDE) -> Change:
+def find_change(net: Weights, picture: Samples, mask: Float32, size: Size = SIDE, device: str = "auto") -> Change:
     """Ask a network what it changes; the answer can be rendered on the picture and on copies of other sizes.
 
     Parameters
     ----------
     net
-        A network, as of :func:`harmonize.load_network`.
+        As of :func:`harmonize_image`.
     picture
         Composite (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits; shrunk, a network sees 8.
     mask
         Foreground (H, W), in [0, 1], with a pixel above 0.
     size
         As of :func:`harmonize_image`. Where the network saw the picture as it is, the change is for this size alone.
+    device
+        As of :func:`harmonize_image`.
 
     Returns
     -------
@@ -160,13 +157,14 @@ def find_change(net: nn.Module, picture: Samples, mask: Float32, size: Size = SI
     WeightsError
         The network made values that are not numbers.
     """
-    if isinstance(net, ParametricNetwork):  # curves and map hold at any size
-        return partial(adjustment.renderer, parametric.predict(net, to_8_bits(picture), mask))
+    network = runtimes.find(net, device)
+    if network.parametric:  # curves and map hold at any size
+        return partial(adjustment.renderer, network.predict(to_8_bits(picture), mask))
     if size == "full" or picture.shape[:2] == (size, size):
         levels = to_levels(picture)
-        return partial(_whole_renderer, infer(net, levels[None], mask[None])[0] - levels)
+        return partial(_whole_renderer, network.infer(levels[None], mask[None])[0] - levels)
     small, small_mask = shrink(to_8_bits(picture), size), shrink_mask(mask, size)
-    after = infer(net, small[None], small_mask[None])[0]
+    after = network.infer(small[None], small_mask[None])[0]
     return fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask).renderer
 
 
@@ -221,8 +219,7 @@ def _harmonize(
     check_size(size)
     if strength == 0 or not weights.any():
         return
-    network = net if isinstance(net, nn.Module) else load_network(net, device)
-    change = find_change(network, picture, weights, size)
+    change = find_change(net, picture, weights, size, device)
     own = estimate_foreground(picture, weights, sees_background=True) if defringe else picture
     blend(own, weights, strength, change(own), result)
 

@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from ccharmony.arrays import Float32, Float64, Samples
 from ccharmony.images.picture import Picture
-from harmonize.inference.image import Size, Weights, as_mask, harmonize_image
+from harmonize.inference.image import Size, as_mask, harmonize_image
+from harmonize.inference.runtimes import Weights
 from harmonize.models.settings import SIDE
 
 _ENOUGH = 2**18

@@ -3,7 +3,7 @@
 -   :class:`ConvBlock`, :class:`DoubleConv`: 3×3 convolutions with ReLU, with or without batch norm.
 -   :class:`ChannelAttention`, :class:`MaskBlur`, :class:`SpatialSeparatedAttention`: iSSAM's attention.
 -   :class:`ModulatedConv`: a convolution whose input channels are scaled picture by picture (GIFT).
--   :func:`resize_mask`, :func:`blend`: only the foreground of a map changes.
+-   :func:`resize_mask`, :func:`blend`: only the foreground of a map changes; :func:`average`: means over a grid.
 
 Attribute names (``block``, ``convs``, ``attention_transform``, …) are the keys of released iSSAM checkpoints.
 
@@ -86,7 +86,8 @@ class MaskBlur(nn.Module):
 
     def __init__(self, size: int = 7, sigma: float = 1.0) -> None:
         super().__init__()
-        steps = torch.arange(size, dtype=torch.float32) - (size - 1) / 2
+        # On the CPU also where the network has no memory: see `harmonize.weights.foreign`.
+        steps = torch.arange(size, dtype=torch.float32, device="cpu") - (size - 1) / 2
         line = torch.exp(-0.5 * (steps / sigma).square())
         kernel = torch.outer(line, line)
         self.register_buffer("weight", (kernel / kernel.sum())[None, None])  # (1, 1, 7, 7)
@@ -177,4 +178,15 @@ def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
     """
     if tuple(mask.shape[-2:]) == tuple(size):
         return mask
-    return F.interpolate(mask, size=size, mode="area")
+    return average(mask, size)
+
+
+def average(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return the means of maps (B, C, H, W) over the cells of a grid of that size, at most H x W: (B, C, *size).
+
+    Adaptive pooling, written as plain pooling where sides are multiples: the same numbers, and ONNX has it.
+    """
+    rows, columns = x.shape[-2] // size[0], x.shape[-1] // size[1]
+    if (x.shape[-2], x.shape[-1]) == (rows * size[0], columns * size[1]):
+        return F.avg_pool2d(x, (int(rows), int(columns)))
+    return F.adaptive_avg_pool2d(x, size)

@@ -102,7 +102,15 @@ class Network(nn.Module):
 
 
 class ParametricNetwork(Network):
-    """A network whose answer is curves and a shading map; `harmonize apply` renders them at the picture's own size."""
+    """A network whose answer is curves and a shading map; `harmonize apply` renders them at the picture's own size.
+
+    Attributes
+    ----------
+    side
+        Side in pixels of the square that it sees, whatever the size of the picture.
+    """
+
+    side: int
 
     def parameters_of(self, image: Tensor, mask: Tensor) -> Parameters:
         """Predict curves and map.

@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from torch import nn
-
 from ccharmony.arrays import Float32
 from ccharmony.errors import OutputError
 from ccharmony.files import StrPath
 from ccharmony.progress import Progress, no_progress
+from harmonize.inference import runtimes
 from harmonize.inference.adjustment import read_json, renderer
-from harmonize.inference.image import Change, Size, Weights, check_size
-from harmonize.inference.network import load_network
+from harmonize.inference.image import Change, Size, check_size
+from harmonize.inference.runtimes import Weights
 from harmonize.models.settings import SIDE
 from harmonize.settings import check_number
 from harmonize.video import planes
@@ -90,7 +89,7 @@ def harmonize_video(
     if adjustment is not None:
         one = partial(renderer, read_json(Path(adjustment)))
         return _write(source, mask_files, target, lambda _time: one, strength, progress)
-    network = net if isinstance(net, nn.Module) else load_network(net, device)
+    network = runtimes.find(net, device)
     with open_footage(source) as footage, open_masks(mask_files, footage) as found:
         frames = _count(found.beside(footage.frames()), progress, "looked at", footage.expected)
         timeline = look_at(frames, network, size=size, smoothing=smoothing)

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
-from torch import nn
 
 from ccharmony.arrays import Float32, Float64, UInt8
 from harmonize.inference.image import Size, find_change, shrink, shrink_mask
+from harmonize.inference.runtimes import Weights
 from harmonize.models.settings import SIDE
 from harmonize.video import color_change
 from harmonize.video.shots import Differences
@@ -40,7 +40,7 @@ class Frame(Protocol):
 
 
 def look_at(
-    frames: Iterable[tuple[Frame, Float32]], net: nn.Module, *, size: Size = SIDE, smoothing: float = SMOOTHING
+    frames: Iterable[tuple[Frame, Float32]], net: Weights, *, size: Size = SIDE, smoothing: float = SMOOTHING
 ) -> Timeline:
     """Measure what a network does to a video.
 
@@ -78,7 +78,7 @@ def look_at(
     return Timeline(measured, np.array([moments for _, moments in seen]), starts, smoothing)
 
 
-def _measure(picture: UInt8, mask: Float32, net: nn.Module, size: Size) -> Float64:
+def _measure(picture: UInt8, mask: Float32, net: Weights, size: Size) -> Float64:
     """Return the moments of what a network does to a frame, shrunk to the size that it sees."""
     if size != "full":
         picture, mask = shrink(picture, size), shrink_mask(mask, size)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from torch import nn
 
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.dataset.formats import names
@@ -21,6 +20,7 @@ from ccharmony.errors import CcharmonyError, SourceError
 from ccharmony.progress import Progress, no_progress
 from harmonize.inference.folders import PictureTask
 from harmonize.inference.harmonizer import Harmonizer
+from harmonize.inference.runtimes import Weights
 from harmonize.video.look import look_at
 from harmonize.video.shots import THUMBNAIL
 
@@ -67,7 +67,7 @@ class _Still:
 def smooth_series(
     tasks: Sequence[PictureTask],
     harmonizer: Harmonizer,
-    net: nn.Module,
+    net: Weights,
     smoothing: float,
     progress: Progress = no_progress,
 ) -> Callable[[PictureTask], Harmonizer]:

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, TypeGuard
 import numpy as np
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from ccharmony import inputs
 from ccharmony.errors import WeightsError
@@ -188,5 +189,19 @@ def _compare(settings: AnySettings, tensors: Tensors, where: str) -> Candidate:
 
 def shapes_of(settings: AnySettings) -> dict[str, torch.Size]:
     """Return the shape of each tensor of a network, without making it."""
-    with torch.device("meta"):
+    with torch.device("meta"), _WithoutStart():
         return {name: value.shape for name, value in registry.build_network(settings).state_dict().items()}
+
+
+class _WithoutStart(TorchFunctionMode):
+    """Leaves tensors as they are where a network fills them at random.
+
+    Without memory there is nothing to fill, but torch imports its compiler and sympy for it: 1.5 of the 4.0 s of the
+    processor that `harmonize apply` of one small picture took.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call any function but those."""
+        return args[0] if func in (Tensor.normal_, Tensor.uniform_) else func(*args, **(kwargs or {}))

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harmonize.models.layers import average
+
 
 def masked_mean(features: Tensor, weights: Tensor) -> Tensor:
     """Return the mean of maps over a region.
@@ -95,7 +97,7 @@ class Backbone(nn.Module):
         """
         parts = []
         for features in maps[1:]:
-            inside = F.adaptive_avg_pool2d(mask, (features.shape[-2], features.shape[-1]))
+            inside = average(mask, (features.shape[-2], features.shape[-1]))
             parts += [masked_mean(features, inside), masked_mean(features, 1 - inside)]
         return torch.cat(parts, dim=1)
 

@@ -3,17 +3,12 @@
 -   :func:`centers`: where the knots lie; also the knots of the identity.
 -   :func:`apply`: curves to a batch of pictures, differentiable in the knots.
 -   :func:`smooth`: what a network adds to the identity, without kinks.
--   :func:`table`: a curve as an entry a level, for pictures of any size.
 -   :func:`histogram`: the share of a region's pixels near each bin center, which a curve's shape depends on.
 """
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-from ccharmony.arrays import Float64
 
 
 def centers(knots: int) -> Tensor:
@@ -68,28 +63,6 @@ def smooth(change: Tensor) -> Tensor:
     """
     padded = F.pad(change, (2, 2), mode="replicate")  # (B, 3, K + 4)
     return F.avg_pool1d(F.avg_pool1d(padded, 3, 1), 3, 1)
-
-
-def table(curve: npt.ArrayLike, levels: int = 256) -> Float64:
-    """Return a curve's height at the levels of a picture.
-
-    Parameters
-    ----------
-    curve
-        Heights of the knots, (..., K), at :func:`centers`, in [0, 1] units.
-    levels
-        How many levels a sample has: 256, or 65,536.
-
-    Returns
-    -------
-    Float64
-        Heights at 0 to 1 in equal steps, (..., levels), not clipped.
-    """
-    knots = np.asarray(curve, np.float64)
-    positions = (np.arange(knots.shape[-1]) + 0.5) / knots.shape[-1]
-    at = np.arange(levels) / (levels - 1)
-    rows = [np.interp(at, positions, row) for row in knots.reshape(-1, knots.shape[-1])]
-    return np.stack(rows).reshape(*knots.shape[:-1], levels)
 
 
 def histogram(image: Tensor, weights: Tensor, bins: int) -> Tensor:

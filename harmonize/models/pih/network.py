@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harmonize.models.layers import average
 from harmonize.models.network import Parameters, ParametricNetwork
 from harmonize.models.normalization import STD, denormalize
 from harmonize.models.pih import curves, shading
@@ -97,6 +98,7 @@ class Pih(ParametricNetwork):
     def __init__(self, settings: PihSettings) -> None:
         super().__init__()
         self.settings = settings
+        self.side = settings.side
         self.predictor = Predictor(settings)
 
     def forward(self, image: Tensor, mask: Tensor, background: Tensor | None = None) -> Tensor:
@@ -230,7 +232,7 @@ def _shrink(image: Tensor, side: int) -> Tensor:
     if (height, width) == (side, side):
         return image
     if min(height, width) >= side:
-        return F.adaptive_avg_pool2d(image, (side, side))
+        return average(image, (side, side))
     return F.interpolate(image, (side, side), mode="bilinear", align_corners=False, antialias=True)
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harmonize.models.layers import average
 from harmonize.models.pih.backbone import Backbone
 from harmonize.models.settings import PihSettings
 
@@ -81,7 +82,7 @@ class ShadingHead(nn.Module):
             Log gain (B, 1, side, side), in [-MOST, MOST].
         """
         size = (self.side, self.side)
-        shrunk = [F.adaptive_avg_pool2d(part, size) for part in (image, curved, mask)]
+        shrunk = [average(part, size) for part in (image, curved, mask)]
         parts = [_fit(layer(x), size) for layer, x in zip(self.squeeze, maps[1:], strict=True)]
         guide = self.guide(summary)[..., None, None].expand(-1, -1, *size)  # (B, GUIDE, side, side)
         raw: Tensor = self.head(self.body(torch.cat([*parts, guide, *shrunk], dim=1)))
@@ -91,5 +92,5 @@ class ShadingHead(nn.Module):
 def _fit(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Bring a map to a size: pooled where it is larger, enlarged bilinearly where it is smaller."""
     if x.shape[-1] >= size[1]:
-        return F.adaptive_avg_pool2d(x, size)
+        return average(x, size)
     return F.interpolate(x, size, mode="bilinear", align_corners=False)

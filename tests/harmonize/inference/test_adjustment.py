@@ -12,11 +12,11 @@ from ccharmony.images import pixels
 from harmonize.commands.apply import command
 from harmonize.evaluation import evaluate, protocols
 from harmonize.evaluation.scoring import Rules
-from harmonize.inference import adjustment, parametric
+from harmonize.inference import adjustment, adjustment_plot, parametric
 from harmonize.inference.adjustment import Adjustment
 from harmonize.inference.image import harmonize_image
 from harmonize.models.network import Parameters
-from harmonize.models.pih import curves
+from harmonize.models.pih import tables
 from harmonize.models.pih.network import apply_parameters, build
 from harmonize.models.settings import ISSAM, PihSettings
 from harmonize.models.unet import UNet
@@ -246,14 +246,14 @@ def test_the_best_on_validation_is_the_default(tmp_path, monkeypatch, weights):
 
 
 def test_the_plot_draws_each_curve_in_its_color(found):
-    plot = parametric.plot(found)
+    plot = adjustment_plot.plot(found)
     assert plot.shape == (560, 1120, 3)
     for ink in ((214, 39, 40), (44, 160, 44), (31, 119, 180)):
         assert (np.abs(plot[:, :560].astype(int) - ink).max(axis=2) <= 2).sum() > 500
 
 
 def test_a_curve_of_the_identity_is_its_own_table():
-    assert np.abs(curves.table(IDENTITY)[4:252] - np.arange(4, 252) / 255).max() < 1e-12
+    assert np.abs(tables.table(IDENTITY)[4:252] - np.arange(4, 252) / 255).max() < 1e-12
 
 
 def write_realhm(root, tiny):

@@ -1,0 +1,1 @@
+"""Networks as ONNX files: written from torch, read and run without it."""

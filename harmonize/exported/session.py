@@ -1,0 +1,134 @@
+"""An exported network, run by onnxruntime; nothing here imports torch.
+
+The file's graph takes ``composite`` (B, 3, H, W), RGB in [0, 1], and ``mask`` (B, 1, H, W), in [0, 1], of any size. It
+gives ``harmonized`` (B, 3, H, W), in [0, 1], or, of a parametric network, ``curves`` (B, 3, knots) and ``log_gain``
+(B, 1, h, w). Settings and version stand in its metadata.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from ccharmony import inputs, strict_json
+from ccharmony.arrays import Float32
+from ccharmony.errors import SettingsError, WeightsError
+from ccharmony.files import StrPath
+from harmonize import processors
+
+SUFFIX = ".onnx"
+FORMAT = 1
+INPUTS = ("composite", "mask")
+PICTURE, PARAMETERS = ("harmonized",), ("curves", "log_gain")
+
+_MOST_BYTES = 2**31
+"""Of a file: protobuf ends there."""
+
+_ERRORS_ALONE = 3
+"""onnxruntime's level of what it writes to the terminal."""
+
+
+class Session:
+    """A file that is open.
+
+    Attributes
+    ----------
+    settings
+        The network's settings, as plain values.
+    parametric
+        Whether it gives curves and map.
+    """
+
+    def __init__(self, path: Path, runner: Any) -> None:
+        notes = runner.get_modelmeta().custom_metadata_map
+        names = tuple(output.name for output in runner.get_outputs())
+        if notes.get("harmonize_format") != str(FORMAT) or names not in (PICTURE, PARAMETERS):
+            raise WeightsError(f"{path}: not of harmonize export (format {FORMAT}), one wanted")
+        self.settings = strict_json.parse(notes.get("settings", "{}"))
+        self.parametric = names == PARAMETERS
+        self._path, self._names, self._runner = path, list(names), runner
+
+    def run(self, composites: Float32, masks: Float32) -> list[Float32]:
+        """Run the network.
+
+        Parameters
+        ----------
+        composites
+            Pictures (B, 3, H, W), RGB, in [0, 1].
+        masks
+            Foregrounds (B, 1, H, W), in [0, 1].
+
+        Returns
+        -------
+        list of Float32
+            Outputs in the order of `PICTURE` or `PARAMETERS`.
+
+        Raises
+        ------
+        WeightsError
+            onnxruntime cannot run the graph, for want of memory, too.
+        """
+        try:
+            found: list[Float32] = self._runner.run(self._names, dict(zip(INPUTS, (composites, masks), strict=True)))
+        except Exception as error:  # its errors have no class of their own in common
+            raise WeightsError(f"{self._path}: onnxruntime cannot run it ({_first_line(error)})") from error
+        return found
+
+
+def is_exported(weights: object) -> bool:
+    """Return whether weights are named as an ONNX file."""
+    return str(weights).lower().endswith(SUFFIX)
+
+
+def open_session(path: StrPath) -> Session:
+    """Open an exported network, once for several calls with the same file.
+
+    Parameters
+    ----------
+    path
+        File of `harmonize export`.
+
+    Returns
+    -------
+    Session
+        It runs on the CPU, with as many threads as :func:`harmonize.processors.threads` says now.
+
+    Raises
+    ------
+    WeightsError
+        No such file, or not one of ours.
+    SettingsError
+        onnxruntime is not installed.
+    """
+    path = Path(path)
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}), a file of harmonize export wanted") from error
+    return _open(path, processors.threads(), status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=2)
+def _open(path: Path, threads: int, _time: int, _size: int) -> Session:
+    """Open a file; its time and size are arguments so that one that was written again is opened again."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise SettingsError(f"{path}: onnxruntime is not installed, wanted: pip install 'ccharmony[onnx]'") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, _ERRORS_ALONE
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as `processors` does for OpenMP
+    try:
+        # From memory: a graph whose weights are said to be in other files finds none.
+        data = inputs.read_bytes(path, _MOST_BYTES)
+        runner = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return Session(path, runner)
+    except WeightsError:
+        raise
+    except Exception as error:  # its errors have no class of their own in common
+        raise WeightsError(f"{path}: damaged or no ONNX file ({_first_line(error)})") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

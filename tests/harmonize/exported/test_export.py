@@ -1,0 +1,169 @@
+"""Networks as ONNX files: what they give, what is refused, and that applying them needs no torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from ccharmony.errors import SettingsError, WeightsError
+from ccharmony.images import pixels
+from harmonize.exported import export, session
+from harmonize.exported.graph import PictureGraph, weights
+from harmonize.inference.image import harmonize_image
+from harmonize.models import registry
+from harmonize.models.normalization import denormalize, normalize
+from harmonize.models.settings import NetworkSettings, PihSettings
+from harmonize.weights import checkpoint
+
+pytest.importorskip("onnxruntime")
+
+ROOT = Path(__file__).resolve().parents[3]
+NETWORKS = {
+    "giftnet": NetworkSettings(width=4, mlp_width=8),
+    "issam": NetworkSettings(model="issam", gift=(), width=4),
+    "pih": PihSettings(width=4, knots=8, side=64, shading_side=4),
+}
+
+
+@pytest.fixture(params=NETWORKS)
+def saved(request, tmp_path):
+    """A network of random weights, also where training starts from zeros, and its file."""
+    torch.manual_seed(3)
+    settings = NETWORKS[request.param]
+    net = registry.build_network(settings).eval()
+    for parameter in net.parameters():
+        if parameter.numel() == 1 or parameter.std() == 0:
+            torch.nn.init.normal_(parameter, 0.1, 0.2)
+    checkpoint.save_weights(tmp_path / "net.safetensors", net, settings)
+    return net, settings, tmp_path / "net.safetensors"
+
+
+@pytest.mark.parametrize("shape", [(1, 96, 128), (2, 61, 75), (1, 200, 33)])
+def test_a_file_gives_what_torch_gives_at_any_batch_and_size(saved, shape, tmp_path):
+    net, settings, file = saved
+    done = export.export_onnx(tmp_path / "net.onnx", file)
+    assert (done.model, done.difference < 1e-5) == (settings.model, True)
+    opened = session.open_session(tmp_path / "net.onnx")
+    random = np.random.default_rng(1)
+    composite = random.uniform(0, 1, (shape[0], 3, *shape[1:])).astype(np.float32)
+    mask = random.uniform(0, 1, (shape[0], 1, *shape[1:])).astype(np.float32)
+    with torch.inference_mode():
+        image = normalize(torch.from_numpy(composite))
+        if opened.parametric:
+            wanted = net.parameters_of(image, torch.from_numpy(mask))
+        else:
+            wanted = [denormalize(net(image, torch.from_numpy(mask)))]
+    for one, other in zip(opened.run(composite, mask), wanted, strict=True):
+        np.testing.assert_allclose(one, other.numpy(), atol=1e-4)
+        assert other.std() > 1e-3
+    assert registry.read_settings(opened.settings) == settings
+
+
+@pytest.mark.parametrize(("length", "cells"), [(250, 128), (128, 128), (131, 64)])
+def test_the_weights_of_means_are_those_of_adaptive_pooling(length, cells):
+    line = torch.rand(1, 1, length)
+    found = weights(torch.tensor(length), cells, torch.tensor(True)) @ line[0, 0]
+    torch.testing.assert_close(found, F.adaptive_avg_pool1d(line, cells)[0, 0])
+
+
+@pytest.mark.parametrize(("length", "cells"), [(40, 128), (250, 128), (1, 64)])
+def test_the_weights_of_interpolation_are_those_of_antialiased_linear_resizing(length, cells):
+    line = torch.rand(1, 1, length, 1).expand(1, 1, length, cells).contiguous()
+    wanted = F.interpolate(line, (cells, cells), mode="bilinear", align_corners=False, antialias=True)
+    found = weights(torch.tensor(length), cells, torch.tensor(False)) @ line[0, 0]
+    torch.testing.assert_close(found, wanted[0, 0])
+
+
+def test_a_file_that_differs_from_torch_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(PictureGraph, "reference", lambda graph, composite, mask: (graph(composite, mask) + 0.01,))
+    net = registry.build_network(NETWORKS["issam"]).eval()
+    checkpoint.save_weights(tmp_path / "net.safetensors", net, NETWORKS["issam"])
+    with pytest.raises(SettingsError, match=r"net\.safetensors: as ONNX it differs by 0\.01, at most 0\.0001 wanted$"):
+        export.export_onnx(tmp_path / "net.onnx", tmp_path / "net.safetensors")
+    assert not (tmp_path / "net.onnx").exists()
+
+
+def test_a_network_that_onnx_cannot_hold_is_refused_in_one_line(tmp_path, monkeypatch):
+    def fail(*_args, **_rest):
+        raise RuntimeError("no operator for\nthis")
+
+    monkeypatch.setattr(torch.onnx, "export", fail)
+    with pytest.raises(SettingsError, match=r"^giftnet_w16: ONNX cannot hold this network \(no operator for\)$"):
+        export.export_onnx(tmp_path / "net.onnx", "giftnet_w16")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x08\x12\x03abc"])
+def test_other_files_are_refused_by_name(content, tmp_path):
+    (tmp_path / "x.onnx").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"x\.onnx: damaged or no ONNX file \(.+\)$"):
+        session.open_session(tmp_path / "x.onnx")
+    with pytest.raises(WeightsError, match=r"y\.onnx: cannot be read \(No such file or directory\)"):
+        session.open_session(tmp_path / "y.onnx")
+
+
+def test_a_graph_of_somebody_else_and_of_a_later_format_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "FORMAT", 2)
+    net = registry.build_network(NETWORKS["issam"]).eval()
+    checkpoint.save_weights(tmp_path / "net.safetensors", net, NETWORKS["issam"])
+    export.export_onnx(tmp_path / "net.onnx", tmp_path / "net.safetensors")
+    monkeypatch.setattr(session, "FORMAT", 1)
+    (tmp_path / "foreign.onnx").write_bytes(
+        (tmp_path / "net.onnx").read_bytes().replace(b"harmonize_format", b"h" * 16)
+    )
+    for name in ("net", "foreign"):
+        with pytest.raises(WeightsError, match=rf"{name}\.onnx: not of harmonize export \(format 1\), one wanted$"):
+            session.open_session(tmp_path / f"{name}.onnx")
+
+
+_WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+from harmonize.cli import main
+sys.argv[0] = "harmonize"
+main()
+"""
+
+
+@pytest.mark.parametrize("name", ["giftnet_w16", "pih"])
+def test_apply_without_torch_gives_what_torch_gives(name, tiny, tmp_path):
+    composite, mask = tiny.draw_photo(1, 200, 300), tiny.draw_mask(1, 200, 300)
+    for folder, write, content in (("in", pixels.write_image, composite), ("masks", pixels.write_mask, mask)):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / "1.png", content)
+    export.export_onnx(tmp_path / "net.onnx", name)
+    expected = harmonize_image(composite, mask, name, device="cpu").astype(int)
+    if name == "pih":
+        files = ["in/1.png", "masks/1.png", "-o", "out/1.png", "--params", "p.json", "--plot", "p.png"]
+    else:
+        files = ["in", "masks", "-o", "out"]
+    done = run("-c", _WITHOUT_TORCH, "apply", *files, "--weights", "net.onnx", "--runtime", "onnx", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = pixels.read_image(tmp_path / "out/1.png").astype(int)
+    assert np.abs(found - expected).max() <= 1
+    assert np.abs(found - expected).mean() < 0.01
+    assert np.abs(found - composite).max() > 3
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    call = [sys.executable, *words]
+    return subprocess.run(call, capture_output=True, text=True, check=False, cwd=cwd, timeout=300, env=environment)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--runtime", "onnx"], "--runtime onnx: wanted --weights FILE.onnx, which harmonize export --onnx writes"),
+        (["--runtime", "torch", "--weights", "x.onnx"], "--runtime torch: x.onnx is for onnx"),
+    ],
+)
+def test_a_runtime_that_does_not_go_with_the_weights_is_refused(words, message, tmp_path):
+    for name in ("a.png", "m.png"):
+        pixels.write_image(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
+    done = run("-m", "harmonize", "apply", "a.png", "m.png", "-o", "o.png", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
