@@ -62,8 +62,9 @@ def read_arithmetic(root: Path) -> Arithmetic | None:
 
 
 def manifest_order(row: Pair) -> tuple[str, str, int]:
-    """Return the key of the manifest's order: photo, foreground, number of the composite."""
-    return row.photo, row.foreground, int(Path(row.composite).stem.rpartition("_")[2])
+    """Return the key of the manifest's order: photo, foreground, number of the composite; -1 where it has none."""
+    number = Path(row.composite).stem.rpartition("_")[2]
+    return row.photo, row.foreground, int(number) if number.isdecimal() and len(number) < 10 else -1
 
 
 def pictures_of(rows: Sequence[Pair]) -> dict[str, str]:
