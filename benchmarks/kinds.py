@@ -37,6 +37,7 @@ from harmonize.evaluation.metrics import fmse
 from harmonize.evaluation.ring import Ring, hide_ring
 from harmonize.inference import network
 from harmonize.markdown import make_table
+from harmonize.weights import bundled
 
 SIDE = 256
 RING, CONTROL = Ring(0, 2), Ring(7, 13)
@@ -73,7 +74,7 @@ def main(
     smoke: bool,
 ) -> None:
     """Print one table: kinds down, methods across."""
-    names = weights or ("giftnet_w16", "pih")
+    names = weights or bundled.list_weights()
     with tempfile.TemporaryDirectory() as folder:
         if smoke:
             photos, lights = scene.write_photos(Path(folder), train=1, val=2)
@@ -102,7 +103,7 @@ def _make_rows(
     yield "the same, a ring farther out hidden", _hide(lit, CONTROL)
     if others:
         yield "photos of other sources", other
-        yield "the same, seam hidden", _hide(other)
+        yield "other sources, seam hidden", _hide(other)
         yield f"of these, {alone}", _light([paths for paths in others if paths.source == alone], donors)
     yield "statistics of another photo", _transfer(own)
     yield "retouched", _retouch(own)

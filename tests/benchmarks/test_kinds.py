@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from skimage import color as skcolor
 
-from benchmarks import kinds
+from benchmarks import kinds, scene
 from ccharmony.images import pixels
+from harmonize.data.lights import read_lights
 from harmonize.evaluation.ring import Ring, hide_ring
 
 RANDOM = np.random.default_rng(0)
@@ -44,6 +45,13 @@ def test_the_halves_share_no_photo_and_miss_none(tmp_path: Path) -> None:
     assert halves["choose"] | halves["report"] == halves["all"]
     assert not halves["choose"] & halves["report"]
     assert min(len(halves["choose"]), len(halves["report"])) >= 4
+
+
+def test_every_row_has_a_name_of_its_own(tmp_path: Path) -> None:
+    photos, lights = scene.write_photos(tmp_path, train=1, val=2)
+    found = kinds._choose(photos, "all")
+    names = [name for name, _ in kinds._make_rows(found, found, read_lights(lights), "rendered")]
+    assert len(names) == len(set(names)) == 12
 
 
 def test_reinhard_gives_the_background_s_mean_and_spread_in_lab(composite: np.ndarray) -> None:
