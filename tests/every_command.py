@@ -77,7 +77,8 @@ CASES = {
         files=("--out", "--params", "--curves", "--plot", "--before-after"),
     ),
     "harmonize apply folders": Case(
-        "pairs/composite_images pairs/masks --weights w.safetensors --size 32 --device cpu --out OUT",
+        "pairs/composite_images pairs/masks --weights w.safetensors --size 32 --device cpu --out OUT --report OUT.html",
+        files=("--report",),
         folders=("--out",),
     ),
     "harmonize serve": Case("--weights absent --port 0", code=1),  # it would serve until Ctrl-C

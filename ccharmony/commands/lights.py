@@ -9,7 +9,7 @@ import click
 from ccharmony import files
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial
-from ccharmony.console import echo, force_option
+from ccharmony.console import LocalPath, echo, force_option
 from ccharmony.dataset import fits
 from ccharmony.outputs import check_files
 from ccharmony.records import SPLITS
@@ -21,12 +21,10 @@ def command() -> None:
 
 
 @command.command("sample")
-@click.argument("recorded", metavar="FITS.H5", type=click.Path(path_type=Path))
+@click.argument("recorded", metavar="FITS.H5", type=LocalPath())
 @click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Lights to sample.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The fits.h5 to write.")
-@click.option(
-    "--plot", type=click.Path(path_type=Path), metavar="PNG", help="Draw their casts, and the recorded ones'."
-)
+@click.option("--out", type=LocalPath(), required=True, help="The fits.h5 to write.")
+@click.option("--plot", type=LocalPath(), metavar="PNG", help="Draw their casts, and the recorded ones'.")
 @click.option("--fit", type=click.Choice(polynomial.KINDS), default="ridge", show_default=True, help="Fit kind.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of lights and shares.")
 @force_option

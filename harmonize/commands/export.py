@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import echo, force_option
+from ccharmony.console import LocalPath, echo, force_option
 from ccharmony.files import make_folder
 from ccharmony.outputs import check_files
 from harmonize.commands import shared
 
 
 @click.command("export", short_help="Write a network as an ONNX file, for programs without torch.")
-@click.option("--onnx", "file", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
+@click.option("--onnx", "file", type=LocalPath(dir_okay=False), required=True, help="File to write.")
 @shared.weights_option
 @force_option
 def command(file: Path, weights: str | None, force: bool) -> None:

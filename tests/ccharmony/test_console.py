@@ -42,7 +42,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=False)
 
 
-COMMANDS = ["build", "fits", "inspect", "detect", "stats", "relight", "verify", "merge", "pack"]
+COMMANDS = ["build", "fits", "lights", "inspect", "detect", "stats", "relight", "verify", "merge", "pack"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -62,7 +62,7 @@ def place(pairs: Path) -> SimpleNamespace:
     return SimpleNamespace(composite=composite, mask=mask, picture=pixels.read_image(composite), inside=inside)
 
 
-COMMANDS = ["train", "make-pairs", "evaluate", "apply", "study", "weights"]
+COMMANDS = ["train", "make-pairs", "evaluate", "apply", "serve", "export", "study", "weights"]
 
 
 def test_help_lists_the_commands_with_a_line_each():

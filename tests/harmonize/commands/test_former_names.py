@@ -17,7 +17,7 @@ def test_the_former_name_of_make_pairs_still_works() -> None:
 def test_the_help_lists_the_present_name_alone() -> None:
     out = click.testing.CliRunner().invoke(group, ["--help"]).stdout
     names = [line.split()[0] for line in out.split("Commands:")[1].strip().splitlines()]
-    assert names == ["train", "make-pairs", "evaluate", "apply", "study", "weights"]
+    assert names == ["train", "make-pairs", "evaluate", "apply", "serve", "export", "study", "weights"]
 
 
 def test_a_name_that_no_command_had_is_refused() -> None:
