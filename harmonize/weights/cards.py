@@ -49,7 +49,7 @@ def read(name: str) -> str:
 
 
 def default_weights(model: str | None = None, *, parametric: bool = False) -> str:
-    """Return the name of the bundled weights with the lowest fMSE on the validation photos, their seams hidden.
+    """Return the name of the bundled weights with the lowest fMSE where the seam is hidden, see benchmarks/ship.py.
 
     A cut-out on another photo has no seam to read the change off, so that the plain score does not count. Weights that
     were never scored so come after those that were.

@@ -85,7 +85,7 @@ def test_weights_say_how_good_they_are_and_what_they_may_be_used_for(name):
     assert f"{metadata['val_fmse']:.1f}" in card
 
 
-def test_the_default_is_the_one_with_the_lowest_error_on_val_without_its_seams():
+def test_the_default_is_the_one_with_the_lowest_error_where_the_seam_is_hidden():
     errors = {name: checkpoint.read_notes(bundled.find(name))[1]["hidden_fmse"] for name in NAMES}
     assert cards.default_weights() == min(errors, key=lambda name: errors[name])
 
