@@ -222,6 +222,8 @@ def _parse(stream: IO[bytes]) -> Header:
     if start[:4] in _TIFF_STARTS:
         page = tiff.open_page(stream)
         size = int(page.imagelength), int(page.imagewidth)
+        if 0 in size:  # Pillow refuses the other formats' own
+            raise ImageError(f"a TIFF of {size[1]}x{size[0]} pixels, wanted a picture")
         pixel = tiff.mode(page), tiff.samples(page), tiff.bits(page)
         return Header("TIFF", size, *pixel, _valid(tiff.orientation(page)), tiff.profile(page))
     with Image.open(stream, formats=_formats(start)) as image:

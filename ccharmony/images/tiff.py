@@ -222,12 +222,15 @@ def _refuse_kinds(page: Any) -> None:
 
 def _refuse_missing(page: Any, size: int) -> None:
     """Refuse a file that does not hold all its strips or tiles: tifffile would fill them with zeros."""
-    places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    starts, counts = page.dataoffsets, page.databytecounts
+    if len(starts) != len(counts):
+        raise ImageError(f"damaged TIFF ({len(starts)} strips or tiles, byte counts of {len(counts)})")
+    places = list(zip(starts, counts, strict=True))
     if not places or any(count == 0 or offset + count > size for offset, count in places):
         raise ImageError(f"truncated TIFF ({size} bytes, a strip or tile of its pixels is missing)")
     pixels = page.imagewidth * page.imagelength * page.samplesperpixel
-    if page.compression.name == "NONE" and sum(page.databytecounts) * 8 < pixels * page.bitspersample:
-        raise ImageError(f"truncated TIFF ({sum(page.databytecounts)} bytes of pixels, {pixels} samples need more)")
+    if page.compression.name == "NONE" and sum(counts) * 8 < pixels * page.bitspersample:
+        raise ImageError(f"truncated TIFF ({sum(counts)} bytes of pixels, {pixels} samples need more)")
 
 
 def _read(page: Any) -> npt.NDArray[Any]:

@@ -226,7 +226,14 @@ def rectangle(points: Sequence[Point]) -> Ring:
 
 
 def circle(center: Point, edge: Point) -> Ring:
-    """Return the outline of the circle around `center` through `edge`, as a polygon of 128 corners."""
+    """Return the outline of the circle around `center` through `edge`, as a polygon of 128 corners.
+
+    Raises
+    ------
+    ImageError
+        A coordinate is not finite, or far outside any photo.
+    """
+    _check_rings([(center, edge)])
     radius = math.dist(center, edge)
     angles = np.linspace(0, 2 * np.pi, _CIRCLE_CORNERS, endpoint=False)
     ring = np.stack([center[0] + radius * np.cos(angles), center[1] + radius * np.sin(angles)], axis=1)

@@ -40,6 +40,15 @@ def tiff(values: np.ndarray, **options: Any) -> bytes:
     return stream.getvalue()
 
 
+def changed(data: bytes, tag: int, *, count: int | None = None, value: int = 0) -> bytes:
+    """Return a little-endian TIFF with another count, or else value, in the entry of a tag."""
+    entries = int.from_bytes(data[4:8], "little") + 2
+    places = range(entries, entries + 12 * int.from_bytes(data[entries - 2 : entries], "little"), 12)
+    place = next(place for place in places if int.from_bytes(data[place : place + 2], "little") == tag)
+    at, new = (place + 8, value) if count is None else (place + 4, count)
+    return data[:at] + new.to_bytes(4, "little") + data[at + 4 :]
+
+
 def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     stream = io.BytesIO()
     image.save(stream, kind, **options)
@@ -217,6 +226,16 @@ REFUSED: list[tuple[str, Callable[[], bytes], str]] = [
     ("TIFF, 32 bits", lambda: tiff(DEEP.astype(np.uint32)), "32-bit whole-number samples"),
     ("TIFF, three photos", lambda: tiff(np.stack([COLOR] * 3), planarconfig="contig"), "a TIFF of 3 pages of one size"),
     ("TIFF, truncated", lambda: tiff(COLOR, rowsperstrip=4, compression="zlib")[:-200], "truncated TIFF"),
+    (
+        "TIFF, no rows",
+        lambda: changed(tiff(COLOR), 257, value=0),
+        "a TIFF of 53x0 pixels, wanted a picture",
+    ),
+    (
+        "TIFF, fewer counts than strips",
+        lambda: changed(tiff(COLOR, rowsperstrip=4), 279, count=5),
+        r"damaged TIFF \(10 strips or tiles, byte counts of 5\)",
+    ),
     ("TIFF, no data", lambda: tiff(COLOR)[:60], "not a picture|truncated"),
 ]
 

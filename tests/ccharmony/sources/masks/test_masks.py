@@ -116,6 +116,13 @@ class TestLabelMe:
         assert list(masks) == ["a"]
         assert f"one.json shape 0: a {kind}, wanted an area: polygon, rectangle" in problems[0]
 
+    @pytest.mark.parametrize("far", [1.7e308, -1e12])
+    @pytest.mark.parametrize("kind", ["circle", "rectangle"])
+    def test_a_shape_with_a_corner_far_away_is_refused(self, find, kind, far):
+        masks, problems = find(one=labelme(shape([[10, 10], [far, 20]], kind), shape(SQUARE)))
+        assert list(masks) == ["a"]
+        assert "one.json shape 0: a coordinate that is not finite or beyond" in problems[0]
+
     def test_a_mask_outside_the_photo_is_refused(self, find):
         masks, problems = find(one=labelme(shape([[100, 10], [120, 10], [120, 30]]), shape(SQUARE)))
         assert list(masks) == ["a"]
