@@ -21,7 +21,7 @@ import numpy as np
 from ccharmony.arrays import Float32, Float64, Indices, UInt8
 from ccharmony.checker.chart import STANDARD
 from ccharmony.checker.patches import read_patches
-from ccharmony.color import polynomial, residuals, transfer
+from ccharmony.color import difference, polynomial, transfer
 from ccharmony.color.polynomial import FitKind, fit_polynomial
 from ccharmony.images import pixels, rendering
 from ccharmony.records import Photo
@@ -201,7 +201,7 @@ def _arithmetic(kind: FitKind) -> transfer.Arithmetic:
 
 
 def _mean_delta_e(found: UInt8, wanted: UInt8) -> float:
-    return float(residuals.delta_e(found / 255, wanted / 255).mean())
+    return float(difference.delta_e(found / 255, wanted / 255).mean())
 
 
 @click.command()

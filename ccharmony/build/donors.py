@@ -15,7 +15,7 @@ import numpy as np
 
 from ccharmony.arrays import Float64
 from ccharmony.build.settings import TEST_SHARE, Limits
-from ccharmony.color import residuals, transfer
+from ccharmony.color import difference, transfer
 from ccharmony.errors import SettingsError
 from ccharmony.records import Photo, Split
 
@@ -76,15 +76,15 @@ def select_donors(
     """
     limits = limits or Limits()
     sample = foreground.sample(_SAMPLE)
-    original = residuals.to_lab(sample.original / 255)
+    original = difference.to_lab(sample.original / 255)
     donors: list[str] = []
     changes: list[float] = []
     clipped = unchanged = 0
     ordered = order_candidates(name, candidates, seed)
     while next_donors := list(itertools.islice(ordered, count - len(donors))):
         relits = list(transfer.relight_each(sample, [candidates[donor] for donor in next_donors]))
-        labs = residuals.to_lab(np.stack([relit.colors for relit in relits]) / 255)
-        measured = residuals.delta_e_lab(labs, original).mean(axis=1).tolist()
+        labs = difference.to_lab(np.stack([relit.colors for relit in relits]) / 255)
+        measured = difference.delta_e_lab(labs, original).mean(axis=1).tolist()
         for donor, relit, change in zip(next_donors, relits, measured, strict=True):
             if relit.clipped_share > limits.max_clipped:
                 clipped += 1

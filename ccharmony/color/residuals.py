@@ -1,16 +1,10 @@
-"""How well a fit returns its checker, and what it does to the colors between the patches.
-
-References
-----------
-CIE 142-2001, Improvement to industrial colour-difference evaluation (CIEDE2000), computed by colour-science.
-"""
+"""How well a fit returns its checker, and what it does to the colors between the patches."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +13,7 @@ from ccharmony.arrays import Bool, Float64
 from ccharmony.checker.chart import STANDARD
 from ccharmony.checker.patches import orientation_ratio
 from ccharmony.color import polynomial
+from ccharmony.color.difference import delta_e
 from ccharmony.color.polynomial import FitKind, apply_polynomial, fit_polynomial
 
 RMSE_LIMIT = 10.0
@@ -103,22 +98,6 @@ class Residuals:
             yield f"published matrix is {self.refit:.1f} levels off its refit"
 
 
-def delta_e(first: npt.ArrayLike, second: npt.ArrayLike) -> Float64:
-    """Return CIEDE2000 between sRGB-encoded colors (..., 3) in [0, 1], shape (...); colors are clipped to the gamut."""
-    return delta_e_lab(to_lab(first), to_lab(second))
-
-
-def delta_e_lab(first: Float64, second: Float64) -> Float64:
-    """Return CIEDE2000 between CIE L*a*b* colors (..., 3), shape (...)."""
-    return np.asarray(_colour().delta_E(first, second, method="CIE 2000"), np.float64)
-
-
-def to_lab(colors: npt.ArrayLike) -> Float64:
-    """Return CIE L*a*b* (..., 3) under D65 of sRGB-encoded colors (..., 3), clipped to [0, 1]."""
-    tristimulus = _colour().sRGB_to_XYZ(np.clip(np.asarray(colors, np.float64), 0, 1))
-    return np.asarray(_colour().XYZ_to_Lab(tristimulus), np.float64)
-
-
 def measure_fit(
     patches: npt.ArrayLike,
     used: Bool,
@@ -197,12 +176,6 @@ def clipped_share(colors: npt.ArrayLike) -> float:
     """Return the share of colors (n, 3) with a channel that rounds to a level outside [0, 255]."""
     values = np.asarray(colors)
     return float(((values < -_HALF_LEVEL) | (values > 1 + _HALF_LEVEL)).any(axis=1).mean())
-
-
-def _colour() -> Any:
-    import colour  # here, since it takes a second, with SciPy and matplotlib, which no command needs for its help
-
-    return colour
 
 
 def _mean_left_out(source: Float64, target: Float64, kind: FitKind | None) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ccharmony.arrays import UInt8
 from ccharmony.checker.chart import STANDARD
-from ccharmony.color import polynomial, residuals, transfer
+from ccharmony.color import difference, polynomial, transfer
 from ccharmony.errors import FitError, ImageError
 from ccharmony.images import pixels
 from ccharmony.records import FitRecord, Pair
@@ -138,7 +138,7 @@ def _check_relit(
         yield f"{row.composite}: clipped share {row.clipped_share:.6f}, measured {relit.clipped_share:.6f}"
     sample = foreground.sample(_MEASURED)
     again = transfer.relight_foreground(sample, donor.from_standard)
-    change = float(residuals.delta_e(again.colors / 255, sample.original / 255).mean())
+    change = float(difference.delta_e(again.colors / 255, sample.original / 255).mean())
     if abs(change - row.delta_e) > (_EXACT if exact else _DELTA_E):
         yield f"{row.composite}: ΔE {row.delta_e:.6f}, measured {change:.6f}"
 

@@ -23,7 +23,7 @@ from markupsafe import Markup
 from ccharmony import __version__, files
 from ccharmony.arrays import Float64
 from ccharmony.checker.chart import NAMES, RELEASE_TO_CHART, STANDARD
-from ccharmony.color import polynomial, residuals
+from ccharmony.color import difference, polynomial, residuals
 from ccharmony.color.polynomial import apply_polynomial
 from ccharmony.images.thumbnails import Thumbnail
 from ccharmony.inspection import report
@@ -102,7 +102,7 @@ def tabulate(content: FitReport, progress: Progress | None = None) -> dict[str, 
         "problems": list(content.problems),
         "patches": [NAMES[patch] for patch in _CHART],
         "standard": _levels(STANDARD),
-        "standardLab": _numbers(residuals.to_lab(STANDARD)[_CHART]),
+        "standardLab": _numbers(difference.to_lab(STANDARD)[_CHART]),
         "kinds": list(polynomial.KINDS),
         "figures": {name: list(words) for name, words in report.FIGURES.items()},
         "limits": _LIMITS,
@@ -126,7 +126,7 @@ def _photo(photo: PhotoReport) -> dict[str, Any]:
         "figures": {name: _number(value, 4) for name, value in photo.figures.items()},
         "notes": [record.notes[patch] for patch in _CHART] if record.notes else [],
         "measured": _levels(record.patches),
-        "measuredLab": _numbers(residuals.to_lab(record.patches)[_CHART]),
+        "measuredLab": _numbers(difference.to_lab(record.patches)[_CHART]),
         "forward": _direction(photo.forward) | {"curve": _forward_curve(photo)},
         "inverse": _direction(photo.inverse) | {"curve": _inverse_curve(photo)},
         "kinds": {
@@ -139,7 +139,7 @@ def _photo(photo: PhotoReport) -> dict[str, Any]:
 def _direction(direction: Direction) -> dict[str, Any]:
     return {
         "carried": _levels(direction.carried),
-        "lab": _numbers(residuals.to_lab(direction.carried)[_CHART]),
+        "lab": _numbers(difference.to_lab(direction.carried)[_CHART]),
         "deltaE": _numbers(direction.delta_e[_CHART], 2),
         "leftOut": _numbers(direction.left_out[_CHART], 2),
         "hueShift": _numbers(direction.hue_shift[_CHART]),

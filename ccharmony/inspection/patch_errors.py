@@ -13,7 +13,7 @@ import numpy as np
 from ccharmony.arrays import Bool, Float64
 from ccharmony.build import light
 from ccharmony.checker.chart import STANDARD
-from ccharmony.color import polynomial, residuals
+from ccharmony.color import difference, polynomial, residuals
 from ccharmony.color.polynomial import FitKind, apply_polynomial, fit_polynomial
 from ccharmony.errors import FitError
 from ccharmony.records import FitRecord
@@ -72,12 +72,12 @@ def examine(source: Float64, wanted: Float64, matrix: Float64, used: Bool) -> Di
     """
     carried = apply_polynomial(matrix, source)
     known = np.isfinite(source).all(axis=1) & np.isfinite(wanted).all(axis=1)
-    difference, hue_shift, left_out = (np.full(24, np.nan) for _ in range(3))
-    difference[known] = residuals.delta_e(carried[known], wanted[known])
-    hue_shift[known] = _hue_shift(residuals.to_lab(wanted[known]), residuals.to_lab(carried[known]))
+    missed, hue_shift, left_out = (np.full(24, np.nan) for _ in range(3))
+    missed[known] = difference.delta_e(carried[known], wanted[known])
+    hue_shift[known] = _hue_shift(difference.to_lab(wanted[known]), difference.to_lab(carried[known]))
     if kind := light.recognize(source[used], wanted[used], matrix):
         left_out[used] = residuals.left_out(source[used], wanted[used], kind)
-    return Direction(source, wanted, carried, difference, left_out, hue_shift)
+    return Direction(source, wanted, carried, missed, left_out, hue_shift)
 
 
 def compare_kinds(record: FitRecord) -> dict[FitKind, Mapping[str, float]]:

@@ -90,7 +90,7 @@ def _find_one(name: str, data_dir: Path, published: files.Release | None) -> Fou
     elif name == "photos":
         found = photos.find_photos(data_dir)
     elif name == "demo":
-        from ccharmony.sources.demo import render  # here, since it needs colour, which takes a second to import
+        from ccharmony.sources.demo import render  # here, since it needs SciPy, which takes half a second to import
 
         found = render.find_demo(data_dir)
     else:

@@ -11,7 +11,7 @@ from ccharmony.arrays import UInt8
 from ccharmony.checker import detect, patches
 from ccharmony.checker.chart import STANDARD
 from ccharmony.checker.detect import find_checker
-from ccharmony.color import residuals, transfer
+from ccharmony.color import difference, transfer
 from ccharmony.color.polynomial import FitKind, apply_polynomial, fit_polynomial
 from ccharmony.images import pixels
 
@@ -42,8 +42,8 @@ def test_chart_carried_from_d65_to_tl84_is_close_to_its_photo(
     carried = patches.read_patches(
         transfer.paste(image, foreground, transfer.relight_foreground(foreground, from_standard)), here.corners
     )
-    before = residuals.delta_e(here.patches.colors, there.patches.colors)
-    after = residuals.delta_e(carried.colors, there.patches.colors)
+    before = difference.delta_e(here.patches.colors, there.patches.colors)
+    after = difference.delta_e(carried.colors, there.patches.colors)
     assert after.mean() < limit < before.mean()
 
 
@@ -60,5 +60,5 @@ def test_patch_that_neither_fit_saw_is_carried_too(
         forward = fit_polynomial(here.colors[others], STANDARD[others], kind)
         inverse = fit_polynomial(STANDARD[others], there.colors[others], kind)
         carried = apply_polynomial(inverse, apply_polynomial(forward, here.colors[patch]))
-        missed.append(float(residuals.delta_e(carried, there.colors[patch])))
+        missed.append(float(difference.delta_e(carried, there.colors[patch])))
     assert np.mean(missed) < limit

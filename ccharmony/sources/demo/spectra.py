@@ -24,9 +24,7 @@ import functools
 from collections.abc import Container
 from typing import Any
 
-import colour
 import numpy as np
-from colour.quality.cfi2017 import load_TCS_CIE2017
 
 from ccharmony.arrays import Float64
 from ccharmony.errors import SettingsError
@@ -111,10 +109,10 @@ def _matrix_keeping_gray(balanced: Float64, wanted: Float64) -> Matrix:
 
 def _linear_srgb(materials: tuple[str, ...]) -> Float64:
     """Linear sRGB of materials under D65 for the CIE 1931 observer, white being 1."""
-    observer = _resampled(colour.MSDS_CMFS["CIE 1931 2 Degree Standard Observer"]) * _light("D65")[:, None]
+    observer = _resampled(_colour().MSDS_CMFS["CIE 1931 2 Degree Standard Observer"]) * _light("D65")[:, None]
     reflectances = np.stack([_reflectance(material) for material in materials])
     xyz = reflectances @ (observer / observer[:, 1].sum())
-    return np.asarray(xyz @ colour.RGB_COLOURSPACES["sRGB"].matrix_XYZ_to_RGB.T)
+    return np.asarray(xyz @ _colour().RGB_COLOURSPACES["sRGB"].matrix_XYZ_to_RGB.T)
 
 
 def _reflectance(material: str) -> Float64:
@@ -122,7 +120,7 @@ def _reflectance(material: str) -> Float64:
     if material == GLOSS:
         return np.ones_like(WAVELENGTHS)
     if material in PATCHES:
-        patches = list(colour.SDS_COLOURCHECKERS[_CHART].values())
+        patches = list(_colour().SDS_COLOURCHECKERS[_CHART].values())
         return _resampled(patches[PATCHES.index(material)])
     _check(material, MATERIALS, "material")
     return _test_colors()[:, MATERIALS[material]]
@@ -130,21 +128,23 @@ def _reflectance(material: str) -> Float64:
 
 @functools.cache
 def _test_colors() -> Float64:
-    return _resampled(load_TCS_CIE2017(colour.SpectralShape(380, 780, 5)))
+    from colour.quality.cfi2017 import load_TCS_CIE2017
+
+    return _resampled(load_TCS_CIE2017(_colour().SpectralShape(380, 780, 5)))
 
 
 def _light(name: str) -> Float64:
     if name == "D100":
         return _resampled(
-            colour.sd_CIE_illuminant_D_series(colour.temperature.CCT_to_xy_CIE_D(10_000 * 1.4388 / 1.438))
+            _colour().sd_CIE_illuminant_D_series(_colour().temperature.CCT_to_xy_CIE_D(10_000 * 1.4388 / 1.438))
         )
-    _check(name, colour.SDS_ILLUMINANTS, "light")
-    return _resampled(colour.SDS_ILLUMINANTS[name])
+    _check(name, _colour().SDS_ILLUMINANTS, "light")
+    return _resampled(_colour().SDS_ILLUMINANTS[name])
 
 
 def _sensitivities(camera: str) -> Float64:
     _check(camera, CAMERAS, "camera")
-    return _resampled(colour.MSDS_CAMERA_SENSITIVITIES[CAMERAS[camera]], outside=0.0)
+    return _resampled(_colour().MSDS_CAMERA_SENSITIVITIES[CAMERAS[camera]], outside=0.0)
 
 
 def _resampled(spectra: Any, outside: float | None = None) -> Float64:
@@ -153,6 +153,12 @@ def _resampled(spectra: Any, outside: float | None = None) -> Float64:
     ends = {"left": outside, "right": outside}
     resampled = [np.interp(WAVELENGTHS, spectra.wavelengths, column, **ends) for column in columns]
     return np.stack(resampled, axis=-1) if spectra.values.ndim == 2 else resampled[0]
+
+
+def _colour() -> Any:
+    import colour  # here, since it takes two seconds of the processor, and a demo that is rendered already needs none
+
+    return colour
 
 
 def _check(name: str, known: Container[str], what: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ccharmony.checker.chart import NAMES, STANDARD
-from ccharmony.color import misfits, residuals
+from ccharmony.color import difference, misfits, residuals
 from ccharmony.color.polynomial import apply_polynomial, fit_polynomial
 from ccharmony.sources.release.files import read_release
 
@@ -48,7 +48,7 @@ def test_without_the_covered_patch_colors_are_those_of_the_clean_chart() -> None
     clean = apply_polynomial(fit_polynomial(PHOTO, STANDARD), PHOTO)
     kept = [row for row in range(24) if row not in misfits.find_misfits(patches, STANDARD)]
     off = {
-        name: residuals.delta_e(apply_polynomial(fit_polynomial(patches[rows], STANDARD[rows]), PHOTO), clean).mean()
+        name: difference.delta_e(apply_polynomial(fit_polynomial(patches[rows], STANDARD[rows]), PHOTO), clean).mean()
         for name, rows in (("all", list(range(24))), ("kept", kept))
     }
     assert off["all"] > 1.0

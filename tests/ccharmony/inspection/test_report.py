@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ccharmony.checker.chart import STANDARD
-from ccharmony.color import residuals
+from ccharmony.color import difference
 from ccharmony.color.polynomial import apply_polynomial, fit_polynomial
 from ccharmony.inspection import patch_errors, report
 from ccharmony.records import FitRecord
@@ -69,7 +69,7 @@ def test_left_out_figures_are_those_of_the_kind_that_gives_the_matrix(fit_patche
     assert patch_errors.fitted_kinds(record) == ("affine", "published")
     by_hand = fit_polynomial(patches[1:], STANDARD[1:], "affine")
     photo = report.PhotoReport(record)
-    missed = residuals.delta_e(apply_polynomial(by_hand, patches[0]), STANDARD[0])
+    missed = difference.delta_e(apply_polynomial(by_hand, patches[0]), STANDARD[0])
     assert photo.forward.left_out[0] == pytest.approx(float(missed))
 
 

@@ -15,7 +15,7 @@ from benchmarks.demo_truth import distances, truths
 from ccharmony.checker import crop
 from ccharmony.checker.chart import CHART_TO_RELEASE, STANDARD, patch_quads
 from ccharmony.checker.patches import orientation_ratio, read_patches
-from ccharmony.color import residuals
+from ccharmony.color import difference
 from ccharmony.errors import OutputError, SettingsError
 from ccharmony.images import pixels
 from ccharmony.sources.demo import render, spectra
@@ -254,7 +254,7 @@ def test_cameras_render_the_chart_under_daylight_about_as_it_looks(camera: str, 
     balanced = spectra.counts((*PATCHES, "gloss"), "D65", camera) * constants.gains
     linear = balanced / balanced[-1] @ np.array(constants.camera_matrix).T
     rendered = colour.cctf_encoding(np.clip(linear[:24], 0, 1))[CHART_TO_RELEASE]
-    assert residuals.delta_e(rendered, STANDARD).mean() < limit
+    assert difference.delta_e(rendered, STANDARD).mean() < limit
     assert np.ptp(rendered[:6], axis=1).max() < 0.05  # the grays are gray
 
 
