@@ -31,6 +31,7 @@ from ccharmony.sources.files import MASKS, Duplicates, files_below, normal
 from ccharmony.sources.found import Found, Unused
 from ccharmony.sources.masks.annotations import find_drawings
 from ccharmony.sources.masks.pictures import Masks, find_masks, letters
+from ccharmony.sources.masks.texts import find_unread
 
 PHOTOS = "photos"
 CHECKERS = "checkers.csv"
@@ -119,8 +120,9 @@ def find_all_masks(root: Path, inside: str, photos: dict[str, Path]) -> FoundMas
     """
     files = [path for name in (MASKS, ANNOTATIONS) if (root / name).is_dir() for path in files_below(root / name)]
     found, unused = find_masks(root, files, photos)
-    drawn = find_drawings(files, files_below(root / inside), photos)
-    unused += drawn.unused
+    beside = files_below(root / inside)
+    drawn = find_drawings(files, beside, photos)
+    unused += drawn.unused + find_unread(files, beside)
     for photo, drawings in drawn.masks.items():
         if photo in found:
             reason = f"{photo} has mask pictures, its {len(drawings)} drawn masks are not used"

@@ -5,8 +5,8 @@
     DATA/images/<id>.<ext>   DATA/masks/<id>.png   DATA/index.csv
 
 ``index.csv`` needs the column ``id``; ``group`` (photos that must share a split) and ``split`` (train, test, or val,
-which goes to test) are used where they exist. Without it every picture counts. ``DATA/photos`` may replace
-``DATA``.
+which goes to test) are used where they exist. A picture that it does not list is not used, and named. Without it every
+picture counts. ``DATA/photos`` may replace ``DATA``.
 """
 
 from __future__ import annotations
@@ -51,16 +51,18 @@ def find_photos(data_dir: Path) -> Found:
     index = _read_index(root / INDEX)
     if index is not None:
         problems += [f"{root / INDEX}: {name} has no picture in {IMAGES}/" for name in index if name not in pictures]
+    listed = pictures if index is None else index
     found = find_all_masks(root, IMAGES, pictures)
     rows = [
         _photo(name, path, (index or {}).get(name, {}), found.masks.get(name, {}))
         for name, path in pictures.items()
-        if index is None or name in index
+        if name in listed
     ]
     counts = f"{sum(bool(row.masks) for row in rows)} with masks"
     summary = [f"photos: {len(rows)} photos without a checker, {counts}", *found.notes]
     passed = [Unused(path, f"not read, wanted {' '.join(READABLE_SUFFIXES)}") for path in _passed_over(root / IMAGES)]
-    return Found(rows, problems, summary, unused=passed + found.unused)
+    unlisted = [Unused(path, f"not listed in {INDEX}") for name, path in pictures.items() if name not in listed]
+    return Found(rows, problems, summary, unused=passed + unlisted + found.unused)
 
 
 def _passed_over(folder: Path) -> list[Path]:

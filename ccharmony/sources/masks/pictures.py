@@ -14,9 +14,6 @@ from ccharmony.sources.found import Unused
 Masks = dict[str, dict[str, Readable]]
 """Photo id -> foreground letter -> mask."""
 
-_NOTES = frozenset(("", ".json", ".txt", ".md"))
-"""Annotations, which are read elsewhere, and notes. Annotations in XML or CSV are not read, and named."""
-
 
 def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> tuple[Masks, list[Unused]]:
     """Find the mask pictures of photos.
@@ -26,7 +23,7 @@ def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> 
     folder
         The source's folder.
     files
-        All files below it; those in a folder called ``masks`` are used.
+        All files below it; the pictures in a folder called ``masks`` are used.
     photos
         Ids of the photos. What follows the id and an underscore is the foreground's letter.
 
@@ -41,11 +38,7 @@ def find_masks(folder: Path, files: Sequence[Path], photos: Collection[str]) -> 
     masks: Masks = {}
     unused = []
     for path in files:
-        if not in_masks(path, folder):
-            continue
-        if path.suffix.lower() not in READABLE_SUFFIXES:
-            if path.suffix.lower() not in _NOTES:
-                unused.append(Unused(path, "not read, wanted a picture, or LabelMe or COCO JSON"))
+        if path.suffix.lower() not in READABLE_SUFFIXES or not in_masks(path, folder):
             continue
         photo, letter = _split(normal(path.stem), ids)
         if photo is None:

@@ -1,3 +1,4 @@
+import os
 import unicodedata
 
 import numpy as np
@@ -200,6 +201,7 @@ class TestPlainPhotos:
             ("two", "g1", "test"),
         ]
         assert found.problems == [f"{tmp_path / 'index.csv'}: four has no picture in images/"]
+        assert [str(entry) for entry in found.unused] == [f"{tmp_path / 'images/three.webp'}: not listed in index.csv"]
 
     @pytest.mark.parametrize(
         ("text", "reason"), [("name\none\n", "no column id"), ("id,split\none,dev\n", "split 'dev', wanted")]
@@ -239,3 +241,40 @@ def test_files_among_photos_and_masks_that_are_not_read_are_named(tmp_path, disk
     assert named == ["photos/two.psd", "masks/one.xml", "masks/one_a.xcf"]
     named = [entry.path.relative_to(tmp_path).as_posix() for entry in find_photos(tmp_path).unused]
     assert named == ["images/two.CR2", "masks/one.xml", "masks/one_a.xcf"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("0 0.5 0.5 0.2 0.3\n12 0.1 0.2 0.05 0.05 0.93\n", "YOLO boxes, not masks"),
+        ("0 0.1 0.1 0.5 0.1 0.5 0.5\n", "YOLO polygons, which are not read"),
+        ("0,12,40,300,200\n", "rows of numbers, not masks"),
+        ("<?xml version='1.0'?>\n<!-- <x> --><annotation><object/></annotation>", "Pascal VOC or old LabelMe XML"),
+        ("\ufeff<annotations><image/></annotations>", "CVAT XML, which exports COCO too"),
+    ],
+)
+@pytest.mark.parametrize("place", ["masks/one", "annotations/one", "photos/one"])
+def test_annotations_of_other_tools_are_named_wherever_they_lie(tmp_path, disk, place, text, kind):
+    disk.picture("photos/one.jpg", 60, 90)
+    name = place + (".xml" if "<" in text else ".txt")
+    disk.write(name, text)
+    wanted = f"{tmp_path / name}: {kind}, wanted mask pictures, or LabelMe or COCO JSON"
+    assert [str(entry) for entry in find_folder(tmp_path).unused] == [wanted]
+
+
+@pytest.mark.parametrize("place", ["masks", "annotations", "photos"])
+def test_notes_and_short_rows_of_numbers_are_not_named(tmp_path, disk, place):
+    disk.picture("photos/one.jpg", 60, 90)
+    disk.write(f"{place}/README.txt", "24 photos of May\n1 2 3 4 5\n")
+    disk.write(f"{place}/corners.txt", "120,80,300,200\n")
+    disk.write(f"{place}/empty.txt", "")
+    disk.write(f"{place}/NOTES.md", "none")
+    assert not find_folder(tmp_path).unused
+
+
+def test_a_pipe_without_suffix_among_masks_is_named(tmp_path, disk):
+    disk.picture("photos/one.jpg", 60, 90)
+    disk.write("masks/LICENSE", "free")
+    os.mkfifo(tmp_path / "masks/pipe")
+    reason = "cannot be read (a named pipe, wanted a regular file), wanted mask pictures, or LabelMe or COCO JSON"
+    assert [str(entry) for entry in find_folder(tmp_path).unused] == [f"{tmp_path / 'masks/pipe'}: {reason}"]
