@@ -1,6 +1,7 @@
 """Photos with masks, held in memory and relit where the network runs: pairs that are never written to disk.
 
-A photo folder holds `index.csv` (columns id, split and more), `images/<id>.<suffix>` and `masks/<id>.png`.
+A photo folder holds `index.csv` (columns id, split and more), `images/<id>.<suffix>` and `masks/<id>.<suffix>`
+(or `<id>_a.<suffix>`), in any format that is read.
 All photos lie in one flat tensor, four bytes a pixel (red, green, blue, mask), so that the crops of a whole batch, of
 photos of any shape, are four gathers. 2,951 photos with a short side of 256 take 0.92 GB.
 """
@@ -67,11 +68,16 @@ def _find_in(root: Path, split: str) -> list[PhotoPaths]:
     if any(row.get("id") is None or row.get("split") is None for row in rows):
         columns = ", ".join(filter(None, rows[0]))
         raise ManifestError(f"{index}: columns {columns}, or a row with too few cells, wanted id and split among them")
-    images = {
-        path.stem: path for path in sorted((root / "images").glob("*")) if path.suffix.lower() in READABLE_SUFFIXES
-    }
+    images, masks = _find_pictures(root / "images"), _find_pictures(root / "masks")
     source = root.resolve().name
-    return [_find_photo(root, images, row["id"], row.get("source") or source) for row in rows if row["split"] == split]
+    wanted = [(row["id"], row.get("source") or source) for row in rows if row["split"] == split]
+    return [_find_photo(root, images, masks, name, origin) for name, origin in wanted]
+
+
+def _find_pictures(folder: Path) -> dict[str, Path]:
+    """Return the pictures of a folder by the names without suffix; of two with one name the first counts."""
+    paths = sorted(folder.glob("*"), reverse=True)
+    return {path.stem: path for path in paths if path.suffix.lower() in READABLE_SUFFIXES}
 
 
 def read_photo(paths: PhotoPaths, side: int | None = None) -> tuple[UInt8, UInt8]:
@@ -206,12 +212,13 @@ def side_for(size: int) -> int:
     return math.ceil(size / math.sqrt(LEAST_AREA))
 
 
-def _find_photo(root: Path, images: dict[str, Path], name: str, source: str) -> PhotoPaths:
-    mask = root / "masks" / f"{name}.png"
-    if name not in images or not mask.is_file():
-        part = "masks" if name in images else "images"
-        raise ManifestError(f"{root / 'index.csv'}: names {name}, which is not in {root / part}")
-    return PhotoPaths(name, images[name], mask, source)
+def _find_photo(root: Path, images: dict[str, Path], masks: dict[str, Path], name: str, source: str) -> PhotoPaths:
+    image, mask = images.get(name), masks.get(name) or masks.get(f"{name}_a")
+    if image is None or mask is None:
+        part = "images" if image is None else "masks"
+        kinds = " ".join(READABLE_SUFFIXES)
+        raise ManifestError(f"{root / 'index.csv'}: names {name}, which is not in {root / part}, wanted one of {kinds}")
+    return PhotoPaths(name, image, mask, source)
 
 
 def _taps(parts: Sequence[tuple[int, int, bool]], size: int) -> tuple[Int64, Float32]:

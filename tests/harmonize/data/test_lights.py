@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ccharmony.color.polynomial import apply_polynomial
 from ccharmony.dataset.find_pairs import find_pairs
@@ -254,6 +255,20 @@ def test_an_index_that_names_an_absent_photo_is_refused(tiny: SimpleNamespace, t
     (root / "masks" / "f_1.png").unlink()
     with pytest.raises(ManifestError, match="names f_1, which is not in"):
         photos.find_photos(root, "train")
+
+
+@pytest.mark.parametrize("name", ["f_1.tif", "f_1.PNG", "f_1_a.webp"])
+def test_masks_of_training_photos_may_have_any_format(tiny: SimpleNamespace, tmp_path: Path, name: str) -> None:
+    root = tiny.write_photos(tmp_path / "photos", train=2, val=1)
+    before = photos.read_photo(photos.find_photos(root, "train")[1])
+    png = root / "masks" / "f_1.png"
+    levels = np.asarray(Image.open(png).convert("L"))
+    shape = Image.fromarray(np.dstack([np.full((*levels.shape, 3), 255, np.uint8), levels]))  # white, shape in alpha
+    shape.save(png.with_name(name), **({"lossless": True, "exact": True} if name.endswith("webp") else {}))
+    png.unlink()
+    found = photos.find_photos(root, "train")[1]
+    assert found.mask.name == name
+    assert np.array_equal(photos.read_photo(found)[1], before[1])
 
 
 def test_a_folder_without_index_is_refused(tmp_path: Path) -> None:
