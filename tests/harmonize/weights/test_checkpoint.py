@@ -342,7 +342,7 @@ def test_bundled_weights_without_a_checksum_are_refused(shelf):
 
 def test_every_bundled_file_has_its_card_and_loads():
     names = bundled.list_weights()
-    assert names == ["giftnet_w16", "pih"]
+    assert names == ["giftnet_w16", "giftnet_w16_kinds", "pih"]
     for name in names:
         assert (bundled.WEIGHTS / f"{name}.md").is_file()
         assert checkpoint.load(name).settings.model in ("giftnet", "issam", "pih")
