@@ -80,6 +80,7 @@ DOORS = {
         "ccharmony/images/profiles.py",
         "ccharmony/images/stored.py",
         "ccharmony/images/tags.py",
+        "ccharmony/images/thumbnails.py",
         "ccharmony/images/write_picture.py",
         "harmonize/evaluation/protocols.py",
     },
