@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
 import tempfile
@@ -112,6 +113,8 @@ def _trace(graph: PictureGraph | ParameterGraph, name: str) -> bytes:
                 dynamic_axes=moving,
             )
         except Exception as error:  # a network of one's own may hold anything
+            if importlib.util.find_spec("onnx") is None:
+                raise SettingsError("onnx is not installed, wanted: pip install 'ccharmony[export]'") from error
             reason = str(error).splitlines()[0]
             raise SettingsError(f"{name}: ONNX cannot hold this network ({reason})") from error
         return file.read_bytes()
