@@ -82,12 +82,13 @@ def main(
         if photos is None or lights is None:
             raise click.UsageError("wanted --photos and --lights, or --smoke")
         donors = read_lights(lights, "train" if smoke else "test")
-        own, other = _choose(photos, part)[::every], (_choose(others, part)[::every] if others else [])
+        own, other = choose(photos, part)[::every], (choose(others, part)[::every] if others else [])
         rows = dict(_make_rows(own, other, donors, alone))
         click.echo(_tabulate(rows, _methods(names)))
 
 
-def _choose(root: Path, part: Part) -> list[PhotoPaths]:
+def choose(root: Path, part: Part) -> list[PhotoPaths]:
+    """Return the photos of the split val that choose a checkpoint, that report, or both."""
     found = find_photos(root, "val")
     wanted = {"choose": (0,), "report": (1,), "all": (0, 1)}[part]
     return [paths for paths in found if hash_of(f"part {paths.id}") % 2 in wanted]
@@ -97,14 +98,14 @@ def _make_rows(
     own: Sequence[PhotoPaths], others: Sequence[PhotoPaths], donors: Lights, alone: str
 ) -> Iterator[tuple[str, list[Pair]]]:
     """Yield each kind and its pairs."""
-    lit, other = _light(own, donors), _light(others, donors)
+    lit, other = light(own, donors), light(others, donors)
     yield "lights never seen", lit
     yield "the same, seam hidden", _hide(lit)
     yield "the same, a ring farther out hidden", _hide(lit, CONTROL)
     if others:
         yield "photos of other sources", other
         yield "other sources, seam hidden", _hide(other)
-        yield f"of these, {alone}", _light([paths for paths in others if paths.source == alone], donors)
+        yield f"of these, {alone}", light([paths for paths in others if paths.source == alone], donors)
     yield "statistics of another photo", _transfer(own)
     yield "retouched", _retouch(own)
     for title, found in (("nothing to do", own), ("nothing to do, other sources", others)):
@@ -113,7 +114,8 @@ def _make_rows(
         yield f"{title}, seam hidden", _hide(untouched)
 
 
-def _light(found: Sequence[PhotoPaths], donors: Lights) -> list[Pair]:
+def light(found: Sequence[PhotoPaths], donors: Lights) -> list[Pair]:
+    """Return a pair of each photo under a donor light; those that no light suits are left out."""
     if not found:
         return []
     pairs = HeldPairs(found, donors).pairs
@@ -184,10 +186,10 @@ def _tabulate(rows: dict[str, list[Pair]], methods: dict[str, Method]) -> str:
     for title, pairs in rows.items():
         if not pairs:
             continue
-        before = np.array([_score(pair.composite.astype(np.float32), pair) for pair in pairs])
+        before = np.array([score(pair.composite.astype(np.float32), pair) for pair in pairs])
         cells = []
         for method in methods.values():
-            after = np.array([_score(method(pair.composite, pair.mask), pair) for pair in pairs])
+            after = np.array([score(method(pair.composite, pair.mask), pair) for pair in pairs])
             cells.append(_cell(before, after))
         lines.append([title, str(len(pairs)), f"{before.mean():.0f}", *cells])
         click.echo(" | ".join(lines[-1]), err=True)  # the table takes an hour on a busy core
@@ -201,7 +203,8 @@ def _cell(before: np.ndarray, after: np.ndarray) -> str:
     return f"{after.mean():.0f} ({after.mean() / before.mean():.0%}; {(after > before).mean():.0%} worse)"
 
 
-def _score(picture: Float32, pair: Pair) -> float:
+def score(picture: Float32, pair: Pair) -> float:
+    """Return the fMSE of a picture in levels, (256, 256, 3)."""
     return fmse(np.clip(picture, 0, 255), pair.real, pair.mask)
 
 

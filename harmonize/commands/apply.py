@@ -20,6 +20,8 @@ from harmonize.commands.apply_video import apply_video
 from harmonize.video.container import is_video
 
 if TYPE_CHECKING:
+    from ccharmony.images.picture import Picture
+    from harmonize.inference.composite import Composite
     from harmonize.inference.folders import PictureTask
     from harmonize.inference.harmonizer import Harmonizer
 
@@ -91,34 +93,21 @@ def _apply_video(video: Path, masks: Path | None, out: Path, given: options.Opti
 
 def _apply_folder(composites: Path, masks: Path | None, out: Path, given: options.Options) -> int:
     """Work on every picture of a folder; 1 where one was left out."""
-    from harmonize.inference import folders, runtimes
+    from harmonize.inference import runtimes
     from harmonize.inspection.page import Review, write_page
-    from harmonize.video.series import smooth_series
 
-    written = [folder for folder in (out, given.before_after) if folder is not None]
     inputs = [path for path in (composites, masks) if path is not None]
+    written = [folder for folder in (out, given.before_after) if folder is not None]
     for folder in written:
         check_folder(folder, _JOB, inputs)
     if given.report is not None:
         check_files([given.report], inputs, force=given.force)
-    if given.background is not None:
-        tasks, unmatched = folders.list_tasks(composites, out, given.kind)
-    else:
-        tasks, unmatched = folders.match(composites, masks or composites, out, given.kind)
-    for problem in unmatched:
-        if given.strict:
-            raise ImageError(problem)
-        echo(f"left out: {problem}", err=True)
+    tasks, unmatched = _list_tasks(composites, masks, out, given)
     if not given.from_params:  # before the first picture: weights that do not load are no picture's fault
         runtimes.find(given.weights, given.device)
-    harmonizer = options.to_harmonizer(given)
     review = Review(str(composites), str(given.from_params or given.weights), len(tasks), list(unmatched))
 
-    def work(task: PictureTask) -> None:
-        beside = given.before_after and given.before_after / task.output.relative_to(out)
-        for path in filter(None, (task.output, beside)):
-            make_folder(path.parent)
-        composite, result = harmonizer_of(task).run(task, beside)
+    def note(task: PictureTask, composite: Composite, result: Picture) -> None:
         if given.report is not None:
             name = task.composite.relative_to(composites).as_posix()
             review.add(name, composite.picture.srgb(), result.srgb(), composite.mask)
@@ -126,13 +115,7 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
     with contextlib.ExitStack() as stack:
         for folder in written:
             stack.enter_context(claim_folder(folder, _JOB))
-        progress = stack.enter_context(progress_bar())
-        harmonizer_of: Callable[[PictureTask], Harmonizer] = lambda _task: harmonizer  # noqa: E731
-        if given.video:
-            net = runtimes.find(given.weights, given.device)
-            harmonizer_of = smooth_series(tasks, harmonizer, net, given.smooth, progress)
-        jobs = given.jobs or processors.count()
-        failed = folders.run_all(tasks, work, jobs=jobs, strict=given.strict, progress=partial(progress, "pictures"))
+        failed = _run_all(tasks, out, given, note)
     if len(failed) == len(tasks):
         raise ImageError(f"{composites}: none of {len(tasks)} pictures could be harmonized; the first: {failed[0]}")
     if given.report is not None:
@@ -143,3 +126,47 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
     left_out = len(failed) + len(unmatched)
     echo(f"{out}: {len(tasks) - len(failed)} harmonized, {left_out} left out")
     return 1 if left_out else 0
+
+
+def _list_tasks(
+    composites: Path, masks: Path | None, out: Path, given: options.Options
+) -> tuple[list[PictureTask], list[str]]:
+    """Return what is to be done, and a line for each picture or mask without its match, which is said, too."""
+    from harmonize.inference import folders
+
+    if given.background is not None:
+        tasks, unmatched = folders.list_tasks(composites, out, given.kind)
+    else:
+        tasks, unmatched = folders.match(composites, masks or composites, out, given.kind)
+    for problem in unmatched:
+        if given.strict:
+            raise ImageError(problem)
+        echo(f"left out: {problem}", err=True)
+    return tasks, unmatched
+
+
+def _run_all(
+    tasks: list[PictureTask],
+    out: Path,
+    given: options.Options,
+    note: Callable[[PictureTask, Composite, Picture], None],
+) -> list[str]:
+    """Harmonize pictures, tell each to `note`, and return a line for each that could not be."""
+    from harmonize.inference import folders, runtimes
+    from harmonize.video.series import smooth_series
+
+    harmonizer = options.to_harmonizer(given)
+    with progress_bar() as progress:
+        smoothed: Callable[[PictureTask], Harmonizer] | None = None
+        if given.video:
+            net = runtimes.find(given.weights, given.device)
+            smoothed = smooth_series(tasks, harmonizer, net, given.smooth, progress)
+
+        def work(task: PictureTask) -> None:
+            beside = given.before_after and given.before_after / task.output.relative_to(out)
+            for path in filter(None, (task.output, beside)):
+                make_folder(path.parent)
+            note(task, *(smoothed(task) if smoothed else harmonizer).run(task, beside))
+
+        jobs = given.jobs or processors.count()
+        return folders.run_all(tasks, work, jobs=jobs, strict=given.strict, progress=partial(progress, "pictures"))

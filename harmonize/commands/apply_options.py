@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccharmony.console import LocalPath, echo, force_option
+from ccharmony.console import LocalPath, force_option
 from ccharmony.errors import OutputError
 from harmonize.commands import shared
 
@@ -57,7 +57,7 @@ class Options:
 
     @property
     def writes_parameters(self) -> list[str]:
-        """The options given that write what only PIH has."""
+        """The options given that write curves or map."""
         named = {"params": self.params, "curves": self.curves, "plot": self.plot}
         return [f"--{name}" for name, path in named.items() if path is not None]
 
@@ -146,10 +146,8 @@ _OPTIONS = (
     ),
     click.option("--report", type=_FILE, help="Folder: write composites, results and differences as an HTML page."),
     click.option("--model", callback=shared.read_model, metavar="NAME", help="The best bundled weights of this model."),
-    click.option("--params", type=_FILE, help="PIH: write curves and shading map here, as JSON that can be edited."),
-    click.option(
-        "--curves", type=_FILE, help="PIH: write the curves as a .cube table for image editors; no shading map."
-    ),
+    click.option("--params", type=_FILE, help="Write curves and shading map here, as JSON that can be edited."),
+    click.option("--curves", type=_FILE, help="Write the curves as a .cube table for image editors; no shading map."),
     click.option(
         "--cube-size",
         callback=_read_cube_size,
@@ -158,7 +156,7 @@ _OPTIONS = (
         show_default=True,
         help="Of that table: the side of a cube, 2 to 129, or three curves by themselves.",
     ),
-    click.option("--plot", type=_FILE, help="PIH: draw curves and shading map into this picture."),
+    click.option("--plot", type=_FILE, help="Draw curves and shading map into this picture."),
     click.option("--from-params", type=_FILE, help="Apply this JSON, edited or not, in place of a network."),
     click.option(
         "--video", is_flag=True, help="COMPOSITE is a folder of frames, 25 a second in the order of their numbers."
@@ -217,11 +215,7 @@ def settle_weights(composite: Path, given: Options) -> Options:
     if given.weights is None:
         from harmonize.weights import cards  # needs torch, which an exported network does not
 
-        chosen = cards.default_weights(given.model, parametric=bool(writes))
-        if writes and not given.model and chosen != cards.default_weights():
-            why = f"weights {chosen} make curves and result, since {cards.default_weights()} has no curves"
-            echo(f"{writes[0]}: {why}", err=True)
-        return replace(given, weights=chosen)
+        return replace(given, weights=cards.default_weights(given.model))
     if given.model:
         raise click.UsageError("--weights and --model exclude each other")
     return given

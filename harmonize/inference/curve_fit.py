@@ -6,8 +6,8 @@
 Level after = gain at its place x curve of the level before, for each channel. For known gains the knots of the
 curves solve a small linear system, for known curves the gains do, so that the two take turns. Knots and cells that
 few pixels reach lean on their neighbors. What mixes the channels, such as saturation, is not in this form and remains
-as the error: 0.8 % of the squared change of 67 composites (giftnet_w16 at 256x256), whose mean fMSE to the real
-pictures is 371 with the network and with the fit.
+as the error: 0.9 % of the squared change of 81 composites (giftnet_w16_kinds at 256x256), whose mean fMSE to the real
+pictures is 411 with the network and 409 with the fit (benchmarks/forms.py).
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from torch import nn
 
 from ccharmony.arrays import Float32, Float64, Int64, UInt8
-from ccharmony.files import StrPath
-from harmonize.inference import parametric
+from harmonize.inference import runtimes
 from harmonize.inference.adjustment import Adjustment, renderer
-from harmonize.inference.image import shrink, shrink_mask
-from harmonize.inference.network import infer, load_network
-from harmonize.models.network import ParametricNetwork
+from harmonize.inference.image import Size, shrink, shrink_mask
+from harmonize.inference.runtimes import Runtime, Weights
 from harmonize.models.settings import SIDE
 
-KNOTS = 16
+KNOTS = 32
+"""As many as `pih` has."""
+
 CELLS = 8
 """Side of the shading map."""
 
@@ -65,7 +64,7 @@ class Fitted:
 
 
 def find_adjustment(
-    composite: UInt8, mask: Float32, net: nn.Module | StrPath | None = None, *, size: int = SIDE, device: str = "auto"
+    composite: UInt8, mask: Float32, net: Weights = None, *, size: Size = SIDE, device: str = "auto"
 ) -> Fitted:
     """Find curves and shading map that harmonize a foreground, and that a person can edit.
 
@@ -74,28 +73,37 @@ def find_adjustment(
     composite
         Image (H, W, 3), RGB, sRGB-encoded, 8 bits.
     mask
-        Foreground (H, W), in [0, 1], with at least one pixel above 0.
-    net, device
+        Foreground (H, W), in [0, 1].
+    net, size, device
         As of :func:`harmonize.harmonize_image`.
-    size
-        Side in pixels of the square that a network without curves sees, a multiple of 32.
 
     Returns
     -------
     Fitted
-        Of a parametric network what it predicts, of another what comes nearest to its result.
+        Of a parametric network what it predicts, of another what comes nearest to its result; no change where nothing
+        is foreground.
 
     Raises
     ------
     SettingsError, WeightsError
         As :func:`harmonize.harmonize_image`.
     """
-    network = net if isinstance(net, nn.Module) else load_network(net, device)
-    small, inside = shrink(composite, size), shrink_mask(mask, size)
-    after = infer(network, small[None], inside[None])[0]
-    if isinstance(network, ParametricNetwork):
-        return _measure(parametric.predict(network, composite, mask), small, after, inside)
+    if not mask.any():
+        return Fitted(Adjustment(np.tile(_centers(), (3, 1)), np.zeros((CELLS, CELLS))), 0.0, 0.0)
+    network = runtimes.find(net, device)
+    small, after, inside = _ask(network, composite, mask, size)
+    if network.parametric:
+        return _measure(network.predict(composite, mask), small, after, inside)
     return fit_adjustment(small, after, inside)
+
+
+def _ask(network: Runtime, composite: UInt8, mask: Float32, size: Size) -> tuple[UInt8, Float32, Float32]:
+    """Return a small composite, what the network makes of it, in levels, and the small mask."""
+    side = SIDE if size == "full" else size
+    small, inside = shrink(composite, side), shrink_mask(mask, side)
+    if size == "full":
+        return small, shrink(network.infer(composite[None], mask[None])[0], side), inside
+    return small, network.infer(small[None], inside[None])[0], inside
 
 
 def fit_adjustment(composite: UInt8, harmonized: Float32, mask: Float32) -> Fitted:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ccharmony.arrays import Float32, SameSamples, Samples
-from ccharmony.errors import SettingsError, WeightsError
+from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
 from ccharmony.images.picture import Picture
 from ccharmony.images.pixels import JPEG_QUALITY, write_image
@@ -25,6 +25,7 @@ from ccharmony.images.write_picture import write_picture
 from harmonize.inference import adjustment, adjustment_plot, runtimes
 from harmonize.inference.adjustment import CUBE_SIZE, Adjustment
 from harmonize.inference.composite import Composite, read_composite, read_pasted
+from harmonize.inference.curve_fit import find_adjustment
 from harmonize.inference.defringe import estimate_foreground
 from harmonize.inference.folders import PictureTask
 from harmonize.inference.image import Change, Size, check_size, harmonize_image
@@ -47,7 +48,7 @@ class Background:
 
 @dataclass(frozen=True)
 class ParameterFiles:
-    """Files for what a parametric network predicts: all of it as JSON, the curves as .cube table, a drawing."""
+    """Files for curves and shading map: all of it as JSON, the curves as .cube table, a drawing."""
 
     params: Path | None = None
     curves: Path | None = None
@@ -82,7 +83,7 @@ class Harmonizer:
     change
         What was found before and takes the place of a network, or None.
     files
-        Files for the curves and the map of a parametric network; of one foreground.
+        Files for curves and map; where some are wanted, these make the result, too. Of one foreground.
     invert, each
         As of :func:`read_composite`.
     defringe
@@ -176,13 +177,14 @@ class Harmonizer:
         return result
 
     def _adjust(self, name: str, levels: SameSamples, mask: Float32) -> SameSamples:
-        """Apply the curves and the map that were given, or are predicted and written."""
+        """Apply the curves and the map that were given, or are found and written."""
         found = self.given
         if found is None:
-            network = runtimes.find(self.net, self.device)
-            if not network.parametric:
-                raise WeightsError(f"{self.net}: weights without curves found, those of a parametric network wanted")
-            found = network.predict(to_8_bits(levels), mask)
+            fitted = find_adjustment(to_8_bits(levels), mask, self.net, size=self.size, device=self.device)
+            if not runtimes.find(self.net, self.device).parametric:
+                told = "%s: curves and map are fitted; of %.1f levels of change they miss %.1f"
+                _logger.warning(told, name, fitted.change, fitted.error)
+            found = fitted.adjustment
         self.files.write(found, mask, name, self.net if isinstance(self.net, str | Path) else None)
         return adjustment.apply(found, levels, mask, self.strength, defringe=self.defringe)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from ccharmony.errors import WeightsError
-from harmonize.models import registry
 from harmonize.weights import bundled, checkpoint
 
 
@@ -48,7 +47,7 @@ def read(name: str) -> str:
     return card.read_text(encoding="utf-8").rstrip()
 
 
-def default_weights(model: str | None = None, *, parametric: bool = False) -> str:
+def default_weights(model: str | None = None) -> str:
     """Return the name of the bundled weights with the lowest fMSE where the seam is hidden, see benchmarks/ship.py.
 
     A cut-out on another photo has no seam to read the change off, so that the plain score does not count. Weights that
@@ -58,8 +57,6 @@ def default_weights(model: str | None = None, *, parametric: bool = False) -> st
     ----------
     model
         Select among the weights of this network only.
-    parametric
-        Select among networks that render by parameters only.
 
     Returns
     -------
@@ -75,9 +72,9 @@ def default_weights(model: str | None = None, *, parametric: bool = False) -> st
     errors = {
         name: tuple(float(metadata.get(key) or math.inf) for key in ("hidden_fmse", "val_fmse", "best_fmse"))
         for name, (settings, metadata) in found.items()
-        if model in (None, settings.model) and (not parametric or registry.find_network(settings.model).parametric)
+        if model in (None, settings.model)
     }
     if not errors:
-        kind = f"no weights of {model or 'a parametric network'}" if model or parametric else "no weights"
+        kind = f"no weights of {model}" if model else "no weights"
         raise WeightsError(f"{kind} are bundled with this version, wanted a file of weights (--weights FILE)")
     return min(errors, key=lambda name: (errors[name], name))

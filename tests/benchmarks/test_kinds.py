@@ -40,7 +40,7 @@ def test_the_halves_share_no_photo_and_miss_none(tmp_path: Path) -> None:
         pixels.write_mask(tmp_path / "masks" / f"p{number}.png", np.ones((4, 4), np.float32))
         lines.append(f"p{number},{'val' if number else 'train'}")
     (tmp_path / "index.csv").write_text("\n".join(lines))
-    halves = {part: {paths.id for paths in kinds._choose(tmp_path, part)} for part in ("choose", "report", "all")}
+    halves = {part: {paths.id for paths in kinds.choose(tmp_path, part)} for part in ("choose", "report", "all")}
     assert halves["all"] == {f"p{number}" for number in range(1, 20)}
     assert halves["choose"] | halves["report"] == halves["all"]
     assert not halves["choose"] & halves["report"]
@@ -49,7 +49,7 @@ def test_the_halves_share_no_photo_and_miss_none(tmp_path: Path) -> None:
 
 def test_every_row_has_a_name_of_its_own(tmp_path: Path) -> None:
     photos, lights = scene.write_photos(tmp_path, train=1, val=2)
-    found = kinds._choose(photos, "all")
+    found = kinds.choose(photos, "all")
     names = [name for name, _ in kinds._make_rows(found, found, read_lights(lights), "rendered")]
     assert len(names) == len(set(names)) == 12
 

@@ -14,6 +14,7 @@ from harmonize.evaluation import evaluate, protocols
 from harmonize.evaluation.scoring import Rules
 from harmonize.inference import adjustment, adjustment_plot, parametric
 from harmonize.inference.adjustment import Adjustment
+from harmonize.inference.curve_fit import find_adjustment
 from harmonize.inference.image import harmonize_image
 from harmonize.models.network import Parameters
 from harmonize.models.pih import tables
@@ -194,6 +195,24 @@ def test_the_command_writes_parameters_and_applies_them_again(picture, weights, 
     both = run(command, [*again, "--weights", str(weights)])
     assert both.exit_code == 2
     assert "--from-params takes the place of a network" in both.output
+
+
+def test_weights_without_curves_write_those_that_come_nearest_and_make_their_result(
+    picture, tmp_path, caplog, monkeypatch
+):
+    image, mask = picture
+    pixels.write_image(tmp_path / "c.png", image)
+    pixels.write_mask(tmp_path / "m.png", mask)
+    monkeypatch.chdir(tmp_path)
+    words = "c.png m.png --weights giftnet_w16 --device cpu --params p.json -o one.png"
+    done = click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
+    assert done.exit_code == 0
+    found = find_adjustment(image, pixels.read_mask(tmp_path / "m.png"), "giftnet_w16")
+    said = f"c.png: curves and map are fitted; of {found.change:.1f} levels of change they miss {found.error:.1f}"
+    assert said in caplog.text
+    wanted = adjustment.apply(found.adjustment, image, pixels.read_mask(tmp_path / "m.png"))
+    np.testing.assert_array_equal(pixels.read_image(tmp_path / "one.png"), wanted)
+    assert adjustment.read_json(tmp_path / "p.json").curves.shape == (3, 32)
 
 
 def test_parameters_of_one_frame_change_the_object_alike_in_all(tiny, weights, tmp_path):

@@ -97,3 +97,21 @@ def test_of_a_parametric_network_it_is_what_it_predicts(picture: UInt8, mask: Fl
     np.testing.assert_array_equal(found.adjustment.curves, predicted.curves)
     np.testing.assert_array_equal(found.adjustment.log_gain, predicted.log_gain)
     assert found.error < 0.2 * found.change
+
+
+def test_a_network_that_sees_the_whole_picture_gives_curves_too(picture: UInt8, mask: Float32) -> None:
+    squares, whole = (
+        find_adjustment(picture, mask, "giftnet_w16", size=64),
+        find_adjustment(picture, mask, "giftnet_w16", size="full"),
+    )
+    assert squares.change > 1
+    assert whole.change > 1
+    assert np.abs(squares.adjustment.curves - whole.adjustment.curves).max() > 1e-3  # it saw another picture
+
+
+def test_where_nothing_is_foreground_nothing_changes(picture: UInt8) -> None:
+    found = find_adjustment(picture, np.zeros((HEIGHT, WIDTH), np.float32), "giftnet_w16")
+    assert (found.change, found.error) == (0, 0)
+    again = adjustment.renderer(found.adjustment, picture)(slice(0, HEIGHT), slice(0, WIDTH))
+    middle = (picture > 8) & (picture < 247)  # beyond the outer knots curves are flat
+    np.testing.assert_allclose(again[middle], picture[middle], atol=1e-3)
