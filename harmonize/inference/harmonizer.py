@@ -25,7 +25,6 @@ from ccharmony.images.write_picture import write_picture
 from harmonize.inference import adjustment, adjustment_plot, runtimes
 from harmonize.inference.adjustment import CUBE_SIZE, Adjustment
 from harmonize.inference.composite import Composite, read_composite, read_pasted
-from harmonize.inference.curve_fit import find_adjustment
 from harmonize.inference.defringe import estimate_foreground
 from harmonize.inference.folders import PictureTask
 from harmonize.inference.image import Change, Size, check_size, harmonize_image
@@ -180,6 +179,8 @@ class Harmonizer:
         """Apply the curves and the map that were given, or are found and written."""
         found = self.given
         if found is None:
+            from harmonize.inference.curve_fit import find_adjustment  # SciPy; most calls need no curves
+
             fitted = find_adjustment(to_8_bits(levels), mask, self.net, size=self.size, device=self.device)
             if not runtimes.find(self.net, self.device).parametric:
                 told = "%s: curves and map are fitted; of %.1f levels of change they miss %.1f"
