@@ -1,7 +1,8 @@
 """Curves and shading map for a composite, with any network: predicted where it predicts them, else fitted.
 
 -   :func:`find_adjustment`: composite, mask and network in, :class:`Fitted` out.
--   :func:`fit_adjustment`: the curves and map that come nearest to a change that is given as two pictures.
+-   :func:`fit_change`: the curves and map that come nearest to a change that was found.
+-   :func:`fit_adjustment`: those that come nearest to a change that is given as two pictures.
 
 Level after = gain at its place x curve of the level before, for each channel. For known gains the knots of the
 curves solve a small linear system, for known curves the gains do, so that the two take turns. Knots and cells that
@@ -20,7 +21,7 @@ from scipy import sparse
 from ccharmony.arrays import Float32, Float64, Int64, UInt8
 from harmonize.inference import runtimes
 from harmonize.inference.adjustment import Adjustment, renderer
-from harmonize.inference.image import Size, shrink, shrink_mask
+from harmonize.inference.image import Change, Size, shrink, shrink_mask
 from harmonize.inference.runtimes import Runtime, Weights
 from harmonize.models.settings import SIDE
 
@@ -104,6 +105,31 @@ def _ask(network: Runtime, composite: UInt8, mask: Float32, size: Size) -> tuple
     if size == "full":
         return small, shrink(network.infer(composite[None], mask[None])[0], side), inside
     return small, network.infer(small[None], inside[None])[0], inside
+
+
+def fit_change(change: Change, composite: UInt8, mask: Float32, own: Adjustment | None = None) -> Fitted:
+    """Find the curves and the shading map that come nearest to what a network changes.
+
+    Parameters
+    ----------
+    change
+        As of :func:`harmonize.inference.image.find_change`, for a change that can be rendered on small copies, or for
+        a picture of 256x256.
+    composite
+        Picture (H, W, 3), RGB, sRGB-encoded, 8 bits.
+    mask
+        Foreground (H, W), in [0, 1], with at least one pixel above 0.
+    own
+        Curves and map of a parametric network, which are its change; they are not fitted, and miss nothing.
+
+    Returns
+    -------
+    Fitted
+        Found and measured on a copy of 256x256.
+    """
+    small, inside = shrink(composite, SIDE), shrink_mask(mask, SIDE)
+    after = change(small)(slice(0, SIDE), slice(0, SIDE)).clip(0, 255)
+    return fit_adjustment(small, after, inside) if own is None else _measure(own, small, after, inside)
 
 
 def fit_adjustment(composite: UInt8, harmonized: Float32, mask: Float32) -> Fitted:

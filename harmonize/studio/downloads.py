@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccharmony.errors import SettingsError
 from ccharmony.images import headers
 from ccharmony.images.write_picture import encode_picture, losses
 from harmonize.inference import adjustment
@@ -33,29 +32,26 @@ def result(session: Session, look: Look) -> File:
     with session.lock:
         found, scene, photo = session.found(look.weights), session.scene(), session.uploads["photo"]
     suffix = _SUFFIXES.get(headers.look_at(photo).format, ".png")
-    picture = looks.render(scene, look, found.change)
+    picture = looks.render(scene, look, found)
     content = encode_picture(picture, suffix)
     return File(f"{_stem(photo)}_harmonized{suffix}", content, tuple(losses(picture, suffix)))
 
 
 def json(session: Session, look: Look) -> File:
-    """Return curves and map as `harmonize apply --from-params` takes them; raises SettingsError if there are none."""
+    """Return curves and map as `harmonize apply --from-params` takes them; raises CcharmonyError."""
     photo, found = session.uploads["photo"], _parameters(session, look)
     notes = {"picture": photo.name, "weights": look.weights, "strength": look.strength}
     return File(f"{_stem(photo)}.json", adjustment.to_json(found, notes=notes))
 
 
 def cube(session: Session, look: Look) -> File:
-    """Return the curves as a .cube table, at full strength; raises SettingsError where there are none."""
+    """Return the curves as a .cube table, at full strength; raises CcharmonyError."""
     photo, found = session.uploads["photo"], _parameters(session, look)
     return File(f"{_stem(photo)}.cube", adjustment.to_cube(found, session.scene().mask, title=_stem(photo)))
 
 
 def _parameters(session: Session, look: Look) -> Adjustment:
-    found = look.parameters or session.found(look.weights).parameters
-    if found is None:
-        raise SettingsError(f"{look.weights}: has no curves, wanted the weights of a parametric network")
-    return found
+    return look.parameters or session.found(look.weights).fitted.adjustment
 
 
 def _stem(photo: Upload) -> str:

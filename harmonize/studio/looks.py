@@ -11,17 +11,17 @@ from functools import partial
 from typing import Annotated
 
 import numpy as np
-from torch import nn
 
-from ccharmony.arrays import Float32, SameSamples
+from ccharmony.arrays import Float32, SameSamples, Samples
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images.picture import Picture
-from harmonize.inference import adjustment, parametric
+from harmonize.inference import adjustment, runtimes
 from harmonize.inference.adjustment import Adjustment
+from harmonize.inference.curve_fit import Fitted, fit_change
 from harmonize.inference.image import Change, find_change
 from harmonize.inference.picture import recolor_foreground
-from harmonize.inference.strips import blend
-from harmonize.models.network import ParametricNetwork
+from harmonize.inference.runtimes import Weights
+from harmonize.inference.strips import Render, blend
 from harmonize.settings import Range, Share
 from harmonize.studio import edges
 from harmonize.studio.edges import Edge
@@ -38,22 +38,25 @@ class Found:
     ----------
     change
         Renders it on the picture and on copies of other sizes.
-    parameters
-        Curves and map where the network's answer is such, else None.
+    fitted
+        Curves and map that come nearest to it, for a person to turn; they miss nothing where they are the network's.
     """
 
     change: Change
-    parameters: Adjustment | None = None
+    fitted: Fitted
 
 
-def find(net: nn.Module, scene: Scene) -> Found:
+def find(net: Weights, scene: Scene) -> Found:
     """Ask a network what it changes in a scene; raises ImageError where the scene has no foreground."""
     if not scene.mask.any():
         raise ImageError("the mask is black everywhere, wanted white where the foreground is")
-    if isinstance(net, ParametricNetwork):
-        found = parametric.predict(net, scene.colors, scene.mask)
-        return Found(partial(adjustment.renderer, found), found)
-    return Found(find_change(net, scene.colors, scene.mask))
+    network = runtimes.find(net)
+    if network.parametric:
+        own = network.predict(scene.colors, scene.mask)
+        change: Change = partial(adjustment.renderer, own)
+        return Found(change, fit_change(change, scene.colors, scene.mask, own))
+    change = find_change(network, scene.colors, scene.mask)
+    return Found(change, fit_change(change, scene.colors, scene.mask))
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Look(Edge):
             raise SettingsError("curves and log_gain: rows of equal length wanted") from error
 
 
-def render(scene: Scene, look: Look, change: Change) -> Picture:
+def render(scene: Scene, look: Look, found: Found) -> Picture:
     """Return the result at full size.
 
     Parameters
@@ -92,7 +95,7 @@ def render(scene: Scene, look: Look, change: Change) -> Picture:
         Composite and mask.
     look
         How it is wanted.
-    change
+    found
         What the network changes.
 
     Returns
@@ -101,7 +104,7 @@ def render(scene: Scene, look: Look, change: Change) -> Picture:
         With the depth, the profile and all else that the composite has; equal to it where the edited mask is 0.
     """
     turned = look.parameters
-    wanted = change if turned is None else partial(adjustment.renderer, turned)
+    wanted = found.change if turned is None else partial(_turn, found, turned)
 
     def recolor(levels: SameSamples, mask: Float32) -> SameSamples:
         result = copy(levels)
@@ -109,3 +112,17 @@ def render(scene: Scene, look: Look, change: Change) -> Picture:
         return result
 
     return recolor_foreground(scene.picture, edges.edit(scene.mask, look), recolor)
+
+
+def _turn(found: Found, turned: Adjustment, picture: Samples) -> Render:
+    """Render a picture under curves and map that were turned, and what the fitted ones miss of the change."""
+    renders = [change(picture) for change in (partial(adjustment.renderer, turned), found.change)]
+    fitted = adjustment.renderer(found.fitted.adjustment, picture)
+
+    def render(rows: slice, columns: slice) -> Float32:
+        wanted, whole, held = (each(rows, columns).clip(0, 255) for each in (*renders, fitted))
+        wanted += whole
+        wanted -= held
+        return wanted
+
+    return render

@@ -9,7 +9,7 @@
 ``PUT /sessions/TOKEN/placement``               lays the cut-out elsewhere
 ``POST /sessions/TOKEN/cut``                    makes a mask from a box and strokes
 ``GET /sessions/TOKEN/pixels/NAME``             a small copy: photo, cutout, composite, mask or changed
-``GET /sessions/TOKEN/change?weights=NAME``     curves and shading map of a parametric network
+``GET /sessions/TOKEN/change?weights=NAME``     curves and shading map, and how much they miss
 ``POST /sessions/TOKEN/downloads/KIND``         result (full size, in the photo's format), cube or json
 ==============================================  ==============================================================
 
@@ -20,7 +20,6 @@ the temporary folder.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import quote
@@ -43,7 +42,6 @@ from harmonize.studio.looks import Look
 from harmonize.studio.scene import Placement
 from harmonize.studio.sessions import Session, Sessions
 from harmonize.studio.uploads import Role
-from harmonize.studio.weights import Choice
 from harmonize.web import guards
 
 _PAGE = Path(__file__).with_name("page")
@@ -51,7 +49,7 @@ _MOST_JSON = 2**21
 """Bytes of what a page sends as JSON: curves and a shading map of 256x256 have half of that."""
 
 
-def make_app(folder: Path, choices: list[Choice], host: str, key: str) -> Starlette:
+def make_app(folder: Path, choices: list[str], host: str, key: str) -> Starlette:
     """Return the application.
 
     Parameters
@@ -105,7 +103,7 @@ async def _begin(request: Request) -> Response:
         {
             "session": token,
             "scene": await run_in_threadpool(session.describe),
-            "weights": [asdict(choice) for choice in request.app.state.choices],
+            "weights": request.app.state.choices,
         }
     )
 
@@ -177,9 +175,9 @@ async def _pixels(request: Request) -> Response:
 
 async def _change(request: Request) -> Response:
     found = await run_in_threadpool(_session(request).found, _weights(request))
-    if found.parameters is None:
-        guards.refuse(404, "these weights have no curves")
-    return JSONResponse({"curves": found.parameters.curves.tolist(), "log_gain": found.parameters.log_gain.tolist()})
+    fitted = found.fitted
+    curves, log_gain = fitted.adjustment.curves.tolist(), fitted.adjustment.log_gain.tolist()
+    return JSONResponse({"curves": curves, "log_gain": log_gain, "change": fitted.change, "error": fitted.error})
 
 
 async def _download(request: Request) -> Response:
@@ -220,7 +218,7 @@ def _weights(request: Request) -> str:
 
 def _check_weights(request: Request, name: str) -> str:
     """Return the name of weights that were offered; refuses others, which could be any file of this machine."""
-    if all(choice.name != name for choice in request.app.state.choices):
+    if name not in request.app.state.choices:
         guards.refuse(404, "no such weights, wanted some that the page offers")
     return name
 

@@ -18,7 +18,6 @@ from ccharmony.errors import ImageError
 from ccharmony.files import write_bytes
 from ccharmony.images import pixels
 from ccharmony.images.picture import Picture, read_picture
-from harmonize.inference.network import load_network
 from harmonize.studio import cutting, looks, scene
 from harmonize.studio.cutting import Marks
 from harmonize.studio.looks import Found
@@ -141,7 +140,7 @@ class Session:
         """Return what weights change in the scene; they are asked once a scene."""
         with self.lock:
             if weights not in self._found:
-                self._found[weights] = looks.find(load_network(weights), self.scene())
+                self._found[weights] = looks.find(weights, self.scene())
             return self._found[weights]
 
     def describe(self) -> dict[str, Any]:

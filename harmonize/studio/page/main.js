@@ -19,9 +19,7 @@ const placing = new Placing($("layer"), { moving: showBackground, moved: (placem
 const cutting = new Cutting($("layer"), (marks) => work(() => server.cut(marks)));
 
 let scene = {};
-let weights = [];
 let renderer = null;
-let changed = null; // ImageData of the change of weights without curves
 let background = null; // ImageData of the photo below a cut-out
 let latest = 0;
 let asked = 0;
@@ -36,16 +34,10 @@ function draw() {
   asked = requestAnimationFrame(() => {
     asked = 0;
     if (!renderer) return;
-    const strength = Number($("strength").value) / 100;
-    if (isParametric()) renderer.adjust(curves.values, shading.values, strength);
-    else renderer.mix(changed, strength);
+    renderer.adjust(curves.values, shading.values, Number($("strength").value) / 100);
     viewer.showResult(renderer);
     performance.mark("drawn");
   });
-}
-
-function isParametric() {
-  return weights.find(({ name }) => name === $("weights").value)?.parametric;
 }
 
 // Asks for all that a new scene shows. Of several at once only the last one counts.
@@ -73,19 +65,18 @@ async function refresh() {
 }
 
 async function askForChange() {
-  const name = $("weights").value;
-  return isParametric() ? server.change(name) : server.pixels("changed", { weights: name });
+  const weights = $("weights").value;
+  const change = await server.change(weights);
+  return { ...change, changed: change.error ? await server.pixels("changed", { weights }) : null };
 }
 
-function take(change) {
-  changed = isParametric() ? null : change;
-  if (isParametric()) {
-    curves.setBase(change.curves);
-    shading.setBase(change.log_gain);
-  }
-  document.body.classList.toggle("parametric", isParametric());
-  for (const part of [$("curves"), $("shading"), ...document.querySelectorAll("button.parametric")]) part.hidden = !isParametric() || !scene.ready;
-  shading.show($("lights").checked && isParametric());
+function take({ curves: heights, log_gain: logGain, changed, change, error }) {
+  curves.setBase(heights);
+  shading.setBase(logGain);
+  renderer.setChange(heights, logGain, changed);
+  $("missed").hidden = !error;
+  $("missed").textContent = `Curves and shading are fitted to the network's change: of ${change.toFixed(1)} levels they miss ${error.toFixed(1)}. The picture has all of it, .cube and JSON have not.`;
+  shading.show($("lights").checked);
 }
 
 function takeMask(levels) {
@@ -186,7 +177,7 @@ function fileLine(role, title) {
 }
 
 function look() {
-  const isTurned = isParametric() && (curves.isMoved || shading.isMoved);
+  const isTurned = curves.isMoved || shading.isMoved;
   const turned = isTurned ? { curves: curves.values, log_gain: shading.values } : {};
   return { weights: $("weights").value, strength: Number($("strength").value) / 100, ...edge(), ...turned };
 }
@@ -286,7 +277,7 @@ function listenToDrops() {
 function listenToKeys() {
   const view = (value) => document.querySelector(`#views [value=${value}]`).click();
   const keys = {
-    h: () => viewer.hold(true), m: () => $("overlay").click(), z: () => $("actual").click(), l: () => isParametric() && $("lights").click(),
+    h: () => viewer.hold(true), m: () => $("overlay").click(), z: () => $("actual").click(), l: () => scene.ready && $("lights").click(),
     o: () => pick("auto"), d: () => download("result"), 1: () => view("slider"), 2: () => view("side"), 3: () => view("hold"),
   };
   addEventListener("keydown", (event) => {
@@ -300,8 +291,7 @@ function listenToKeys() {
 
 async function begin() {
   const about = await server.begin();
-  weights = about.weights;
-  $("weights").replaceChildren(...weights.map(({ name }) => new Option(name.split(/[\\/]/).at(-1), name)));
+  $("weights").replaceChildren(...about.weights.map((name) => new Option(name.split(/[\\/]/).at(-1), name)));
   scene = about.scene;
   describe();
   if (scene.photo) await refresh();

@@ -1,5 +1,6 @@
 // The change of a composite on its small copy, pixel by pixel. It is what harmonize/inference/adjustment.py and strips.py
-// do at full size: curves, gain, then composite + mask · strength · (changed − composite), rounded to even.
+// do at full size: curves, gain, what these miss of the network's change, then composite + mask · strength ·
+// (changed − composite), rounded to even.
 // A test in a browser holds the two to one level of each other.
 
 // Heights in levels of a curve at the 256 levels: knots at (i + 0.5) / K, straight lines between them, flat outside.
@@ -40,6 +41,7 @@ export class Renderer {
     this.mask = new Uint8Array(composite.width * composite.height);
     this.extents = [];
     this.bounds = [0, 0, 0, 0];
+    this.rest = null;
   }
 
   // Levels of the mask, one a pixel; also finds the first and last column of foreground in each row, and of all rows.
@@ -61,46 +63,64 @@ export class Renderer {
     this.bounds = [left, top, right - left + 1, bottom - top + 1];
   }
 
+  // Keeps what curves and map miss of the network's change, `changed`: ImageData of the composite under it, background
+  // too; null where they miss nothing.
+  setChange(curves, logGain, changed) {
+    this.rest = null;
+    if (!changed) return;
+    const { width, height, data } = this.composite, whole = changed.data;
+    const rest = new Float32Array(3 * width * height);
+    const { tables, gainOfRow } = this.#prepare(curves, logGain);
+    for (let y = 0; y < height; y++) {
+      const gain = gainOfRow(y, 0, width - 1);
+      for (let x = 0, pixel = y * width; x < width; x++, pixel++) {
+        for (let c = 0; c < 3; c++) rest[3 * pixel + c] = whole[4 * pixel + c] - clip(tables[c][data[4 * pixel + c]] * gain[x]);
+      }
+    }
+    this.rest = rest;
+  }
+
   // Curves [3][K] and logarithms of the gain [h][w], as of `Adjustment` in Python.
   adjust(curves, logGain, strength) {
+    const { tables, gainOfRow } = this.#prepare(curves, logGain);
+    for (const [y, first, last] of this.extents) this.#adjustRow(y, first, last, tables, gainOfRow(y, first, last), strength / 255);
+  }
+
+  // The curves as tables, and a function that gives the gain of a part of a row; the next row overwrites it.
+  #prepare(curves, logGain) {
     const { width, height } = this.composite;
-    const [red, green, blue] = curves.map(table);
     const wide = widen(logGain, width);
     const positions = cellPositions(height, wide.length);
     const gain = new Float32Array(width);
-    const tables = { red, green, blue, gain };
-    for (const [y, first, last] of this.extents) {
+    const gainOfRow = (y, first, last) => {
       const below = Math.floor(positions[y]), share = positions[y] - below;
       const low = wide[below], high = wide[Math.min(below + 1, wide.length - 1)];
       for (let x = first; x <= last; x++) gain[x] = low[x] + share * (high[x] - low[x]);
-      this.#adjustRow(y, first, last, tables, strength / 255);
-    }
+      return gain;
+    };
+    return { tables: curves.map(table), gainOfRow };
   }
 
-  #adjustRow(y, first, last, { red, green, blue, gain }, strength) {
-    const source = this.composite.data, target = this.result.data, mask = this.mask, row = y * this.composite.width;
+  #adjustRow(y, first, last, [red, green, blue], gain, strength) {
+    const source = this.composite.data, target = this.result.data, mask = this.mask, rest = this.rest, row = y * this.composite.width;
     for (let x = first; x <= last; x++) {
-      const level = mask[row + x];
+      const pixel = row + x, level = mask[pixel];
       if (!level) continue;
-      const share = level * strength, factor = gain[x], place = 4 * (row + x);
+      const share = level * strength, factor = gain[x], place = 4 * pixel;
       const r = source[place], g = source[place + 1], b = source[place + 2];
-      target[place] = r + share * (Math.min(Math.max(red[r] * factor, 0), 255) - r);
-      target[place + 1] = g + share * (Math.min(Math.max(green[g] * factor, 0), 255) - g);
-      target[place + 2] = b + share * (Math.min(Math.max(blue[b] * factor, 0), 255) - b);
-    }
-  }
-
-  // `changed`: ImageData of the composite under a network's change, background too.
-  mix(changed, strength) {
-    const source = this.composite.data, target = this.result.data, other = changed.data, mask = this.mask;
-    const width = this.composite.width;
-    for (const [y, first, last] of this.extents) {
-      for (let pixel = y * width + first; pixel <= y * width + last; pixel++) {
-        const share = (mask[pixel] * strength) / 255;
-        for (let place = 4 * pixel; place < 4 * pixel + 3; place++) {
-          target[place] = source[place] + share * (other[place] - source[place]);
-        }
+      let newRed = clip(red[r] * factor), newGreen = clip(green[g] * factor), newBlue = clip(blue[b] * factor);
+      if (rest) {
+        newRed = clip(newRed + rest[3 * pixel]);
+        newGreen = clip(newGreen + rest[3 * pixel + 1]);
+        newBlue = clip(newBlue + rest[3 * pixel + 2]);
       }
+      target[place] = r + share * (newRed - r);
+      target[place + 1] = g + share * (newGreen - g);
+      target[place + 2] = b + share * (newBlue - b);
     }
   }
+}
+
+function clip(level) {
+  return level < 0 ? 0 : level > 255 ? 255 : level;
 }

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ccharmony.arrays import Float32, UInt8
 from harmonize.inference import adjustment, parametric
 from harmonize.inference.adjustment import Adjustment
-from harmonize.inference.curve_fit import find_adjustment, fit_adjustment
+from harmonize.inference.curve_fit import find_adjustment, fit_adjustment, fit_change
 
 HEIGHT, WIDTH = 96, 128
 
@@ -115,3 +115,13 @@ def test_where_nothing_is_foreground_nothing_changes(picture: UInt8) -> None:
     again = adjustment.renderer(found.adjustment, picture)(slice(0, HEIGHT), slice(0, WIDTH))
     middle = (picture > 8) & (picture < 247)  # beyond the outer knots curves are flat
     np.testing.assert_allclose(again[middle], picture[middle], atol=1e-3)
+
+
+def test_a_change_of_any_size_is_fitted_on_a_small_copy(picture: UInt8, mask: Float32) -> None:
+    large, wide = np.repeat(np.repeat(picture, 5, axis=0), 5, axis=1), np.repeat(np.repeat(mask, 5, axis=0), 5, axis=1)
+    change = lambda copy: lambda rows, columns: copy[rows, columns] * np.float32(0.5)  # noqa: E731
+    found = fit_change(change, large, wide)
+    assert 0.4 < found.adjustment.curves[0, 20] / (20.5 / 32) < 0.6
+    assert found.error < 0.05 * found.change
+    own = fit_change(change, large, wide, Adjustment(np.tile((np.arange(32) + 0.5) / 32, (3, 1)), np.zeros((1, 1))))
+    assert own.error == pytest.approx(own.change, rel=0.05)

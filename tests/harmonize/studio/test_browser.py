@@ -126,6 +126,23 @@ def test_the_browser_draws_what_python_does(loaded: Any, composite: UInt8, mask:
     assert [entry for entry in loaded.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
+def test_handles_under_other_weights_keep_what_curves_miss(loaded: Any, composite: UInt8, mask: Float32) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    assert not find(loaded, "#missed").is_displayed()
+    choose_weights(loaded, "giftnet_w16")
+    levels = np.rint(255 * mask) / np.float32(255)
+    assert difference(result(loaded), harmonize_image(composite, levels, "giftnet_w16")) <= 1
+    assert "levels they miss" in find(loaded, "#missed").text
+    loaded.find_elements("css selector", "#graph circle")[2].send_keys(Keys.ARROW_UP * 12)
+    find(loaded, "#lights").click()
+    find(loaded, ".light:nth-child(13)").send_keys(Keys.ARROW_DOWN * 15)
+    settle(loaded)
+    turned = pixels.read_image(take(loaded, "#download", ".png"))
+    assert difference(turned, harmonize_image(composite, levels, "giftnet_w16")) > 20
+    assert difference(result(loaded), turned) <= 1
+
+
 def test_handles_of_curves_and_shading_change_picture_and_download(
     loaded: Any, composite: UInt8, mask: Float32
 ) -> None:

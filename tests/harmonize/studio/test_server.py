@@ -24,8 +24,8 @@ from ccharmony.images.write_picture import encode_picture
 from harmonize.inference import adjustment
 from harmonize.inference.image import harmonize_image
 from harmonize.studio import sessions, uploads
+from harmonize.studio.serve import list_choices
 from harmonize.studio.server import make_app
-from harmonize.studio.weights import list_choices
 
 PIH = {"weights": "pih"}
 
@@ -129,6 +129,7 @@ def test_curves_that_were_turned_come_back_as_result_and_json(
     loaded: TestClient, composite: UInt8, mask: Float32, tmp_path: Path
 ) -> None:
     found = loaded.get(f"/sessions/{loaded.token}/change", params=PIH).json()
+    assert (found.pop("error"), found.pop("change") > 5) == (0, True)
     found["curves"][0] = [height + 0.1 for height in found["curves"][0]]
     text = download(loaded, "json", **PIH, **found)
     (tmp_path / "p.json").write_bytes(text.content)
@@ -140,6 +141,25 @@ def test_curves_that_were_turned_come_back_as_result_and_json(
     cube = download(loaded, "cube", **PIH, **found).text
     assert cube.startswith('TITLE "composite"\n')
     assert "LUT_3D_SIZE 33" in cube
+
+
+def test_curves_of_any_weights_are_turned_and_the_picture_keeps_what_they_miss(
+    loaded: TestClient, mask: Float32
+) -> None:
+    weights = {"weights": "giftnet_w16"}
+    plain = decode(download(loaded, "result", **weights).content).astype(np.int16)
+    found = loaded.get(f"/sessions/{loaded.token}/change", params=weights).json()
+    assert 0.2 < found.pop("error") < 0.2 * found.pop("change")
+    same = decode(download(loaded, "result", **weights, **found).content)
+    np.testing.assert_array_equal(same, plain)
+    found["curves"][2] = [height + 20 / 255 for height in found["curves"][2]]
+    found["log_gain"] = np.zeros_like(found["log_gain"]).tolist()
+    flat = decode(download(loaded, "result", **weights, **found).content).astype(np.int16)
+    found["curves"][2] = [height + 20 / 255 for height in found["curves"][2]]
+    bluer = decode(download(loaded, "result", **weights, **found).content).astype(np.int16)
+    inside = (mask == 1) & (bluer[..., 2] < 255) & (flat[..., 2] > 0)
+    assert np.abs((bluer - flat)[inside] - [0, 0, 20]).max() <= 1
+    assert json.loads(download(loaded, "json", **weights).content)["format"] == "harmonize adjustment 1"
 
 
 def test_the_edge_of_the_mask_moves_by_pixels(loaded: TestClient) -> None:
@@ -240,7 +260,6 @@ def test_other_sites_other_files_and_other_weights_are_refused(loaded: TestClien
         "/sessions/other",
         "/sessions/other/pixels/photo",
         f"{here}/change?weights=/etc/passwd",
-        f"{here}/change?weights=giftnet_w16",
     ):
         assert loaded.get(path).status_code == 404, path
     assert download(loaded, "result", weights="/etc/passwd").status_code == 404
