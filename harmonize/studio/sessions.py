@@ -69,7 +69,11 @@ class Session:
                 self._replace({"cutout": upload}, gone=("mask",))
                 self.placement = None
             else:
-                made = self._with_mask(upload) if "photo" in self.uploads else None
+                if "photo" in self.uploads:
+                    made = self._with_mask(upload)
+                else:
+                    pixels.read_mask(upload, max_pixels=MOST_PIXELS)  # one that cannot be read is refused at once
+                    made = None
                 self._replace({"mask": upload}, gone=("cutout",))
                 self._scene = made
 

@@ -57,6 +57,7 @@ async function refresh() {
     take(change);
     takeMask(mask);
   }
+  $("frame").classList.toggle("unchanged", !scene.ready);
   if (cutout) placing.show(cutout, scene.cutout, scene.photo, scene.placement);
   else placing.hide();
   placing.rest();

@@ -208,6 +208,18 @@ def test_a_mask_is_found_in_a_box(client: TestClient, pictures: Path, mask: Floa
         assert client.post(f"/sessions/{client.token}/cut", json=wrong).status_code == 422
 
 
+def test_a_mask_that_cannot_be_read_is_refused_before_there_is_a_photo(client: TestClient) -> None:
+    cut = pixels.encode(np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8), ".jpg")[:900]
+    answer = send(client, "mask", cut, "mask.jpg")
+    assert (answer.status_code, "mask.jpg: truncated JPEG" in answer.text) == (422, True)
+    assert client.get(f"/sessions/{client.token}").json()["names"] == {}
+
+
+def test_of_a_large_picture_a_sample_says_what_it_is(client: TestClient, mask: Float32) -> None:
+    levels = np.kron(mask > 0.5, np.ones((16, 16), bool))
+    assert send(client, "auto", pixels.encode_mask(levels), "large.png").json()["names"] == {"mask": "large.png"}
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
