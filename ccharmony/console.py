@@ -7,7 +7,6 @@ import importlib
 import io
 import logging
 import os
-import re
 import sys
 import threading
 import time
@@ -20,17 +19,14 @@ import click
 from ccharmony.errors import CcharmonyError
 from ccharmony.names import shown
 from ccharmony.progress import Progress
+from ccharmony.urls import Url, as_place, is_url
 
 force_option = click.option("--force", is_flag=True, help="Overwrite files named here that exist already.")
 """Of every command that writes a file with a name of the user's."""
 
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-"""Two letters at least, since ``C://`` is a drive."""
-
-
 class LocalPath(click.Path):
-    """A path on this machine: the type of every path that a command takes.
+    """A path on this machine: the type of nearly every path that a command takes.
 
     A URL is refused, since `pathlib` would take ``s3://bucket/data`` for a folder named ``s3:``. A folder of that name
     is still reached as ``./s3:/bucket/data``.
@@ -43,9 +39,21 @@ class LocalPath(click.Path):
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | os.PathLike[str]:
         """Return the path; a URL is wrong usage."""
-        if isinstance(value, str) and _URL.match(value):
+        if is_url(value):
             self.fail(f"{value}: a URL, wanted a path on this machine", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class PlaceOfData(LocalPath):
+    """A path, or the URL of a packed dataset in an object store: the type where such a dataset is read or written."""
+
+    def convert(self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path or the `Url`; one with a name or a password in it is wrong usage, since URLs are shown."""
+        if not is_url(value):
+            return value if isinstance(value, Url) else super().convert(value, param, ctx)
+        if "@" in str(value).split("/")[2]:
+            self.fail("a URL with a name or a password in it, wanted these in the store's own settings", param, ctx)
+        return as_place(value)
 
 
 class LazyGroup(click.Group):

@@ -8,6 +8,7 @@
     ├── FitError         patches that no polynomial can be fitted to
     ├── SourceError      a folder of photos, a list, a released archive
     ├── ManifestError    the tables of a built dataset (CSV, HDF5, JSON)
+    ├── StoreError       an object store that cannot be asked, or refuses
     ├── OutputError      a file or folder that cannot be written
     ├── SettingsError    an option or a number outside its range
     ├── WeightsError     a checkpoint that does not fit or is not one
@@ -40,6 +41,10 @@ class SourceError(CcharmonyError):
 
 class ManifestError(CcharmonyError):
     """A table of a built dataset is broken or does not match its files."""
+
+
+class StoreError(CcharmonyError):
+    """An object store cannot be reached, refuses, or its objects change while they are read."""
 
 
 class OutputError(CcharmonyError):

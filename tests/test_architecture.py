@@ -16,10 +16,10 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 # not know each other.
 LAYERS = {
     "ccharmony": [
-        {"arrays", "errors", "names", "progress", "__init__"},
+        {"arrays", "errors", "names", "progress", "urls", "__init__"},
         {"files", "console"},
         {"inputs"},
-        {"strict_json"},
+        {"strict_json", "stores"},
         {"outputs"},
         {"images", "checker"},
         {"catalog", "records"},
@@ -59,6 +59,7 @@ MEETING_POINTS = {
     "outputs",
     "progress",
     "strict_json",
+    "urls",
 }
 """What harmonize uses of ccharmony."""
 
@@ -71,6 +72,7 @@ DOORS = {
         "ccharmony/dataset/hdf5_child.py",
         "ccharmony/dataset/packing/write_hdf5.py",
     },
+    "fsspec": {"ccharmony/stores/client.py"},
     "ray": {"ccharmony/jobs/ray_engine.py"},
     "pyarrow": {"ccharmony/dataset/packing/write_parquet.py"},  # written; read by the places of its pictures
     # Two protocols resize as their authors did, with Pillow.
@@ -246,7 +248,7 @@ def test_harmonize_meets_ccharmony_at_few_points(path: Path) -> None:
         ("harmonize.cli", ["numpy", "cv2", "torch"]),
         ("harmonize.models.giftnet", ["colour", "rawpy", "scipy"]),
         ("harmonize.training.train", ["colour", "rawpy"]),
-        ("ccharmony.dataset.find_pairs", ["colour", "rawpy", "cv2"]),
+        ("ccharmony.dataset.find_pairs", ["colour", "rawpy", "cv2", "fsspec"]),
         ("harmonize.inference.harmonizer", ["torch", "scipy", "colour"]),
     ],
 )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
-from ccharmony.console import LocalPath, echo, progress_bar
+from ccharmony.console import PlaceOfData, echo, progress_bar
 from ccharmony.dataset.packing.verify import verify_dataset
+from ccharmony.urls import Place
 
 
 @click.command("verify")
-@click.argument("dataset", type=LocalPath())
+@click.argument("dataset", type=PlaceOfData())
 @click.option("--deep", is_flag=True, help="Decode every picture; relight, measure and fit again.")
-def command(dataset: Path, deep: bool) -> None:
+def command(dataset: Place, deep: bool) -> None:
     """Check a built dataset, or a packed one: hashes, tables, splits; exit 1 if anything is wrong."""
     with progress_bar() as progress:
         verdict = verify_dataset(dataset, deep=deep, progress=progress)

@@ -19,7 +19,7 @@ from PIL import Image
 
 from ccharmony import inputs
 from ccharmony.arrays import Shape
-from ccharmony.errors import CcharmonyError, ImageError
+from ccharmony.errors import CcharmonyError, ImageError, StoreError
 from ccharmony.files import StrPath
 from ccharmony.images import color_tags, jpeg, png, tiff
 
@@ -207,6 +207,8 @@ def _parsing(path: Readable) -> Iterator[None]:
     """Turn any error that a parser raises on a damaged file into an ImageError with the file's name."""
     try:
         yield
+    except StoreError:  # says nothing of the picture
+        raise
     except CcharmonyError as error:
         named = str(error).startswith(f"{path}: ")
         raise error if named else ImageError(f"{path}: {error}") from error

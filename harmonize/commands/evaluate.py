@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccharmony.console import LocalPath, VariadicCommand, echo, echo_lines, progress_bar
+from ccharmony.console import LocalPath, PlaceOfData, VariadicCommand, echo, echo_lines, progress_bar
+from ccharmony.urls import Place
 from harmonize.commands import shared
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _FOLDER = LocalPath(file_okay=False)
 _FILE = LocalPath(dir_okay=False)
-_DATASET = LocalPath()
+_DATASET = PlaceOfData()
 # Named here too, so that --help does not import the protocols' libraries; a test holds the two together.
 PROTOCOLS = ("issam", "standard", "pctnet", "dovenet", "iih", "harmonizer")
 
@@ -28,7 +29,8 @@ PROTOCOLS = ("issam", "standard", "pctnet", "dovenet", "iih", "harmonizer")
     "--data",
     type=_DATASET,
     multiple=True,
-    help="Datasets in iHarmony4's layout, roots of several, tables of triplets (.csv), packed ones, or RealHM.",
+    help="Datasets in iHarmony4's layout, roots of several, tables of triplets (.csv), packed ones, their shards "
+    "also by URL (s3://…), or RealHM.",
 )
 @click.option("--split", type=click.Choice(["train", "val", "test", "all"]), default="test", show_default=True)
 @shared.weights_option
@@ -73,7 +75,7 @@ PROTOCOLS = ("issam", "standard", "pctnet", "dovenet", "iih", "harmonizer")
 @click.option("--resamples", type=click.IntRange(100), default=10_000, show_default=True, help="For --compare.")
 @click.option("--seed", type=int, default=0, show_default=True, help="For --compare.")
 def command(
-    data: tuple[Path, ...],
+    data: tuple[Place, ...],
     split: Split,
     weights: str | None,
     predictions: Path | None,

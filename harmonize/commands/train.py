@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from ccharmony.console import LocalPath, VariadicCommand, echo, echo_lines
+from ccharmony.console import LocalPath, PlaceOfData, VariadicCommand, echo, echo_lines
 from ccharmony.errors import SettingsError
+from ccharmony.urls import Place
 from harmonize import table3
 from harmonize.commands import shared
 from harmonize.training.named_settings import list_settings, write_value
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _FOLDER = LocalPath(file_okay=False)
 _FILE = LocalPath(dir_okay=False)
-_DATASET = LocalPath()
+_DATASET = PlaceOfData()
 _DEFAULTS = list_settings(TrainSettings())
 
 SHORT = {
@@ -124,7 +125,7 @@ def _read_distill(_ctx: click.Context, _param: click.Parameter, words: Sequence[
     type=_DATASET,
     multiple=True,
     help="Datasets in iHarmony4's layout or in folders composite, mask and real of equal names, a root that holds "
-    "several, a table composite,mask,real,split (.csv), or what `ccharmony pack` made of them.",
+    "several, a table composite,mask,real,split (.csv), or what `ccharmony pack` made of them, shards also by URL (s3://…).",
 )
 @click.option(
     "--photos",
@@ -186,7 +187,7 @@ def _read_distill(_ctx: click.Context, _param: click.Parameter, words: Sequence[
 )
 @click.option("--tensorboard/--no-tensorboard", default=True, help="Write event files.")
 def command(
-    data: tuple[Path, ...],
+    data: tuple[Place, ...],
     photos: tuple[Path, ...],
     lights: Path | None,
     out: Path,

@@ -24,6 +24,7 @@ from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import ImageError, SourceError
 from ccharmony.files import StrPath
 from ccharmony.outputs import Job, check_folder, claim_folder
+from ccharmony.urls import Place, Url, as_place
 from harmonize.devices import find_device
 from harmonize.evaluation import protocols, report, scoring
 from harmonize.evaluation.predictions import Predictions
@@ -136,7 +137,7 @@ def open_predictions(folder: StrPath) -> Method:
 
 
 def evaluate(
-    data: StrPath | Sequence[StrPath],
+    data: StrPath | Url | Sequence[StrPath | Url],
     method: Method | nn.Module | StrPath | None = None,
     rules: Rules | str = protocols.DEFAULT,
     *,
@@ -153,7 +154,8 @@ def evaluate(
     Parameters
     ----------
     data
-        One dataset or several: in iHarmony4's layout, roots that hold several, packed ones, or RealHM's folder.
+        One dataset or several: in iHarmony4's layout, roots that hold several, packed ones (shards also by URL), or
+        RealHM's folder.
     method
         What is scored: a network, the name or file of weights, a folder of another method's pictures, or None for the
         bundled default; see `open_method`.
@@ -190,13 +192,15 @@ def evaluate(
         No such weights, or they do not fit.
     SettingsError
         No such protocol or device.
+    StoreError
+        An object store cannot be asked.
     OutputError
         The folder holds what no evaluation wrote, or cannot be written.
     """
-    roots = [Path(data)] if isinstance(data, str | os.PathLike) else [Path(root) for root in data]
+    roots = [as_place(root) for root in ([data] if isinstance(data, str | os.PathLike | Url) else data)]
     folder = None if out is None else Path(out)
     if folder is not None:
-        check_folder(folder, _JOB, roots)
+        check_folder(folder, _JOB, _on_disk(roots))
     method = open_method(method, device)
     rules = rules if isinstance(rules, Rules) else Rules(protocols.find(rules))
     pairs, skipped = _find_pairs(roots, split, strict)
@@ -221,20 +225,25 @@ def evaluate(
 
 
 def _open_images(
-    folder: Path, method: Method, rules: Rules, roots: Sequence[Path], stack: contextlib.ExitStack
+    folder: Path, method: Method, rules: Rules, roots: Sequence[Place], stack: contextlib.ExitStack
 ) -> report.ImagesWriter:
     """Claim the folder, and open its images.csv; both end with the stack."""
     predictions = method.details["predictions"]
-    stack.enter_context(claim_folder(folder, _JOB, roots if predictions is None else [*roots, predictions]))
+    read = _on_disk(roots)
+    stack.enter_context(claim_folder(folder, _JOB, read if predictions is None else [*read, predictions]))
     return stack.enter_context(report.open_images(folder / report.IMAGES, rules.title))
 
 
-def _find_pairs(data: Sequence[Path], split: Split, strict: bool) -> tuple[list[PairPaths], list[str]]:
+def _on_disk(roots: Sequence[Place]) -> list[Path]:
+    return [root for root in roots if isinstance(root, Path)]
+
+
+def _find_pairs(data: Sequence[Place], split: Split, strict: bool) -> tuple[list[PairPaths], list[str]]:
     pairs: list[PairPaths] = []
     skipped: list[str] = []
-    owners: dict[str, Path] = {}
+    owners: dict[str, Place] = {}
     for root in data:
-        if realhm.is_realhm(root):
+        if isinstance(root, Path) and realhm.is_realhm(root):
             found, problems = realhm.find_pairs(root, strict=strict)
         else:
             found, problems = find_pairs(root, split, strict=strict)
@@ -257,7 +266,7 @@ def _leave_out(problem: str, skipped: list[str], strict: bool) -> None:
         _logger.warning("left out: more; report.json names them all")
 
 
-def _describe(data: Sequence[Path], method: Method, rules: Rules, split: str) -> dict[str, Any]:
+def _describe(data: Sequence[Place], method: Method, rules: Rules, split: str) -> dict[str, Any]:
     """Return the entries of report.json that say what the numbers are numbers of."""
     return {
         "protocol": rules.protocol.name,

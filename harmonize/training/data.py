@@ -14,6 +14,7 @@ import torch
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.errors import SettingsError, SourceError
+from ccharmony.urls import Place, Url
 from harmonize.data import lights, photos
 from harmonize.data.batches import Data, Joined, Source
 from harmonize.data.held_out_pairs import HeldPairs
@@ -45,8 +46,9 @@ class DataPaths(Settings):
         No data at all, photos without lights or lights without photos, or a number below 1.
     """
 
-    data: tuple[Path, ...] = ()
-    """Datasets in iHarmony4's layout, tables of triplets or packed ones, whose train lists are learned from."""
+    data: tuple[Place, ...] = ()
+    """Datasets in iHarmony4's layout, tables of triplets or packed ones, whose train lists are learned from;
+    shards also by URL."""
 
     photos: tuple[Path, ...] = ()
     """Folders of photos with masks, relit on the fly."""
@@ -75,8 +77,8 @@ class DataPaths(Settings):
             raise SettingsError("no data: wanted --data DIR, or --photos DIR with --lights FILE")
 
     def inputs(self) -> list[Path]:
-        """Return every folder and file that is read."""
-        return [*self.data, *self.photos, *filter(None, [self.lights])]
+        """Return every folder and file of this machine that is read."""
+        return [*(root for root in self.data if isinstance(root, Path)), *self.photos, *filter(None, [self.lights])]
 
 
 def open_data(paths: DataPaths, settings: TrainSettings, device: torch.device) -> Data:
@@ -100,6 +102,8 @@ def open_data(paths: DataPaths, settings: TrainSettings, device: torch.device) -
     ------
     SourceError, ManifestError, ImageError
         A folder or file is missing or broken; with `strict` also a single pair.
+    StoreError
+        An object store cannot be asked.
     """
     threads = min(os.cpu_count() or 1, 16)
     train: list[Source] = []
@@ -132,7 +136,7 @@ def open_data(paths: DataPaths, settings: TrainSettings, device: torch.device) -
 
 def describe(paths: DataPaths) -> dict[str, Any]:
     """Return where the pairs come from, by the names of the folders: weights must not hold paths of a machine."""
-    found: dict[str, Any] = {"data": [root.resolve().name for root in paths.data]}
+    found: dict[str, Any] = {"data": [_name_of(root) for root in paths.data]}
     if paths.data:
         found["val_share"] = paths.val_share
     if paths.lights is not None:
@@ -141,7 +145,11 @@ def describe(paths: DataPaths) -> dict[str, Any]:
     return found
 
 
-def _find_stored(root: Path, paths: DataPaths) -> tuple[list[PairPaths], list[PairPaths]]:
+def _name_of(root: Place) -> str:
+    return root.name if isinstance(root, Url) else root.resolve().name
+
+
+def _find_stored(root: Place, paths: DataPaths) -> tuple[list[PairPaths], list[PairPaths]]:
     """Return the pairs of a dataset to train on, and those that choose the checkpoint, which a line says."""
     learned, held_back, how = _divide(root, _list_pairs(root, "train", paths.strict), paths)
     photos, count = len({pair.photo for pair in held_back}), len(held_back)
@@ -154,7 +162,7 @@ def _find_stored(root: Path, paths: DataPaths) -> tuple[list[PairPaths], list[Pa
     return learned, held_back
 
 
-def _divide(root: Path, learned: list[PairPaths], paths: DataPaths) -> tuple[list[PairPaths], list[PairPaths], str]:
+def _divide(root: Place, learned: list[PairPaths], paths: DataPaths) -> tuple[list[PairPaths], list[PairPaths], str]:
     """Return the pairs to train on, those to validate on, and what chose them: see `DataPaths.val_share`."""
     if not paths.val_share:
         try:
@@ -169,7 +177,7 @@ def _divide(root: Path, learned: list[PairPaths], paths: DataPaths) -> tuple[lis
     return *hold_out_photos(learned, paths.val_share), share
 
 
-def _list_pairs(root: Path, split: Split, strict: bool) -> list[PairPaths]:
+def _list_pairs(root: Place, split: Split, strict: bool) -> list[PairPaths]:
     """Return the pairs of a split; those that are broken are named."""
     pairs, problems = find_pairs(root, split, strict=strict)
     for problem in problems:

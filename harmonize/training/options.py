@@ -18,6 +18,7 @@ from typing import Any
 from ccharmony import files, strict_json
 from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
+from ccharmony.urls import Url, as_place
 from harmonize.settings import check_names
 from harmonize.training.data import DataPaths
 from harmonize.training.run import Pace
@@ -99,14 +100,14 @@ def read_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
 def _to_plain(value: object) -> Any:
     if isinstance(value, tuple):
         return [_to_plain(part) for part in value]
-    return str(value.resolve()) if isinstance(value, Path) else value
+    return str(value.resolve()) if isinstance(value, Path) else str(value) if isinstance(value, Url) else value
 
 
 def _to_path(value: Any) -> Any:
-    """Return a value as its field has it: texts of `DataPaths` are paths."""
+    """Return a value as its field has it: texts of `DataPaths` are paths or URLs."""
     if isinstance(value, list):
         return tuple(map(_to_path, value))
-    return Path(value) if isinstance(value, str) else value
+    return as_place(value) if isinstance(value, str) else value
 
 
 def _to_absolute(weights: StrPath | None) -> str | None:

@@ -78,7 +78,7 @@ def test_help_lists_the_commands_with_a_line_each() -> None:
 
 @pytest.mark.parametrize("url", ["s3://bucket/data", "gs://b", "https://example.org/a.tar", "memory://a", "file:///a"])
 def test_url_is_refused_by_name_where_a_path_is_wanted(url: str) -> None:
-    result = CliRunner().invoke(cli.group, ["verify", url])
+    result = CliRunner().invoke(cli.group, ["stats", url])
     assert result.exit_code == 2
     assert result.output.splitlines()[-1] == (
         f"Error: Invalid value for 'DATASET': {url}: a URL, wanted a path on this machine"
@@ -101,7 +101,25 @@ def _commands(group: click.Group) -> Iterator[click.Command]:
             yield command
 
 
-def test_every_path_of_every_command_refuses_urls() -> None:
+@pytest.mark.parametrize("url", ["s3://key:secret@bucket/data", "https://me@example.org/data"])
+def test_url_with_a_name_or_a_password_is_refused_without_being_shown(url: str) -> None:
+    result = CliRunner().invoke(cli.group, ["verify", url])
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1] == (
+        "Error: Invalid value for 'DATASET': a URL with a name or a password in it, wanted these in the store's own "
+        "settings"
+    )
+
+
+TAKE_URLS = {
+    ("verify", "dataset"),
+    ("train", "data"),
+    ("evaluate", "data"),
+}
+"""Commands and their parameters."""
+
+
+def test_every_path_of_every_command_but_these_refuses_urls() -> None:
     pytest.importorskip("torch")
     harmonize = importlib.import_module("harmonize.cli").group
     types = [
@@ -112,4 +130,5 @@ def test_every_path_of_every_command_refuses_urls() -> None:
         if isinstance(parameter.type, click.Path)
     ]
     assert len(types) > 30
-    assert [entry for entry in types if entry[2] is not console.LocalPath] == []
+    assert {kind for _, _, kind in types} == {console.LocalPath, console.PlaceOfData}
+    assert {(command, name) for command, name, kind in types if kind is console.PlaceOfData} == TAKE_URLS

@@ -1,7 +1,8 @@
 """The three files of a pair, single files or parts of a larger file.
 
 -   :class:`PairPaths`: composite, mask and real picture.
--   :class:`Archive`: a larger file, read by offset; :class:`Member`: one part of it, which `pixels` reads like a path.
+-   :class:`Archive`: a larger file, read by offset, and :func:`open_archive`, of a URL, too; :class:`Member`: one part
+    of it, which `pixels` reads like a path.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ccharmony.errors import ImageError
+from ccharmony.stores.objects import StoredObject
+from ccharmony.urls import Place, Url
 
 if TYPE_CHECKING:
     from ccharmony.images.headers import Readable
@@ -83,6 +86,11 @@ class Archive:
         return os.pread(handle.descriptor, size, offset)
 
 
+def open_archive(place: Place) -> Archive | StoredObject:
+    """Return the archive that a path or a URL names now; raises OSError where there is none, or StoreError."""
+    return StoredObject.of(place) if isinstance(place, Url) else Archive.of(place)
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A file inside an archive.
@@ -97,13 +105,13 @@ class Member:
         Offset and number of its bytes.
     """
 
-    archive: Archive
+    archive: Archive | StoredObject
     name: str
     offset: int
     size: int
 
     def read_bytes(self) -> bytes:
-        """Return the whole content; raises OSError, or ImageError where the archive has changed."""
+        """Return the whole content; raises OSError, ImageError where the archive has changed, StoreError."""
         data = self.archive.read(self.offset, self.size)
         if len(data) != self.size:
             raise ImageError(f"{self}: {len(data)} bytes, wanted {self.size}")

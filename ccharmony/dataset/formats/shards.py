@@ -24,6 +24,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,8 +32,11 @@ from typing import Any
 from ccharmony import inputs, strict_json
 from ccharmony.dataset.formats import lists
 from ccharmony.dataset.formats.names import split_name
-from ccharmony.dataset.formats.pair_files import Archive, Member, PairPaths, Split
+from ccharmony.dataset.formats.pair_files import Archive, Member, PairPaths, Split, open_archive
 from ccharmony.errors import ImageError, SourceError
+from ccharmony.stores import places
+from ccharmony.stores.objects import StoredObject
+from ccharmony.urls import Place, Url
 
 INDEX = "index.json"
 TARS, PARQUET = "ccharmony shards", "ccharmony parquet"
@@ -51,6 +55,9 @@ _FILES = {
     TARS: re.compile(r"(train|val|test|all)/shard-\d{6,}\.tar"),
     PARQUET: re.compile(r"data/(train|val|test|all)-\d{5,}-of-\d{5,}\.parquet"),
 }
+_ASKED = 16
+"""Shards that are looked up at a time: a store takes 30 ms to answer, a disk nothing worth a thread."""
+
 _logger = logging.getLogger(__name__)
 _BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, ImageError)
 
@@ -96,7 +103,7 @@ def is_packed(root: Path) -> bool:
     return (root / INDEX).is_file()
 
 
-def read_index(root: Path) -> list[Shard]:
+def read_index(root: Place) -> list[Shard]:
     """Read the index and check that every shard exists and has its size.
 
     Raises
@@ -106,17 +113,32 @@ def read_index(root: Path) -> list[Shard]:
     """
     path = root / INDEX
     try:
-        shards = list(_parse_index(strict_json.read_object(path)))
+        shards = list(_parse_index(read_content(root)))
+    except FileNotFoundError as error:
+        raise SourceError(f"{path}: no such file, wanted what ccharmony pack --to shards or parquet wrote") from error
     except _BROKEN as error:
         raise SourceError(f"{path}: not an index of shards of version {VERSION} ({error})") from error
-    for shard in shards:
-        tar = root / shard.file
-        if not tar.resolve().is_relative_to(root.resolve()):
-            raise SourceError(f"{tar}: a link that leads out of the folder, wanted the shard itself")
-        found = tar.stat().st_size if tar.is_file() else 0
-        if found != shard.bytes:
-            raise SourceError(f"{tar}: {found or 'no'} bytes, {INDEX} says {shard.bytes}: the shard is incomplete")
+    with ThreadPoolExecutor(_ASKED, thread_name_prefix="index") as pool:
+        for shard, found in zip(shards, pool.map(lambda shard: _size(root, shard), shards), strict=True):
+            if found != shard.bytes:
+                says = f"{INDEX} says {shard.bytes}: the shard is incomplete"
+                raise SourceError(f"{root / shard.file}: {found or 'no'} bytes, {says}")
     return shards
+
+
+def read_content(root: Place) -> dict[str, Any]:
+    """Return what the index says; raises OSError, ValueError, or StoreError for a URL."""
+    content = strict_json.parse(places.read_bytes(root / INDEX, strict_json.MOST_BYTES))
+    if not isinstance(content, dict):
+        raise ValueError(f"{type(content).__name__} found, an object wanted")
+    return content
+
+
+def _size(root: Place, shard: Shard) -> int:
+    tar = root / shard.file
+    if isinstance(root, Path) and not (root / shard.file).resolve().is_relative_to(root.resolve()):
+        raise SourceError(f"{tar}: a link that leads out of the folder, wanted the shard itself")
+    return places.size_of(tar)
 
 
 def count(index: Sequence[Shard]) -> dict[str, Any]:
@@ -128,15 +150,15 @@ def count(index: Sequence[Shard]) -> dict[str, Any]:
     }
 
 
-def read_contents_digest(root: Path) -> str:
+def read_contents_digest(root: Place) -> str:
     """Return the digest of what was packed; empty where there is no index."""
     try:
-        return str(strict_json.read_object(root / INDEX)["plan"])
+        return str(read_content(root)["plan"])
     except _BROKEN:
         return ""
 
 
-def read_pairs(root: Path, split: Split) -> list[PairPaths]:
+def read_pairs(root: Place, split: Split) -> list[PairPaths]:
     """Return the pairs of a split in the order of the dataset's lists, each with its files inside the shards.
 
     Raises
@@ -149,25 +171,27 @@ def read_pairs(root: Path, split: Split) -> list[PairPaths]:
     if split in ("train", "test") and all(shard.folder == UNLISTED for shard in shards):
         _logger.warning("%s: packed without lists, all its pairs are taken for split %s", root, split)
         chosen = shards
-    positioned = [pair for shard in chosen for pair in read_table(root, shard)]
+    with ThreadPoolExecutor(_ASKED if isinstance(root, Url) else 1, thread_name_prefix="tables") as pool:
+        tables = pool.map(lambda shard: list(read_table(root, shard)), chosen)
+        positioned = [pair for table in tables for pair in table]
     if not positioned:
         held = ", ".join(sorted({shard.folder for shard in shards})) or "nothing"
         raise SourceError(f"{root}: no pair of split {split!r}, it holds {held}")
     return [pair for _, pair in sorted(positioned, key=lambda entry: entry[0])]
 
 
-def read_table(root: Path, shard: Shard) -> Iterator[tuple[int, PairPaths]]:
+def read_table(root: Place, shard: Shard) -> Iterator[tuple[int, PairPaths]]:
     """Yield each pair of a shard with its position in the lists; raises SourceError."""
     with _refusing(root, shard):
-        archive = Archive.of(root / shard.file)
+        archive = open_archive(root / shard.file)
         found = [_parse_row(row, archive, shard) for row in _read_rows(root, shard)]
     yield from found
 
 
-def read_stored_rows(root: Path, shard: Shard) -> Iterator[dict[str, Any]]:
+def read_stored_rows(root: Place, shard: Shard) -> Iterator[dict[str, Any]]:
     """Yield what a Parquet shard says of each of its pairs; raises SourceError."""
     with _refusing(root, shard):
-        archive = Archive.of(root / shard.file)
+        archive = open_archive(root / shard.file)
         for *_, place in _read_rows(root, shard):
             member = _parse_member(archive, *place)
             if member.size > ROW_BYTES:
@@ -175,22 +199,29 @@ def read_stored_rows(root: Path, shard: Shard) -> Iterator[dict[str, Any]]:
             yield dict(strict_json.parse(member.read_bytes()))
 
 
-def table_of(tar: Path) -> Path:
-    """Return the path of a shard's table: beside a tar; apart from Parquet, whose readers take all of a folder."""
-    return tar.parents[1] / "tables" / f"{tar.stem}.json" if tar.suffix == ".parquet" else tar.with_suffix(".json")
+def table_of(file: str) -> str:
+    """Return the name of a shard's table: beside a tar; apart from Parquet, whose readers take all of a folder.
+
+    Examples
+    --------
+    >>> table_of("test/shard-000000.tar"), table_of("data/test-00000-of-00002.parquet")
+    ('test/shard-000000.json', 'tables/test-00000-of-00002.json')
+    """
+    name = PurePosixPath(file)
+    return f"tables/{name.stem}.json" if name.suffix == ".parquet" else str(name.with_suffix(".json"))
 
 
 @contextlib.contextmanager
-def _refusing(root: Path, shard: Shard) -> Iterator[None]:
+def _refusing(root: Place, shard: Shard) -> Iterator[None]:
     """Turn an error in reading the table of a shard into a SourceError."""
     try:
         yield
     except _BROKEN as error:
-        raise SourceError(f"{table_of(root / shard.file)}: not the table of {shard.file} ({error})") from error
+        raise SourceError(f"{root / table_of(shard.file)}: not the table of {shard.file} ({error})") from error
 
 
-def _read_rows(root: Path, shard: Shard) -> list[Any]:
-    data = inputs.read_bytes(table_of(root / shard.file), strict_json.MOST_BYTES)
+def _read_rows(root: Place, shard: Shard) -> list[Any]:
+    data = places.read_bytes(root / table_of(shard.file), strict_json.MOST_BYTES)
     if hashlib.sha256(data).hexdigest() != shard.table_sha256:
         raise ValueError("its sha256 is not the one in the index")
     rows = strict_json.parse(data)["rows"]
@@ -215,7 +246,7 @@ def _parse_index(content: Mapping[str, Any]) -> Iterator[Shard]:
         yield shard
 
 
-def _parse_row(row: list[Any], archive: Archive, shard: Shard) -> tuple[int, PairPaths]:
+def _parse_row(row: list[Any], archive: Archive | StoredObject, shard: Shard) -> tuple[int, PairPaths]:
     position, name_of_set, name, *parts = row
     composite, mask, real = (_parse_member(archive, *part) for part in parts[:3])
     stem = PurePosixPath(name).stem  # the real picture is named after its composite here: iHarmony4's form is left
@@ -223,7 +254,7 @@ def _parse_row(row: list[Any], archive: Archive, shard: Shard) -> tuple[int, Pai
     return int(position), PairPaths(str(name_of_set), str(name), composite, mask, real, shard.split, photo)
 
 
-def _parse_member(archive: Archive, name: str, offset: int, size: int) -> Member:
+def _parse_member(archive: Archive | StoredObject, name: str, offset: int, size: int) -> Member:
     if not (type(offset) is type(size) is int and isinstance(name, str)):
         raise ValueError(f"{name!r}: offset {offset!r} and size {size!r}, wanted whole numbers")
     if size > inputs.PICTURE_BYTES:

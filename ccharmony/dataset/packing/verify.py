@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccharmony import inputs, strict_json
+from ccharmony import strict_json
 from ccharmony.dataset import checksums
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import hdf5, shards
@@ -22,22 +22,24 @@ from ccharmony.files import StrPath
 from ccharmony.images import pixels
 from ccharmony.images.headers import Readable
 from ccharmony.progress import Progress
+from ccharmony.stores import places
+from ccharmony.urls import Place, Url, as_place
 
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
-def is_packed(root: Path) -> bool:
-    """Return whether a path is what `ccharmony pack` writes."""
-    return shards.is_packed(root) or hdf5.is_packed(root)
+def is_packed(root: Place) -> bool:
+    """Return whether a path is what `ccharmony pack` writes; at a URL nothing else is read."""
+    return isinstance(root, Url) or shards.is_packed(root) or hdf5.is_packed(root)
 
 
-def verify_dataset(root: StrPath, *, deep: bool = False, progress: Progress | None = None) -> Verdict:
+def verify_dataset(root: StrPath | Url, *, deep: bool = False, progress: Progress | None = None) -> Verdict:
     """Check a dataset: a built folder, or what `ccharmony pack` made of one.
 
     Parameters
     ----------
     root
-        The folder of the dataset, the folder of its shards, or its HDF5 file.
+        The folder of the dataset, the folder of its shards or their URL in an object store, or its HDF5 file.
     deep
         Whether every picture is decoded; in a folder, composites are also relit and measured again.
     progress
@@ -54,18 +56,22 @@ def verify_dataset(root: StrPath, *, deep: bool = False, progress: Progress | No
         The folder holds no manifest that can be read.
     SourceError
         The index or a table of a packed dataset is damaged, or a shard is incomplete.
+    StoreError
+        The object store cannot be asked.
     """
-    path = Path(root)
-    return (verify_packed if is_packed(path) else verify_folder)(path, deep=deep, progress=progress)
+    place = as_place(root)
+    if isinstance(place, Url) or is_packed(place):
+        return verify_packed(place, deep=deep, progress=progress)
+    return verify_folder(place, deep=deep, progress=progress)
 
 
-def verify_packed(root: Path, *, deep: bool = False, progress: Progress | None = None) -> Verdict:
+def verify_packed(root: Place, *, deep: bool = False, progress: Progress | None = None) -> Verdict:
     """Check shards or an HDF5 file: the hashes of its files, tables, rows and pictures, and that they fit together.
 
     Parameters
     ----------
     root
-        Shards or a file that `ccharmony pack` wrote.
+        Shards or a file that `ccharmony pack` wrote, or the URL of shards.
     deep
         Whether every picture is decoded; otherwise those that no build of ccharmony made.
     progress
@@ -80,10 +86,13 @@ def verify_packed(root: Path, *, deep: bool = False, progress: Progress | None =
     ------
     SourceError
         The index or a table is damaged, or a shard is incomplete.
+    StoreError
+        The object store cannot be asked.
     """
     pairs, _ = find_pairs(root, "all")
     verdict = Verdict(len(pairs), len({(pair.set, _real_of(pair)) for pair in pairs}))
-    found = _read_hdf5(root, verdict) if hdf5.is_packed(root) else _read_shards(root, verdict)
+    in_one_file = isinstance(root, Path) and hdf5.is_packed(root)
+    found = _read_hdf5(Path(str(root)), verdict) if in_one_file else _read_shards(root, verdict)
     check = _Pairs(found, deep)
     for count, pair in enumerate(pairs, start=1):
         verdict.problems += check.check(pair)
@@ -114,7 +123,7 @@ def _read_hdf5(root: Path, verdict: Verdict) -> _Packed:
     return _Packed(_by_name(hdf5.read_rows(root), str(root), verdict))
 
 
-def _read_shards(root: Path, verdict: Verdict) -> _Packed:
+def _read_shards(root: Place, verdict: Verdict) -> _Packed:
     index = shards.read_index(root)
     verdict.problems += _check_index(root, index, verdict)
     rows: list[dict[str, Any]] = []
@@ -144,9 +153,9 @@ def _by_name(rows: Sequence[dict[str, Any]], where: str, verdict: Verdict) -> Ro
     return found
 
 
-def _check_index(root: Path, index: Sequence[Shard], verdict: Verdict) -> Iterator[str]:
+def _check_index(root: Place, index: Sequence[Shard], verdict: Verdict) -> Iterator[str]:
     """Check the index's own hash and counts, and that the folder holds nothing else."""
-    content = strict_json.read_object(root / shards.INDEX)
+    content = shards.read_content(root)
     if checksums.SEAL not in content:
         verdict.notes.append(NO_HASHES)
     elif not checksums.is_sealed(content):
@@ -154,15 +163,15 @@ def _check_index(root: Path, index: Sequence[Shard], verdict: Verdict) -> Iterat
     for name, found in shards.count(index).items():
         if content.get(name) != found:
             yield f"{root / shards.INDEX}: {name} {content.get(name)}, its shards have {found}"
-    named = {root / shards.INDEX}.union(*({root / one.file, shards.table_of(root / one.file)} for one in index))
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and path not in named and not path.name.startswith("."):
-            yield f"{path}: {shards.INDEX} does not name it"
+    named = {shards.INDEX}.union(*({one.file, shards.table_of(one.file)} for one in index))
+    for name in places.list_names(root):
+        if name not in named and not name.rpartition("/")[2].startswith("."):
+            yield f"{root / name}: {shards.INDEX} does not name it"
 
 
-def _check_shard(root: Path, shard: Shard) -> Iterator[str]:
-    with inputs.open_binary(root / shard.file) as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+def _check_shard(root: Place, shard: Shard) -> Iterator[str]:
+    with places.open_binary(root / shard.file) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # any binary file will do
     if digest != shard.sha256:
         yield f"{root / shard.file}: sha256 {digest[:12]}..., {shards.INDEX} says {shard.sha256[:12]}..."
 
@@ -180,8 +189,8 @@ class _RegularMember(tarfile.TarInfo):
         return member
 
 
-def _rows_of(tar: Path) -> Iterator[dict[str, Any]]:
-    with tarfile.open(tar, "r:", tarinfo=_RegularMember) as file:
+def _rows_of(tar: Place) -> Iterator[dict[str, Any]]:
+    with places.open_binary(tar) as opened, tarfile.open(None, "r:", opened, tarinfo=_RegularMember) as file:
         for member in file:
             if member.name.startswith("/") or ".." in member.name.split("/"):
                 raise ValueError(f"member {member.name!r} leads out of the folder")

@@ -165,7 +165,7 @@ def write_table(root: Path, batch: Batch, size: int, sha256: str, columns: Seque
     """Write the table of a shard that is written, and return its entry of the index; raises OutputError."""
     head = {"pairs": len(rows), "bytes": size, "sha256": sha256, "columns": columns}
     table = json.dumps({**head, "rows": rows}, ensure_ascii=False, separators=(",", ":")).encode()
-    path = shards.table_of(root / batch.file)
+    path = root / shards.table_of(batch.file)
     files.make_folder(path.parent)
     files.write_bytes(path, table)
     return Shard(batch.file, len(rows), size, sha256, hashlib.sha256(table).hexdigest())
@@ -187,11 +187,10 @@ def _cut(entries: Sequence[Entry], limit: Limit) -> Iterator[list[Entry]]:
 
 def _find_finished(root: Path, batch: Batch) -> Shard | None:
     """Return a shard that was finished before: its table is written after it."""
-    tar = root / batch.file
     try:
-        table = inputs.read_bytes(shards.table_of(tar), strict_json.MOST_BYTES)
+        table = inputs.read_bytes(root / shards.table_of(batch.file), strict_json.MOST_BYTES)
         content = strict_json.parse(table)
-        size = tar.stat().st_size
+        size = (root / batch.file).stat().st_size
     except (OSError, ValueError):
         return None
     if size != content["bytes"]:
