@@ -78,9 +78,15 @@ class Candidate(NamedTuple):
 
 
 def is_torch(path: Path) -> bool:
-    """Return whether a file is what `torch.save` writes, by its first bytes; raises OSError."""
+    """Return whether a file is what `torch.save` writes, by its first bytes; raises OSError.
+
+    The first eight bytes of a safetensors file are the length of its header, and every 32nd length begins as a pickle
+    does. The header itself begins with a brace.
+    """
     with inputs.open_binary(path) as file:
-        return file.read(4).startswith(_MAGIC)
+        start = file.read(9)
+    length = int.from_bytes(start[:8], "little")
+    return start.startswith(_MAGIC) and not (start[8:] == b"{" and length < path.stat().st_size)
 
 
 def read_tables(path: Path) -> dict[str, Tensors]:

@@ -460,3 +460,13 @@ def test_loading_weights_does_not_import_torchs_compiler(name):
     code += "; print([name for name in ('torch._dynamo', 'sympy') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_weights_are_read_whatever_the_length_of_their_header_begins_with(tmp_path, net):
+    # Headers are padded to multiples of 8: of 32 lengths one has 0x80 as its lowest byte, as a pickle has.
+    path, starts = tmp_path / "net.safetensors", set()
+    for length in range(0, 8 * 33, 8):
+        checkpoint.save_weights(path, net, SMALL, metadata={"note": "x" * length})
+        starts.add(path.read_bytes()[0])
+        assert checkpoint.load(path).settings == SMALL
+    assert 0x80 in starts
