@@ -22,7 +22,7 @@ from ccharmony.arrays import Float32, Float64, Int64, UInt8
 from harmonize.inference import runtimes
 from harmonize.inference.adjustment import Adjustment, renderer
 from harmonize.inference.image import Change, Size, shrink, shrink_mask
-from harmonize.inference.runtimes import Runtime, Weights
+from harmonize.inference.runtimes import Weights
 from harmonize.models.settings import SIDE
 
 KNOTS = 32
@@ -92,19 +92,16 @@ def find_adjustment(
     if not mask.any():
         return Fitted(Adjustment(np.tile(_centers(), (3, 1)), np.zeros((CELLS, CELLS))), 0.0, 0.0)
     network = runtimes.find(net, device)
-    small, after, inside = _ask(network, composite, mask, size)
-    if network.parametric:
-        return _measure(network.predict(composite, mask), small, after, inside)
-    return fit_adjustment(small, after, inside)
-
-
-def _ask(network: Runtime, composite: UInt8, mask: Float32, size: Size) -> tuple[UInt8, Float32, Float32]:
-    """Return a small composite, what the network makes of it, in levels, and the small mask."""
     side = SIDE if size == "full" else size
     small, inside = shrink(composite, side), shrink_mask(mask, side)
+    if network.parametric:
+        predicted = network.predict(composite, mask)
+        return Fitted(predicted, _distance(_render(predicted, small), small, inside), 0.0)
     if size == "full":
-        return small, shrink(network.infer(composite[None], mask[None])[0], side), inside
-    return small, network.infer(small[None], inside[None])[0], inside
+        after = shrink(network.infer(composite[None], mask[None])[0], side)
+    else:
+        after = network.infer(small[None], inside[None])[0]
+    return fit_adjustment(small, after, inside)
 
 
 def fit_change(change: Change, composite: UInt8, mask: Float32, own: Adjustment | None = None) -> Fitted:
@@ -164,13 +161,19 @@ def fit_adjustment(composite: UInt8, harmonized: Float32, mask: Float32) -> Fitt
 
 
 def _measure(adjustment: Adjustment, composite: UInt8, harmonized: Float32, mask: Float32) -> Fitted:
-    adjusted = renderer(adjustment, composite)(slice(0, mask.shape[0]), slice(0, mask.shape[1])).clip(0, 255)
+    error = _distance(_render(adjustment, composite), harmonized, mask)
+    return Fitted(adjustment, _distance(composite, harmonized, mask), error)
 
-    def distance(picture: Float32 | UInt8) -> float:
-        squares = ((picture - harmonized) ** 2).mean(axis=2)
-        return float(np.sqrt((mask * squares).sum() / mask.sum()))
 
-    return Fitted(adjustment, distance(composite), distance(adjusted))
+def _render(adjustment: Adjustment, composite: UInt8) -> Float32:
+    height, width = composite.shape[:2]
+    return renderer(adjustment, composite)(slice(0, height), slice(0, width)).clip(0, 255)
+
+
+def _distance(first: UInt8 | Float32, second: UInt8 | Float32, mask: Float32) -> float:
+    """Return the root mean square difference of two pictures over a foreground."""
+    squares = ((np.asarray(first, np.float32) - second) ** 2).mean(axis=2)
+    return float(np.sqrt((mask * squares).sum() / mask.sum()))
 
 
 def _fit_curve(before: Float64, after: Float64, gains: Float64, weights: Float64) -> Float64:
