@@ -39,8 +39,10 @@ from harmonize.markdown import make_table
 from harmonize.video.look import SEEN_PER_SECOND, look_at
 from harmonize.video.shots import THUMBNAIL
 from harmonize.video.timeline import SMOOTHING, Timeline
+from harmonize.weights import cards
 
 RATE, SECONDS = 25, 3
+_SMOOTHINGS = (0.25, 0.5, 1.0, 2.0)
 FRAMES = RATE * SECONDS
 SIDE = 256
 
@@ -146,7 +148,7 @@ def find_methods(clip: Clip, net: nn.Module) -> dict[str, Callable[[Still], Chan
     every = look_at(((still, still.mask) for still in clip), net, smoothing=0)
     step = round(RATE / SEEN_PER_SECOND)
     some = replace(every, times=every.times[::step], moments=every.moments[::step])
-    smoothed = {f"{s:g} s": partial(_at, replace(some, smoothing=s)) for s in (0.25, 0.5, SMOOTHING, 2.0)}
+    smoothed = {f"{s:g} s": partial(_at, replace(some, smoothing=s)) for s in _SMOOTHINGS}
     return {
         "a picture each": lambda still: find_change(net, still.composite, still.mask),
         "0 s": partial(_at, every),
@@ -206,7 +208,7 @@ def measure_speed(folder: Path, weights: str, frames: int, height: int, repeats:
     _write_video(video, masks, frames, height)
 
     def copy() -> None:
-        with open_footage(video) as source, open_sink(folder / "copy.mp4", source) as (sink, _):
+        with open_footage(video) as source, open_sink(folder / "copy.mp4", source) as sink:
             for frame in source.frames(sink.formats):
                 sink.write(frame)
 
@@ -254,7 +256,7 @@ def _write_video(video: Path, masks: Path, count: int, height: int) -> None:
 @click.command()
 @click.option("--smoke", is_flag=True, help="Rendered photos, one clip of each kind: shows that it runs.")
 @click.option("--photos", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Photos with masks.")
-@click.option("--weights", default="giftnet_w16", show_default=True, help="Bundled weights or a file.")
+@click.option("--weights", default=cards.default_weights(), show_default=True, help="Bundled weights or a file.")
 @click.option("--clips", type=click.IntRange(1), default=4, show_default=True, help="Photos, evenly spread over val.")
 @click.option("--speed", is_flag=True, help="Measure frames a second, too.")
 def main(smoke: bool, photos: Path | None, weights: str, clips: int, speed: bool) -> None:

@@ -164,7 +164,7 @@ _OPTIONS = (
     click.option(
         "--smooth",
         type=click.FloatRange(0),
-        default=1.0,
+        default=0.5,
         metavar="SECONDS",
         show_default=True,
         help="Video: over how long a time changes are averaged; 0 harmonizes each frame by itself.",

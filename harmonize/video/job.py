@@ -85,7 +85,8 @@ def harmonize_video(
     check_size(size)
     source, mask_files, target = Path(video), Path(masks), Path(out)
     if target.suffix.lower() not in MUXERS:
-        raise OutputError(f"{target}: {target.suffix} is no video to write, wanted one of {' '.join(MUXERS)}")
+        found_suffix = target.suffix or "no suffix"
+        raise OutputError(f"{target}: {found_suffix} is no video to write, wanted one of {' '.join(MUXERS)}")
     if adjustment is not None:
         one = partial(renderer, read_json(Path(adjustment)))
         return _write(source, mask_files, target, lambda _time: one, strength, progress)
@@ -108,14 +109,14 @@ def _write(
     with (
         open_footage(source) as footage,
         open_masks(mask_files, footage) as found,
-        open_sink(target, footage) as (sink, notes),
+        open_sink(target, footage) as sink,
     ):
         frames = found.beside(footage.frames(sink.formats, list(sink.copied), sink.copy))
         for frame, mask in _count(frames, progress, "written", footage.expected):
             if change := change_at(frame.time):
                 planes.add_change(frame.image, frame.coding, mask, change, strength)
             sink.write(frame)
-    return found.notes + notes
+    return found.notes + sink.notes
 
 
 def _count(

@@ -46,6 +46,8 @@ class Masks:
         How long the last mask holds, and how far after the last frame the last mask may be.
     notes
         What a person should know of them; more is added while they are read.
+    gap
+        Where their numbers leave one out; empty where they do not.
     """
 
     path: Path
@@ -53,6 +55,11 @@ class Masks:
     by_time: bool = False
     period: float = 1
     notes: list[str] = field(default_factory=list)
+    gap: str = ""
+
+    def __post_init__(self) -> None:
+        if self.gap:
+            self.notes.append(f"{self.path}: {self.gap}; masks are taken in their order")
 
     def beside(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, Float32]]:
         """Yield each frame and its mask (H, W), in [0, 1].
@@ -71,10 +78,14 @@ class Masks:
             while following is not None and following[0] <= place:
                 (start, mask), following = following, next(self.masks, None)
             if mask is None or (following is None and place >= start + self.period):
-                raise SourceError(f"{self.path}: no mask from {self._spell(place)} on, the video goes on")
+                raise SourceError(f"{self.path}: no mask from {self._spell(place)} on, the video goes on{self._hint}")
             yield frame, self._fit(mask, frame)
         if following is not None and following[0] >= place + self.period:
-            raise SourceError(f"{self.path}: a mask at {self._spell(following[0])}, the video ends before")
+            raise SourceError(f"{self.path}: a mask at {self._spell(following[0])}, the video ends before{self._hint}")
+
+    @property
+    def _hint(self) -> str:
+        return f" ({self.gap})" if self.gap else ""
 
     def _spell(self, place: float) -> str:
         return f"{place:.2f} s" if self.by_time else f"frame {place + 1:.0f}"
@@ -97,8 +108,8 @@ def open_masks(path: Path, footage: Footage) -> Iterator[Masks]:
     Parameters
     ----------
     path
-        A video, whose luma is the mask; a folder of pictures, in the order of their numbers; or one picture, which
-        holds for all frames.
+        A video, whose alpha or luma is the mask; a folder of pictures, in the order of their numbers; or one picture,
+        which holds for all frames.
     footage
         The video that they belong to, open. Masks of another frame rate go by their times, others by their numbers.
 
@@ -113,23 +124,30 @@ def open_masks(path: Path, footage: Footage) -> Iterator[Masks]:
         They cannot be read.
     """
     if path.is_dir():
-        yield Masks(path, enumerate(map(pixels.read_mask, series.list_frames(path))))
+        pictures = series.list_frames(path)
+        yield Masks(path, enumerate(map(pixels.read_mask, pictures)), gap=series.find_gap(pictures))
     elif not is_video(path):
         yield Masks(path, iter([(0, pixels.read_mask(path))]), period=math.inf)
     else:
         with reading.open_footage(path) as found:
             masks = ((frame.time, mask_of(frame)) for frame in found.frames())
+            notes = [f"{path}: the alpha channel is the mask where it is not opaque"] if found.has_alpha else []
             if _in_step(found, footage):
-                yield Masks(path, ((number, mask) for number, (_, mask) in enumerate(masks)))
+                yield Masks(path, ((number, mask) for number, (_, mask) in enumerate(masks)), notes=notes)
             else:
                 rates = f"{float(found.rate):.5g} frames a second, its video has {float(footage.rate):.5g}"
-                note = f"{path}: {rates}; they go by time"
+                notes.append(f"{path}: {rates}; they go by time")
                 period = float(1 / min(found.rate, footage.rate))
-                yield Masks(path, masks, by_time=True, period=period, notes=[note])
+                yield Masks(path, masks, by_time=True, period=period, notes=notes)
 
 
 def mask_of(frame: VideoFrame) -> Float32:
-    """Return the luma of a frame as a mask (H, W), in [0, 1], without what a codec adds to black and white."""
+    """Return the mask (H, W), in [0, 1], that a frame holds: its alpha, or its luma where it has none or is opaque.
+
+    What a codec adds to black and white is taken off luma; alpha is stored without loss.
+    """
+    if frame.alpha is not None and frame.alpha.min() < 1 - NOISE:
+        return frame.alpha
     luma = planes.planes_of(frame.image)[0].astype(np.float32)
     bits = planes.bits_of(frame.image)
     black, white = (0, 2**bits - 1) if frame.coding.is_full else (16 << bits - 8, 235 << bits - 8)

@@ -4,7 +4,7 @@ A way to RGB and back would cost detail of the whole picture: chroma is stored a
 twice. Here RGB is only what a change is computed from. Since Y'CbCr is linear in RGB, the change of the planes is the
 change of RGB times the same matrix; it is added where the mask is not 0, and luma stays as it is elsewhere.
 
-Contents: :func:`to_rgb`, :func:`add_change`, :func:`planes_of`, :func:`turn`.
+Contents: :func:`to_rgb`, :func:`add_change`, :func:`planes_of`, :func:`alpha_of`, :func:`turn`.
 """
 
 from __future__ import annotations
@@ -93,6 +93,19 @@ def planes_of(frame: Any) -> list[Samples]:
         rows: Samples = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)
         found.append(rows[: plane.height, : plane.width])
     return found
+
+
+def has_alpha(kind: Any) -> bool:
+    """Return whether frames of PyAV's format `kind` have opacity."""
+    return any(component.is_alpha for component in kind.components)
+
+
+def alpha_of(frame: Any, quarters: int = 0) -> Float32 | None:
+    """Return the opacity of a frame (H, W), in [0, 1], turned as by :func:`turn`; None where it has none."""
+    if not has_alpha(frame.format):
+        return None
+    levels = planes_of(frame.reformat(format="yuva444p"))[3]
+    return np.asarray(np.rot90(levels, quarters) / np.float32(255), np.float32)
 
 
 def turn(frame: Any, quarters: int) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony import inputs
-from ccharmony.arrays import Shape, UInt8
+from ccharmony.arrays import Float32, Shape, UInt8
 from ccharmony.errors import SourceError
 from harmonize.video import planes
 from harmonize.video.container import SUFFIXES, Coding, load_av, read_coding
@@ -39,11 +39,20 @@ class VideoFrame:
         How its samples stand for colors.
     time
         Seconds since the first frame.
+    alpha
+        Opacity (H, W), in [0, 1], where the file has it; `image` has none.
+    pixel
+        Width of a pixel by its height, where the file says it.
+    is_interlaced
+        Whether its lines are of two moments.
     """
 
     image: Any
     coding: Coding
     time: float
+    alpha: Float32 | None = None
+    pixel: Fraction | None = None
+    is_interlaced: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -67,13 +76,20 @@ class Footage:
     ----------
     path
         Its file.
-    container, stream
+    container, stream, decoder
         PyAV's, open; the stream is that of the pictures.
     """
 
     path: Path
     container: Any
     stream: Any
+    decoder: Any
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether its frames have opacity."""
+        kind = self.decoder.format or self.stream.codec_context.format
+        return _names_alpha(self.stream) or (kind is not None and planes.has_alpha(kind))
 
     @property
     def rate(self) -> Fraction:
@@ -119,7 +135,8 @@ class Footage:
                     assert copy is not None
                     copy(packet)
                     continue
-                for number, frame in enumerate(packet.decode(), start=number + 1):  # noqa: B020 - goes on counting
+                decoded = self.decoder.decode(packet)
+                for number, frame in enumerate(decoded, start=number + 1):  # noqa: B020 - goes on counting
                     time = float(number / self.rate) if frame.pts is None else float(frame.pts * frame.time_base)
                     first = time if first is None else first
                     yield self._prepare(frame, formats, time - first)
@@ -130,7 +147,9 @@ class Footage:
 
     def _prepare(self, frame: Any, formats: Collection[str], time: float) -> VideoFrame:
         coding = read_coding(frame, self.path)
-        quarters = round(frame.rotation / 90)
+        quarters, is_interlaced = round(frame.rotation / 90), frame.interlaced_frame
+        alpha = planes.alpha_of(frame, quarters)
+        pixel = self.stream.sample_aspect_ratio
         wanted = choose_format(frame.format, formats, is_turned=quarters % 2 == 1)
         if wanted != frame.format.name:
             frame = frame.reformat(
@@ -140,7 +159,9 @@ class Footage:
                 src_color_range=coding.range,
                 dst_color_range=coding.range,
             )
-        return VideoFrame(planes.turn(frame, quarters), coding, time)
+        if pixel and quarters % 2:
+            pixel = 1 / pixel
+        return VideoFrame(planes.turn(frame, quarters), coding, time, alpha, pixel or None, is_interlaced)
 
 
 @contextlib.contextmanager
@@ -179,7 +200,19 @@ def open_footage(path: Path) -> Iterator[Footage]:
             if not streams:
                 raise SourceError(f"{path}: no pictures in it, a video wanted")
             streams[0].thread_type = "AUTO"
-            yield Footage(path, container, streams[0])
+            yield Footage(path, container, streams[0], _choose_decoder(streams[0]))
+
+
+def _names_alpha(stream: Any) -> bool:
+    return bool(stream.metadata.get("alpha_mode") == "1")
+
+
+def _choose_decoder(stream: Any) -> Any:
+    """Return what decodes a stream; of VP8 and VP9 with alpha FFmpeg's own decoder gives the colors alone."""
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.codec.canonical_name)
+    if name is None or not _names_alpha(stream):
+        return stream.codec_context
+    return load_av().CodecContext.create(name, "r")
 
 
 def choose_format(found: Any, allowed: Collection[str], *, is_turned: bool = False) -> str:

@@ -1,6 +1,6 @@
 """Numbered pictures as the frames of a video.
 
-Contents: :func:`list_frames`; :func:`smooth_series`, :data:`RATE`.
+Contents: :func:`list_frames`, :func:`find_gap`; :func:`smooth_series`, :data:`RATE`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,18 @@ def list_frames(folder: Path) -> list[Path]:
     if not found:
         raise SourceError(f"{folder}: no picture in it, wanted numbered frames")
     return found
+
+
+def find_gap(frames: Sequence[Path]) -> str:
+    """Say where the numbers of frames, in their order, leave one out; empty where they have even steps or are none."""
+    found = [_NUMBER.findall(path.stem) for path in frames]
+    if not all(found):
+        return ""
+    steps = np.diff([int(numbers[-1]) for numbers in found])
+    if not len(steps) or steps.min() == steps.max():
+        return ""
+    first = int(np.argmax(steps > steps.min()))
+    return f"no number between {frames[first].name} and {frames[first + 1].name}"
 
 
 def _place(path: Path) -> tuple[tuple[int | str, ...], ...]:

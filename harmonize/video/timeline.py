@@ -17,7 +17,7 @@ from ccharmony.arrays import Float64
 from harmonize.inference.image import Change
 from harmonize.video import color_change
 
-SMOOTHING = 1.0
+SMOOTHING = 0.5
 """Standard deviation of the weights, in seconds."""
 
 _REACH = 4.0

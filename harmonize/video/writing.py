@@ -43,18 +43,24 @@ class Sink:
         Those that its encoder takes.
     copied
         Streams of the source whose packets are copied, and their streams in the result.
+    path, notes
+        Its file, and what a person should know of it.
     """
 
+    path: Path
     container: Any
     stream: Any
     formats: tuple[str, ...]
     copied: Mapping[Any, Any]
+    notes: list[str]
     _waiting: list[Any] | None = field(default_factory=list)
 
     def write(self, frame: VideoFrame) -> None:
         """Encode a frame; the first decides the size and how colors are coded."""
         if self._waiting is not None:
             _adopt(self.stream.codec_context, frame)
+            if frame.is_interlaced and not _keeps_fields(self.stream.codec_context):
+                self.notes.append(f"{self.path}: interlaced in the source, whole frames here: lines of two moments")
         frame.image.pict_type = 0  # the encoder chooses which frames are whole ones
         self.container.mux(self.stream.encode(frame.image))
         waiting, self._waiting = self._waiting, None
@@ -71,7 +77,7 @@ class Sink:
 
 
 @contextlib.contextmanager
-def open_sink(path: Path, source: Footage) -> Iterator[tuple[Sink, list[str]]]:
+def open_sink(path: Path, source: Footage) -> Iterator[Sink]:
     """Open a video to write; it gets its name when all is well at the end of the context.
 
     Parameters
@@ -85,8 +91,6 @@ def open_sink(path: Path, source: Footage) -> Iterator[tuple[Sink, list[str]]]:
     ------
     Sink
         What frames are written to.
-    list[str]
-        What a person should know of the result.
 
     Raises
     ------
@@ -97,14 +101,14 @@ def open_sink(path: Path, source: Footage) -> Iterator[tuple[Sink, list[str]]]:
     with files.replacing(path) as temporary:
         try:
             with av.open(str(temporary), "w", format=MUXERS[path.suffix.lower()]) as container:
-                sink, notes = _prepare(path, container, source)
-                yield sink, notes
+                sink = _prepare(path, container, source)
+                yield sink
                 container.mux(sink.stream.encode(None))
         except av.FFmpegError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def _prepare(path: Path, container: Any, source: Footage) -> tuple[Sink, list[str]]:
+def _prepare(path: Path, container: Any, source: Footage) -> Sink:
     codec, (name, options) = _choose_encoder(container, source.stream)
     notes = []
     if codec != source.stream.codec_context.codec.canonical_name:
@@ -115,8 +119,10 @@ def _prepare(path: Path, container: Any, source: Footage) -> tuple[Sink, list[st
     context.thread_type, context.thread_count = "AUTO", 0
     if codec == "hevc" and container.format.name in ("mp4", "mov"):
         context.codec_tag = "hvc1"  # without it Apple's players show nothing
-    stream.metadata.update(source.stream.metadata)
+    stream.metadata.update({name: text for name, text in source.stream.metadata.items() if name != "alpha_mode"})
     container.metadata.update(source.container.metadata)
+    if source.has_alpha:
+        notes.append(f"{path}: without the alpha of the source")
     copied: dict[Any, Any] = {}
     for other in source.container.streams:
         if other.type in ("audio", "subtitle") and other.codec_context.codec.name in container.supported_codecs:
@@ -124,7 +130,7 @@ def _prepare(path: Path, container: Any, source: Footage) -> tuple[Sink, list[st
         elif other is not source.stream:
             notes.append(f"{path}: without stream {other.index} of the source ({other.type})")
     taken = {each.name for each in stream.codec_context.codec.video_formats or ()}
-    return Sink(container, stream, tuple(each for each in WORKING if each in taken), copied), notes
+    return Sink(path, container, stream, tuple(each for each in WORKING if each in taken), copied, notes)
 
 
 def _choose_encoder(container: Any, stream: Any) -> tuple[str, tuple[str, dict[str, str]]]:
@@ -141,3 +147,13 @@ def _adopt(context: Any, frame: VideoFrame) -> None:
     context.width, context.height, context.pix_fmt = image.width, image.height, image.format.name
     context.color_range, context.colorspace = image.color_range, image.colorspace
     context.color_primaries, context.color_trc = image.color_primaries, image.color_trc
+    if frame.pixel:
+        context.sample_aspect_ratio = frame.pixel
+    if frame.is_interlaced and _keeps_fields(context):
+        flags = load_av().codec.context.Flags
+        context.flags |= flags.interlaced_dct | flags.interlaced_me
+
+
+def _keeps_fields(context: Any) -> bool:
+    """Return whether an encoder codes the two fields of a frame as such, in the order that the frame names."""
+    return bool(context.codec.name == "libx264")

@@ -30,21 +30,32 @@ def write_video(
     curve: int = 1,
     turned: int = 0,
     sound: bool = False,
+    pixel: Fraction | None = None,
+    fields: bool = False,
+    alpha: Sequence[Float32] | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
     """Write RGB frames (H, W, 3); without `options` as good as lossless."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate, options=options or ({"crf": "1"} if codec != "ffv1" else {}))
+        stream = container.add_stream(
+            codec, rate=rate, options={"crf": "1"} if options is None and codec != "ffv1" else options
+        )
         tone = container.add_stream("pcm_s16le" if path.suffix == ".mkv" else "aac", rate=48000) if sound else None
         context = stream.codec_context
         context.time_base, context.pix_fmt = Fraction(1, clock), kind
         context.colorspace, context.color_range, context.color_trc, context.color_primaries = matrix, limits, curve, 1
+        if pixel:
+            context.sample_aspect_ratio = pixel
+        if fields:
+            context.flags |= av.codec.context.Flags.interlaced_dct
         for number, picture in enumerate(frames):
             if number == 0:
                 context.height, context.width = picture.shape[:2]
                 if turned:
                     stream.set_display_rotation(turned)
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
+            opacity = [] if alpha is None else [np.rint(255 * alpha[number]).astype(np.uint8)]
+            layers, layout = np.dstack([picture, *opacity]), "rgb24" if alpha is None else "rgba"
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(layers), format=layout).reformat(
                 format=kind, dst_colorspace=matrix, dst_color_range=limits
             )
             frame.pts = pts[number] if pts else number * clock // rate

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -216,3 +218,65 @@ def run(words: list[str]) -> int:
         console.run(cli.group, words)
     assert isinstance(stop.value.code, int)
     return stop.value.code
+
+
+def test_pixels_that_are_not_square_stay_so_also_turned(tmp_path, video_kit, nets):
+    import av
+
+    frames, masks = video_kit.draw_frames(4), video_kit.draw_masks(4)
+    for turned, expected in ((0, Fraction(16, 15)), (90, Fraction(15, 16))):
+        source = video_kit.write(
+            tmp_path / "in.mp4", frames, codec="libx264", kind="yuv420p", pixel=Fraction(16, 15), turned=turned
+        )
+        upright = [np.ascontiguousarray(np.rot90(mask, turned // 90)) for mask in masks]
+        beside = video_kit.write(tmp_path / "masks.mkv", video_kit.gray(upright))
+        harmonize_video(source, beside, tmp_path / "out.mp4", nets.Recolor(GAIN))
+        with av.open(str(tmp_path / "out.mp4")) as found:
+            assert found.streams.video[0].sample_aspect_ratio == expected
+
+
+def test_fields_stay_fields_in_h264_and_that_they_are_lost_elsewhere_is_said(tmp_path, video_kit, nets):
+    import av
+
+    frames, masks = video_kit.draw_frames(4), video_kit.draw_masks(4)
+    beside = video_kit.write(tmp_path / "masks.mkv", video_kit.gray(masks))
+    source = video_kit.write(tmp_path / "in.mp4", frames, codec="libx264", kind="yuv420p", fields=True)
+    assert harmonize_video(source, beside, tmp_path / "out.mp4", nets.Recolor(GAIN)) == []
+    with av.open(str(tmp_path / "out.mp4")) as found:
+        assert all(frame.interlaced_frame for frame in found.decode(video=0))
+    (coded, whole) = harmonize_video(source, beside, tmp_path / "out.webm", nets.Recolor(GAIN))
+    assert ("coded as vp9" in coded, "interlaced in the source" in whole) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "kind"),
+    [
+        ("a.mkv", "ffv1", "yuva420p"),
+        ("a.mov", "prores_ks", "yuva444p10le"),
+        ("a.webm", "libvpx-vp9", "yuva420p"),
+    ],
+)
+def test_alpha_of_a_video_is_its_mask_and_that_a_result_has_none_is_said(tmp_path, video_kit, nets, name, codec, kind):
+    frames, masks = video_kit.draw_frames(4), video_kit.draw_masks(4)
+    cut = video_kit.write(tmp_path / name, frames, codec=codec, kind=kind, alpha=masks, options={})
+    source = video_kit.write(tmp_path / "in.mkv", frames, kind="yuv444p")
+    notes = harmonize_video(source, cut, tmp_path / "out.mkv", nets.Recolor(GAIN))
+    assert [note.split(": ", 1)[1] for note in notes] == ["the alpha channel is the mask where it is not opaque"]
+    for before, after, mask in zip(frames, video_kit.read(tmp_path / "out.mkv"), masks, strict=True):
+        changed = np.abs(after.astype(int) - before).max(axis=2) > 12
+        assert (changed == (mask > 0.5)).mean() > 0.97
+    notes = harmonize_video(cut, cut, tmp_path / f"out{cut.suffix}", nets.Recolor(GAIN))
+    assert f"{tmp_path / f'out{cut.suffix}'}: without the alpha of the source" in notes
+
+
+def test_a_number_that_masks_leave_out_is_named(tmp_path, video_kit, nets):
+    frames, masks = video_kit.draw_frames(5), video_kit.draw_masks(5)
+    source = video_kit.write(tmp_path / "in.mkv", frames)
+    (tmp_path / "masks").mkdir()
+    for number in (1, 2, 4, 5):
+        pixels.write_mask(tmp_path / "masks" / f"m_{number:02d}.png", masks[number - 1])
+    with pytest.raises(SourceError, match=r"no mask from frame 5 on.* \(no number between m_02.png and m_04.png\)"):
+        harmonize_video(source, tmp_path / "masks", tmp_path / "out.mkv", nets.Recolor(GAIN))
+    pixels.write_mask(tmp_path / "masks" / "m_06.png", masks[-1])
+    (note,) = harmonize_video(source, tmp_path / "masks", tmp_path / "out.mkv", nets.Recolor(GAIN))
+    assert note.endswith("no number between m_02.png and m_04.png; masks are taken in their order")

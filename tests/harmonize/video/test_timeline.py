@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from harmonize.commands.apply import command
 from harmonize.video import color_change
-from harmonize.video.timeline import Timeline
+from harmonize.video.timeline import SMOOTHING, Timeline
 
 COLORS = np.random.default_rng(0).uniform(0.2, 0.8, (20, 20, 3)).astype(np.float32)
 MASK = np.ones((20, 20), np.float32)
@@ -44,3 +45,8 @@ def test_a_shot_without_a_foreground_has_no_change():
     timeline = Timeline(np.array([0.0]), shift_by(0.1)[None], [0.0, 2.0], 1.0)
     assert timeline.change_at(2.5) is None
     assert Timeline(np.array([]), np.array([]), [0.0]).change_at(0.0) is None
+
+
+def test_the_command_smooths_as_the_library_does():
+    (option,) = [each for each in command.params if each.name == "smooth"]
+    assert option.default == SMOOTHING
