@@ -203,7 +203,7 @@ OWN_FILES = {
     "ccharmony/inputs.py",
     "ccharmony/strict_json.py",
     "ccharmony/jobs/ray_engine.py",  # a text that the driver has just written
-    "ccharmony/dataset/packing/pack.py",  # a digest in the folder of unfinished work
+    "ccharmony/dataset/packing/work_folder.py",  # a digest in the folder of unfinished work
     "ccharmony/dataset/plain_hdf5.py",  # what its own child says
     "ccharmony/dataset/hdf5_child.py",
     "ccharmony/dataset/formats/pair_files.py",  # opens by descriptor, for pread

@@ -2,12 +2,13 @@
 
 ::
 
-    <folder>/3f/3fa2…    a part, named by the hash of what it is
+    <folder>/parts/3f/3fa2…    a part, named by the hash of what it is
+    <folder>/packing           shards that are to be uploaded, which do not count
 
 Any number of processes and threads share a folder: a part gets its name when it is complete, and a reader that finds
 one removed fetches it again. The parts that were read longest ago are removed first.
 
-Contents: :class:`Cache`, :func:`open_cache`; :data:`FOLDER`, :data:`LIMIT`.
+Contents: :class:`Cache`, :func:`open_cache`, :func:`find_folder`; :data:`FOLDER`, :data:`LIMIT`.
 """
 
 from __future__ import annotations
@@ -131,8 +132,13 @@ class Cache:
 
 def open_cache() -> Cache:
     """Return the cache that the environment names; raises SettingsError where its limit is no number."""
+    return _open(find_folder() / "parts", os.environ.get(LIMIT) or str(_DEFAULT_GB))
+
+
+def find_folder() -> Path:
+    """Return the folder that the environment names, as an absolute path."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ccharmony"
-    return _open(Path(os.environ.get(FOLDER) or default), os.environ.get(LIMIT) or str(_DEFAULT_GB))
+    return Path(os.environ.get(FOLDER) or default).absolute()
 
 
 @functools.lru_cache(8)

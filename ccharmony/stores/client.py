@@ -1,11 +1,13 @@
 """What is asked of a store, through fsspec: the one module that imports it.
 
-Contents: :class:`Status`, :func:`look_up`, :func:`fetch`, :func:`list_sizes`, :func:`upload`, :func:`remove`.
+Contents: :class:`Status`, :func:`look_up`, :func:`fetch`, :func:`list_sizes`, :func:`is_web`,
+:func:`upload`, :func:`remove`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +18,32 @@ from ccharmony.urls import Url
 _STAMPS = ("ETag", "etag", "VersionId", "blob_id", "oid", "md5Hash", "Content-MD5", "LastModified", "created", "mtime")
 """What stores say of an object that changes with its content."""
 
-_OWN_RETRIES: dict[str, dict[str, Any]] = {
-    # `patience` alone decides how often: 5 tries of botocore in each of 5 of s3fs in each of ours took minutes.
-    "s3": {"retries": 1, "config_kwargs": {"retries": {"total_max_attempts": 1}}},
-}
+_WITH_FOLDERS = ("file", "local", "sftp", "ssh", "smb")
+"""Schemes where a folder is made before a file; s3fs would make a bucket."""
+
+_TIMES = ("LastModified", "last_modified", "created")
+
+_OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": {"retries": {"total_max_attempts": 1}}}}
+"""`patience` alone decides how often: botocore would try 5 times, s3fs that 5 times, in each of our tries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Bytes of an object, and a text that is another one when its content is."""
+    """What a store says of an object.
+
+    Attributes
+    ----------
+    size
+        Its bytes.
+    stamp
+        A text that is another one when its content is.
+    time
+        When it was written, in nanoseconds; None where the store does not say.
+    """
 
     size: int
     stamp: str
+    time: int | None = None
 
 
 def look_up(url: Url) -> Status:
@@ -52,7 +68,9 @@ def look_up(url: Url) -> Status:
     size = found.get("size")
     if not isinstance(size, int):
         raise StoreError(f"{url}: the server does not say how many bytes it has, wanted one that reads by ranges")
-    return Status(size, " ".join(f"{name}={found[name]}" for name in _STAMPS if name in found))
+    times = (found[name] for name in _TIMES if isinstance(found.get(name), datetime))
+    time = next((int(1e9 * moment.timestamp()) for moment in times), None)
+    return Status(size, " ".join(f"{name}={found[name]}" for name in _STAMPS if name in found), time)
 
 
 def fetch(url: Url, start: int, end: int) -> bytes:
@@ -73,7 +91,7 @@ def list_sizes(url: Url) -> dict[str, int]:
 
     A web server has no list that every one writes alike: of ``https://`` none are returned.
     """
-    if _scheme(url) in ("http", "https"):
+    if is_web(url):
         return {}
 
     def call() -> dict[str, Any]:
@@ -88,12 +106,18 @@ def list_sizes(url: Url) -> dict[str, int]:
     return {name: int(entry.get("size") or 0) for name, entry in found.items() if entry.get("type") != "directory"}
 
 
+def is_web(url: Url) -> bool:
+    """Return whether a URL is one of a web server, which is only read."""
+    return _scheme(url) in ("http", "https")
+
+
 def upload(path: Path, url: Url) -> None:
     """Write an object from a file; a store shows it when all of it is there. Raises StoreError."""
 
     def call() -> None:
         system, place = _open(url)
-        system.makedirs(system._parent(place), exist_ok=True)  # nothing in most stores, a folder in a file system
+        if _scheme(url) in _WITH_FOLDERS:
+            system.makedirs(system._parent(place), exist_ok=True)
         system.put_file(str(path), place)
 
     _write(url, call)
@@ -121,8 +145,10 @@ def _open(url: Url) -> tuple[Any, str]:
     """Return the store of a URL, and its name there; fsspec keeps one connection a process and store."""
     import fsspec.core  # when a URL is used: 0.1 s, and only the extra `stores` promises it
 
-    options = _OWN_RETRIES.get(_scheme(url), {})
+    options = _OPTIONS.get(_scheme(url), {})
     system, path = fsspec.core.url_to_fs(url.text, use_listings_cache=False, **options)
+    if _scheme(url) == "s3":
+        system.retries = 1
     return system, str(path)
 
 

@@ -113,6 +113,7 @@ def test_url_with_a_name_or_a_password_is_refused_without_being_shown(url: str) 
 
 TAKE_URLS = {
     ("verify", "dataset"),
+    ("pack", "out"),
     ("train", "data"),
     ("evaluate", "data"),
 }

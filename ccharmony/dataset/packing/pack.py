@@ -2,14 +2,14 @@
 
 The work is done in a folder next to the result, `.<name>.part`, which gets the result's name when it is finished. If
 packing is interrupted, finished shards stay in that folder and packing resumes after them; an HDF5 file is written
-again.
+again. Shards for an object store are written on this machine in the same way, and then uploaded.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -17,15 +17,16 @@ from typing import Literal, get_args
 import numpy as np
 
 from ccharmony.dataset.formats import hdf5, shards
-from ccharmony.dataset.packing import contents, write_hdf5, write_shards
+from ccharmony.dataset.packing import contents, upload, work_folder, write_hdf5, write_shards
 from ccharmony.dataset.packing.contents import Entry, File
 from ccharmony.dataset.packing.write_parquet import import_pyarrow, write_parquet
 from ccharmony.dataset.packing.write_shards import Limit, Writer
 from ccharmony.dataset.packing.write_tars import write_tar
 from ccharmony.errors import OutputError, SettingsError
-from ccharmony.files import UNFINISHED, StrPath, locked, write_bytes
-from ccharmony.outputs import MARKER, Job, check_folder, claim_folder
+from ccharmony.files import StrPath
 from ccharmony.progress import Progress, no_progress
+from ccharmony.stores import places
+from ccharmony.urls import Url, as_place
 
 PackedFormat = Literal["shards", "h5", "parquet"]
 
@@ -33,7 +34,6 @@ _WRITERS: Mapping[str, tuple[str, Writer]] = {
     "shards": (shards.TARS, write_tar),
     "parquet": (shards.PARQUET, write_parquet),
 }
-_DIGEST, _LOCK = "plan.txt", "lock"
 
 
 @dataclass
@@ -64,7 +64,7 @@ class PackReport:
 def pack_dataset(
     root: StrPath,
     to: PackedFormat,
-    out: StrPath,
+    out: StrPath | Url,
     *,
     limit: Limit | None = None,
     jobs: int = 1,
@@ -81,7 +81,8 @@ def pack_dataset(
         ``shards``: a folder of tars as WebDataset reads them; ``parquet``: one of Parquet files as `datasets` reads
         them; ``h5``: one HDF5 file.
     out
-        Folder or file to write. If it exists already, made from the same files, nothing is done.
+        Folder or file to write; for shards and Parquet also the URL of a place in an object store. If it exists
+        already, made from the same files, nothing is done.
     limit
         Size of a shard.
     jobs
@@ -89,7 +90,7 @@ def pack_dataset(
     strict
         Whether the first broken pair is an error.
     progress
-        Called with "pack", the pairs (or files, of an HDF5 file) done and their number.
+        Called with "pack", the pairs (or files, of an HDF5 file) done and their number; then with "upload" and files.
 
     Returns
     -------
@@ -102,35 +103,78 @@ def pack_dataset(
         There is nothing to pack, a file cannot be read or changes meanwhile, or is not what the manifest says.
     OutputError
         The path exists already, is in use, or cannot be written.
+    StoreError
+        The object store cannot be asked; the same call goes on where it ended.
     SettingsError
-        There is no such packed format, or pyarrow, which writes Parquet, is not installed.
+        There is no such packed format, an HDF5 file is to go to a URL, or pyarrow, which writes Parquet, is not
+        installed.
     """
     if to not in get_args(PackedFormat):
         raise SettingsError(f"packed format {to!r}, wanted one of {', '.join(get_args(PackedFormat))}")
     if to == "parquet":
         import_pyarrow()
-    root, out = Path(root), Path(out)
-    limit, progress, out = limit or Limit(), progress or no_progress, out if out.name else out.absolute()
+    root, place = Path(root), as_place(out)
+    limit, progress = limit or Limit(), progress or no_progress
+    if isinstance(place, Path) and not place.name:
+        place = place.absolute()
+    if isinstance(place, Url) and to == "h5":
+        raise SettingsError(f"{place}: an HDF5 file is read from a disk alone, wanted shards or parquet")
     entries, problems = contents.read_contents(root, strict=strict)
     counts = Counter(entry.split or shards.UNLISTED for entry in entries)
     report = PackReport(dict(sorted(counts.items(), reverse=True)), problems=problems)
     digest = contents.digest_contents(
         entries, f"{to} {limit if to in _WRITERS else ''} {shards.VERSION} {hdf5.VERSION}"
     )
-    if _is_finished(out, to, digest, contents.newest_change(entries)):
-        report.resumed = len(entries)
+    newest = contents.newest_change(entries)
+    work = _Work(root, entries, to, limit, digest, newest)
+    if isinstance(place, Url):
+        if upload.is_finished(place, digest, newest):
+            report.resumed = len(entries)
+        else:
+            folder = upload.folder_of(place)
+            work.write(folder, jobs, progress, report)
+            upload.upload_shards(folder, place, digest, newest, jobs=jobs, progress=progress)
     else:
-        _refuse_taken(out, root, to)
-        with _work_folder(out) as folder:
-            _begin(folder, out.name, f"{digest} {contents.newest_change(entries)}")
-            if to in _WRITERS:
-                _pack_shards(entries, folder, digest, to, limit, jobs, progress, report)
-            else:
-                _pack_h5(entries, folder / out.name, digest, progress)
-            _publish(folder, out, to)
-    files = [out / shard.file for shard in shards.read_index(out)] if to in _WRITERS else [out]
-    report.files, report.bytes = len(files), sum(file.stat().st_size for file in files)
+        work.write(place, jobs, progress, report)
+    sizes = [shard.bytes for shard in shards.read_index(place)] if to in _WRITERS else [places.size_of(place)]
+    report.files, report.bytes = len(sizes), sum(sizes)
     return report
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be packed, and how.
+
+    Attributes
+    ----------
+    root, entries
+        The dataset and its pairs.
+    to, limit
+        The packed format and the size of a shard.
+    digest, newest
+        Of the contents, and when the last of the files was changed.
+    """
+
+    root: Path
+    entries: Sequence[Entry]
+    to: PackedFormat
+    limit: Limit
+    digest: str
+    newest: int
+
+    def write(self, out: Path, jobs: int, progress: Progress, report: PackReport) -> None:
+        """Write the folder or the file, unless it is there already; raises as `pack_dataset`."""
+        if work_folder.is_finished(out, self.to, self.digest, self.newest):
+            report.resumed = len(self.entries)
+            return
+        work_folder.refuse_taken(out, self.root, self.to)
+        with work_folder.opened(out) as folder:
+            work_folder.begin(folder, out.name, f"{self.digest} {self.newest}")
+            if self.to in _WRITERS:
+                _pack_shards(self.entries, folder, self.digest, self.to, self.limit, jobs, progress, report)
+            else:
+                _pack_h5(self.entries, folder / out.name, self.digest, progress)
+            work_folder.publish(folder, out, self.to)
 
 
 def _pack_shards(
@@ -189,71 +233,3 @@ def _copy_files(numbers: Mapping[File, int], writer: write_hdf5.Writer, progress
         writer.write_file(number, data)
         progress("pack", number + 1, len(numbers))
     return digests
-
-
-@contextlib.contextmanager
-def _work_folder(out: Path) -> Iterator[Path]:
-    """Open the folder of unfinished work for one process at a time; raises OutputError."""
-    folder = out.with_name(f".{out.name}{UNFINISHED}")
-    if folder.is_symlink():
-        raise OutputError(f"{folder}: a link, which packing does not follow; wanted a folder or nothing")
-    with claim_folder(folder, _JOB), locked(folder / _LOCK, f"{out}: is being packed by another process"):
-        yield folder
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-
-
-def _is_earlier(folder: Path) -> bool:
-    """Return whether a folder holds unfinished work of a version that wrote no marker."""
-    return (folder / _DIGEST).is_file() or {path.name for path in folder.iterdir()} == {_LOCK}
-
-
-_JOB = Job("ccharmony pack", (*shards.FOLDERS, "data", "tables"), is_earlier=_is_earlier)
-
-
-def _begin(folder: Path, name: str, digest: str) -> None:
-    """Remove unfinished work on other contents and write down the digest of these; refuse files of somebody else."""
-    path, written = folder / _DIGEST, [folder / name, *write_shards.list_written(folder)]
-    known = {path, folder / MARKER, folder / _LOCK, *written}
-    if stranger := next((file for file in sorted(folder.rglob("*")) if not file.is_dir() and file not in known), None):
-        raise OutputError(f"{stranger}: was not written by packing, wanted it moved elsewhere")
-    if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == digest:
-        return
-    for stale in written:
-        stale.unlink(missing_ok=True)
-    write_bytes(path, digest.encode())
-
-
-def _publish(folder: Path, out: Path, to: PackedFormat) -> None:
-    """Give the finished work the name of the result."""
-    try:
-        (folder / _DIGEST).unlink(missing_ok=True)
-        if to == "h5":
-            (folder / out.name).replace(out)
-            return
-        (folder / _LOCK).unlink(missing_ok=True)
-        folder.replace(out)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
-
-
-def _is_finished(out: Path, to: PackedFormat, digest: str, newest: int) -> bool:
-    """Return whether these contents were packed there, completely, after the last change of a file."""
-    path = out if to == "h5" else out / shards.INDEX
-    if not path.is_file() or path.stat().st_mtime_ns < newest:
-        return False
-    if to == "h5":
-        return hdf5.read_contents_digest(out) == digest
-    return shards.read_contents_digest(out) == digest and bool(shards.read_index(out))
-
-
-def _refuse_taken(out: Path, root: Path, to: PackedFormat) -> None:
-    if to in _WRITERS:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise OutputError(f"{out}: not an empty folder, wanted a new one")
-        check_folder(out, _JOB, [root])
-        return
-    if out.suffix.lower() not in hdf5.SUFFIXES:
-        raise OutputError(f"{out}: wanted a name that ends in {' or '.join(hdf5.SUFFIXES)}")
-    if out.exists():
-        raise OutputError(f"{out}: exists already and holds something else, wanted a new name")
