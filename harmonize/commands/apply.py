@@ -80,7 +80,7 @@ def _apply_video(video: Path, masks: Path | None, out: Path, given: options.Opti
         video,
         masks,
         out,
-        given.weights,
+        options.network_of(given),
         strength=given.strength,
         size=given.size,
         device=given.device,
@@ -104,7 +104,7 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
         check_files([given.report], inputs, force=given.force)
     tasks, unmatched = _list_tasks(composites, masks, out, given)
     if not given.from_params:  # before the first picture: weights that do not load are no picture's fault
-        runtimes.find(given.weights, given.device)
+        runtimes.find(options.network_of(given), given.device)
     review = Review(str(composites), str(given.from_params or given.weights), len(tasks), list(unmatched))
 
     def note(task: PictureTask, composite: Composite, result: Picture) -> None:
@@ -159,7 +159,7 @@ def _run_all(
     with progress_bar() as progress:
         smoothed: Callable[[PictureTask], Harmonizer] | None = None
         if given.video:
-            net = runtimes.find(given.weights, given.device)
+            net = runtimes.find(harmonizer.net, given.device)
             smoothed = smooth_series(tasks, harmonizer, net, given.smooth, progress)
 
         def work(task: PictureTask) -> None:

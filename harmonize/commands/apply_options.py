@@ -18,6 +18,7 @@ from harmonize.commands import shared
 if TYPE_CHECKING:
     from harmonize.inference.harmonizer import Harmonizer
     from harmonize.inference.image import Size
+    from harmonize.inference.runtimes import Weights
 
 _PATH = LocalPath()
 _FILE = LocalPath(dir_okay=False)
@@ -30,6 +31,7 @@ class Options:
 
     weights: str | None
     model: str | None
+    views: int
     strength: float
     size: Size
     device: str
@@ -87,6 +89,7 @@ _OPTIONS = (
     click.argument("mask", type=_PATH, required=False),
     click.option("-o", "--out", required=True, metavar="PATH", help="File, or folder that the results go to."),
     shared.weights_option,
+    shared.views_option,
     click.option(
         "--strength", type=float, default=1.0, show_default=True, help="How much of the change is made, 0 to 1."
     ),
@@ -198,6 +201,8 @@ def refuse_contradictions(composite: Path, mask: Path | None, given: Options) ->
         raise click.UsageError("--runtime onnx: wanted --weights FILE.onnx, which harmonize export --onnx writes")
     if given.runtime == "torch" and exported:
         raise click.UsageError(f"--runtime torch: {given.weights} is for onnx")
+    if given.views > 1 and (exported or given.from_params):
+        raise click.UsageError("--views 2 is for weights that torch runs, found an exported network or parameters")
     if given.each and given.writes_parameters:
         raise click.UsageError(f"{given.writes_parameters[0]} is for one foreground, leave out --each")
 
@@ -221,13 +226,22 @@ def settle_weights(composite: Path, given: Options) -> Options:
     return given
 
 
+def network_of(given: Options) -> Weights:
+    """Return what is asked: weights by name, loaded when they are needed, or a network that is asked twice."""
+    if given.views == 1:
+        return given.weights
+    from harmonize.inference.network import load_network
+
+    return load_network(given.weights, given.device, views=given.views)
+
+
 def to_harmonizer(given: Options) -> Harmonizer:
     """Return what is done with each picture."""
     from harmonize.inference import adjustment
     from harmonize.inference.harmonizer import Background, Harmonizer, ParameterFiles
 
     return Harmonizer(
-        given.weights,
+        network_of(given),
         given.strength,
         given.size,
         given.device,

@@ -11,13 +11,14 @@ from ccharmony.outputs import check_files
 
 if TYPE_CHECKING:
     from harmonize.inference.image import Size
+    from harmonize.inference.runtimes import Weights
 
 
 def apply_video(
     video: Path,
     masks: Path,
     out: Path,
-    weights: str | None,
+    weights: Weights,
     *,
     strength: float,
     size: Size,
@@ -29,7 +30,7 @@ def apply_video(
     """Harmonize a video, and say what a person should know."""
     from harmonize.video.job import harmonize_video
 
-    inputs = [video, masks, *(Path(path) for path in (weights, from_params) if path)]
+    inputs = [video, masks, *(Path(path) for path in (weights, from_params) if isinstance(path, str | Path))]
     check_files([out], inputs, force=force)
     make_folder(out.parent)
     with progress_bar() as progress:

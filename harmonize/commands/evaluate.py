@@ -34,6 +34,7 @@ PROTOCOLS = ("issam", "standard", "pctnet", "dovenet", "iih", "harmonizer")
 )
 @click.option("--split", type=click.Choice(["train", "val", "test", "all"]), default="test", show_default=True)
 @shared.weights_option
+@shared.views_option
 @click.option("--predictions", type=_FOLDER, help="Score the pictures of this folder, named after their composites.")
 @click.option(
     "--protocol",
@@ -78,6 +79,7 @@ def command(
     data: tuple[Place, ...],
     split: Split,
     weights: str | None,
+    views: int,
     predictions: Path | None,
     protocol: str,
     size: str,
@@ -104,14 +106,14 @@ def command(
         return _compare(compare, resamples, seed)
     if not data:
         raise click.UsageError("wanted --data DIR, or --compare A.csv B.csv")
-    if weights and predictions:
-        raise click.UsageError("--weights and --predictions exclude each other")
+    if predictions and (weights or views > 1):
+        raise click.UsageError(f"--{'weights' if weights else 'views'} and --predictions exclude each other")
     from harmonize.evaluation import evaluate, protocols, report, scoring  # torch takes seconds; --help should not
     from harmonize.evaluation.ring import read_ring
 
     hidden = read_ring(ring) if ring else None
     rules = scoring.Rules(protocols.find(protocol), size == "full", paste, network_size, hidden)
-    method = evaluate.open_predictions(predictions) if predictions else evaluate.open_weights(weights, device)
+    method = evaluate.open_predictions(predictions) if predictions else evaluate.open_weights(weights, device, views)
     with progress_bar() as progress:
         result = evaluate.evaluate(
             data,

@@ -10,6 +10,13 @@ from harmonize.models import registry
 weights_option = click.option(
     "--weights", metavar="NAME|FILE", help="Bundled weights or a file; by default the best that are bundled."
 )
+views_option = click.option(
+    "--views",
+    type=click.IntRange(1, 2),
+    default=1,
+    show_default=True,
+    help="2 asks the network about the mirror image, too: a smaller error at twice its time.",
+)
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 strict_option = click.option("--strict", is_flag=True, help="Stop at the first picture that fails.")
 

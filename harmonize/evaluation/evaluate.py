@@ -30,6 +30,8 @@ from harmonize.evaluation import protocols, report, scoring
 from harmonize.evaluation.predictions import Predictions
 from harmonize.evaluation.scoring import Rules
 from harmonize.models.settings import SIDE
+from harmonize.models.views import TwoViews
+from harmonize.settings import check_integer
 from harmonize.weights import bundled, cards, checkpoint
 
 _JOB = Job("harmonize evaluate", is_earlier=report.is_report)
@@ -95,7 +97,7 @@ def open_method(method: Method | nn.Module | StrPath | None, device: str = "auto
     return open_weights(method, device)
 
 
-def open_weights(weights: StrPath | None, device: str = "auto") -> Method:
+def open_weights(weights: StrPath | None, device: str = "auto", views: int = 1) -> Method:
     """Load a network to score.
 
     Parameters
@@ -104,6 +106,8 @@ def open_weights(weights: StrPath | None, device: str = "auto") -> Method:
         Name of bundled weights, or a file; None for the bundled default.
     device
         "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
+    views
+        2 for a network that is asked twice, see :class:`harmonize.models.views.TwoViews`.
 
     Returns
     -------
@@ -115,8 +119,9 @@ def open_weights(weights: StrPath | None, device: str = "auto") -> Method:
     WeightsError
         No such weights, or they do not fit.
     SettingsError
-        No such device.
+        No such device, neither one view nor two, or two of a network that predicts curves.
     """
+    check_integer("views", views, 1, 2)
     chosen = find_device(device)
     name = os.fspath(weights) if weights is not None else cards.default_weights()
     path = bundled.find(name)
@@ -124,9 +129,13 @@ def open_weights(weights: StrPath | None, device: str = "auto") -> Method:
     with inputs.open_binary(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     settings = loaded.settings.to_dict()
-    details = {"file": name, "sha256": digest, "settings": settings, "metadata": loaded.metadata}
-    net = loaded.net.to(chosen).eval().requires_grad_(False)
+    details: dict[str, Any] = {"file": name, "sha256": digest, "settings": settings, "metadata": loaded.metadata}
+    net: nn.Module = loaded.net.to(chosen).eval().requires_grad_(False)
     title = f"weights {name} ({settings['model']}, sha256 {digest[:12]}) on {chosen}"
+    if views == 2:
+        return Method(
+            TwoViews(net).eval(), f"{title}, 2 views", {"weights": {**details, "views": 2}, "predictions": None}
+        )
     return Method(net, title, {"weights": details, "predictions": None})
 
 

@@ -17,13 +17,15 @@ from harmonize import memory
 from harmonize.devices import device_of, find_device
 from harmonize.models.normalization import denormalize, normalize
 from harmonize.models.settings import MULTIPLE
+from harmonize.models.views import TwoViews
+from harmonize.settings import check_integer
 from harmonize.weights import bundled, checkpoint
 from harmonize.weights.cards import default_weights
 
 _logger = logging.getLogger(__name__)
 
 
-def load_network(weights: StrPath | None = None, device: str = "auto") -> nn.Module:
+def load_network(weights: StrPath | None = None, device: str = "auto", *, views: int = 1) -> nn.Module:
     """Load a network, once for several calls with the same file and device.
 
     Parameters
@@ -32,6 +34,8 @@ def load_network(weights: StrPath | None = None, device: str = "auto") -> nn.Mod
         Name of bundled weights or a file; None for the bundled default, see `default_weights`.
     device
         "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
+    views
+        2 for a network that is asked twice, see :class:`harmonize.models.views.TwoViews`.
 
     Returns
     -------
@@ -43,12 +47,14 @@ def load_network(weights: StrPath | None = None, device: str = "auto") -> nn.Mod
     WeightsError
         No such weights, or they do not fit.
     SettingsError
-        No such device.
+        No such device, neither one view nor two, or two of a network that predicts curves.
     """
     found = str(find_device(device))
     name = default_weights() if weights is None else os.fspath(weights)
     file = bundled.find(name).stat()
-    return _load(name, found, file.st_mtime_ns, file.st_size)
+    check_integer("views", views, 1, 2)
+    net = _load(name, found, file.st_mtime_ns, file.st_size)
+    return net if views == 1 else TwoViews(net).eval()
 
 
 @torch.inference_mode()

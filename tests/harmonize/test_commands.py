@@ -125,6 +125,20 @@ def test_apply_at_strength_0_gives_the_composite(run, place, weights, tmp_path):
     np.testing.assert_array_equal(pixels.read_image(tmp_path / "o.png"), place.picture)
 
 
+def test_two_views_give_a_mirrored_composite_the_mirrored_result(run, place, weights, tmp_path):
+    results = {}
+    for turn in (False, True):
+        for name, picture, write in (("c", place.picture, pixels.write_image), ("m", place.inside, pixels.write_mask)):
+            write(tmp_path / f"{name}.png", np.ascontiguousarray(picture[:, ::-1] if turn else picture))
+        for views in (1, 2):
+            out = tmp_path / f"{turn}{views}.png"
+            words = ("apply", tmp_path / "c.png", tmp_path / "m.png", "-o", out, "--weights", weights)
+            assert run(*words, "--views", views)[0] == 0
+            results[turn, views] = pixels.read_image(out).astype(int)
+    assert np.abs(results[True, 2][:, ::-1] - results[False, 2]).max() <= 1  # of rounding
+    assert np.abs(results[True, 1][:, ::-1] - results[False, 1]).max() > 1
+
+
 def test_apply_into_a_folder_names_the_result_after_the_composite(run, place, weights, tmp_path):
     (tmp_path / "out").mkdir()
     assert run("apply", place.composite, place.mask, "-o", tmp_path / "out", "--weights", weights)[0] == 0
@@ -231,6 +245,7 @@ def test_a_folder_with_a_dot_ends_with_a_slash(run, place, weights, tmp_path, na
         (("--background", "b.png", "--position", "7"), "wanted two whole numbers"),
         (("m.png", "--size", "large"), "wanted a number of pixels or full"),
         (("m.png", "--format", "gif"), "'gif' is not one of"),
+        (("m.png", "--views", "2", "--weights", "net.onnx"), "--views 2 is for weights that torch runs"),
     ],
 )
 def test_wrong_usage_of_apply_exits_with_2(run, words, message):
@@ -330,6 +345,18 @@ def test_evaluate_prints_the_table_and_writes_the_report(run, pairs, weights, tm
     assert len(report["weights"]["sha256"]) == 64
 
 
+def test_evaluate_scores_two_views_and_says_so(run, pairs, weights, tmp_path):
+    means = []
+    for views in (1, 2):
+        out = tmp_path / str(views)
+        assert run("evaluate", "--data", pairs, "--weights", weights, "--views", views, "--out", out)[0] == 0
+        report = json.loads((out / "report.json").read_text())
+        assert report["weights"].get("views", 1) == views
+        assert ("2 views" in (out / "report.md").read_text()) == (views == 2)
+        means.append(report["overall"]["harmonized"]["fmse"])
+    assert means[0] != means[1]
+
+
 def test_evaluate_takes_several_datasets_after_one_option(run, tiny, weights, tmp_path):
     roots = [tiny.write_pairs(tmp_path / name, train=1, test=1) for name in ("A", "B")]
     code, out, _ = run("evaluate", "--data", *roots, "--weights", weights)
@@ -348,6 +375,7 @@ def test_evaluate_at_full_size_with_the_wrong_protocol_is_one_line(run, pairs, w
     [
         ((), "wanted --data DIR, or --compare"),
         (("--data", "d", "--weights", "w", "--predictions", "p"), "exclude each other"),
+        (("--data", "d", "--views", "2", "--predictions", "p"), "exclude each other"),
         (("--data", "d", "--compare", "a.csv", "b.csv"), "found --data too"),
         (("--data", "d", "--protocol", "mine"), "'mine' is not one of"),
     ],
