@@ -26,6 +26,7 @@ from harmonize.weights import checkpoint
 
 from .ccharmony import kill_loop
 from .harmonize.conftest import write_lights, write_pairs, write_photos
+from .harmonize.video.conftest import draw_frames, draw_masks, gray, write_video
 
 TRAIN = "--width 2 --size 32 --batch 2 --steps 2 --set reconstruct_steps=2 network.mlp_width=4 --no-tensorboard"
 
@@ -81,6 +82,18 @@ CASES = {
         files=("--report",),
         folders=("--out",),
     ),
+    "harmonize apply defringe": Case(
+        "pairs/composite_images/p_1_a_1.png pairs/masks/p_1_a.png --weights w.safetensors --size 32 --device cpu "
+        "--defringe --out OUT.png",
+        files=("--out",),
+    ),
+    "harmonize apply frames": Case(
+        "pairs/composite_images pairs/masks --video --weights w.safetensors --size 32 --device cpu --out OUT",
+        folders=("--out",),
+    ),
+    "harmonize apply video": Case(
+        "clip.mkv clip_masks.mkv --weights w.safetensors --size 32 --device cpu --out OUT.mkv", files=("--out",)
+    ),
     "harmonize serve": Case("--weights absent --port 0", code=1),  # it would serve until Ctrl-C
     "harmonize export": Case("--onnx OUT.onnx --weights w.safetensors", files=("--onnx",)),
     "harmonize weights": Case(""),
@@ -132,6 +145,8 @@ def write_world(root: Path) -> None:
     network = NetworkSettings(width=2, mlp_width=4)
     checkpoint.save_weights(root / "w.safetensors", giftnet.build(network), network, metadata={"data": "none"})
     write_study(root / "study", root / "pairs")
+    write_video(root / "clip.mkv", draw_frames(3))
+    write_video(root / "clip_masks.mkv", gray(draw_masks(3)))
     for name in ("release/README.md", "mine/diary.txt", "mine/deep/picture.png", "mine/masks/a.json"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(f"written by hand: {name}")

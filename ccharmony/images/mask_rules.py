@@ -29,7 +29,6 @@ _MOST_BLACK_OR_WHITE = 0.95
 _EDGE_TO_WHITE = 0.25
 _MOST_LABELS = 64  # a photo in palette colors has some 250
 _FLAT = 16  # pixels that a color of a label map has at least, in the mean
-_LARGEST_LABEL = 127  # a mask that stays below a half everywhere has no foreground, so these levels can be labels
 _VOID = 255
 _VOID_TO_LABELS = 10
 _VOC_VOID = 0xE0E0C0
@@ -194,7 +193,8 @@ def _of_gray(levels: Samples) -> StoredMask:
         found_small = _of_gray(levels.astype(np.uint8))
         return replace(found_small, note=found_small.note or "16 bits of 8-bit levels, 255 is its foreground")
     labels = [level for level in found if level != _VOID]
-    if not 0 < len(labels) <= _MOST_LABELS or labels[-1] > _LARGEST_LABEL:
+    # A mask that stays below a half everywhere has no foreground, so that its levels can be labels.
+    if not 0 < len(labels) <= _MOST_LABELS or labels[-1] > full // 2:
         return StoredMask(levels, full)
     void, area = counts.get(_VOID, 0), sum(counts[level] for level in labels)
     if void and area * _VOID_TO_LABELS < void:
@@ -294,11 +294,13 @@ def _alike(shape: Shape, other: Shape) -> bool:
 
 
 def remark(mask: npt.NDArray[Any]) -> str:
-    """Return a remark on a mask (H, W), boolean or in [0, 1], that may be inverted; empty for others."""
+    """Return a remark on a mask (H, W), boolean or in [0, 1], that may be inverted, or is faint; empty for others."""
     share = float(mask.mean())
     frame = float(np.mean([mask[0].mean(), mask[-1].mean(), mask[:, 0].mean(), mask[:, -1].mean()]))
     if share > _MOST_FOREGROUND:
         return f"{100 * share:.0f} % is foreground; is it inverted?"
     if share > 0.5 and frame > _MOST_FRAME:
         return f"{100 * share:.0f} % is foreground, and nearly all of the outermost pixels; is it inverted?"
+    if 0 < (most := float(mask.max())) < 0.5:
+        return f"{100 * most:.2g} % is its most opaque pixel; a foreground is white"
     return ""

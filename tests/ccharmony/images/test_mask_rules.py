@@ -122,13 +122,14 @@ def label_map():
     return numbers
 
 
-@pytest.mark.parametrize("kind", ["palette", "gray", "colors"])
+@pytest.mark.parametrize("kind", ["palette", "gray", "16 bits", "colors"])
 def test_a_label_map_has_a_foreground_for_each_label_and_none_for_the_void(tmp_path, kind):
     numbers = label_map()
     table = voc_colors(256)
     image = {
         "palette": palette(numbers, table),
         "gray": Image.fromarray(numbers),
+        "16 bits": Image.fromarray(np.where(numbers == 255, 0, 1000 * numbers.astype(np.uint16)).astype(np.uint16)),
         "colors": Image.fromarray(table[numbers]),
     }[kind]
     stored = pixels.read_stored_mask(write(tmp_path, image))
@@ -179,3 +180,5 @@ def test_a_mask_that_may_be_inverted_gets_a_remark():
     assert mask_rules.remark(SQUARE) == ""
     assert mask_rules.remark(~SQUARE) == "75 % is foreground, and nearly all of the outermost pixels; is it inverted?"
     assert mask_rules.remark(np.ones(SHAPE)) == "100 % is foreground; is it inverted?"
+    assert mask_rules.remark(0.015 * SQUARE) == "1.5 % is its most opaque pixel; a foreground is white"
+    assert mask_rules.remark(0 * SQUARE) == ""
