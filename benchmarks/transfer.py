@@ -21,7 +21,6 @@ from benchmarks import scene
 from benchmarks.timing import medians, peak_megabytes
 from ccharmony.arrays import Float32, Float64, UInt8
 from ccharmony.build import pairs, settings
-from ccharmony.build.canvas import Canvas
 from ccharmony.color import polynomial, transfer
 from ccharmony.dataset.formats import pair_folder
 from ccharmony.images import pixels
@@ -91,10 +90,10 @@ def _make(photo: Photo, root: Path, picture: UInt8) -> None:
 
 def codec_floor(photo: Readable, mask: Readable, composites: int) -> None:
     """Decode a photo and its mask, and encode the mask, the real picture and the composites."""
-    picture = Canvas(pixels.read_image(photo))
+    picture = pixels.read_image(photo)
     pixels.encode_mask(pixels.read_stored_mask(mask).levels > 0)
     for _ in range(composites + 1):
-        picture.encode(".jpg")
+        pixels.encode_swapped(picture, ".jpg")
 
 
 def plain_method(image: UInt8, mask: Float32, first: Float64, second: Float64) -> UInt8:

@@ -2,10 +2,12 @@
 
 Its channels are in the order that OpenCV's codecs want: to swap them again for every composite took a tenth of a build.
 A foreground is pasted run by run (a run is a row of neighboring pixels), which is faster than pixel by pixel. Pixels
-outside the foreground are never changed.
+outside the foreground are never changed, and of a JPEG the blocks outside are not encoded again (`jpeg_intervals`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -14,7 +16,8 @@ import numpy.typing as npt
 from ccharmony.arrays import Indices, UInt8
 from ccharmony.color import transfer
 from ccharmony.color.transfer import Foreground, Relit
-from ccharmony.images import pixels
+from ccharmony.images import jpeg_intervals, pixels
+from ccharmony.images.jpeg_intervals import IntervalJpeg
 
 _SHORT = 64
 """Runs that are shorter than this in the mean are not worth a step of Python each."""
@@ -27,10 +30,27 @@ class Canvas:
     ----------
     image
         Picture (H, W, 3), RGB; copied.
+    suffix, quality
+        Format and quality of what is encoded, see `pixels.encode`.
+
+    Attributes
+    ----------
+    encoded
+        The picture as a file.
+
+    Raises
+    ------
+    OutputError
+        The codec refuses the picture.
     """
 
-    def __init__(self, image: UInt8) -> None:
+    def __init__(self, image: UInt8, suffix: str = ".jpg", quality: int = pixels.JPEG_QUALITY) -> None:
         self._swapped = _swap(image)
+        self._suffix, self._quality = suffix, quality
+        self._jpeg: IntervalJpeg | None = None
+        self.encoded = self._encode_whole()
+        if suffix in pixels.JPEG_SUFFIXES:
+            self._jpeg = IntervalJpeg(self.encoded, image.shape[:2], quality)
 
     def standardize(
         self, mask: transfer.Mask, to_standard: npt.ArrayLike, arithmetic: transfer.Arithmetic = "float"
@@ -38,17 +58,38 @@ class Canvas:
         """Bring a foreground of the picture to standard colors; see `transfer.standardize`."""
         return transfer.standardize_pixels(self._read, self._swapped.shape[:2], mask, to_standard, arithmetic)
 
-    def paste(self, foreground: Foreground, relit: Relit) -> None:
-        """Replace a foreground that `standardize` returned for this picture; `restore` undoes it."""
-        self._put(foreground, transfer.blend(foreground, relit))
+    def encode_each(self, foreground: Foreground, relits: Iterable[Relit]) -> Iterator[tuple[Relit, bytes]]:
+        """Yield each composite as a file: the picture with one of its foregrounds replaced.
 
-    def restore(self, foreground: Foreground) -> None:
-        """Put the picture's own foreground back."""
-        self._put(foreground, foreground.original)
+        Parameters
+        ----------
+        foreground
+            What `standardize` returned for this picture.
+        relits
+            Its colors under the light of one donor after the other.
 
-    def encode(self, suffix: str, quality: int = pixels.JPEG_QUALITY) -> bytes:
-        """Return the picture as it is now, the bytes that `pixels.encode` gives of it; raises OutputError."""
-        return pixels.encode_swapped(self._swapped, suffix, quality)
+        Yields
+        ------
+        relit, file
+            The colors that were pasted, and what `encoded` would be of the picture with them.
+
+        Raises
+        ------
+        OutputError
+            The codec refuses the picture.
+        """
+        touched = self._jpeg.touched(foreground.index) if self._jpeg else ()
+        try:
+            for relit in relits:
+                self._put(foreground, transfer.blend(foreground, relit))
+                yield relit, self._jpeg.replace(self._swapped, touched) if self._jpeg else self._encode_whole()
+        finally:
+            self._put(foreground, foreground.original)
+
+    def _encode_whole(self) -> bytes:
+        if self._suffix in pixels.JPEG_SUFFIXES:
+            return jpeg_intervals.encode(self._swapped, self._quality)
+        return pixels.encode_swapped(self._swapped, self._suffix, self._quality)
 
     def _read(self, index: Indices) -> UInt8:
         return _swap(np.take(self._swapped.reshape(-1, 3), index, axis=0))

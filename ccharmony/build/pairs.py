@@ -150,16 +150,15 @@ def make_pairs(
         except ImageError as error:
             result.problems.append(f"{photo.id}_{letter}: {error}")
     if result.pairs:
-        _write(out / result.pairs[0].real, prepared.encoded, photo, stop)
+        _write(out / result.pairs[0].real, prepared.canvas.encoded, photo, stop)
     return result
 
 
 @dataclass(frozen=True, eq=False)
 class _PreparedPhoto:
-    """The picture as the dataset will store it: a canvas to paste into, the encoded bytes, their hash, its profile."""
+    """The picture as the dataset will store it: a canvas to paste into, the hash of its file, its profile."""
 
     canvas: Canvas
-    encoded: bytes
     sha256: str
     profile: str
 
@@ -186,9 +185,8 @@ class _ForegroundContext:
 def _prepare(photo: Photo, image: UInt8, window: tuple[int, int, int, int], settings: PairSettings) -> _PreparedPhoto:
     x0, y0, x1, y1 = window
     part = image[y0:y1, x0:x1] if settings.crop else image
-    canvas = Canvas(shrink(part, settings.size))
-    encoded = canvas.encode(settings.suffix, settings.quality)
-    return _PreparedPhoto(canvas, encoded, _sha256(encoded), _profile_of(photo))
+    canvas = Canvas(shrink(part, settings.size), settings.suffix, settings.quality)
+    return _PreparedPhoto(canvas, _sha256(canvas.encoded), _profile_of(photo))
 
 
 def _profile_of(photo: Photo) -> str:
@@ -231,23 +229,12 @@ def _make_composites(context: _ForegroundContext, result: PhotoPairs) -> None:
     mask_bytes = pixels.encode_mask(context.mask)
     mask_sha256 = _sha256(mask_bytes)
     _write(context.out / MASKS / f"{context.name}.png", mask_bytes, context.photo, context.stop)
-    try:
-        relits = transfer.relight_each(foreground, [candidates[donor] for donor in choice.donors])
-        chosen = zip(choice.donors, choice.delta_e, relits, strict=True)
-        for count, (donor, change, relit) in enumerate(chosen, start=1):
-            context.prepared.canvas.paste(foreground, relit)
-            composite = _write_composite(context, count)
-            result.pairs.append(_make_row(context, composite, donor, relit.clipped_share, change, count, mask_sha256))
-    finally:
-        context.prepared.canvas.restore(foreground)
-
-
-def _write_composite(context: _ForegroundContext, count: int) -> bytes:
-    data = context.prepared.canvas.encode(context.settings.suffix, context.settings.quality)
-    _write(
-        context.out / COMPOSITES / f"{context.name}_{count}{context.settings.suffix}", data, context.photo, context.stop
-    )
-    return data
+    relits = transfer.relight_each(foreground, [candidates[donor] for donor in choice.donors])
+    made = zip(choice.donors, choice.delta_e, context.prepared.canvas.encode_each(foreground, relits), strict=True)
+    for count, (donor, change, (relit, composite)) in enumerate(made, start=1):
+        name = f"{context.name}_{count}{settings.suffix}"
+        _write(context.out / COMPOSITES / name, composite, context.photo, context.stop)
+        result.pairs.append(_make_row(context, composite, donor, relit.clipped_share, change, count, mask_sha256))
 
 
 def _write(path: Path, data: bytes, photo: Photo, stop: threading.Event) -> None:

@@ -22,7 +22,7 @@ from ccharmony import files
 from ccharmony.arrays import Float32, Samples, UInt8, UInt16
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.files import StrPath
-from ccharmony.images import headers, mask_rules, profiles
+from ccharmony.images import headers, mask_rules, opencv, profiles
 from ccharmony.images.headers import MAX_PIXELS, Header, Readable
 from ccharmony.images.mask_rules import StoredMask
 from ccharmony.images.stored import Stored, decode_reduced, decode_stored, read_stored, to_8_bits, turn
@@ -286,16 +286,16 @@ def encode_swapped(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> by
         ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality],
         ".webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
     }.get(suffix, [])
-    return _encode(image, suffix, flags)
+    return opencv.encode(image, suffix, flags).tobytes()
 
 
 def encode_mask(mask: npt.NDArray[np.generic]) -> bytes:
     """Return a mask (H, W), boolean or in [0, 1], as a PNG of one bit a pixel if it is hard, of eight if soft."""
     if mask.dtype == np.bool_:
-        return _encode(mask.astype(np.uint8) * np.uint8(255), ".png", [cv2.IMWRITE_PNG_BILEVEL, 1])
+        return opencv.encode(mask.astype(np.uint8) * np.uint8(255), ".png", [cv2.IMWRITE_PNG_BILEVEL, 1]).tobytes()
     levels = np.rint(np.asarray(mask, np.float32) * 255).astype(np.uint8)
     hard = bool(((levels == 0) | (levels == 255)).all())
-    return _encode(levels, ".png", [cv2.IMWRITE_PNG_BILEVEL, 1] if hard else [])
+    return opencv.encode(levels, ".png", [cv2.IMWRITE_PNG_BILEVEL, 1] if hard else []).tobytes()
 
 
 def write_image(path: StrPath, image: UInt8, quality: int = JPEG_QUALITY) -> None:
@@ -364,13 +364,3 @@ def _as_srgb(stored: Stored, path: StrPath | Readable) -> UInt8:
         return to_8_bits(profiles.to_srgb(stored.colors, stored.header.profile))
     except profiles.ProfileError as error:
         raise ImageError(f"{path}: {error}, wanted one for its pixels, or none (sRGB)") from error
-
-
-def _encode(values: UInt8, suffix: str, flags: list[int]) -> bytes:
-    try:
-        done, data = cv2.imencode(suffix, values, flags)
-    except cv2.error as error:
-        raise OutputError(f"{suffix} of shape {values.shape}: {str(error).splitlines()[0]}") from error
-    if not done:
-        raise OutputError(f"{suffix} of shape {values.shape}: the codec refused the picture")
-    return bytes(data)

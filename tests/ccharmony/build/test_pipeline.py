@@ -59,8 +59,9 @@ def test_dataset_has_the_layout_and_passes_verify(tmp_path: Path) -> None:
     assert report.photos == {"train": 4, "test": 4}
     assert report.problems == []
     written = "build.json ccHarmony_test.txt ccHarmony_train.txt checksums.csv fits.h5 journal.jsonl manifest.csv"
+    card = "README.md croissant.json metadata.csv metadata_test.csv metadata_train.csv contact_sheet.jpg"
     folders = ["composite_images", "masks", "real_images", ".made_by.json"]
-    assert sorted(path.name for path in out.iterdir()) == sorted([*written.split(), *folders])
+    assert sorted(path.name for path in out.iterdir()) == sorted([*written.split(), *card.split(), *folders])
     assert (out / "composite_images" / "photo 0_a_1.png").is_file()
     verdict = verify_folder(out)
     assert (verdict.pairs, verdict.photos, verdict.problems) == (24, 8, [])
