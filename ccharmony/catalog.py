@@ -49,6 +49,9 @@ class Camera:
         Width and height of the picture that Gehler's coordinates are in.
     orientation_reliable
         Whether the EXIF orientation of its files can be trusted.
+    numbers
+        First and last number of each run of its photos, in the order of the source's own tables; empty where these
+        name their photos.
     """
 
     name: str
@@ -65,6 +68,14 @@ class Camera:
     rendered_scale: float = 1.0
     raw_size: Size | None = None
     orientation_reliable: bool = True
+    numbers: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def every_id(self) -> tuple[str, ...]:
+        """Return the ids of its photos in the order of the source's own tables; empty without `numbers`."""
+        return tuple(
+            f"{_literal(self.ids)}{number:04d}" for first, last in self.numbers for number in range(first, last + 1)
+        )
 
 
 @dataclass(frozen=True)
@@ -151,5 +162,10 @@ def _frozen(value: Any) -> Any:
 
 def _in_the_case_of(ids: str, name: str) -> str:
     r"""Return `name` in the letters that the literal beginning of `ids` has, such as ``IMG_`` of ``IMG_\d{4}``."""
-    literal = ids.partition("\\")[0]
+    literal = _literal(ids)
     return literal + name[len(literal) :]
+
+
+def _literal(ids: str) -> str:
+    """Return the beginning of a regular expression that stands for itself."""
+    return ids.partition("\\")[0]

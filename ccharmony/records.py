@@ -159,6 +159,9 @@ class FitRecord:
     notes
         Why each of the 24 patches was left out of the fit, release order, an empty string where it was used; empty if
         none are stored, and then every measured patch was used.
+    origin
+        What the patch colors come from: ``release``, its tables; ``counts``, camera counts in the source's small files;
+        empty for a picture, or where a file does not say.
     """
 
     id: str
@@ -173,6 +176,7 @@ class FitRecord:
     residuals: Mapping[str, float] = dataclasses.field(default_factory=dict)
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    origin: str = ""
 
     @property
     def used(self) -> Bool:

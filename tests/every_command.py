@@ -109,7 +109,7 @@ CASES = {
 
 READ = {
     "ccharmony build": {"data", "release", "lights", "exclude", "override"},
-    "ccharmony fits": {"release"},
+    "ccharmony fits": {"release", "data"},
     "ccharmony inspect": {"target", "data", "release"},
     "ccharmony detect": {"photos", "by_hand"},
     "ccharmony stats": {"dataset", "against"},

@@ -14,7 +14,7 @@ from ccharmony.arrays import Bool, Float64, UInt8
 from ccharmony.checker.chart import NAMES, STANDARD, Box
 from ccharmony.checker.crop import bounding_box
 from ccharmony.checker.detect import checker_from_corners, find_checker
-from ccharmony.checker.patches import Patches, orientation_ratio, read_quads
+from ccharmony.checker.patches import MIN_PIXELS, Patches, orientation_ratio, read_quads
 from ccharmony.color import polynomial, residuals
 from ccharmony.color.misfits import mark_misfits
 from ccharmony.color.polynomial import FitKind, apply_polynomial, fit_polynomial
@@ -99,8 +99,7 @@ def record_light(
 
 def _patches_of(image: UInt8 | None, photo: Photo) -> tuple[Patches, Box | None, tuple[Box, ...]]:
     if photo.patches is not None:
-        unknown = np.zeros(24)
-        known = Patches(photo.patches, unknown, unknown.astype(np.int64), unknown)
+        known = Patches(photo.patches, np.zeros(24), np.full(24, MIN_PIXELS), np.zeros(24))
         return known, photo.chart.box if photo.chart else None, photo.chart.others if photo.chart else ()
     if image is None:
         raise CheckerError(f"{photo.id}: neither patches nor a picture to read them from")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -108,11 +108,17 @@ def record_release_lights(root: StrPath, kind: FitKind = "published") -> tuple[l
         The folder is not a release.
     """
     release = read_release(Path(root))
-    records, problems = [], list(release.problems)
-    for photo in (_photo(name, release) for name in sorted(release.ids)):
+    records, problems = record_known_lights([_photo(name, release) for name in sorted(release.ids)], kind)
+    records = [dataclasses.replace(record, split=release.split[record.id]) for record in records]
+    return records, [*release.problems, *problems]
+
+
+def record_known_lights(photos: Iterable[Photo], kind: FitKind) -> tuple[list[FitRecord], list[str]]:
+    """Fit the lights of photos whose patches are known, and return them with one line for each that has no fit."""
+    records, problems = [], []
+    for photo in photos:
         try:
-            light = record_light(None, photo, kind)
-            records.append(dataclasses.replace(light.record, split=release.split[photo.id]))
+            records.append(record_light(None, photo, kind).record)
         except CcharmonyError as error:
             problems.append(str(error))
     return records, problems

@@ -3,6 +3,7 @@
 One row a photo in every dataset of the file, rows in the order of the ids::
 
     id, camera, source, split, group, kind           text
+    origin                                           text; absent where every light was read from a picture
     flags, notes                                     JSON lists of text; notes may be absent
     patches                                          (N, 24, 3) in [0, 1], release order, NaN where not measured
     to_standard, from_standard                       (N, 3, 11) on [0, 1]
@@ -37,6 +38,7 @@ MOST_BYTES = 2**30
 VERSION = 1
 UNIT = "sRGB-encoded, [0, 1]"
 _TEXTS = ("id", "camera", "source", "split", "group", "kind")
+_ORIGIN = "origin"
 _LISTS = ("flags", "notes")
 _RESIDUALS = "residuals"
 _SHAPES = {"patches": (24, 3), "to_standard": (3, 11), "from_standard": (3, 11)}
@@ -144,7 +146,7 @@ def read_fits(path: StrPath) -> Fits:
     """
     path = Path(path)
     try:
-        names = (*_TEXTS, *_LISTS, *_SHAPES, _RESIDUALS)
+        names = (*_TEXTS, _ORIGIN, *_LISTS, *_SHAPES, _RESIDUALS)
         found = plain_hdf5.read(path, names, attributes=("version", "sha256"), most=MOST_BYTES)
         return Fits(_to_records(found))
     except FileNotFoundError as error:
@@ -155,6 +157,8 @@ def read_fits(path: StrPath) -> Fits:
 
 def _write_columns(file: h5py.File, records: Sequence[FitRecord]) -> None:
     columns: dict[str, list[str]] = {name: [getattr(record, name) for record in records] for name in _TEXTS}
+    if any(record.origin for record in records):
+        columns[_ORIGIN] = [record.origin for record in records]
     columns |= {name: [json.dumps(getattr(record, name)) for record in records] for name in _LISTS}
     for name, texts in columns.items():
         file.create_dataset(name, data=np.array(texts, dtype=object), dtype=h5py.string_dtype(), track_times=False)
@@ -173,6 +177,7 @@ def _to_records(found: plain_hdf5.Contents) -> tuple[FitRecord, ...]:
         raise ValueError(f"version {found.attributes.get('version')}")
     count = len(found.texts["id"])
     texts = {name: _column(found.texts, name, count) for name in _TEXTS}
+    origins = _column(found.texts, _ORIGIN, count) if _ORIGIN in found.texts else [""] * count
     lists = {name: [_list(text) for text in found.texts.get(name, ["[]"] * count)] for name in _LISTS}
     arrays = {name: _numbers(found, name, (count, *shape)) for name, shape in _SHAPES.items()}
     residuals = {
@@ -186,6 +191,7 @@ def _to_records(found: plain_hdf5.Contents) -> tuple[FitRecord, ...]:
             **{name: arrays[name][row] for name in _SHAPES},
             **{name: lists[name][row] for name in _LISTS},  # type: ignore[arg-type]
             residuals={name: float(values[row]) for name, values in residuals.items()},
+            origin=origins[row],
         )
         for row in range(count)
     ]
@@ -211,6 +217,7 @@ def _digest(records: Sequence[FitRecord]) -> str:
     for record in records:
         residuals = sorted((name, float(value)) for name, value in record.residuals.items() if value == value)
         texts = [getattr(record, name) for name in (*_TEXTS, *_LISTS)]
+        texts += [record.origin] if record.origin else []  # files of earlier versions have none
         digest.update(json.dumps([texts, residuals]).encode())
         for name in _SHAPES:
             digest.update(np.ascontiguousarray(getattr(record, name), "<f8").tobytes())

@@ -75,7 +75,7 @@ def read_lights(path: Path, split: str = "train") -> Lights:
     path
         A fits.h5, see :mod:`ccharmony.dataset.fits`.
     split
-        Split of the photos that recorded them: ``train`` or ``test``.
+        Split of the photos that recorded them: ``train`` or ``test``. A light without a split belongs to train.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def read_lights(path: Path, split: str = "train") -> Lights:
         The file is damaged or holds no photo of that split.
     """
     fits = read_fits(path)
-    rows = [row for row, record in enumerate(fits.records) if record.split == split]
+    rows = [row for row, record in enumerate(fits.records) if (record.split or "train") == split]
     if not rows:
         raise ManifestError(f"{path}: no photo of the split {split!r} among {len(fits.records)}")
     tables = (np.nanmean(fits.patches, axis=1), fits.to_standard, fits.from_standard)

@@ -11,26 +11,24 @@ from pathlib import Path
 from ccharmony import catalog
 from ccharmony.arrays import UInt8
 from ccharmony.catalog import Camera, Source
-from ccharmony.errors import CcharmonyError, ImageError, SourceError
+from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.images import headers
 from ccharmony.images.camera import Rendering
 from ccharmony.images.headers import Readable
 from ccharmony.records import Chart, Photo
 from ccharmony.sources import reading
+from ccharmony.sources.counts.render import is_full
 from ccharmony.sources.files import Duplicates, files_below, in_masks, source_folder
 from ccharmony.sources.found import Found, count_cameras, leave_out
 from ccharmony.sources.masks.pictures import find_masks
 from ccharmony.sources.nus.chart import Picture, locate_chart
-from ccharmony.sources.nus.truth import Truth, known_truth, read_box, read_colors, read_truth
+from ccharmony.sources.nus.truth import Truth, known_truth, read_box, read_colors, read_truths
 from ccharmony.sources.release.files import Release
 
 KINDS = ("rendered", "linear", "raw")
 """Kinds of picture, the preferred one first: the release was made from the camera's renderings."""
 
 _BESIDE = re.compile(r"(.+)_(mask|color)\.txt", re.IGNORECASE)
-_LEVELS = re.compile(r"(.+)_gt\.mat", re.IGNORECASE)
-_FULL = 0.98
-"""A patch whose mean count is this share of the way from black to saturation has clipped pixels."""
 
 
 @dataclass
@@ -71,7 +69,7 @@ def find_nus(data_dir: Path, published: Release | None = None) -> Found:
     folder = source_folder(data_dir, "nus")
     files = files_below(folder)
     groups = _group(files, folder, source)
-    truths, problems = _read_truths(files, source)
+    truths, problems = read_truths(files, source)
     masks, unused = find_masks(folder, files, groups)
     wanted, left_out = leave_out(groups, published.ids if published else None)
     duplicates = Duplicates()
@@ -112,21 +110,6 @@ def _kind(path: Path, source: Source) -> str | None:
     return next((kind for kind in KINDS if suffix in source.suffixes[kind]), None)
 
 
-def _read_truths(files: Sequence[Path], source: Source) -> tuple[dict[str, Truth], list[str]]:
-    """Read the ``_gt.mat`` of each camera; one that cannot be used is a problem, and the catalog stands in for it."""
-    cameras = {camera.name.lower(): camera.name for camera in source.cameras}
-    truths: dict[str, Truth] = {}
-    problems = []
-    for path in files:
-        named = _LEVELS.fullmatch(path.name)
-        if named and (camera := cameras.get(named[1].lower())) and camera not in truths:
-            try:
-                truths[camera] = read_truth(path)
-            except SourceError as error:
-                problems.append(f"{error}; the levels of data_manifests/nus.toml are used instead")
-    return truths, problems
-
-
 def _photo(name: str, group: _Group, truth: Truth, duplicates: Duplicates, masks: Mapping[str, Readable]) -> Photo:
     """Make the row of a photo, still without its chart."""
     path = duplicates.first(name, group.pictures[group.kind])
@@ -159,4 +142,4 @@ def _with_chart(row: Photo, group: _Group, truth: Truth, published: Release | No
 
 def _has_full_patch(group: _Group, truth: Truth) -> bool:
     """Return whether the counts that NUS noted show a clipped patch, which a rendering may hide."""
-    return "color" in group.beside and bool((read_colors(group.beside["color"], truth) > _FULL).any())
+    return "color" in group.beside and bool(is_full(read_colors(group.beside["color"], truth)).any())

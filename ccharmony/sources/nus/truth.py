@@ -7,19 +7,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ccharmony.arrays import Float64
-from ccharmony.catalog import Camera
+from ccharmony.catalog import Camera, Source
 from ccharmony.checker.chart import Box
 from ccharmony.errors import CheckerError, SourceError
 from ccharmony.sources import files
 from ccharmony.sources.nus.matlab import read_matlab
 
+_LEVELS = re.compile(r"(.+)_gt\.mat", re.IGNORECASE)
 _FIELDS = ("all_image_names", "darkness_level", "saturation_level", "CC_coords")
 
 
@@ -43,6 +45,36 @@ class Truth:
 def known_truth(camera: Camera) -> Truth:
     """Return what the catalog knows of a camera whose ``_gt.mat`` is missing: the levels."""
     return Truth(camera.black, camera.saturation)
+
+
+def read_truths(files: Sequence[Path], source: Source) -> tuple[dict[str, Truth], list[str]]:
+    """Read the ``_gt.mat`` of each camera.
+
+    Parameters
+    ----------
+    files
+        Files of the collection; others than ``<Camera>_gt.mat`` are passed over.
+    source
+        The facts about NUS.
+
+    Returns
+    -------
+    truths
+        By the camera's name. A camera whose file is missing or cannot be used has no entry: see `known_truth`.
+    problems
+        One line for each file that cannot be used.
+    """
+    cameras = {camera.name.lower(): camera.name for camera in source.cameras}
+    truths: dict[str, Truth] = {}
+    problems = []
+    for path in files:
+        named = _LEVELS.fullmatch(path.name)
+        if named and (camera := cameras.get(named[1].lower())) and camera not in truths:
+            try:
+                truths[camera] = read_truth(path)
+            except SourceError as error:
+                problems.append(f"{error}; the levels of data_manifests/nus.toml are used instead")
+    return truths, problems
 
 
 def read_truth(path: Path) -> Truth:
@@ -95,9 +127,9 @@ def read_colors(path: Path, truth: Truth) -> Float64:
     Raises
     ------
     CheckerError
-        The file has not 24 rows of three numbers.
+        The file has not 24 rows of three finite numbers.
     """
     rows = files.read_rows(path)
-    if len(rows) != 24 or any(len(row) != 3 for row in rows):
+    if len(rows) != 24 or any(len(row) != 3 for row in rows) or not np.isfinite(rows).all():
         raise CheckerError(f"{path}: {len(rows)} rows, a checker has 24 patches of r,g,b")
     return (np.array(rows) - truth.black) / (truth.saturation - truth.black)

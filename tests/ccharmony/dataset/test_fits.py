@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -125,3 +126,21 @@ def test_a_file_of_an_earlier_version_has_no_hash_and_is_read(tmp_path: Path) ->
         del file.attrs["sha256"]
         del file["notes"]
     assert read_fits(path).ids == ("a",)
+
+
+def test_the_origin_of_patches_comes_back_and_is_absent_where_no_light_has_one(tmp_path: Path) -> None:
+    records = [dataclasses.replace(record("a"), origin="counts"), record("b")]
+    write_fits(tmp_path / "some.h5", records, STANDARD)
+    write_fits(tmp_path / "none.h5", [record("a"), record("b")], STANDARD)
+    assert [light.origin for light in read_fits(tmp_path / "some.h5")] == ["counts", ""]
+    assert [light.origin for light in read_fits(tmp_path / "none.h5")] == ["", ""]
+    with h5py.File(tmp_path / "none.h5") as file:
+        assert "origin" not in file
+
+
+def test_a_changed_origin_is_seen(tmp_path: Path) -> None:
+    write_fits(tmp_path / "fits.h5", [dataclasses.replace(record("a"), origin="counts")], STANDARD)
+    with h5py.File(tmp_path / "fits.h5", "r+") as file:
+        file["origin"][0] = "release"
+    with pytest.raises(ManifestError, match="not those that were written"):
+        read_fits(tmp_path / "fits.h5")

@@ -1,0 +1,1 @@
+"""Patch colors from the small files of NUS and Gehler alone, without a photo."""
