@@ -18,6 +18,10 @@ from torch import Tensor
 
 from ccharmony.arrays import Int64
 from ccharmony.errors import SettingsError
+from harmonize.data import shard_order
+
+_MIX = 3
+"""Third number of the seed of how the orders of several sources are mixed."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,15 @@ class TwoStreams(Source, Protocol):
         ...
 
 
+@runtime_checkable
+class Streamed(Source, Protocol):
+    """A source that may be read faster in some orders than in others."""
+
+    def stream_order(self, seed: int, epoch: int, batch: int) -> Int64 | None:
+        """Return an order of an epoch that suits the source, for batches of a size; None where any is as good."""
+        ...
+
+
 def prepare(source: Source, request: BatchRequest) -> Batch:
     """Return what a step asks for; raises SettingsError where a source has no unpaired composites."""
     if not request.unpaired:
@@ -136,6 +149,18 @@ class Joined:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
+    def stream_order(self, seed: int, epoch: int, batch: int) -> Int64 | None:
+        """Return the orders that suit the parts, mixed at random; None where any is as good for all of them."""
+        found = [part.stream_order(seed, epoch, batch) if isinstance(part, Streamed) else None for part in self.sources]
+        if all(part is None for part in found):
+            return None
+        random = np.random.default_rng((seed, epoch, _MIX))
+        orders = [
+            start + (random.permutation(len(source)) if part is None else part)
+            for start, source, part in zip(self._starts, self.sources, found, strict=False)  # the last is the end
+        ]
+        return shard_order.interleave(orders, random)
+
     def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:
         """Return the samples in the order of their indices, whichever source each is from."""
         owners = np.searchsorted(self._starts, np.asarray(indices), side="right") - 1
@@ -149,20 +174,25 @@ class Joined:
         return join(parts).select(np.argsort(order).tolist())
 
 
-def order(seed: int, epoch: int, count: int) -> Int64:
-    """Return the order in which an epoch visits `count` samples."""
-    return np.random.default_rng((seed, epoch)).permutation(count)
+def order(seed: int, epoch: int, source: Source | int, batch: int) -> Int64:
+    """Return the order in which an epoch visits the samples of a source, or a number of samples."""
+    found = source.stream_order(seed, epoch, batch) if isinstance(source, Streamed) else None
+    if found is not None:
+        return found
+    return np.random.default_rng((seed, epoch)).permutation(source if isinstance(source, int) else len(source))
 
 
 def schedule_epoch(
-    seed: int, epoch: int, count: int, batch: int, *, rank: int = 0, processes: int = 1
+    seed: int, epoch: int, source: Source | int, batch: int, *, rank: int = 0, processes: int = 1
 ) -> list[list[int]]:
     """Return which samples each step of an epoch takes.
 
     Parameters
     ----------
-    seed, epoch, count
-        As in `order`.
+    seed, epoch
+        What all random choices depend on.
+    source
+        What is visited, or the number of its samples: at random, but in an object store shard by shard.
     batch
         Pictures a step, over all processes; what is left at the end of the epoch is not used.
     rank, processes
@@ -178,13 +208,15 @@ def schedule_epoch(
     SettingsError
         The batch is larger than the set, or cannot be shared evenly.
     """
+    count = source if isinstance(source, int) else len(source)
     if batch > count:
         raise SettingsError(f"batch {batch} is larger than the set: {count} samples")
     if batch % processes:
         raise SettingsError(
             f"batch {batch} cannot be shared by {processes} processes, wanted a multiple of {processes}"
         )
-    visits = order(seed, epoch, count)[: count // batch * batch].reshape(-1, batch)  # (steps, batch)
+    visits = order(seed, epoch, source, batch)
+    visits = visits[: len(visits) // batch * batch].reshape(-1, batch)  # (steps, batch)
     share = batch // processes
     return [row.tolist() for row in visits[:, rank * share : (rank + 1) * share]]
 

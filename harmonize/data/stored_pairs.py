@@ -13,13 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-from ccharmony.arrays import Float32, UInt8
-from ccharmony.dataset.formats.pair_files import PairPaths
+from ccharmony.arrays import Float32, Int64, UInt8
+from ccharmony.dataset.formats.pair_files import PairPaths, group_by_object
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
-from harmonize.data import batches, crops
+from harmonize.data import batches, crops, shard_order
 from harmonize.data.batches import Batch
 from harmonize.data.samples import Samples
+
+_STREAM = 2
+"""Third number of the seed of an order by shards, so that it is none of another random choice."""
 
 _logger = logging.getLogger(__name__)
 
@@ -47,10 +50,16 @@ class StoredPairs(Samples):
         self.seed = seed
         self.strict = strict
         self.broken: dict[int, str] = {}
+        self._shards = group_by_object(self.pairs)
         self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="pairs")
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    def stream_order(self, seed: int, epoch: int, batch: int) -> Int64 | None:
+        """Return the order of an epoch where the pairs lie in an object store; None where any order is as good."""
+        random = np.random.default_rng((seed, epoch, _STREAM))
+        return shard_order.order_by_shards(self._shards, batch, random) if self._shards else None
 
     def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:
         """Return stored pairs, cropped and flipped for that epoch, size x size pixels; raises ImageError."""

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import torch
 
-from ccharmony.arrays import UInt8
+from ccharmony.arrays import Int64, UInt8
 from ccharmony.errors import SourceError
 from harmonize.data import batches, crops
-from harmonize.data.batches import Batch, Source
+from harmonize.data.batches import Batch, Source, Streamed
 from harmonize.data.photos import PhotoMemory
 
 LEAST_PHOTOS = 100
@@ -62,6 +62,10 @@ class Streams:
 
     def __len__(self) -> int:
         return len(self.paired)
+
+    def stream_order(self, seed: int, epoch: int, batch: int) -> Int64 | None:
+        """Return the order of an epoch that suits the pairs; None where any is as good."""
+        return self.paired.stream_order(seed, epoch, batch) if isinstance(self.paired, Streamed) else None
 
     def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:
         """Return pairs, size x size pixels."""

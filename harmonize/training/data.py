@@ -30,6 +30,9 @@ from harmonize.training.settings import TrainSettings
 CHECKED_PAIRS = 500
 """Stored pairs that a validation scores at most, spread evenly over those held back."""
 
+NETWORK_THREADS = 8
+"""Pairs read at a time from an object store, at least: most of that time is waiting for an answer."""
+
 VAL_SHARE = 0.05
 """Share of the photos of the train lists that choose the checkpoint: 3,300 of iHarmony4's 65,742 pairs."""
 
@@ -111,9 +114,10 @@ def open_data(paths: DataPaths, settings: TrainSettings, device: torch.device) -
     memory: PhotoMemory | None = None
     for root in paths.data:
         learned, held_back = _find_stored(root, paths)
-        train.append(StoredPairs(learned, seed=settings.seed, strict=paths.strict, threads=threads))
+        reading = max(threads, NETWORK_THREADS) if isinstance(root, Url) else threads
+        train.append(StoredPairs(learned, seed=settings.seed, strict=paths.strict, threads=reading))
         if held_back:
-            check.append(StoredPairs(held_back, strict=paths.strict, threads=threads))
+            check.append(StoredPairs(held_back, strict=paths.strict, threads=reading))
     if paths.photos:
         lit, held = _open_photos(paths, settings, device, threads)
         memory = lit.memory

@@ -58,7 +58,7 @@ class Stage:
         compiled: bool = False,
     ) -> None:
         # A batch that cannot be shared raises here, not at the first step.
-        batches.schedule_epoch(settings.seed, 0, len(source), settings.batch, processes=world.processes)
+        batches.schedule_epoch(settings.seed, 0, source, settings.batch, processes=world.processes)
         if settings.precision == "fp16" and world.device.type != "cuda":
             raise SettingsError("precision fp16: needs a GPU, wanted float32 or bf16 on CPU")
         self.name, self.settings, self.source, self.world = name, settings, source, world
@@ -104,7 +104,7 @@ class Stage:
         settings, world = self.settings, self.world
         while step < self.length:
             visits = batches.schedule_epoch(
-                settings.seed, epoch, len(self.source), settings.batch, rank=world.rank, processes=world.processes
+                settings.seed, epoch, self.source, settings.batch, rank=world.rank, processes=world.processes
             )
             for indices in visits[done : done + self.length - step]:
                 yield BatchRequest(epoch, indices, settings.size_at(step, self.length), settings.unpaired_at(step))

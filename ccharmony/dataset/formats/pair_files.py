@@ -3,6 +3,7 @@
 -   :class:`PairPaths`: composite, mask and real picture.
 -   :class:`Archive`: a larger file, read by offset, and :func:`open_archive`, of a URL, too; :class:`Member`: one part
     of it, which `pixels` reads like a path.
+-   :func:`group_by_object`: which pairs lie in the same object of a store.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import functools
 import os
 import weakref
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -119,6 +122,28 @@ class Member:
 
     def __str__(self) -> str:
         return f"{self.archive.path}: {self.name}"
+
+
+def group_by_object(pairs: Sequence[PairPaths]) -> list[list[int]]:
+    """Return the indices of pairs by the object of a store that holds them, in the order of their bytes.
+
+    Parameters
+    ----------
+    pairs
+        Pairs of one dataset.
+
+    Returns
+    -------
+    list[list[int]]
+        One list an object, by URL; empty where pairs lie on a disk, which reads any of them as fast as the next.
+    """
+    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for index, pair in enumerate(pairs):
+        member = pair.composite
+        if not isinstance(member, Member) or not isinstance(member.archive, StoredObject):
+            return []
+        found[member.archive.path].append((member.offset, index))
+    return [[index for _, index in sorted(found[path])] for path in sorted(found)]
 
 
 class _Handle:

@@ -95,10 +95,10 @@ def test_an_empty_mask_does_not_hang_the_loader() -> None:
 
 
 def test_every_epoch_visits_each_sample_once() -> None:
-    steps = batches.schedule_epoch(seed=1, epoch=3, count=12, batch=4)
+    steps = batches.schedule_epoch(seed=1, epoch=3, source=12, batch=4)
     assert sorted(index for step in steps for index in step) == list(range(12))
-    assert steps != batches.schedule_epoch(seed=1, epoch=4, count=12, batch=4)
-    assert steps == batches.schedule_epoch(seed=1, epoch=3, count=12, batch=4)
+    assert steps != batches.schedule_epoch(seed=1, epoch=4, source=12, batch=4)
+    assert steps == batches.schedule_epoch(seed=1, epoch=3, source=12, batch=4)
 
 
 def test_processes_share_each_batch() -> None:
