@@ -1,7 +1,8 @@
 """Color changes over time: measured at some frames of a shot, smoothed for every frame.
 
 The change at a moment is fitted to all measured frames of its shot, each with a Gaussian weight of its distance in
-time, before and after alike. A causal filter, which needs no look ahead, lags (benchmarks/video.py).
+time, before and after alike. A causal filter, which needs no look ahead, lags: with light that changes within a
+second it left an fMSE of 490 where this left 370, both over 1 s (benchmarks/video.py).
 
 Contents: :class:`Timeline`, :data:`SMOOTHING`.
 """
@@ -18,7 +19,8 @@ from harmonize.inference.image import Change
 from harmonize.video import color_change
 
 SMOOTHING = 0.5
-"""Standard deviation of the weights, in seconds."""
+"""Standard deviation of the weights, in seconds. Where the camera pans it leaves a flicker of 0.18 levels, without
+smoothing 2.0; with 1 s it is 0.14, but fMSE 370 instead of 278 where the light changes (benchmarks/video.py)."""
 
 _REACH = 4.0
 """Standard deviations beyond the nearest measured frame where the weights end, at 3e-4 or less."""
