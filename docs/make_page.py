@@ -3,7 +3,7 @@
     ccharmony build --src demo --out out/demo
     python docs/make_page.py out/demo
 
-The composite is the first row of docs/strip.png, under the weights of PIH, so that curves and shading can be seen.
+The composite is the first row of docs/strip.png.
 Needs chromium, chromedriver and selenium.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from selenium import webdriver
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import WebDriverWait
 
 from ccharmony.dataset import manifest
 from ccharmony.images import pixels
@@ -31,7 +31,7 @@ def main(dataset: Path) -> None:
     pair = next(
         pair for pair in manifest.read_manifest(dataset / "manifest.csv") if Path(pair.composite).stem == CHOSEN
     )
-    command = [sys.executable, "-m", "harmonize", "serve", "--weights", "pih", "--port", "0"]
+    command = [sys.executable, "-m", "harmonize", "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
@@ -56,8 +56,7 @@ def _take(link: str, files: list[Path]) -> bytes:
         browser.execute_script("document.getElementById('picker').click = () => {}")
         browser.find_element("id", "open").click()
         browser.find_element("id", "picker").send_keys("\n".join(str(path.resolve()) for path in files))
-        waiting.until(lambda page: page.find_element("id", "download").is_enabled())
-        Select(browser.find_element("id", "weights")).select_by_visible_text("pih")
+        waiting.until(lambda page: page.find_element("id", "missed").is_displayed())
         browser.find_element("id", "lights").click()
         border = "const s = document.getElementById('split'); s.value = 245; s.dispatchEvent(new Event('input'))"
         browser.execute_script(border)

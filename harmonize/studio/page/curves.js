@@ -25,6 +25,7 @@ export class Curves {
   // Curves of the network, [3][K]; what was moved by hand stays moved.
   setBase(curves) {
     this.#base = curves;
+    this.svg.removeAttribute("hidden");
     this.#draw();
   }
 

@@ -43,9 +43,11 @@ function draw() {
 // Asks for all that a new scene shows. Of several at once only the last one counts.
 async function refresh() {
   const turn = ++latest;
-  const [composite, mask, change] = scene.ready
-    ? await Promise.all([server.pixels("composite"), server.pixels("mask", edge()), askForChange()])
-    : [scene.photo && (await server.pixels("photo")), null, null];
+  const shown = scene.photo && server.pixels(scene.ready ? "composite" : "photo").then((picture) => {
+    if (turn === latest && $("frame").hidden) viewer.show(picture); // the first is shown before a network has seen it
+    return picture;
+  });
+  const [composite, mask, change] = await Promise.all([shown, ...(scene.ready ? [server.pixels("mask", edge()), askForChange()] : [])]);
   const [cutout, below] = scene.ready && scene.cutout ? await Promise.all([server.pixels("cutout"), server.pixels("photo")]) : [];
   if (turn !== latest) return;
   background = below;
