@@ -64,7 +64,7 @@ class Cache:
         key
             What the part is: equal keys have equal bytes.
         start, size
-            Which of its bytes; fewer come where it ends.
+            Which of its bytes; it has all of them.
         fetch
             Returns the whole part; called by one thread of this process at a time.
 
@@ -153,14 +153,14 @@ def _open(folder: Path, limit: str) -> Cache:
 
 
 def _read(path: Path, start: int, size: int) -> bytes | None:
-    """Return bytes of a part and note that it was read; None where there is no such part."""
+    """Return bytes of a part and note that it was read; None where there is no such part, or not all of it."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            found = os.pread(handle, size, start)
+            os.utime(handle)
+        finally:
+            os.close(handle)
     except OSError:
         return None
-    try:
-        with contextlib.suppress(OSError):
-            os.utime(handle)
-        return os.pread(handle, size, start)
-    finally:
-        os.close(handle)
+    return found if len(found) == size else None  # a power cut may leave a name without its bytes

@@ -79,6 +79,8 @@ def fetch(url: Url, start: int, end: int) -> bytes:
     def call() -> bytes:
         system, path = _open(url)
         data = bytes(system.cat_file(path, start=start, end=end)) if end > start else b""
+        if len(data) > end - start:
+            raise ValueError(f"{len(data)} bytes came, wanted {end - start}: the server does not read by ranges")
         if len(data) != end - start:  # a connection that ended early, which not every library notices
             raise ConnectionError(f"{len(data)} bytes came, wanted {end - start}")
         return data

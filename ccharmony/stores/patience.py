@@ -27,6 +27,9 @@ _NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotF
 _AGAIN = (408, 425, 429)
 """Answers of HTTP below 500 that ask for another try."""
 
+_SAID = 2.0
+"""Waits from here on are said: one request in a hundred fails once in any network."""
+
 _LONGEST = 200
 _logger = logging.getLogger(__name__)
 
@@ -64,7 +67,8 @@ def ask(url: Url, call: Callable[[], T]) -> T:
             raise StoreError(f"{url}: {describe(error)}") from error
         if wait is None:
             raise StoreError(f"{url}: {describe(error)}; tried {tried} times in {sum(WAITS):g} s") from error
-        _logger.warning("%s: %s; trying again in %g s", url, describe(error), wait)
+        if wait >= _SAID:
+            _logger.warning("%s: %s; trying again in %g s", url, describe(error), wait)
         time.sleep(wait)
     raise AssertionError
 

@@ -1,11 +1,16 @@
 """Object stores: asked with patience, read by ranges, kept in a bounded cache."""
 
+import multiprocessing
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
+import numpy as np
 import pytest
 
 from ccharmony.errors import SettingsError, StoreError
@@ -209,6 +214,29 @@ def test_threads_that_want_one_part_fetch_it_once(tmp_path: Path) -> None:
     assert (found, fetched) == ([b"cde"] * 4, [1])
 
 
+def test_part_that_lost_its_end_is_fetched_again(tmp_path: Path) -> None:
+    kept = Cache(tmp_path, 10**6)
+    assert kept.read("part", 0, 3, lambda: b"abc") == b"abc"
+    path = next(path for path in tmp_path.rglob("*") if path.is_file())
+    path.write_bytes(b"a")  # as after a power cut
+    assert kept.read("part", 1, 2, lambda: b"abc") == b"bc"
+    assert path.read_bytes() == b"abc"
+
+
+def _read_parts(folder: Path, seed: int) -> int:
+    """Read parts at random in a process of its own, and return how many were wrong."""
+    kept, random = Cache(folder, 30_000), np.random.default_rng(seed)
+    numbers = random.integers(60, size=400).tolist()
+    found = [kept.read(f"part {number}", 10, 5, lambda number=number: bytes([number]) * 1000) for number in numbers]
+    return sum(data != bytes([number]) * 5 for number, data in zip(numbers, found, strict=True))
+
+
+def test_processes_share_a_folder_that_is_too_small_for_them(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert list(pool.map(_read_parts, [tmp_path] * 3, range(3))) == [0, 0, 0]
+    assert 10_000 < sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 32_000
+
+
 def test_folder_that_cannot_be_written_is_said_once_and_costs_no_run(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -231,3 +259,57 @@ def test_scheme_that_nobody_knows_and_a_folder_are_named() -> None:
         call()
     with pytest.raises(FileNotFoundError, match="no such object"):
         client.look_up(Url("memory://"))
+
+
+class _Files(SimpleHTTPRequestHandler):
+    """A web server of one file, which reads by ranges at `/ranges` and sends the whole file elsewhere."""
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def _answer(self, *, body: bool) -> None:
+        if self.path not in ("/ranges", "/whole"):
+            self.send_error(404)
+            return
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        data = BYTES
+        if wanted and self.path == "/ranges":
+            data = BYTES[int(wanted[1]) : int(wanted[2]) + 1]
+        self.send_response(206 if data is not BYTES else 200)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("ETag", '"1"')
+        self.end_headers()
+        if body:
+            self.wfile.write(data)
+
+    def log_message(self, *_words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Url]:
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
+    monkeypatch.setattr(objects, "PART_BYTES", 1000)
+    monkeypatch.setattr(patience, "WAITS", (0.0,))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Files)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Url(f"http://127.0.0.1:{server.server_port}")
+    server.shutdown()
+    server.server_close()
+
+
+def test_web_server_is_read_by_ranges_and_one_that_cannot_is_named(web: Url) -> None:
+    assert StoredObject.of(web / "ranges").read(2500, 1200) == BYTES[2500:3700]
+    with pytest.raises(StoreError, match=r"whole: 10240 bytes came, wanted 1000: the server does not read by ranges"):
+        StoredObject.of(web / "whole").read(0, 10)
+    with pytest.raises(FileNotFoundError, match="none: no such object"):
+        StoredObject.of(web / "none")
+
+
+def test_web_server_that_is_gone_is_said_to_be_so(web: Url) -> None:
+    closed = Url(web.text.rpartition(":")[0] + ":9")  # no server listens to that port
+    with pytest.raises(StoreError, match=r"9/index.json: Cannot connect to host .*; tried 2 times"):
+        StoredObject.of(closed / "index.json")
