@@ -51,7 +51,10 @@ class PlaceOfData(LocalPath):
         """Return the path or the `Url`; one with a name or a password in it is wrong usage, since URLs are shown."""
         if not is_url(value):
             return value if isinstance(value, Url) else super().convert(value, param, ctx)
-        if "@" in str(value).split("/")[2]:
+        _, _, place, *rest = str(value).split("/")
+        if not place and not any(rest):
+            self.fail(f"{value}: a URL without a name, wanted that of a folder in a store", param, ctx)
+        if "@" in place:
             self.fail("a URL with a name or a password in it, wanted these in the store's own settings", param, ctx)
         return as_place(value)
 
@@ -141,6 +144,9 @@ def echo_lines(text: str, *, err: bool = False) -> None:
         echo(line, err=err)
 
 
+_PACKAGES = ("ccharmony", "harmonize")
+
+
 class _LineFormatter(logging.Formatter):
     """A message as `echo` writes it; the lines of a traceback stay."""
 
@@ -158,7 +164,9 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LineFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for package in _PACKAGES:  # what libraries do along the way, such as finding keys of a store, is not said
+        logging.getLogger(package).setLevel(logging.INFO)
     try:
         code = group.main(args=args, standalone_mode=False)
     except click.exceptions.Abort as error:

@@ -27,6 +27,8 @@ _NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotF
 _AGAIN = (408, 425, 429)
 """Answers of HTTP below 500 that ask for another try."""
 
+_OF_THE_EXTRA = ("fsspec", "s3fs", "aiohttp")
+
 _SAID = 2.0
 """Waits from here on are said: one request in a hundred fails once in any network."""
 
@@ -77,7 +79,8 @@ def describe(error: BaseException) -> str:
     """Return what an error says, on one line; its kind where it says nothing."""
     kind, text = type(error).__name__, " ".join(str(error).split())[:_LONGEST]
     if isinstance(error, ImportError):
-        return f"{text}, wanted pip install 'ccharmony[stores]'"
+        ours = any(name in text for name in _OF_THE_EXTRA)
+        return f"{text}, wanted pip install 'ccharmony[stores]'" if ours else text
     return f"{text} ({kind})" if text else kind
 
 

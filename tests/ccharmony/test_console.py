@@ -111,6 +111,13 @@ def test_url_with_a_name_or_a_password_is_refused_without_being_shown(url: str) 
     )
 
 
+@pytest.mark.parametrize("url", ["s3://", "memory:///"])
+def test_url_without_a_name_is_wrong_usage(url: str) -> None:
+    result = CliRunner().invoke(cli.group, ["verify", url])
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1].endswith(f"{url}: a URL without a name, wanted that of a folder in a store")
+
+
 TAKE_URLS = {
     ("verify", "dataset"),
     ("pack", "out"),

@@ -99,6 +99,7 @@ def test_request_that_keeps_failing_ends_in_one_line_with_url_reason_and_tries(
         (PermissionError("Access Denied"), "Access Denied (PermissionError)"),
         (ValueError("Protocol not known: foo"), "Protocol not known: foo (ValueError)"),
         (ImportError("Install s3fs"), "Install s3fs, wanted pip install 'ccharmony[stores]'"),
+        (ImportError("Please install gcsfs to access Google Storage"), "Please install gcsfs to access Google Storage"),
         (RefusedError(401), "HTTP 401 (RefusedError)"),
         (type("NoCredentialsError", (Exception,), {})("none"), "none (NoCredentialsError)"),
     ],

@@ -27,7 +27,7 @@ from harmonize.models.settings import NetworkSettings
 from harmonize.weights import checkpoint
 
 URL = "s3://bucket/mine"
-TRAIN = "--device cpu --width 2 --size 32 --batch 4 --gift none --no-tensorboard --steps 1 --set reconstruct_steps=1"
+TRAIN = "--device cpu --width 2 --size 32 --batch 2 --gift none --no-tensorboard --steps 1 --set reconstruct_steps=1"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def store(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(patience, "WAITS", (0.01,) * 5)
-    monkeypatch.setattr(objects, "PART_BYTES", 20_000)
+    monkeypatch.setattr(objects, "PART_BYTES", 60_000)
     s3fs.S3FileSystem.clear_instance_cache()  # it would still ask the gate of the test before
     s3 = boto3.client("s3", endpoint_url=f"http://{server}")
     s3.create_bucket(Bucket="bucket")
@@ -130,7 +130,7 @@ def _make_gate(server: str, state: SimpleNamespace) -> type[BaseHTTPRequestHandl
 def here(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small set as a folder and as shards, and weights."""
     root = tmp_path_factory.mktemp("here")
-    tiny.write_pairs(root / "tiny")
+    tiny.write_pairs(root / "tiny", train=6, test=2)
     pack_dataset(root / "tiny", "shards", root / "mine", limit=Limit(pairs=3))
     settings = NetworkSettings(width=2, mlp_width=4)
     checkpoint.save_weights(root / "w.safetensors", giftnet.build(settings), settings, metadata={"data": "none"})
@@ -144,13 +144,17 @@ def run(commands: object, words: str) -> int:
 
 
 def test_dataset_is_packed_verified_scored_and_trained_on_over_a_bad_connection(
-    here: Path, store: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    here: Path,
+    store: SimpleNamespace,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    store.every = 5
+    store.every = 7
     assert run(ccharmony, f"pack {here}/tiny --to shards --shard-pairs 3 --out {URL}") == 0
     local = {f"mine/{path.relative_to(here / 'mine').as_posix()}" for path in (here / "mine").rglob("*.*")}
     assert set(store.names()) == {name for name in local if not name.rpartition("/")[2].startswith(".")}
-    assert run(ccharmony, f"verify --deep {URL}") == 0
+    assert run(ccharmony, f"verify {URL}") == 0
     assert ", 0 problems" in capsys.readouterr().out
     tables = []
     for name, data in (("here", here / "mine"), ("there", URL)):
@@ -159,7 +163,8 @@ def test_dataset_is_packed_verified_scored_and_trained_on_over_a_bad_connection(
         tables.append((tmp_path / name / "images.csv").read_bytes())
     assert tables[0] == tables[1]
     assert run(group, f"train --data {URL} --out {tmp_path}/run {TRAIN}") == 0
-    assert store.failed > 10
+    assert store.failed > 3
+    assert "credentials" not in caplog.text + capsys.readouterr().err
 
 
 def test_server_that_is_gone_no_bucket_and_no_key_are_one_line_each(
