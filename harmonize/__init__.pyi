@@ -27,5 +27,6 @@ from .training.settings import TrainSettings as TrainSettings
 from .training.train_network import train_network as train_network
 from .video.job import harmonize_video as harmonize_video
 from .weights.bundled import list_weights as list_weights
+from .weights.hub import HubNetwork as HubNetwork
 
 __version__: str

@@ -22,10 +22,10 @@ EXPORTS = {
         "write_image", "write_picture",
     },
     "harmonize": {
-        "DistillSettings", "GiftNet", "LitPhotos", "Network", "NetworkSettings", "PROTOCOLS", "Pih", "PihSettings",
-        "Settings", "StoredPairs", "TABLE_3", "TrainSettings", "UNet", "build_network", "compare", "evaluate",
-        "find_adjustment", "fmse", "harmonize_file", "harmonize_image", "harmonize_picture", "harmonize_video",
-        "list_weights", "load_network", "mse", "psnr", "register_network", "ssim", "train_network",
+        "DistillSettings", "GiftNet", "HubNetwork", "LitPhotos", "Network", "NetworkSettings", "PROTOCOLS", "Pih",
+        "PihSettings", "Settings", "StoredPairs", "TABLE_3", "TrainSettings", "UNet", "build_network", "compare",
+        "evaluate", "find_adjustment", "fmse", "harmonize_file", "harmonize_image", "harmonize_picture",
+        "harmonize_video", "list_weights", "load_network", "mse", "psnr", "register_network", "ssim", "train_network",
     },
 }  # fmt: skip
 

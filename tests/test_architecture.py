@@ -88,6 +88,7 @@ DOORS = {
     },
     "pillow_heif": {"ccharmony/images/headers.py"},
     "imagecodecs": {"ccharmony/images/profiles.py", "ccharmony/images/write_picture.py"},
+    "huggingface_hub": {"harmonize/weights/hub.py"},
     "onnxruntime": {"harmonize/exported/session.py"},
     "tifffile": {"ccharmony/images/tiff.py"},
     "av": {"harmonize/video/container.py"},
