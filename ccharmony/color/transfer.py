@@ -2,7 +2,8 @@
 
 Two arithmetics. ``float``: single precision, the intermediate neither clipped nor rounded, the result rounded.
 ``published``: the authors' own, double precision, clipped and truncated to 8 bits after each of the two steps.
-Pixels pass in strips, so that the work space does not grow with the photo.
+Each color is carried once, however many pixels have it: a real foreground has a tenth as many colors as pixels. Colors
+pass in strips, so that the work space does not grow with the photo.
 
 References
 ----------
@@ -49,17 +50,25 @@ class Foreground:
         Mask values, shape (n,), in (0, 1]; None where the mask is hard.
     original
         Colors in the photo, shape (n, 3), uint8.
+    which
+        Position of each pixel's color among the k distinct ones, shape (n,).
     standard
-        Colors in standard light, planes (3, n): float32 on [0, 1], or uint8 in the published arithmetic.
+        Distinct colors in standard light, planes (3, k): float32 on [0, 1], or uint8 in the published arithmetic.
     clipped
-        Whether a pixel left [0, 1] on the way, shape (n,); all False in the float arithmetic, which clips only once.
+        Whether a color left [0, 1] on the way, shape (k,); all False in the float arithmetic, which clips only once.
     """
 
     index: Indices
     weight: Float32 | None
     original: UInt8
+    which: Indices
     standard: npt.NDArray[Any]
     clipped: Bool
+
+    @functools.cached_property
+    def counts(self) -> Indices:
+        """Return how many pixels have each of the distinct colors, shape (k,)."""
+        return np.bincount(self.which, minlength=len(self.clipped))
 
     @functools.cached_property
     def runs(self) -> list[tuple[int, int, int]]:
@@ -72,8 +81,9 @@ class Foreground:
         """Return at most `count` of the pixels, evenly spread in reading order."""
         step = max(1, -(-len(self.index) // count))
         weight = None if self.weight is None else self.weight[::step]
-        standard = np.ascontiguousarray(self.standard[:, ::step])
-        return Foreground(self.index[::step], weight, self.original[::step], standard, self.clipped[::step])
+        which = self.which[::step]
+        standard, clipped = np.take(self.standard, which, axis=1), self.clipped[which]
+        return Foreground(self.index[::step], weight, self.original[::step], np.arange(len(which)), standard, clipped)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,10 +161,11 @@ def standardize_pixels(
         raise ImageError("mask is empty, wanted a foreground")
     weight = None if mask.dtype == np.bool_ else mask.ravel()[index].astype(np.float32)
     original = read(index)
-    standard, clipped = _carry(np.ascontiguousarray(original.T), np.asarray(to_standard, np.float64), arithmetic)
+    planes, which = _find_distinct(original)
+    standard, clipped = _carry(planes, np.asarray(to_standard, np.float64), arithmetic)
     if weight is not None and (weight == 1).all():
         weight = None
-    return Foreground(index, weight, original, standard, clipped)
+    return Foreground(index, weight, original, which, standard, clipped)
 
 
 def relight_foreground(foreground: Foreground, from_standard: npt.ArrayLike) -> Relit:
@@ -205,7 +216,8 @@ def relight_each(foreground: Foreground, matrices: Sequence[npt.ArrayLike]) -> I
 
 
 def _relit(foreground: Foreground, planes: UInt8, clipped: Bool) -> Relit:
-    return Relit(_interleave(planes), float(np.mean(clipped | foreground.clipped)))
+    share = foreground.counts[clipped | foreground.clipped].sum() / len(foreground.which)
+    return Relit(_spread(planes, foreground.which), float(share))
 
 
 def paste(image: UInt8, foreground: Foreground, relit: Relit) -> UInt8:
@@ -259,9 +271,33 @@ def _carry_to_levels(planes: Float32, matrices: Float64) -> tuple[UInt8, Bool]:
     return result, clipped
 
 
-def _interleave(planes: UInt8) -> UInt8:
-    """Return planes (3, n) as colors (n, 3); NumPy's transposed copy takes thirteen times as long."""
-    return np.asarray(cv2.merge(list(planes)), np.uint8).reshape(-1, 3)
+def _find_distinct(colors: UInt8) -> tuple[UInt8, Indices]:
+    """Return the distinct ones of colors (n, 3) as planes (3, k), and the position of each color among them (n,).
+
+    Color and place are sorted as one number, in half the time of `np.unique`: 25 ns a pixel.
+    """
+    keys = cv2.cvtColor(colors[None], cv2.COLOR_RGB2RGBA).view(np.uint32).ravel().astype(np.uint64)
+    keys <<= np.uint64(32)
+    keys += np.arange(len(colors), dtype=np.uint64)
+    keys.sort()
+    places = keys.astype(np.uint32)  # the lower half
+    keys >>= np.uint64(32)
+    first = np.concatenate([[True], keys[1:] != keys[:-1]])
+    del keys  # 19 MB of a foreground of 2.4 MP
+    which = np.empty(len(colors), np.intp)
+    which[places] = np.cumsum(first, out=np.empty(len(colors), np.intp))
+    which -= 1
+    return np.ascontiguousarray(colors[places[first]].T), which
+
+
+def _spread(planes: UInt8, which: Indices) -> UInt8:
+    """Return the color at each position of planes (3, k), shape (n, 3).
+
+    Four bytes each on the way: NumPy takes whole numbers from a table in a quarter of the time of rows of three.
+    """
+    table = np.asarray(cv2.merge([*planes, planes[0]]), np.uint8).view(np.uint32).ravel()
+    found = np.take(table, which).view(np.uint8).reshape(1, -1, 4)
+    return np.asarray(cv2.cvtColor(found, cv2.COLOR_RGBA2RGB), np.uint8).reshape(-1, 3)
 
 
 class _Polynomials:

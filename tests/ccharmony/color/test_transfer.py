@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ccharmony.arrays import UInt8
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial, transfer
 from ccharmony.color.polynomial import apply_polynomial, fit_polynomial
@@ -102,6 +103,21 @@ def test_each_of_several_donors_gives_what_it_gives_alone(
         assert (relit.colors == alone.colors).all()
         assert relit.clipped_share == alone.clipped_share
     assert len({relit.clipped_share for relit in found}) > 1
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "published"])
+def test_a_color_is_carried_alike_alone_and_among_others(arithmetic: transfer.Arithmetic) -> None:
+    colors = np.random.default_rng(5).integers(0, 256, (9, 3), np.uint8)
+    image = colors[np.random.default_rng(6).integers(0, 9, (30, 40))]
+
+    def relit(picture: UInt8) -> transfer.Relit:
+        whole = np.ones(picture.shape[:2], bool)
+        foreground = transfer.standardize(picture, whole, TO_STANDARD, arithmetic)
+        return transfer.relight_foreground(foreground, 1.4 * FROM_STANDARD)
+
+    together, alone = relit(image), [relit(color[None, None]) for color in image.reshape(-1, 3)]
+    np.testing.assert_array_equal(together.colors, [one.colors[0] for one in alone])
+    assert together.clipped_share == np.mean([one.clipped_share for one in alone]) > 0
 
 
 def test_soft_mask_blends() -> None:
