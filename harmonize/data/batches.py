@@ -210,7 +210,7 @@ def schedule_epoch(
     """
     count = source if isinstance(source, int) else len(source)
     if batch > count:
-        raise SettingsError(f"batch {batch} is larger than the set: {count} samples")
+        raise SettingsError(f"batch {batch} is larger than the set: {count} samples, wanted --batch {count} or less")
     if batch % processes:
         raise SettingsError(
             f"batch {batch} cannot be shared by {processes} processes, wanted a multiple of {processes}"

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from ccharmony.arrays import Float32, SameSamples, Samples
 from ccharmony.errors import ImageError, SettingsError
+from ccharmony.images import mask_rules
 from ccharmony.images.stored import to_8_bits
 from harmonize.inference import adjustment, runtimes
 from harmonize.inference.color_map import fit
@@ -37,6 +38,8 @@ Picture: TypeAlias = Any
 Size: TypeAlias = int | Literal["full"]
 Change: TypeAlias = Callable[[Samples], Render]
 """Of a picture of 8 or 16 bits, gives what renders its harmonized levels."""
+
+_MOST_LEVEL = 65535
 
 
 def harmonize_image(
@@ -56,7 +59,8 @@ def harmonize_image(
     composite
         Image (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits. The network sees 8; the change is made at the picture's depth.
     mask
-        Foreground (H, W): boolean, in [0, 1], or 8-bit levels. Soft edges blend.
+        Foreground (H, W) or (H, W, 1): boolean, floats in [0, 1], or integers, which are levels or labels as in files
+        (docs/own_photos.md). Soft edges blend.
     net
         A network, the name of bundled weights, a file of weights, or None for the bundled default. Weights are
         loaded once and stay in memory.
@@ -236,14 +240,22 @@ def _check_picture(picture: SameSamples) -> SameSamples:
 
 
 def as_mask(mask: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Float32:
-    """Return a mask, boolean, in [0, 1] or of 8-bit levels, as floats (H, W); raises ImageError for any other array."""
+    """Return a mask as floats (H, W) in [0, 1]; raises ImageError for what is none.
+
+    Booleans and floats mean what they are; integers are levels or labels by the rule that holds for files
+    (:mod:`ccharmony.images.mask_rules`). A last axis of one channel may stand behind H and W.
+    """
     if not isinstance(mask, np.ndarray):
         raise ImageError(f"mask: {type(mask).__name__} found, an array of shape {shape} wanted")
-    if mask.shape != shape:
+    if mask.shape not in (shape, (*shape, 1)):
         raise ImageError(f"mask: shape {mask.shape} found, its picture has {shape}")
-    values = mask.astype(np.float32)
-    if mask.dtype == np.uint8 and values.max() > 1:
-        values /= 255
-    if not (values.min() >= 0 and values.max() <= 1):
-        raise ImageError(f"mask: values {values.min():g} to {values.max():g} found, 0 to 1 wanted")
-    return values
+    values, least, most = mask.reshape(shape), mask.min(), mask.max()
+    whole = np.issubdtype(values.dtype, np.integer)
+    if not (least >= 0 and most <= (_MOST_LEVEL if whole else 1)):
+        wanted = f"levels of 0 to {_MOST_LEVEL}" if whole else "0 to 1"
+        raise ImageError(f"mask: values {least:g} to {most:g} found, {wanted} wanted")
+    if whole:
+        is_deep = most > 255 or values.dtype == np.uint16
+        levels: Samples = values.astype(np.uint16) if is_deep else values.astype(np.uint8)
+        return mask_rules.judge(levels).mask()
+    return values.astype(np.float32)

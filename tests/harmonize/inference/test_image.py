@@ -148,6 +148,23 @@ def test_masks_of_any_type_mean_the_same(photo, scale, nets):
     np.testing.assert_array_equal(harmonize_image(photo, given, nets.Recolor(GAIN)), expected)
 
 
+@pytest.mark.parametrize(
+    ("factor", "kind"),
+    [(255, np.int64), (65535, np.uint16), (255, np.uint16), (65535, np.int32), (1, np.int8), (7, np.uint8)],
+)
+def test_masks_of_whole_numbers_mean_what_they_mean_in_files(photo, factor, kind, nets):
+    hard = draw_mask(520, 700, soft=1e-3).round()
+    given = (hard * factor).astype(kind)[..., None]
+    expected = harmonize_image(photo, hard, nets.Recolor(GAIN))
+    np.testing.assert_array_equal(harmonize_image(photo, given, nets.Recolor(GAIN)), expected)
+
+
+@pytest.mark.parametrize("value", [-1, 65536])
+def test_a_mask_of_whole_numbers_beyond_16_bits_is_refused(photo, value, nets):
+    with pytest.raises(ImageError, match=rf"mask: values .*{value}.* found, levels of 0 to 65535 wanted"):
+        harmonize_image(photo, np.where(draw_mask(520, 700) > 0.5, value, 0), nets.Recolor())
+
+
 def test_a_mask_of_zeros_and_ones_in_8_bits_is_a_whole_mask(photo, nets):
     hard = draw_mask(520, 700, soft=1e-3).round()
     result = harmonize_image(photo, hard.astype(np.uint8), nets.Recolor(GAIN))
