@@ -54,13 +54,14 @@ def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A store in which the first request for each range fails if `once`, or with `for_good` every request."""
+    """A store in which the first request for each range fails if `once`, or every one from a number on."""
     memory = type(fsspec.filesystem("memory"))
-    said, whole = SimpleNamespace(once=False, for_good=False, asked=set(), failed=0), memory.cat_file
+    said, whole = SimpleNamespace(once=False, from_here=10**9, count=0, asked=set(), failed=0), memory.cat_file
 
     def cat_file(self: object, path: str, **places: int) -> bytes:
         asked = path, *places.values()
-        if said.for_good or (said.once and asked not in said.asked):
+        said.count += 1
+        if said.count > said.from_here or (said.once and asked not in said.asked):
             said.asked.add(asked)
             said.failed += 1
             raise ConnectionError("reset by peer")
@@ -134,7 +135,7 @@ def test_a_network_that_fails_is_one_line_and_never_a_broken_picture(
 ) -> None:
     pairs = open_data(DataPaths(data=(Url("memory://shards"),)), TrainSettings(batch=4), torch.device("cpu")).train
     assert isinstance(pairs, StoredPairs)
-    failing.for_good = True
+    failing.from_here = 0
     with pytest.raises(StoreError, match=r"memory://shards/train/.*tar: reset by peer .*; tried 3 times in 0 s"):
         pairs.batch(0, [0, 1, 2, 3], 32)
     assert pairs.broken == {}
@@ -153,13 +154,17 @@ def test_a_url_without_a_packed_dataset_is_named(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.usefixtures("forms")
-def test_a_run_on_a_url_resumes_by_its_folder_alone_and_ends_with_the_same_weights(
-    tmp_path: Path,
+def test_a_run_that_the_network_ends_resumes_by_its_folder_alone_and_ends_with_the_same_weights(
+    failing: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, halved = tmp_path / "whole", tmp_path / "halved"
     words = f"train --data memory://shards --steps 5 {TRAIN} --set reconstruct_steps=1 --out"
     assert run(group, f"{words} {whole}") == 0
-    assert run(group, f"{words} {halved} --minutes 0") == 0
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "another"))
+    failing.from_here = 2 * failing.count - 3  # the last parts of the second run
+    assert run(group, f"{words} {halved}") == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith("reset by peer (ConnectionError); tried 3 times in 0 s")
+    failing.from_here = 10**9
     assert run(group, f"train --resume --out {halved} --device cpu --no-tensorboard") == 0
     one, other = (checkpoint.load(folder / "last.safetensors").net.state_dict() for folder in (whole, halved))
     assert all(torch.equal(one[name], other[name]) for name in one)
