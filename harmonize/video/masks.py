@@ -23,6 +23,12 @@ from harmonize.video.reading import Footage, VideoFrame
 NOISE = 8 / 255
 """What a codec may add to black and take from white."""
 
+_COLORED = 16
+"""Levels of 255 that chroma is from gray where a mask is colored; a codec's noise stays below."""
+
+_MOST_COLORED = 0.02
+"""Share of a mask's pixels that may be colored, as of pictures."""
+
 _SAME_RATE = 2e-3
 """Of two rates, as a share, up to which they are one; 29.97 and 30 frames a second are."""
 
@@ -130,7 +136,7 @@ def open_masks(path: Path, footage: Footage) -> Iterator[Masks]:
         yield Masks(path, iter([(0, pixels.read_mask(path))]), period=math.inf)
     else:
         with reading.open_footage(path) as found:
-            masks = ((frame.time, mask_of(frame)) for frame in found.frames())
+            masks = ((frame.time, mask_of(frame, path)) for frame in found.frames())
             notes = [f"{path}: the alpha channel is the mask where it is not opaque"] if found.has_alpha else []
             if _in_step(found, footage):
                 yield Masks(path, ((number, mask) for number, (_, mask) in enumerate(masks)), notes=notes)
@@ -141,15 +147,20 @@ def open_masks(path: Path, footage: Footage) -> Iterator[Masks]:
                 yield Masks(path, masks, by_time=True, period=period, notes=notes)
 
 
-def mask_of(frame: VideoFrame) -> Float32:
+def mask_of(frame: VideoFrame, path: Path) -> Float32:
     """Return the mask (H, W), in [0, 1], that a frame holds: its alpha, or its luma where it has none or is opaque.
 
-    What a codec adds to black and white is taken off luma; alpha is stored without loss.
+    What a codec adds to black and white is taken off luma; alpha is stored without loss. Raises ImageError where it is
+    colored; `path` is its file.
     """
     if frame.alpha is not None and frame.alpha.min() < 1 - NOISE:
         return frame.alpha
-    luma = planes.planes_of(frame.image)[0].astype(np.float32)
-    bits = planes.bits_of(frame.image)
+    bits, (gray, *chroma) = planes.bits_of(frame.image), planes.planes_of(frame.image)
+    middle, most = 1 << bits - 1, _COLORED << bits - 8
+    colored = max(float((np.abs(plane.astype(np.int32) - middle) > most).mean()) for plane in chroma)
+    if colored > _MOST_COLORED:
+        raise ImageError(f"{path}: a color video, masks are black and white ({colored:.0%} of its pixels are colored)")
+    luma = gray.astype(np.float32)
     black, white = (0, 2**bits - 1) if frame.coding.is_full else (16 << bits - 8, 235 << bits - 8)
     opacity = (luma - black) / np.float32(white - black)
     return np.asarray(((opacity - NOISE) / np.float32(1 - 2 * NOISE)).clip(0, 1), np.float32)

@@ -280,3 +280,14 @@ def test_a_number_that_masks_leave_out_is_named(tmp_path, video_kit, nets):
     pixels.write_mask(tmp_path / "masks" / "m_06.png", masks[-1])
     (note,) = harmonize_video(source, tmp_path / "masks", tmp_path / "out.mkv", nets.Recolor(GAIN))
     assert note.endswith("no number between m_02.png and m_04.png; masks are taken in their order")
+
+
+@pytest.mark.parametrize("codec", ["ffv1", "libx264"])
+def test_a_color_video_is_no_mask(tmp_path, video_kit, nets, codec):
+    frames = video_kit.draw_frames(3)
+    source = video_kit.write(tmp_path / "in.mkv", frames)
+    red = [np.where(mask[..., None] > 0, np.uint8([255, 0, 0]), np.uint8(0)) for mask in video_kit.draw_masks(3)]
+    for name, wrong in (("same.mkv", frames), ("red.mkv", red)):
+        masks = video_kit.write(tmp_path / name, wrong, codec=codec, kind="yuv420p")
+        with pytest.raises(ImageError, match=f"{name}: a color video, masks are black and white"):
+            harmonize_video(source, masks, tmp_path / "out.mkv", nets.Recolor(GAIN))
