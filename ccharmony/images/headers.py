@@ -21,7 +21,7 @@ from ccharmony import inputs
 from ccharmony.arrays import Shape
 from ccharmony.errors import CcharmonyError, ImageError, StoreError
 from ccharmony.files import StrPath
-from ccharmony.images import color_tags, jpeg, png, tiff
+from ccharmony.images import color_tags, jpeg, jpeg2000, png, tiff
 
 MAX_PIXELS = 400_000_000
 """Pictures above this many pixels are refused before they are decoded; the largest camera back has 151 million."""
@@ -237,7 +237,7 @@ def _parse(stream: IO[bytes]) -> Header:
         turned = 1 if kind == "HEIF" else _valid(exif.get(_EXIF_ORIENTATION, 1))
         mode = "LA" if any(raw.startswith("LA") for raw in _raw_modes(image)) else image.mode
         samples = 3 if mode in ("P", "PA") else len(image.getbands())
-        return Header(kind, (height, width), mode, samples, _bits(image), turned, profile)
+        return Header(kind, (height, width), mode, samples, _bits(kind, image, stream), turned, profile)
 
 
 def _formats(start: bytes) -> tuple[str, ...]:
@@ -274,6 +274,8 @@ def _profile(
         embedded = color_tags.of_png(chunks, embedded)
     elif kind in ("HEIF", "AVIF"):
         embedded = embedded or color_tags.of_boxes(stream)
+    elif kind == "JPEG2000":
+        embedded = jpeg2000.profile(jpeg2000.read_head(stream))
     return embedded or color_tags.of_exif(*_exif_color(exif))
 
 
@@ -290,8 +292,10 @@ def _valid(orientation: object) -> int:
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
-def _bits(image: Image.Image) -> int:
-    """Return the bits of a sample by Pillow's raw mode, such as ``RGB;16B``, or its mode, such as ``I;16``."""
+def _bits(kind: str, image: Image.Image, stream: IO[bytes]) -> int:
+    """Return the bits of a sample, 8 or 16, by Pillow's raw mode, such as ``RGB;16B``, or mode, such as ``I;16``."""
+    if kind == "JPEG2000":
+        return 16 if jpeg2000.bits(jpeg2000.read_head(stream)) > 8 else 8
     return 16 if any(";16" in mode for mode in [*_raw_modes(image), image.mode]) else 8
 
 

@@ -4,8 +4,8 @@ Contents: :class:`Stored`, :func:`read_stored`, :func:`decode_stored`, :func:`de
 :func:`to_8_bits`, :func:`to_16_bits`.
 
 Each format has one decoder that was checked against another for every depth and layout
-(tests/ccharmony/images/test_decoders.py): simplejpeg for JPEG, OpenCV for PNG and WebP, tifffile for TIFF, Pillow for
-the others.
+(tests/ccharmony/images/test_decoders.py): simplejpeg for JPEG, OpenCV for PNG, WebP and
+JPEG 2000 of more than 8 bits, tifffile for TIFF, Pillow for the others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from PIL import Image
 from ccharmony.arrays import Samples, UInt8, UInt16
 from ccharmony.errors import ImageError
 from ccharmony.files import StrPath
-from ccharmony.images import headers, jpeg, tiff
+from ccharmony.images import headers, jpeg, jpeg2000, tiff
 from ccharmony.images.headers import MAX_PIXELS, Header, Readable
 from ccharmony.images.jpeg import Order
 
@@ -137,6 +137,8 @@ def _decode(data: bytes, header: Header) -> tuple[Samples, Samples | None]:
         return _run_jpeg(data, "GRAY" if header.mode in headers.GRAY_MODES else "RGB"), None
     if header.format in ("PNG", "WEBP"):
         return _split(_run_opencv(data, cv2.IMREAD_UNCHANGED), gray=header.mode in headers.GRAY_MODES)
+    if header.format == "JPEG2000" and header.bits > 8:
+        return _run_deep_jpeg2000(data, gray=header.mode in headers.GRAY_MODES)
     return _run_pillow(data, header)
 
 
@@ -160,6 +162,13 @@ def _run_opencv(data: bytes, flags: int) -> Samples:
     return samples
 
 
+def _run_deep_jpeg2000(data: bytes, *, gray: bool) -> tuple[Any, Any]:
+    depth, values = jpeg2000.bits(data), _run_opencv(data, cv2.IMREAD_UNCHANGED)
+    if values.dtype != np.uint16 or depth > 16:
+        raise ImageError(f"JPEG 2000 of {depth} bits a sample, wanted 8 to 16")
+    return _split(jpeg2000.widen(values.astype(np.uint16, copy=False), depth), gray=gray)
+
+
 def _split(values: Any, *, gray: bool) -> tuple[Any, Any]:
     """Part colors from alpha; OpenCV gives BGR, and gray with alpha as four channels."""
     if values.ndim == 2:
@@ -177,16 +186,9 @@ def _run_pillow(data: bytes, header: Header) -> tuple[Samples, Samples | None]:
             image.load()
             has_alpha = "A" in image.mode or "a" in image.mode or "transparency" in image.info
             wanted = ("LA" if gray else "RGBA") if has_alpha else ("L" if gray else "RGB")
-            values = np.array(_scaled(image).convert(wanted), np.uint8)
+            values = np.array(image.convert(wanted), np.uint8)
     except Exception as error:  # each of Pillow's plugins has its own
         raise ImageError(f"cannot be decoded ({error})") from error
     if not has_alpha:
         return values, None
     return np.ascontiguousarray(values[..., 0] if gray else values[..., :3]), np.ascontiguousarray(values[..., -1])
-
-
-def _scaled(image: Image.Image) -> Image.Image:
-    """Scale gray of 16 bits, which Pillow's `convert` would clip."""
-    if not image.mode.startswith("I"):
-        return image
-    return Image.fromarray(((np.asarray(image).astype(np.uint32) + 128) // 257).clip(0, 255).astype(np.uint8))

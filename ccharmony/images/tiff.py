@@ -37,7 +37,7 @@ _REDUCED_OR_MASK = 0b101
 
 
 def open_page(stream: IO[bytes]) -> Any:
-    """Return the page of a TIFF that is its picture: the largest that is no thumbnail and no mask.
+    """Return the page of a TIFF that is its picture: the largest that is no thumbnail and no mask, also in a sub-IFD.
 
     Raises
     ------
@@ -46,7 +46,9 @@ def open_page(stream: IO[bytes]) -> Any:
     """
     import tifffile  # here, since it takes a fifth of a second and most pictures are no TIFF
 
-    pages = [page for page in tifffile.TiffFile(stream, name="picture").pages if isinstance(page, tifffile.TiffPage)]
+    firsts = [page for page in tifffile.TiffFile(stream, name="picture").pages if isinstance(page, tifffile.TiffPage)]
+    inner = [page for first in firsts for page in first.pages or () if isinstance(page, tifffile.TiffPage)]
+    pages = firsts + [page for page in inner if not page.subfiletype & _REDUCED_OR_MASK]
     whole = [page for page in pages if not page.subfiletype & _REDUCED_OR_MASK] or pages
     largest = max(whole, key=_rank, default=None)
     if largest is None:
@@ -74,15 +76,21 @@ def _rank(page: Any) -> tuple[bool, int]:
     return page.photometric not in (0, 1), page.imagewidth * page.imagelength
 
 
+def _tag(page: Any, code: int) -> Any:
+    """Return a tag of a page or, where a page of a sub-IFD has none of its own, of the file's first page."""
+    own = page.tags.get(code)
+    return page.parent.pages[0].tags.get(code) if own is None and page.is_subifd else own
+
+
 def orientation(page: Any) -> int:
-    """Return the page's own orientation tag, 1 where there is none."""
-    tag = page.tags.get(_ORIENTATION)
+    """Return the page's orientation tag, 1 where there is none."""
+    tag = _tag(page, _ORIENTATION)
     return int(tag.value) if tag is not None and isinstance(tag.value, int) else 1
 
 
 def profile(page: Any) -> bytes | None:
     """Return the ICC profile of a page."""
-    tag = page.tags.get(_PROFILE)
+    tag = _tag(page, _PROFILE)
     return bytes(tag.value) if tag is not None and tag.value else None
 
 

@@ -64,6 +64,10 @@ def by_opencv(values: np.ndarray, suffix: str, flags: tuple[int, ...] = ()) -> b
     return bytes(cv2.imencode(suffix, np.ascontiguousarray(swapped), list(flags))[1])
 
 
+def jp2(values: np.ndarray, **options: Any) -> bytes:
+    return bytes(imagecodecs.jpeg2k_encode(values, level=0, reversible=True, **options))
+
+
 def with_alpha(colors: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.dstack([colors, alpha])
 
@@ -126,6 +130,10 @@ CASES: list[Case] = [
     ("BMP, palette", lambda: saved(PALETTE, "BMP"), np.asarray(PALETTE.convert("RGB")), 0),
     ("JPEG 2000", lambda: by_pillow(COLOR, "JPEG2000", irreversible=False), COLOR, 0),
     ("JPEG 2000, gray", lambda: by_pillow(GRAY, "JPEG2000", irreversible=False), GRAY, 0),
+    ("JPEG 2000, 16 bits", lambda: jp2(DEEP), DEEP, 0),
+    ("JPEG 2000, 16 bits, codestream", lambda: jp2(DEEP, codecformat="j2k"), DEEP, 0),
+    ("JPEG 2000, 12 bits", lambda: jp2(DEEP >> 4, bitspersample=12), DEEP, 16),
+    ("JPEG 2000, gray, 16 bits", lambda: jp2(DEEP_GRAY), DEEP_GRAY, 0),
     ("AVIF", lambda: by_pillow(COLOR, "AVIF", quality=98, subsampling="4:4:4"), COLOR, 12),
     ("HEIC", lambda: by_heif(COLOR), COLOR, 12),
 ]
@@ -178,6 +186,7 @@ ALPHAS: list[tuple[str, Callable[[], bytes], np.ndarray, np.ndarray]] = [
         COLOR,
         ALPHA,
     ),
+    ("JPEG 2000, 16 bits", lambda: jp2(with_alpha(DEEP, DEEP_GRAY)), DEEP, DEEP_GRAY),
     ("JPEG 2000", lambda: by_pillow(with_alpha(COLOR, ALPHA), "JPEG2000", irreversible=False), COLOR, ALPHA),
 ]
 
@@ -261,6 +270,18 @@ def test_of_several_pages_the_photo_is_read_and_not_its_thumbnail_nor_its_infrar
         writer.write(255 - COLOR, photometric="rgb", subfiletype=1)
         writer.write(GRAY, photometric="minisblack")
     np.testing.assert_array_equal(pixels.read_image(written(tmp_path, stream.getvalue())), COLOR)
+
+
+def test_the_photo_is_read_from_a_sub_ifd_below_a_thumbnail_with_the_orientation_of_the_file(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as writer:
+        turned = [(274, 3, 1, 6, True)]
+        writer.write(COLOR[::4, ::4], photometric="rgb", subfiletype=1, subifds=2, extratags=turned)
+        writer.write(COLOR, photometric="rgb")
+        writer.write(COLOR[::2, ::2], photometric="rgb", subfiletype=1)
+    path = written(tmp_path, stream.getvalue())
+    np.testing.assert_array_equal(pixels.read_image(path), np.rot90(COLOR, 3))
+    assert headers.image_size(path) == (COLOR.shape[1], COLOR.shape[0])
 
 
 @pytest.mark.parametrize("tag", range(1, 9))

@@ -38,6 +38,22 @@ def test_an_embedded_profile_is_converted_to_srgb(tmp_path: Path, suffix: str) -
     assert np.abs(found - COLORS).mean() > 2
 
 
+@pytest.mark.parametrize("values", [COLORS, COLORS.astype(np.uint16) * 257], ids=["8 bits", "16 bits"])
+@pytest.mark.parametrize("method", [2, 3])
+def test_the_profile_in_the_color_box_of_a_jpeg_2000_is_converted_once(
+    tmp_path: Path, values: np.ndarray, method: int
+) -> None:
+    data = bytes(imagecodecs.jpeg2k_encode(values, level=0, reversible=True))
+    head, color = data.index(b"jp2h") - 4, data.index(b"colr") - 4
+    (of_head,), (of_color,) = struct.unpack_from(">I", data, head), struct.unpack_from(">I", data, color)
+    box = struct.pack(">I4sBBB", 11 + len(ADOBE), b"colr", method, 0, 0) + ADOBE
+    grown = struct.pack(">I", of_head - of_color + len(box))
+    path = tmp_path / "a.jp2"
+    path.write_bytes(data[:head] + grown + data[head + 4 : color] + box + data[color + of_color :])
+    assert headers.look_at(path).profile == ADOBE
+    assert np.abs(pixels.read_image(path).astype(int) - by_pillow()).max() <= 2
+
+
 def test_sixteen_bits_are_converted_as_finely_as_eight() -> None:
     deep = profiles.to_srgb(COLORS.astype(np.uint16) * 257, ADOBE)
     assert deep.dtype == np.uint16
