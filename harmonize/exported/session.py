@@ -8,6 +8,7 @@ gives ``harmonized`` (B, 3, H, W), in [0, 1], or, of a parametric network, ``cur
 from __future__ import annotations
 
 import functools
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ccharmony import inputs, strict_json
 from ccharmony.arrays import Float32
 from ccharmony.errors import SettingsError, WeightsError
 from ccharmony.files import StrPath
-from harmonize import processors
+from harmonize import memory, processors
 
 SUFFIX = ".onnx"
 FORMAT = 1
@@ -25,8 +26,14 @@ PICTURE, PARAMETERS = ("harmonized",), ("curves", "log_gain")
 _MOST_BYTES = 2**31
 """Of a file: protobuf ends there."""
 
-_ERRORS_ALONE = 3
-"""onnxruntime's level of what it writes to the terminal."""
+_MOST_SECONDS = 600
+"""Of one run: a graph may hold a loop without end. A picture at 256x256 takes a tenth of a second."""
+
+_SHARE = 0.8
+"""Of the free memory, for all networks together: a graph of some hundred bytes may ask for any tensor."""
+
+_FATAL = 4
+"""onnxruntime's level of what it writes to the terminal; its errors are raised, too."""
 
 
 class Session:
@@ -46,6 +53,8 @@ class Session:
         if notes.get("harmonize_format") != str(FORMAT) or names not in (PICTURE, PARAMETERS):
             raise WeightsError(f"{path}: not of harmonize export (format {FORMAT}), one wanted")
         self.settings = strict_json.parse(notes.get("settings", "{}"))
+        if not isinstance(self.settings, dict):
+            raise WeightsError(f"{path}: its settings are no JSON object, those of harmonize export wanted")
         self.parametric = names == PARAMETERS
         self._path, self._names, self._runner = path, list(names), runner
 
@@ -67,12 +76,23 @@ class Session:
         Raises
         ------
         WeightsError
-            onnxruntime cannot run the graph, for want of memory, too.
+            onnxruntime cannot run the graph, for want of memory or time, too.
         """
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        options.log_severity_level = _FATAL
+        end = threading.Timer(_MOST_SECONDS, setattr, (options, "terminate", True))
+        end.daemon = True
+        end.start()
+        values = dict(zip(INPUTS, (composites, masks), strict=True))
         try:
-            found: list[Float32] = self._runner.run(self._names, dict(zip(INPUTS, (composites, masks), strict=True)))
+            found: list[Float32] = self._runner.run(self._names, values, options)
         except Exception as error:  # its errors have no class of their own in common
-            raise WeightsError(f"{self._path}: onnxruntime cannot run it ({_first_line(error)})") from error
+            why = f"ended after {_MOST_SECONDS} s" if options.terminate else _first_line(error)
+            raise WeightsError(f"{self._path}: onnxruntime cannot run it ({why})") from error
+        finally:
+            end.cancel()
         return found
 
 
@@ -117,8 +137,10 @@ def _open(path: Path, threads: int, _time: int, _size: int) -> Session:
     except ImportError as error:
         raise SettingsError(f"{path}: onnxruntime is not installed, wanted: pip install 'ccharmony[onnx]'") from error
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = threads, _ERRORS_ALONE
+    options.intra_op_num_threads, options.log_severity_level = threads, _FATAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as `processors` does for OpenMP
+    _bound_memory(onnxruntime)
+    options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         # From memory: a graph whose weights are said to be in other files finds none.
         data = inputs.read_bytes(path, _MOST_BYTES)
@@ -128,6 +150,19 @@ def _open(path: Path, threads: int, _time: int, _size: int) -> Session:
         raise
     except Exception as error:  # its errors have no class of their own in common
         raise WeightsError(f"{path}: damaged or no ONNX file ({_first_line(error)})") from error
+
+
+@functools.cache
+def _bound_memory(onnxruntime: Any) -> None:
+    """Let all sessions of this process share one allocator that ends at a share of the memory that is free now."""
+    free = memory.free_bytes()
+    if free is None:
+        return
+    kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
+    default = -1  # of how it grows
+    bound = onnxruntime.OrtArenaCfg(int(_SHARE * free), default, default, default)
+    onnxruntime.create_and_register_allocator(place, bound)
 
 
 def _first_line(error: Exception) -> str:

@@ -204,8 +204,10 @@ def test_same_real_picture_in_both_splits_is_seen(dataset: Path) -> None:
     assert any("the same picture in train and in test" in problem for problem in problems_of(dataset))
 
 
-@pytest.mark.parametrize("kind", ["shards", "h5"])
+@pytest.mark.parametrize("kind", ["shards", "parquet", "h5"])
 def test_flipped_bit_of_a_packed_dataset_is_seen(built: Path, tmp_path: Path, kind: str) -> None:
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
     out = tmp_path / ("set.h5" if kind == "h5" else "set")
     pack_dataset(built, kind, out, limit=Limit(pairs=8))  # type: ignore[arg-type]
     assert problems_of(out) == []

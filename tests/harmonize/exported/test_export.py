@@ -167,3 +167,62 @@ def test_a_runtime_that_does_not_go_with_the_weights_is_refused(words, message, 
     done = run("-m", "harmonize", "apply", "a.png", "m.png", "-o", "o.png", *words, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def write_graph(path: Path, nodes: list, *, settings: str = "{}", **constants: np.ndarray) -> Path:
+    """A file that says it is of harmonize export."""
+    onnx = pytest.importorskip("onnx")
+    tensor, number = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    given = [tensor(name, number, [None, channels, None, None]) for name, channels in (("composite", 3), ("mask", 1))]
+    graph = onnx.helper.make_graph(
+        nodes,
+        "graph",
+        given,
+        [tensor("harmonized", number, [None, 3, None, None])],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.helper.set_model_props(model, {"harmonize_format": "1", "settings": settings})
+    onnx.save(model, path)
+    return path
+
+
+def run_graph(path: Path) -> None:
+    session.open_session(path).run(np.ones((1, 3, 8, 8), np.float32), np.ones((1, 1, 8, 8), np.float32))
+
+
+def test_a_graph_that_asks_for_more_memory_than_there_is_is_refused(tmp_path, capfd):
+    node = pytest.importorskip("onnx").helper.make_node
+    nodes = [
+        node("ReduceMean", ["mask"], ["mean"]),
+        node("Expand", ["mean", "shape"], ["large"]),
+        node("ReduceMean", ["large"], ["again"], keepdims=0),
+        node("Add", ["composite", "again"], ["harmonized"]),
+    ]
+    path = write_graph(tmp_path / "large.onnx", nodes, shape=np.array([1, 3, 10**6, 10**6]))
+    with pytest.raises(WeightsError, match=r"large.onnx: onnxruntime cannot run it"):
+        run_graph(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_loop_without_end_is_ended(tmp_path, monkeypatch):
+    onnx = pytest.importorskip("onnx")
+    node, tensor = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    kinds = {"turn": onnx.TensorProto.INT64, "go": onnx.TensorProto.BOOL, "value": onnx.TensorProto.FLOAT}
+    body = onnx.helper.make_graph(
+        [node("Identity", ["go"], ["on"]), node("Mul", ["value", "value"], ["next"])],
+        "body",
+        [tensor(name, kind, [] if name != "value" else None) for name, kind in kinds.items()],
+        [tensor("on", kinds["go"], []), tensor("next", kinds["value"], None)],
+    )
+    loop = node("Loop", ["turns", "true", "composite"], ["harmonized"], body=body)
+    path = write_graph(tmp_path / "loop.onnx", [loop], turns=np.array(2**62), true=np.array(True))
+    monkeypatch.setattr(session, "_MOST_SECONDS", 0.3)
+    with pytest.raises(WeightsError, match=r"loop.onnx: onnxruntime cannot run it \(ended after 0.3 s\)"):
+        run_graph(path)
+
+
+def test_settings_that_are_a_list_are_refused(tmp_path):
+    same = pytest.importorskip("onnx").helper.make_node("Identity", ["composite"], ["harmonized"])
+    with pytest.raises(WeightsError, match="no JSON object"):
+        run_graph(write_graph(tmp_path / "list.onnx", [same], settings="[1]"))
