@@ -22,7 +22,7 @@ from ccharmony import files
 from ccharmony.arrays import Float32, Samples, UInt8, UInt16
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.files import StrPath
-from ccharmony.images import headers, mask_rules, opencv, profiles
+from ccharmony.images import headers, mask_rules, opencv, profiles, tiff
 from ccharmony.images.headers import MAX_PIXELS, Header, Readable
 from ccharmony.images.mask_rules import StoredMask
 from ccharmony.images.stored import Stored, decode_reduced, decode_stored, read_stored, to_8_bits, turn
@@ -317,9 +317,11 @@ def write_mask(path: Path, mask: npt.NDArray[np.generic]) -> None:
 def _mask_channels(data: bytes, header: Header, path: Readable) -> tuple[Any, Any, Any]:
     """Return the samples of a picture, its alpha or None, and its palette or None, not turned.
 
-    Pillow decodes palettes, since OpenCV replaces indices by colors, and floats.
+    Pillow decodes palettes, since OpenCV replaces indices by colors.
     """
-    if header.format != "GIF" and header.mode not in ("P", "F", "I"):
+    if header.format == "TIFF" and header.mode in ("F", "I"):
+        return _whole_levels(_numbers(data, path), path), None, None
+    if header.format != "GIF" and header.mode not in ("P", "I"):
         stored = decode_stored(data, header, path, orient=False)
         return stored.colors, stored.alpha, None
     try:
@@ -331,14 +333,21 @@ def _mask_channels(data: bytes, header: Header, path: Readable) -> tuple[Any, An
         raise ImageError(f"{path}: cannot be decoded ({error})") from error
     if palette is not None:
         return samples, alpha, np.array(palette, np.uint8).reshape(-1, 3)
-    return (_whole_levels(samples, path), None, None) if header.mode in ("F", "I") else (samples, alpha, None)
+    return (_whole_levels(samples, path), None, None) if header.mode == "I" else (samples, alpha, None)
+
+
+def _numbers(data: bytes, path: Readable) -> Any:
+    try:
+        return tiff.decode_numbers(data)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
 
 
 def _whole_levels(values: Any, path: Readable) -> UInt16:
     """Return floats in [0, 1], or whole numbers of 32 bits, as levels of 16 bits."""
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 65535):  # so that NaN is refused, too
-        raise ImageError(f"{path}: values {low:g} to {high:g}, a mask of {values.dtype} has 0 to 1")
+        raise ImageError(f"{path}: values {low:g} to {high:g}, a mask of {values.dtype} has 0 to 1, or levels")
     whole = bool((values == np.rint(values)).all())
     return np.asarray(np.rint(values if whole or high > 1 else values * 65535), np.uint16)
 

@@ -103,13 +103,15 @@ def read_tags(data: bytes) -> tuple[int, bytes, tuple[float, float] | None]:
 
 
 def mode(page: Any) -> str:
-    """Return Pillow's name for the kind of pixels: 1, L, LA or F if gray, RGB, RGBA or P if color."""
+    """Return Pillow's name for the kind of pixels: 1, L, LA, F (floats) or I (other numbers), RGB, RGBA or P."""
     alpha = "A" if _ASSOCIATED in page.extrasamples or _UNASSOCIATED in page.extrasamples else ""
     if page.photometric == 3:
         return "P"
     gray = getattr(page.photometric, "name", "") in _GRAY
     if gray and page.sampleformat == 3:
         return "F"
+    if gray and (page.sampleformat == 2 or bits(page) > 16):
+        return "I"
     return "1" if gray and bits(page) == 1 else ("L" if gray else "RGB") + alpha
 
 
@@ -162,6 +164,32 @@ def decode(data: bytes) -> tuple[Samples, Samples | None]:
     return np.ascontiguousarray(_divided(colors, alpha) if _ASSOCIATED in extra else colors), np.ascontiguousarray(
         alpha
     )
+
+
+def decode_numbers(data: bytes) -> npt.NDArray[Any]:
+    """Decode a gray picture of floats or whole numbers of any size, as masks of scientific programs are.
+
+    Parameters
+    ----------
+    data
+        The whole file.
+
+    Returns
+    -------
+    NDArray
+        Shape (H, W), as stored, not turned; halves as float32, in which they can be scaled.
+
+    Raises
+    ------
+    ImageError
+        The file is damaged, or has several channels.
+    """
+    page = open_page(io.BytesIO(data))
+    _refuse_missing(page, len(data))
+    values = _read(page)
+    if values.ndim != 2:
+        raise ImageError(f"samples of shape {values.shape}, a mask needs one channel")
+    return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
 def encode(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from ccharmony.errors import ImageError
@@ -99,6 +100,20 @@ def test_floats_in_a_tiff_are_a_mask(tmp_path, scale):
     soft = np.where(SQUARE, np.float32(0.75 * scale), np.float32(0)).astype(np.float32)
     mask = pixels.read_mask(write(tmp_path, Image.fromarray(soft), ".tif"))
     assert (mask > 0).tolist() == SQUARE.tolist()
+
+
+@pytest.mark.parametrize("kind", ["float16", "float64", "int8", "int16", "int32", "uint32", "int64"])
+def test_a_tiff_of_any_kind_of_numbers_is_a_mask(tmp_path, kind):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, SQUARE.astype(kind), compression="zlib")
+    np.testing.assert_array_equal(pixels.read_mask(path), SQUARE)
+
+
+@pytest.mark.parametrize("value", [-1, 65536])
+def test_whole_numbers_beyond_16_bits_are_no_mask(tmp_path, value):
+    tifffile.imwrite(tmp_path / "a.tif", np.where(SQUARE, value, 0).astype(np.int32))
+    with pytest.raises(ImageError, match=rf"a\.tif: values .*{value}.*, a mask of int32 has 0 to 1"):
+        pixels.read_mask(tmp_path / "a.tif")
 
 
 def test_floats_that_are_no_numbers_are_refused(tmp_path):
