@@ -18,6 +18,8 @@ SCRIPTS = {
     "train_in_a_notebook.py",
     "score_another_method.py",
     "a_network_of_your_own.py",
+    "comfyui_node.py",  # these two in test_examples_in_programs.py
+    "gradio_page.py",
 }
 
 
