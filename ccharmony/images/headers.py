@@ -43,6 +43,7 @@ COLOR_MODES = ("RGB", "P", "YCbCr", "RGBA", "PA", "RGBa", "RGBX")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EXIF_ORIENTATION, _EXIF_IFD, _COLOR_SPACE, _INTEROP_IFD, _INTEROP_INDEX = 0x0112, 0x8769, 0xA001, 0xA005, 1
+_JPEG_XL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
 _DEFLATE = 1040  # bytes that one of deflate stands for at most: 1,032
 _CHANNELS = 4
 SWAPS_SIDES = (5, 6, 7, 8)
@@ -228,6 +229,8 @@ def _parse(stream: IO[bytes]) -> Header:
             raise ImageError(f"a TIFF of {size[1]}x{size[0]} pixels, wanted a picture")
         pixel = tiff.mode(page), tiff.samples(page), tiff.bits(page)
         return Header("TIFF", size, *pixel, _valid(tiff.orientation(page)), tiff.profile(page))
+    if start.startswith(_JPEG_XL_STARTS):
+        raise ImageError("JPEG XL, which is not read; wanted JPEG, PNG, TIFF, WebP, HEIC, AVIF, BMP or JPEG 2000")
     with Image.open(stream, formats=_formats(start)) as image:
         width, height = image.size
         kind = "JPEG" if image.format == "MPO" else str(image.format)

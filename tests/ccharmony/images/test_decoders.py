@@ -262,6 +262,13 @@ def test_what_is_no_photo_is_refused_in_one_line_that_names_it(
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("container", [False, True])
+def test_jpeg_xl_is_named(tmp_path: Path, container: bool) -> None:
+    data = bytes(imagecodecs.jpegxl_encode(COLOR, usecontainer=container))
+    with pytest.raises(CcharmonyError, match="JPEG XL, which is not read; wanted JPEG, PNG"):
+        pixels.read_image(written(tmp_path, data))
+
+
 def test_of_several_pages_the_photo_is_read_and_not_its_thumbnail_nor_its_infrared_page(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with tifffile.TiffWriter(stream) as writer:
