@@ -26,8 +26,8 @@ PICTURE, PARAMETERS = ("harmonized",), ("curves", "log_gain")
 _MOST_BYTES = 2**31
 """Of a file: protobuf ends there."""
 
-_MOST_SECONDS = 600
-"""Of one run: a graph may hold a loop without end. A picture at 256x256 takes a tenth of a second."""
+MOST_SECONDS = 600
+"""Of one call: a graph may hold a loop without end. A picture at 256x256 takes a tenth of a second."""
 
 _SHARE = 0.8
 """Of the free memory, for all networks together: a graph of some hundred bytes may ask for any tensor."""
@@ -82,14 +82,14 @@ class Session:
 
         options = onnxruntime.RunOptions()
         options.log_severity_level = _FATAL
-        end = threading.Timer(_MOST_SECONDS, setattr, (options, "terminate", True))
+        end = threading.Timer(MOST_SECONDS, setattr, (options, "terminate", True))
         end.daemon = True
         end.start()
         values = dict(zip(INPUTS, (composites, masks), strict=True))
         try:
             found: list[Float32] = self._runner.run(self._names, values, options)
         except Exception as error:  # its errors have no class of their own in common
-            why = f"ended after {_MOST_SECONDS} s" if options.terminate else _first_line(error)
+            why = f"ended after {MOST_SECONDS} s" if options.terminate else _first_line(error)
             raise WeightsError(f"{self._path}: onnxruntime cannot run it ({why})") from error
         finally:
             end.cancel()

@@ -181,7 +181,7 @@ def open_footage(path: Path) -> Iterator[Footage]:
     Raises
     ------
     SourceError
-        It cannot be read, is no video, or has no pictures.
+        It cannot be read, is no video, or has no pictures, or none that can be decoded.
     SettingsError
         PyAV is not installed.
     """
@@ -199,6 +199,8 @@ def open_footage(path: Path) -> Iterator[Footage]:
             streams = [each for each in container.streams.video if not each.disposition & each.disposition.attached_pic]
             if not streams:
                 raise SourceError(f"{path}: no pictures in it, a video wanted")
+            if streams[0].codec_context is None:
+                raise SourceError(f"{path}: coded in a way that FFmpeg does not know, another video wanted")
             streams[0].thread_type = "AUTO"
             yield Footage(path, container, streams[0], _choose_decoder(streams[0]))
 

@@ -125,7 +125,8 @@ def _prepare(path: Path, container: Any, source: Footage) -> Sink:
         notes.append(f"{path}: without the alpha of the source")
     copied: dict[Any, Any] = {}
     for other in source.container.streams:
-        if other.type in ("audio", "subtitle") and other.codec_context.codec.name in container.supported_codecs:
+        coded = other.codec_context and other.codec_context.codec.name  # None of a codec that FFmpeg does not know
+        if other.type in ("audio", "subtitle") and coded in container.supported_codecs:
             copied[other] = container.add_stream_from_template(other)
         elif other is not source.stream:
             notes.append(f"{path}: without stream {other.index} of the source ({other.type})")

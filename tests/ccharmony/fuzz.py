@@ -14,6 +14,7 @@ import os
 import random
 import resource
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
@@ -116,7 +117,9 @@ def _run_worker(first: int, end: int, seed: int, kinds: list[str], verdict: Verd
         if worker.returncode != 0:
             noise.seek(0)
             ending = noise.read().strip().splitlines()[-1:]
-            verdict.problems.append(f"input {last}: {what}: the process ended with {worker.returncode} {ending}")
+            killed = worker.returncode == -signal.SIGKILL
+            ended = f"was killed or silent for {SECONDS} s" if killed else f"ended with {worker.returncode}"
+            verdict.problems.append(f"input {last}: {what}: the process {ended} {ending}")
             return last
     return end
 

@@ -10,6 +10,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -252,7 +253,27 @@ def _packed(root: Path) -> Iterator[Target]:
     yield Target("shards' index", index, (index.read_bytes(),), lambda: verify_dataset(root / "shards"))
     for path in (tar, tar.with_suffix(".json")):
         yield Target(f"shards' {path.suffix[1:]}", path, (path.read_bytes(),), read_shards)
+    yield from _parquet(plain, root / "parquet")
     yield Target("packed h5", root / "set.h5", ((root / "set.h5").read_bytes(),), read_file, slow=True)
+
+
+def _parquet(plain: Path, root: Path) -> Iterator[Target]:
+    """The index, a table and a file of Parquet, their hashes made to fit, where pyarrow can write it."""
+    if find_spec("pyarrow") is None:
+        return
+    pack_dataset(plain, "parquet", root)
+    index, file, table = root / "index.json", *root.glob("data/*"), *root.glob("tables/*")
+
+    def read() -> None:
+        entry = json.loads(index.read_bytes())
+        hashes = {"table_sha256": hashlib.sha256(table.read_bytes()).hexdigest(), "bytes": file.stat().st_size}
+        entry["shards"][0] |= hashes
+        index.write_text(json.dumps(entry))
+        verify_dataset(root)
+
+    yield Target("Parquet's index", index, (index.read_bytes(),), lambda: verify_dataset(root))
+    for name, path in (("Parquet", file), ("Parquet's table", table)):
+        yield Target(name, path, (path.read_bytes(),), read)
 
 
 def _labelme() -> tuple[bytes, ...]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import json
 import random
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from harmonize.data import photos
 from harmonize.data.lights import read_lights
 from harmonize.evaluation import compare
 from harmonize.evaluation.report import COLUMNS
+from harmonize.exported import export, session
 from harmonize.inference import adjustment
 from harmonize.models import registry
 from harmonize.models.pih import curves
@@ -30,6 +34,7 @@ from harmonize.training.run import Pace
 from harmonize.training.settings import TrainSettings
 from harmonize.training.stage import PARTS
 from harmonize.training.state import RunState
+from harmonize.video.reading import open_footage
 from harmonize.weights import checkpoint
 
 from ..ccharmony.fields import VALUES
@@ -47,6 +52,8 @@ def targets(root: Path) -> list[Target]:
         *_tables(root / "tables"),
         *_study(root / "study"),
         *_data(root / "data"),
+        *_exported(root / "exported"),
+        *_videos(root / "videos"),
     ]
 
 
@@ -144,6 +151,44 @@ def _study(root: Path) -> Iterator[Target]:
     }
     data = json.dumps(content).encode()
     yield Target("study.json", root / study.FILE, (data,), lambda: study.read_study(root))
+
+
+def _exported(root: Path) -> Iterator[Target]:
+    """A network as an ONNX file, where onnx can write it."""
+    if find_spec("onnx") is None or find_spec("onnxruntime") is None:
+        return
+    root.mkdir()
+    path = root / "net.onnx"
+    checkpoint.save_weights(root / "net.safetensors", registry.build_network(SMALL), SMALL)
+    with contextlib.redirect_stdout(sys.stderr):  # of torch's exporter
+        export.export_onnx(path, root / "net.safetensors")
+
+    def run() -> None:
+        opened = session.open_session(path)
+        opened.run(np.ones((1, 3, 16, 16), np.float32), np.ones((1, 1, 16, 16), np.float32))
+
+    yield Target("ONNX", path, (path.read_bytes(),), run)
+
+
+def _videos(root: Path) -> Iterator[Target]:
+    """Three frames in two containers, where PyAV can write them."""
+    if find_spec("av") is None:
+        return
+    from .video.conftest import draw_frames, write_video
+
+    root.mkdir()
+    files = []
+    for name in ("a.mkv", "a.avi"):
+        write_video(root / name, draw_frames(3))
+        files.append((root / name).read_bytes())
+    path = root / "x.mkv"
+
+    def look() -> None:
+        with open_footage(path) as footage:
+            for frame in footage.frames():
+                frame.thumbnail()
+
+    yield Target("video", path, tuple(files), look)
 
 
 def _apply(path: Path) -> None:

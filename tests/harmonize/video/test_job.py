@@ -11,6 +11,9 @@ from harmonize import cli
 from harmonize.inference import adjustment
 from harmonize.inference.adjustment import Adjustment
 from harmonize.video.job import harmonize_video
+from harmonize.video.reading import open_footage
+
+from .conftest import draw_frames, write_video
 
 GAIN = (0.5, 0.8, 1.2)
 
@@ -291,3 +294,10 @@ def test_a_color_video_is_no_mask(tmp_path, video_kit, nets, codec):
         masks = video_kit.write(tmp_path / name, wrong, codec=codec, kind="yuv420p")
         with pytest.raises(ImageError, match=f"{name}: a color video, masks are black and white"):
             harmonize_video(source, masks, tmp_path / "out.mkv", nets.Recolor(GAIN))
+
+
+def test_a_video_of_an_unknown_codec_is_refused_in_one_line(tmp_path):
+    path = write_video(tmp_path / "a.mkv", draw_frames(2))
+    path.write_bytes(path.read_bytes().replace(b"V_FFV1", b"V_NONE"))
+    with pytest.raises(SourceError, match=r"a.mkv: coded in a way that FFmpeg does not know"), open_footage(path):
+        pass
