@@ -16,17 +16,27 @@ from ccharmony import files
 from ccharmony.errors import WeightsError
 from ccharmony.files import StrPath
 from harmonize.models.network import Network
-from harmonize.weights import bundled, checkpoint
+from harmonize.weights import bundled, cards, checkpoint
 
 FILE = constants.SAFETENSORS_SINGLE_FILE
 """Name of the weights in a folder; `harmonize apply --weights FOLDER/model.safetensors` reads them as they are."""
+
+_FRONT = """---
+library_name: harmonize
+license: other
+license_name: research-only
+tags: [image-harmonization, model_hub_mixin]
+---
+
+"""
+"""What the Hub reads first of the card of bundled weights, all of which are for research only."""
 
 
 class HubNetwork(Network, ModelHubMixin, library_name="harmonize", tags=["image-harmonization"]):
     """A network with `from_pretrained`, `save_pretrained` and `push_to_hub`.
 
     ``HubNetwork.from_pretrained(FOLDER_OR_REPOSITORY)`` reads what ``save_pretrained`` wrote: model.safetensors,
-    config.json and a model card. The network itself is `net`.
+    config.json and a model card, of bundled weights their own. The network itself is `net`.
 
     Parameters
     ----------
@@ -57,6 +67,7 @@ class HubNetwork(Network, ModelHubMixin, library_name="harmonize", tags=["image-
         loaded = checkpoint.load(bundled.find(weights))
         self.net, self.settings, self.metadata = loaded.net, loaded.settings, loaded.metadata
         self.bytes_a_pixel = loaded.net.bytes_a_pixel
+        self._bundled = str(weights) if str(weights) in bundled.list_weights() else None
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Ask the network: see :class:`harmonize.models.network.Network`."""
@@ -66,6 +77,8 @@ class HubNetwork(Network, ModelHubMixin, library_name="harmonize", tags=["image-
         checkpoint.save_weights(save_directory / FILE, self.net, self.settings, metadata=self.metadata)
         settings = json.dumps(self.settings.to_dict(), indent=2) + "\n"
         files.write_bytes(save_directory / constants.CONFIG_NAME, settings.encode())
+        if self._bundled is not None:  # its card goes with it, with the terms; the mixin writes one where there is none
+            files.write_bytes(save_directory / "README.md", (_FRONT + cards.read(self._bundled) + "\n").encode())
 
     @classmethod
     def _from_pretrained(

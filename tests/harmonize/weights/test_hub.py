@@ -8,9 +8,8 @@ from harmonize.models import registry
 from harmonize.models.settings import NetworkSettings, PihSettings
 from harmonize.weights import checkpoint
 
-pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
-
-from harmonize.weights import hub
+huggingface_hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
+hub = pytest.importorskip("harmonize.weights.hub")
 
 SETTINGS = [NetworkSettings(width=2, mlp_width=4), PihSettings(width=4, side=64)]
 
@@ -47,6 +46,16 @@ def test_a_folder_has_weights_settings_and_a_card_and_the_weights_are_ordinary_o
     assert "library_name: harmonize" in card
     assert "image-harmonization" in card
     assert checkpoint.load(tmp_path / "folder" / "model.safetensors").settings == SETTINGS[0]
+
+
+def test_bundled_weights_keep_their_card_and_its_terms(tmp_path):
+    hub.HubNetwork("giftnet_w16").save_pretrained(tmp_path / "folder")
+    card = huggingface_hub.ModelCard.load(tmp_path / "folder" / "README.md")
+    assert (card.data.license, card.data.library_name) == ("other", "harmonize")
+    assert "Research use only" in card.text
+    again = hub.HubNetwork.from_pretrained(tmp_path / "folder").net.state_dict()
+    wanted = checkpoint.load("giftnet_w16").net.state_dict()
+    assert all(torch.equal(value, wanted[name]) for name, value in again.items())
 
 
 def test_a_repository_is_read_from_what_the_hub_gives(saved, tmp_path, monkeypatch):
