@@ -153,7 +153,8 @@ def _stands(mask: Shape, size: tuple[int, int]) -> bool:
 def _chart(photo: Shape, mask: Shape) -> tuple[float, ...]:
     """Return the box that the published crop leaves out, x0, y0, x1, y1 as fractions of the photo."""
     columns, rows = mask[1] / photo[1], mask[0] / photo[0]
-    return (columns, 0.0, 1.0, 1.0) if columns < rows else (0.0, rows, 1.0, 1.0)
+    end = 0.98  # so that no chart is larger than a picture whose scale is not exactly the camera's
+    return (columns, 0.0, end, end) if columns < rows else (0.0, rows, end, end)
 
 
 def _write_nus_chart(folder: Path, name: str, camera: Camera, stands: bool, box: tuple[float, ...]) -> None:
