@@ -14,13 +14,16 @@ from typing import Any
 from ccharmony import __version__
 from ccharmony.dataset.card.facts import Facts
 from ccharmony.dataset.checksums import Checksum
+from ccharmony.dataset.formats.pair_files import PARTS
 from ccharmony.dataset.manifest import COLUMNS
 
 NAME = "croissant.json"
 SPEC = "http://mlcommons.org/croissant/1.0"
 MANIFEST = "manifest.csv"
 
-_NUMBERS = ("clipped_share", "delta_e")
+_PACKED = "parquet-files"
+NUMBERS = ("clipped_share", "delta_e")
+"""Columns of the manifest that are numbers."""
 _TERMS = {
     "citeAs": "cr:citeAs",
     "column": "cr:column",
@@ -70,6 +73,8 @@ _KINDS = {
     ".csv": "text/csv",
     ".txt": "text/plain",
     ".h5": "application/x-hdf5",
+    ".tar": "application/x-tar",
+    ".parquet": "application/x-parquet",
 }
 
 
@@ -90,6 +95,37 @@ def describe(facts: Facts, files: Mapping[str, Checksum], folders: Sequence[str]
     bytes
         JSON, UTF-8.
     """
+    distribution = [*(_table(name, files[name]) for name in files), *(_pictures(facts, name) for name in folders)]
+    return _write(facts, distribution, [_pairs(), *map(_record_of_pictures, folders)])
+
+
+def describe_packed(facts: Facts, files: Mapping[str, Checksum], is_parquet: bool) -> bytes:
+    """Return the description of a packed dataset.
+
+    Parameters
+    ----------
+    facts
+        What is stated.
+    files
+        Its shards, by name.
+    is_parquet
+        Whether they are Parquet, of which each pair is a record with its pictures, or tars, of which each picture is
+        one: Croissant does not join the members of a tar.
+
+    Returns
+    -------
+    bytes
+        JSON, UTF-8.
+    """
+    tables = [_table(name, files[name]) for name in files]
+    if is_parquet:
+        rows = {"@type": "cr:FileSet", "@id": _PACKED, "name": _PACKED, "encodingFormat": "application/x-parquet"}
+        return _write(facts, [*tables, {**rows, "includes": "data/*.parquet"}], [_packed_pairs()])
+    sets = [_members(part, list(files)) for part in PARTS]
+    return _write(facts, [*tables, *sets], [_record_of_pictures(part) for part in PARTS])
+
+
+def _write(facts: Facts, distribution: Sequence[Mapping[str, Any]], records: Sequence[Mapping[str, Any]]) -> bytes:
     content = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -100,8 +136,8 @@ def describe(facts: Facts, files: Mapping[str, Checksum], folders: Sequence[str]
         "url": [source.page for source in facts.sources if source.page],
         "version": __version__,
         "citeAs": "\n".join(facts.citations),
-        "distribution": [*(_table(name, files[name]) for name in files), *(_pictures(facts, name) for name in folders)],
-        "recordSet": [_pairs(), *map(_record_of_pictures, folders)],
+        "distribution": distribution,
+        "recordSet": records,
     }
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
@@ -132,8 +168,42 @@ def _pictures(facts: Facts, folder: str) -> dict[str, Any]:
     }
 
 
+def _members(part: str, tars: Sequence[str]) -> dict[str, Any]:
+    """Return the pictures of one kind in all tars."""
+    return {
+        "@type": "cr:FileSet",
+        "@id": _files_of(part),
+        "name": _files_of(part),
+        "containedIn": [{"@id": name} for name in tars],
+        "encodingFormat": "image/*",
+        "includes": f"*.{part}.*",
+    }
+
+
+def _packed_pairs() -> dict[str, Any]:
+    """Return the record set of a Parquet dataset: pictures are bytes in a column."""
+    pictures = [_field("pairs", part, "sc:ImageObject", _packed_column(part, jsonPath="bytes")) for part in PARTS]
+    rest = [
+        _field("pairs", name, "sc:Float" if name in NUMBERS else "sc:Text", _packed_column(name))
+        for name in ("name", *COLUMNS)
+        if name not in PARTS and not name.endswith("_sha256")
+    ]
+    return {
+        "@type": "cr:RecordSet",
+        "@id": "pairs",
+        "name": "pairs",
+        "description": "One record a pair: its pictures, and the columns of manifest.csv.",
+        "field": [*pictures, *rest],
+    }
+
+
+def _packed_column(name: str, **transform: str) -> dict[str, Any]:
+    source = {"fileSet": {"@id": _PACKED}, "extract": {"column": name}}
+    return {**source, "transform": transform} if transform else source
+
+
 def _pairs() -> dict[str, Any]:
-    fields = [_field("pairs", name, "sc:Float" if name in _NUMBERS else "sc:Text", _column(name)) for name in COLUMNS]
+    fields = [_field("pairs", name, "sc:Float" if name in NUMBERS else "sc:Text", _column(name)) for name in COLUMNS]
     return {
         "@type": "cr:RecordSet",
         "@id": "pairs",

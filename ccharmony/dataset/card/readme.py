@@ -21,7 +21,13 @@ Config = Mapping[str, Any]
 _TEMPLATE = "README.md.j2"
 
 
-def write_card(facts: Facts, config: Config, files: Mapping[str, str], loading: Sequence[str]) -> bytes:
+def write_card(
+    facts: Facts,
+    config: Config,
+    files: Mapping[str, str],
+    loading: Sequence[str],
+    features: Sequence[Mapping[str, str]] = (),
+) -> bytes:
     """Return the card; the same dataset gives the same bytes.
 
     Parameters
@@ -34,6 +40,8 @@ def write_card(facts: Facts, config: Config, files: Mapping[str, str], loading: 
         Name of each file, and what it holds.
     loading
         Lines of Python that load the dataset.
+    features
+        Name and type of each column, where `datasets` would not know all of them; else nothing.
 
     Returns
     -------
@@ -52,7 +60,7 @@ def write_card(facts: Facts, config: Config, files: Mapping[str, str], loading: 
     )
     environment.filters |= {"json": _to_json, "cell": _to_cell}
     text = environment.get_template(_TEMPLATE).render(
-        head=_head(facts, config),
+        head=_head(facts, config) | ({"dataset_info": {"features": list(features)}} if features else {}),
         facts=facts,
         sheet=sheet.NAME,
         loading=loading,

@@ -42,6 +42,12 @@ INDEX = "index.json"
 TARS, PARQUET = "ccharmony shards", "ccharmony parquet"
 """The two formats, as the index names them."""
 
+DESCRIBING = ("README.md", "croissant.json", "contact_sheet.jpg")
+"""Files that describe a packed dataset, where it was packed from one that a build wrote."""
+
+CARD = "card"
+"""Key of the index for the SHA-256 of each file of the card; those of earlier versions have none."""
+
 VERSION = 1
 UNLISTED = "all"
 FOLDERS = (*lists.SPLITS, UNLISTED)
@@ -132,6 +138,13 @@ def read_content(root: Place) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{type(content).__name__} found, an object wanted")
     return content
+
+
+def card_of(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the files of the card and their SHA-256, as the index says; a name that leads elsewhere is none."""
+    found = content.get(CARD)
+    named = found.items() if isinstance(found, dict) else ()
+    return {str(name): str(sha256) for name, sha256 in named if name in DESCRIBING}
 
 
 def _size(root: Place, shard: Shard) -> int:

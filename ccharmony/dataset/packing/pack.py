@@ -16,6 +16,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from ccharmony.dataset.card import packed as card
 from ccharmony.dataset.formats import hdf5, shards
 from ccharmony.dataset.packing import contents, upload, work_folder, write_hdf5, write_shards
 from ccharmony.dataset.packing.contents import Entry, File
@@ -171,34 +172,24 @@ class _Work:
         with work_folder.opened(out) as folder:
             work_folder.begin(folder, out.name, f"{self.digest} {self.newest}")
             if self.to in _WRITERS:
-                _pack_shards(self.entries, folder, self.digest, self.to, self.limit, jobs, progress, report)
+                self._pack_shards(folder, jobs, progress, report)
             else:
                 _pack_h5(self.entries, folder / out.name, self.digest, progress)
             work_folder.publish(folder, out, self.to)
 
+    def _pack_shards(self, folder: Path, jobs: int, progress: Progress, report: PackReport) -> None:
+        form, write = _WRITERS[self.to]
+        done = 0
 
-def _pack_shards(
-    entries: Sequence[Entry],
-    folder: Path,
-    digest: str,
-    to: PackedFormat,
-    limit: Limit,
-    jobs: int,
-    progress: Progress,
-    report: PackReport,
-) -> None:
-    form, write = _WRITERS[to]
-    done = 0
+        def count(pairs: int) -> None:
+            nonlocal done
+            done += pairs
+            progress("pack", done, len(self.entries))
 
-    def count(pairs: int) -> None:
-        nonlocal done
-        done += pairs
-        progress("pack", done, len(entries))
-
-    written, report.resumed = write_shards.write_missing_shards(
-        write_shards.divide_into_shards(entries, limit, form), folder, write, jobs=jobs, progress=count
-    )
-    write_shards.write_index(folder, written, digest, form)
+        batches = write_shards.divide_into_shards(self.entries, self.limit, form)
+        written, report.resumed = write_shards.write_missing_shards(batches, folder, write, jobs=jobs, progress=count)
+        described = card.make_packed_files(self.root, [entry.composite.name for entry in self.entries], written, form)
+        write_shards.write_index(folder, written, self.digest, form, described)
 
 
 def _pack_h5(entries: Sequence[Entry], path: Path, digest: str, progress: Progress) -> None:

@@ -102,6 +102,8 @@ def _upload_missing(folder: Path, url: Url, jobs: int, progress: Progress) -> No
     names = [name for shard in shards.read_index(folder) for name in (shard.file, shards.table_of(shard.file))]
     held = client.list_sizes(url)
     missing = [name for name in names if held.get(name) != (folder / name).stat().st_size]
+    described = list(shards.card_of(shards.read_content(folder)))  # not part of the plan, so that it may have changed
+    names, missing = names + described, missing + described
     done = len(names) - len(missing)
     with ThreadPoolExecutor(jobs, thread_name_prefix="upload") as pool:
         waiting = [pool.submit(client.upload, folder / name, url / name) for name in missing]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccharmony import strict_json
+from ccharmony import inputs, strict_json
 from ccharmony.dataset import checksums
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import hdf5, shards
@@ -163,10 +163,24 @@ def _check_index(root: Place, index: Sequence[Shard], verdict: Verdict) -> Itera
     for name, found in shards.count(index).items():
         if content.get(name) != found:
             yield f"{root / shards.INDEX}: {name} {content.get(name)}, its shards have {found}"
-    named = {shards.INDEX}.union(*({one.file, shards.table_of(one.file)} for one in index))
+    described = shards.card_of(content)
+    yield from _check_card(root, described)
+    named = {shards.INDEX, *described}.union(*({one.file, shards.table_of(one.file)} for one in index))
     for name in places.list_names(root):
         if name not in named and not name.rpartition("/")[2].startswith("."):
             yield f"{root / name}: {shards.INDEX} does not name it"
+
+
+def _check_card(root: Place, described: Mapping[str, str]) -> Iterator[str]:
+    """Check the files that describe the dataset."""
+    for name, sha256 in described.items():
+        try:
+            data = places.read_bytes(root / name, inputs.PICTURE_BYTES)
+        except (OSError, ValueError) as error:
+            yield f"{root / name}: cannot be read ({error})"
+            continue
+        if hashlib.sha256(data).hexdigest() != sha256:
+            yield f"{root / name}: is not what was packed"
 
 
 def _check_shard(root: Place, shard: Shard) -> Iterator[str]:

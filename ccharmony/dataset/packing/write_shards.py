@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -92,7 +92,11 @@ def list_written(root: Path) -> list[Path]:
     """Return the files that writing shards, finished or not, has left in a folder."""
     patterns = [f"{folder}/{name}" for folder in shards.FOLDERS for name in ("shard-*.tar", "shard-*.json", ".shard-*")]
     patterns += ["data/*-of-*.parquet", "data/.*-of-*", "tables/*-of-*.json", "tables/.*-of-*"]
-    return [path for pattern in (shards.INDEX, f".*{files.UNFINISHED}", *patterns) for path in root.glob(pattern)]
+    return [
+        path
+        for pattern in (shards.INDEX, *shards.DESCRIBING, f".*{files.UNFINISHED}", *patterns)
+        for path in root.glob(pattern)
+    ]
 
 
 def write_missing_shards(
@@ -147,14 +151,20 @@ def write_missing_shards(
     return [done[batch.file] for batch in batches], resumed
 
 
-def write_index(root: Path, written: Sequence[Shard], digest: str, form: str = shards.TARS) -> None:
-    """Write the index, with which the folder is complete; raises OutputError."""
+def write_index(
+    root: Path, written: Sequence[Shard], digest: str, form: str = shards.TARS, card: Mapping[str, bytes] | None = None
+) -> None:
+    """Write the files of the card, and the index, with which the folder is complete; raises OutputError."""
+    described = dict(card or {})
+    for name, data in described.items():
+        files.write_bytes(root / name, data, lasting=True)
     content = {
         "format": form,
         "version": shards.VERSION,
         "plan": digest,
         **shards.count(written),
         "shards": [asdict(shard) for shard in written],
+        shards.CARD: {name: hashlib.sha256(data).hexdigest() for name, data in described.items()},
     }
     files.settle(root)  # the tars, before anything says that they are there
     sealed = json.dumps(checksums.seal(content), indent=1)

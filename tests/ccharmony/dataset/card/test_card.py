@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 import yaml
 from PIL import Image
@@ -198,6 +199,91 @@ def test_the_python_of_the_page_on_sharing_runs(built: Path) -> None:
     sizes = "[len(pairs['train']), len(pairs['test']), len(packed), len(table)]"
     check = f"assert donors and {sizes} == [2, 2, 2, 4] and last[0].shape == last[2].shape"
     run_apart(f"{code}\n{check}", built)
+
+
+READ_PACKED = """
+import json, datasets, mlcroissant
+found = {}
+for name in ("shards", "parquet"):
+    whole = datasets.load_dataset("./" + name)
+    first = next(iter(datasets.load_dataset("./" + name, split="test", streaming=True)))
+    pictures = {key: value.size for key, value in first.items() if hasattr(value, "size")}
+    described = mlcroissant.Dataset(name + "/croissant.json")
+    issues = [*described.metadata.ctx.issues.errors, *described.metadata.ctx.issues.warnings]
+    kind, part = ("pairs", "pairs/composite") if name == "parquet" else ("composite", "composite/image")
+    records = [row[part].size for row in described.records(kind)]
+    found[name] = [{split: len(rows) for split, rows in whole.items()}, pictures, issues, records]
+print(json.dumps(found))
+"""
+
+
+def test_a_packed_dataset_has_a_card_that_datasets_and_mlcroissant_read(built: Path) -> None:
+    """As a folder of the hub: by its name alone, whole and as a stream."""
+    found = json.loads(run_apart(READ_PACKED, built).splitlines()[-1])
+    names = {"shards": ["composite.jpg", "mask.png", "real.jpg"], "parquet": ["composite", "mask", "real"]}
+    for form, (counts, pictures, issues, records) in found.items():
+        assert counts == {"train": 2, "test": 2}
+        assert list(pictures) == names[form]
+        assert [line for line in issues if "datePublished" not in line] == []
+        assert sorted(records) == sorted(
+            size_of(built / "mine" / row.composite) for row in read_manifest(built / "mine" / "manifest.csv")
+        )
+
+
+@pytest.mark.parametrize("form", ["shards", "parquet"])
+def test_the_card_of_a_packed_dataset_states_the_same_facts(built: Path, form: str) -> None:
+    own, packed = ((built / name / "README.md").read_text(encoding="utf-8") for name in ("mine", form))
+    parts = "## Counts", "## Sources and their terms", "## Citation"
+    for part in parts:
+        section = own[own.index(part) :].partition("\n## ")[0]
+        assert section in packed
+    assert (built / form / "contact_sheet.jpg").read_bytes() == (built / "mine" / "contact_sheet.jpg").read_bytes()
+    assert "build.json" not in packed
+
+
+def test_the_types_in_the_card_are_those_of_the_parquet(built: Path) -> None:
+    schema = pyarrow.parquet.read_schema(next((built / "parquet" / "data").glob("*.parquet")))
+    wanted = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    kinds = {name: "image" if kind["_type"] == "Image" else kind["dtype"] for name, kind in wanted.items()}
+    features = head_of(built / "parquet" / "README.md")["dataset_info"]["features"]
+    assert {line["name"]: line["dtype"] for line in features} == {
+        name: {"double": "float64"}.get(kind, kind) for name, kind in kinds.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["README.md", "croissant.json", "contact_sheet.jpg"])
+def test_a_changed_or_absent_file_of_a_packed_card_is_found(built: Path, name: str) -> None:
+    path = built / "shards" / name
+    before = path.read_bytes()
+    try:
+        path.write_bytes(before + b" ")
+        assert verify_dataset(built / "shards").problems == [f"{path}: is not what was packed"]
+        path.unlink()
+        [problem] = verify_dataset(built / "shards").problems
+        assert problem.startswith(f"{path}: cannot be read")
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_dataset_that_no_build_wrote_is_packed_without_a_card(built: Path, tmp_path: Path) -> None:
+    for name in ("composite_images", "masks", "real_images", "ccHarmony_train.txt", "ccHarmony_test.txt"):
+        (tmp_path / "plain").mkdir(exist_ok=True)
+        (tmp_path / "plain" / name).symlink_to(built / "mine" / name)
+    pack_dataset(tmp_path / "plain", "shards", tmp_path / "shards")
+    assert not (tmp_path / "shards" / "README.md").exists()
+    assert verify_dataset(tmp_path / "shards").problems == []
+
+
+READ_PLAIN = """
+import datasets
+pairs = datasets.load_dataset("imagefolder", data_files="mine/metadata.csv")
+print(len(pairs["train"]), pairs["train"][0]["mask"].size, sorted(set(pairs["train"]["split"])))
+"""
+
+
+def test_imagefolder_reads_the_plain_folder_by_one_line(built: Path) -> None:
+    width, height = size_of(built / "mine" / read_manifest(built / "mine" / "manifest.csv")[0].mask)
+    assert run_apart(READ_PLAIN, built).splitlines()[-1] == f"4 ({width}, {height}) ['test', 'train']"
 
 
 def test_facts_of_a_manifest_with_an_unknown_source_are_stated_without_it(built: Path) -> None:

@@ -102,7 +102,10 @@ def test_the_same_dataset_gives_the_same_bytes_and_is_packed_once(built: Path, t
     for name in ("one", "two"):
         pack_dataset(built, "parquet", tmp_path / name, jobs=2 if name == "two" else 1)
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
-    assert {path.parts[0] for path in files} == {".made_by.json", "data", "index.json", "tables"}
+    assert {path.parts[0] for path in files} == {
+        *(".made_by.json", "data", "index.json", "tables"),
+        *("README.md", "contact_sheet.jpg", "croissant.json"),
+    }
     assert all((tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes() for path in files)
     again = pack_dataset(built, "parquet", tmp_path / "one")
     assert again.resumed == len(read_manifest(built / "manifest.csv"))
