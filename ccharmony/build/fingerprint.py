@@ -28,6 +28,9 @@ from ccharmony.errors import SourceError
 from ccharmony.images.headers import Readable
 from ccharmony.records import FitRecord, Photo
 
+_WRITES = 2
+"""Rises where a build with the same settings and inputs writes other bytes than before, within a version, too."""
+
 Stamp = tuple[int, int]
 """Size and time of change (ns) of a file."""
 
@@ -84,7 +87,7 @@ def compute_fingerprint(settings: BuildSettings, photos: Sequence[Photo], pool: 
     rows = [[vars(photo), [stamp and stamp[0] for stamp in stamps[photo.id]]] for photo in ordered]
     lights = [[name, pool[name].kind, pool[name].split, pool[name].patches] for name in sorted(pool)]
     digest = hashlib.sha256()
-    for part in ([__version__, settings.choices(), settings.max_pixels], *rows, *lights):
+    for part in ([__version__, _WRITES, settings.choices(), settings.max_pixels], *rows, *lights):
         digest.update(json.dumps(part, sort_keys=True, default=_plain).encode())
     times = hashlib.sha256(json.dumps([stamps[photo.id] for photo in ordered]).encode())
     return Fingerprint(digest.hexdigest(), times.hexdigest(), stamps)
