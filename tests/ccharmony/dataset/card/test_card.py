@@ -77,7 +77,8 @@ def test_the_card_states_counts_terms_settings_and_what_to_cite(built: Path) -> 
         "| folder | unknown | 4 | 4 | 4 |",
         "- **folder**: A folder of one's own photos. Terms: The owner's.",
         "| ridge | 4 |",
-        "1 composites a foreground, full size, JPEG of quality 95",
+        "1 composite a foreground, full size, JPEG of quality 95",
+        "equals that of its real picture, but for a rim: blocks of 16x16 pixels",
         "relation distillation. ICCV 2023.",
     ):
         assert line in text
