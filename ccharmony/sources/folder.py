@@ -8,8 +8,8 @@
 
 The corners of ``checkers.csv`` lie next to dark skin, bluish green, black and white, in pixels of the upright photo;
 they win over any detection. The first row of a photo is the chart that is read; the crop leaves out all of them.
-``DATA/folder`` may stand for ``DATA``. JSON may also lie beside the photos, where LabelMe puts it, or in
-``DATA/annotations/``.
+``DATA/folder`` may stand for ``DATA``. JSON may also lie beside the photos, where LabelMe puts it, in ``DATA`` itself,
+or in ``DATA/annotations/``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ccharmony.checker import crop
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
 from ccharmony.records import Chart, Photo
 from ccharmony.sources import reading
-from ccharmony.sources.files import MASKS, Duplicates, files_below, normal
+from ccharmony.sources.files import MASKS, Duplicates, files_below, is_litter, normal
 from ccharmony.sources.found import Found, Unused
 from ccharmony.sources.masks.annotations import find_drawings
 from ccharmony.sources.masks.pictures import Masks, find_masks, letters
@@ -37,6 +37,9 @@ PHOTOS = "photos"
 CHECKERS = "checkers.csv"
 ANNOTATIONS = "annotations"
 """Folder of annotation files where tools such as CVAT put them; masks/ may hold them too."""
+
+MASK_FOLDERS = (MASKS, ANNOTATIONS, "labels")
+"""Folders beside that of the photos, in letters of any case, whose files give masks or are named; labels/ is YOLO's."""
 
 COLUMNS = ("photo", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4")
 
@@ -118,9 +121,13 @@ def find_all_masks(root: Path, inside: str, photos: dict[str, Path]) -> FoundMas
     FoundMasks
         Masks by photo, what gave none, and one line for each assumption.
     """
-    files = [path for name in (MASKS, ANNOTATIONS) if (root / name).is_dir() for path in files_below(root / name)]
+    entries = [path for path in sorted(root.iterdir()) if not is_litter(path.name)]
+    folders = {path: path.name.lower() for path in entries if path.is_dir() and path.name != inside}
+    files = [
+        path for name in MASK_FOLDERS for folder in folders if folders[folder] == name for path in files_below(folder)
+    ]
     found, unused = find_masks(root, files, photos)
-    beside = files_below(root / inside)
+    beside = [*files_below(root / inside), *(path for path in entries if not path.is_dir())]
     drawn = find_drawings(files, beside, photos)
     unused += drawn.unused + find_unread(files, beside)
     for photo, drawings in drawn.masks.items():

@@ -70,12 +70,15 @@ def _match_images(path: Path, images: list[Json], targets: Targets, drawn: Drawn
     """Return the images that have a photo by id, and the ids of all."""
     matched: dict[str, _Image] = {}
     absent = []
+    others = targets.other_pictures(str(image["file_name"]) for image in images)
     for image in images:
         photo = targets.match(str(image["file_name"]))
         if photo is None:
             absent.append(image["file_name"])
             continue
         try:
+            if str(image["file_name"]) in others:
+                raise ImageError(f"{image['file_name']!r} and others have the name of {photo}, which is one photo")
             turned = targets.is_turned(photo, image.get("height"), image.get("width"))
             matched[_key(image["id"])] = _Image(photo, turned)
         except ImageError as error:

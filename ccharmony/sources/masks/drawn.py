@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,16 +28,22 @@ class Drawn:
 
     masks: dict[str, list[Drawing]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    _known: dict[tuple[str, bytes], str] = field(default_factory=dict)
     _refused: dict[tuple[Path, str], list[str]] = field(default_factory=dict)
 
     def add(self, photo: str, drawing: Drawing) -> None:
-        """Add a foreground, unless it has no pixel in its photo or cannot be drawn."""
+        """Add a foreground, unless it has no pixel in its photo, cannot be drawn, or is there already."""
         try:
-            drawing.draw()
+            mask = drawing.draw()
         except CcharmonyError as error:
             self.refuse(drawing.source, drawing.entry, str(error))
-        else:
+            return
+        place = f"{drawing.entry} of {drawing.source}"
+        first = self._known.setdefault((photo, hashlib.sha256(mask.tobytes()).digest()), place)
+        if first == place:
             self.masks.setdefault(photo, []).append(drawing)
+        else:
+            self.refuse(drawing.source, drawing.entry, f"the same mask of {photo} as {first}")
 
     def refuse(self, path: Path, entry: str, reason: str) -> None:
         """Note that an entry of a file, or all of it if the name is empty, gave nothing."""

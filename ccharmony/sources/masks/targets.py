@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -54,6 +55,22 @@ class Targets:
         stem = files.normal(PureWindowsPath(file_name).stem).casefold()
         return self._ids.get(stem) or self._ids.get(_UPLOADED.sub("", stem, count=1))
 
+    def other_pictures(self, file_names: Iterable[str]) -> set[str]:
+        """Return the names, of one file, that stand for other pictures of a photo's name, such as ``b/1.jpg``.
+
+        Names of one photo that differ (``a/1.jpg`` and ``b/1.jpg``) are of different pictures. The one that agrees with
+        the end of the photo's path the farthest is the photo; where several do, none is known to be.
+        """
+        named: dict[str, dict[str, int]] = {}
+        for name in file_names:
+            if photo := self.match(name):
+                named.setdefault(photo, {})[name] = _agreement(name, self._photos[photo])
+        others: set[str] = set()
+        for names in named.values():
+            nearest = [name for name, agreement in names.items() if agreement == max(names.values())]
+            others |= names.keys() - (nearest if len(nearest) == 1 else [])
+        return others
+
     def frames(self, photo: str) -> tuple[Frame, Frame]:
         """Return the upright photo and the picture as it is stored; raises ImageError where the file cannot be read."""
         if photo not in self._frames:
@@ -77,6 +94,13 @@ class Targets:
             return True
         found = f"{upright.shape[1]}x{upright.shape[0]}"
         raise ImageError(f"drawn for a photo of {width}x{height}, {photo} is {found}")
+
+
+def _agreement(name: str, path: Path) -> int:
+    """Return how many parts, from the last on, a file name of any system has in common with a path."""
+    pairs = zip(reversed(PureWindowsPath(name).parts), reversed(path.parts), strict=False)
+    same = (files.normal(part).casefold() == files.normal(own).casefold() for part, own in pairs)
+    return sum(itertools.takewhile(bool, same))
 
 
 def proof(corners: Iterable[tuple[float, float]], upright: Shape) -> bool | None:
