@@ -41,6 +41,8 @@ _MAGIC = (b"PK\x03\x04", b"\x80")
 
 _DEEPEST = 3
 
+_AVERAGE = re.compile("ema|average|swa", re.IGNORECASE)
+
 # Counters that profilers and batch norm leave; no network's output depends on them.
 _COUNTERS = ("total_ops", "total_params", "num_batches_tracked")
 
@@ -119,16 +121,16 @@ def identify(tables: Mapping[str, Tensors]) -> Candidate:
     Parameters
     ----------
     tables
-        Tables of tensors by the name of their entry. Where several fit, an average of weights (ema) comes first.
+        Tables of tensors by the name of their entry. Where several fit, an average of weights (ema, swa) comes first,
+        whether its entry or its prefix is called so.
 
     Returns
     -------
     Candidate
         The nearest network; where `wrong` is above 0 it does not fit.
     """
-    names = sorted(tables, key=lambda name: not re.search("ema|average", name, re.IGNORECASE))
-    found = [candidate for name in names for candidate in _candidates(name, tables[name])]
-    best = min(found, key=lambda candidate: (candidate.wrong > 0, -candidate.fitting, candidate.wrong))
+    found = [candidate for name in sorted(tables) for candidate in _candidates(name, tables[name])]
+    best = min(found, key=lambda one: (one.wrong > 0, -one.fitting, one.wrong, not _AVERAGE.search(one.where)))
     if best.where and not best.wrong:
         _logger.info("weights of %s found under %s", best.settings.model, best.where)
     return best

@@ -44,6 +44,8 @@ def read_coco(path: Path, content: Json, targets: Targets, drawn: Drawn) -> None
     images, listed = _match_images(path, content["images"], targets, drawn)
     names = {category.get("id"): str(category.get("name", "")) for category in content.get("categories") or ()}
     entries = [(_name(entry, names), entry) for entry in content["annotations"]]
+    if not entries:
+        drawn.refuse(path, "", "no annotations in it, wanted outlines or run lengths")
     found = list(_of_photos(path, entries, images, listed, drawn))
     upright = _settle_turned(path, content, found, targets, drawn)
     crowd = crowds.find([entry for _, entry, _ in found])

@@ -299,6 +299,14 @@ def test_the_average_of_weights_comes_before_the_weights(tmp_path, issam_weights
     assert torch.equal(bias, averaged["decoder.to_rgb.bias"])
 
 
+def test_the_average_comes_first_where_prefixes_of_one_table_tell_the_two_apart(tmp_path, issam_weights):
+    both = {f"model.{name}": value for name, value in issam_weights.items()}
+    both |= {f"model_ema.{name}": value + 1 for name, value in issam_weights.items()}
+    torch.save({"state_dict": both, "epoch": 3}, tmp_path / "w.ckpt")
+    bias = checkpoint.load(tmp_path / "w.ckpt").net.state_dict()["decoder.to_rgb.bias"]
+    assert torch.equal(bias, issam_weights["decoder.to_rgb.bias"] + 1)
+
+
 def test_what_does_not_fit_is_said_by_names_and_shapes(tmp_path, issam_weights):
     changed = {name: value for name, value in issam_weights.items() if name != "decoder.to_rgb.bias"}
     changed |= {"decoder.to_rgb.weight": torch.zeros(4, 32, 1, 1), "head.weight": torch.zeros(1)}

@@ -545,3 +545,9 @@ class TestPicturesOfOneName:
         masks, (line,), _ = read({"masks/one": labelme(shape(SQUARE)), "photos/one": labelme(shape(SQUARE))})
         assert list(masks["one"]) == ["a"]
         assert "the same mask of one as shape 0 of" in line
+
+
+def test_a_coco_file_without_annotations_is_named(read):
+    masks, (line,), _ = read({"masks/all": coco()})
+    assert masks == {"one": {}}
+    assert "no annotations in it" in line
