@@ -46,6 +46,9 @@ SPACE = 12 << 30
 MEMORY = 1 << 30
 """Bytes that an input may make the process grow by; all of them have some thousand bytes or say so of themselves."""
 
+_LINE = re.compile(r"[?+=!-] \d+ .")
+"""What a worker says; anything else comes from a library that prints where it should not."""
+
 
 @dataclass
 class Verdict:
@@ -102,6 +105,9 @@ def _run_worker(first: int, end: int, seed: int, kinds: list[str], verdict: Verd
     with tempfile.TemporaryFile("w+", errors="replace") as noise:  # no pipe: what the codecs complain of would fill it
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, cwd=ROOT) as worker:
             for line in _lines(worker):
+                if not _LINE.match(line):
+                    verdict.problems.append(f"input {last}: {what}: prints {line[:80]!r}")
+                    continue
                 sign, number, text = line.split(" ", 2)
                 if sign == "?":
                     last, what = int(number), text

@@ -226,3 +226,13 @@ def test_settings_that_are_a_list_are_refused(tmp_path):
     same = pytest.importorskip("onnx").helper.make_node("Identity", ["composite"], ["harmonized"])
     with pytest.raises(WeightsError, match="no JSON object"):
         run_graph(write_graph(tmp_path / "list.onnx", [same], settings="[1]"))
+
+
+def test_an_operator_whose_name_is_no_text_is_refused_and_nothing_is_printed(tmp_path, capfd):
+    # onnxruntime's message holds the name, which Python cannot decode; its fallback says so on stdout. Found by the fuzz.
+    nodes = [pytest.importorskip("onnx").helper.make_node("Nopes", ["composite"], ["harmonized"])]
+    path = write_graph(tmp_path / "name.onnx", nodes)
+    path.write_bytes(path.read_bytes().replace(b"Nopes", b"No\xffes"))
+    with pytest.raises(WeightsError, match=r"name\.onnx: damaged or no ONNX file"):
+        session.open_session(path)
+    assert capfd.readouterr().out == ""
