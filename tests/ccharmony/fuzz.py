@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import os
 import random
+import re
 import resource
 import selectors
 import signal

@@ -229,7 +229,7 @@ def test_settings_that_are_a_list_are_refused(tmp_path):
 
 
 def test_an_operator_whose_name_is_no_text_is_refused_and_nothing_is_printed(tmp_path, capfd):
-    # onnxruntime's message holds the name, which Python cannot decode; its fallback says so on stdout. Found by the fuzz.
+    # onnxruntime's message holds the name, which Python cannot decode; its fallback says so on stdout (found by fuzz).
     nodes = [pytest.importorskip("onnx").helper.make_node("Nopes", ["composite"], ["harmonized"])]
     path = write_graph(tmp_path / "name.onnx", nodes)
     path.write_bytes(path.read_bytes().replace(b"Nopes", b"No\xffes"))
