@@ -114,7 +114,7 @@ def build_dataset(
         fingerprint = compute_fingerprint(settings, photos, pool)
         resume.refuse_other_work(settings, out, journal, fresh, fingerprint.digest)
         finished = None if fresh else resume.read_finished(out, fingerprint.digest, fingerprint.times, check=check)
-        if finished:
+        if finished and set(report.problems) <= set(finished.problems):  # a file that gives nothing may have come since
             journal.clear()
             return finished
         same_times = resume.begin(out, journal, fingerprint, settings, fresh)

@@ -140,6 +140,22 @@ def test_finished_build_is_found_done(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not (out / ".build").exists()
 
 
+def test_a_file_that_gives_nothing_is_named_though_the_dataset_was_finished_before_it_came(
+    tmp_path: Path, found: list[Photo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    pipeline.build_dataset(settings(tmp_path), out)
+    before = {path.name: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    later = Found(photos=list(found), summary=["nus: 8 photos"], problems=["masks/x_a.png: a mask of no photo"])
+    monkeypatch.setattr(sources, "find", lambda *_: later)
+    for _ in range(2):
+        report = pipeline.build_dataset(settings(tmp_path), out)
+        assert report.problems == ["masks/x_a.png: a mask of no photo"]
+        assert report.resumed == 8
+    assert {path.name: path.stat().st_mtime_ns for path in out.rglob("*.png")} == before
+    assert json.loads((out / tables.REPORT).read_text())["problems"] == report.problems
+
+
 def test_finished_build_is_made_anew_when_an_input_or_a_file_changes(tmp_path: Path, found: list[Photo]) -> None:
     out = tmp_path / "out"
     pipeline.build_dataset(settings(tmp_path), out)
