@@ -175,11 +175,16 @@ def open_study(path: Path, given: Mapping[str, Any] | None = None, places: DataP
 
 def digests(places: DataPaths) -> dict[str, str]:
     """Return SHA-256 of the lists and of the lights, by option, by which the same data are recognized."""
-    found = {"data": _digest([file for root in places.data for file in _lists(root)])}
+    found = {"data": _digest([file for root in _data(places) for file in _lists(root)])}
     if places.lights is not None:
         indices = [root / "index.csv" for root in places.photos]
         found |= {"photos": _digest(indices), "lights": _digest([places.lights])}
     return found
+
+
+def _data(places: DataPaths) -> list[Path]:
+    """Return the datasets; a study's options take no URLs."""
+    return [root for root in places.data if isinstance(root, Path)]
 
 
 def _lists(root: Path) -> list[Path]:
@@ -220,6 +225,6 @@ def _read_places(saved: Mapping[str, Any], budget: Budget) -> DataPaths:
 def _resolve(places: DataPaths, given: Mapping[str, Any]) -> DataPaths:
     """Return places that mean the same from every folder."""
     held = given.get("held_lights", Budget.held_lights)
-    data, photos = (tuple(root.resolve() for root in roots) for roots in (places.data, places.photos))
+    data, photos = (tuple(root.resolve() for root in roots) for roots in (_data(places), places.photos))
     lights = places.lights and places.lights.resolve()
     return dataclasses.replace(places, data=data, photos=photos, lights=lights, held_lights=held)
