@@ -38,13 +38,23 @@ COMPOSITES = 10
 SOURCES = ("nus", "gehler")
 
 
+_SHARED = Path("../shared/data/ccharmony_release")
+"""Where CI may find the release."""
+
+
 @click.command()
-@click.argument("release", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("release", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
 @click.option("--smoke", is_flag=True, help="Two small photos of each source: shows that it runs.")
 @click.option("--photos", type=click.Path(path_type=Path), help="Folder that keeps the photos for the next run.")
 @click.option("--jobs", default=2, show_default=True, help="Photos at a time.")
-def main(release: Path, smoke: bool, photos: Path | None, jobs: int) -> None:
+def main(release: Path | None, smoke: bool, photos: Path | None, jobs: int) -> None:
     """Print the seconds of each stage, the memory, and the ratio to the codecs alone."""
+    if release is None and not smoke:
+        raise click.UsageError("wanted RELEASE, the folder of the published release")
+    release = release or _SHARED
+    if not release.is_dir():
+        click.echo(f"not run: {release} is not here, and no other RELEASE was given")
+        return
     known = read_release(release)
     shapes = {name: headers.image_size(next(iter(masks.values()))) for name, masks in known.masks.items()}
     names = sorted(shapes, key=lambda name: (shapes[name][0] * shapes[name][1], name))
