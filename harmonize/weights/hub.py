@@ -64,7 +64,7 @@ class HubNetwork(Network, ModelHubMixin, library_name="harmonize", tags=["image-
 
     def __init__(self, weights: StrPath) -> None:
         super().__init__()
-        loaded = checkpoint.load(bundled.find(weights))
+        loaded = checkpoint.load(weights)
         self.net, self.settings, self.metadata = loaded.net, loaded.settings, loaded.metadata
         self.bytes_a_pixel = loaded.net.bytes_a_pixel
         self._bundled = str(weights) if str(weights) in bundled.list_weights() else None
