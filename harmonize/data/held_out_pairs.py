@@ -81,7 +81,7 @@ class HeldPairs:
         names = tuple(self.pairs[index].name for index in indices)
         given, inside = batches.to_unit(composite), mask[:, None]
         if self.hidden:
-            given = seam.fill_outside(given, inside, torch.full((len(cut),), max(round(SEAM * size), 1)))
+            given = seam.fill_outside(given, inside, [max(round(SEAM * size), 1)] * len(cut))
         return Batch(given, inside, batches.to_unit(real), names)
 
     def write(self, root: Path, split: str = "test") -> None:

@@ -1,36 +1,33 @@
-"""Which kind of mismatch each sample gets, and whether its seam is hidden: chosen by its generator, made in batches.
+"""Which kind of mismatch each sample gets, what its foreground stands on, and whether its seam is hidden.
 
 -   :class:`KindSettings`: the shares of the kinds; all 0 is a donor light for every foreground, and an open seam.
--   :func:`choose`: the random choices for one sample.
--   :func:`change_foregrounds`: the foregrounds of a batch by their kinds.
--   :func:`hide_seams`: rings next to the masks' edges filled, edges feathered, masks too large or too small.
+-   :func:`choose`: the random choices for one sample, by its RNG.
+
+`harmonize.data.varied` makes them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ccharmony.errors import SettingsError
-from harmonize.data import mismatch, relight, seam
-from harmonize.data.mismatch import Retouch, Statistics
-from harmonize.data.photos import send
+from harmonize.data import mismatch, regions, traces
+from harmonize.data.regions import Region
+from harmonize.data.traces import Trace
 from harmonize.settings import Settings, Share
 
 Kind = Literal["light", "none", "statistics", "retouch", "ramp"]
 Hiding = Literal["open", "filled", "shifted", "feathered"]
 
-_MOST_CLIPPED = 0.4
-"""Of a retouch or a transfer of statistics, which clip more than lights and are seen in composites all the same."""
-
 _WIDEST_RING = 1 / 24
 """Of the picture's side: 5 of 128 pixels, 10 of 256."""
+
+_BACKDROPS = 8
+"""Photos among which the one whose background looks most like the foreground's own is chosen to paste on."""
 
 _SHIFTED, _FEATHERED = 0.15, 0.15
 """Of the hidden seams: the ring taken from elsewhere, the edge feathered; the others are filled."""
@@ -57,6 +54,16 @@ class KindSettings(Settings):
 
     ramp: Share = 0.0
     """Two donor lights, blended by a ramp over the foreground."""
+
+    pasted: Share = 0.0
+    """Samples, of any kind, whose foreground stands on another photo: a seam between two surfaces, as cut-outs have."""
+
+    regions: Share = 0.0
+    """Samples, of any kind, whose foreground is a region of the photo instead of its mask; photos without a mask
+    serve, too, and have no other."""
+
+    traced: Share = 0.0
+    """Samples, of any kind, whose foreground and background were compressed or shrunk, each in its own way."""
 
     hidden: Share = 0.0
     """Samples, of any kind, whose seam is hidden, see `harmonize.data.seam`."""
@@ -101,6 +108,14 @@ class Choice:
         Where a shifted ring comes from, in pixels.
     loose
         Pixels by which the mask is given too large, or too small where below 0.
+    backdrops
+        Photos of which one, whose colors suit, is the background; empty for the photo's own.
+    region
+        What is the foreground instead of the photo's mask, where it is `regional`, or where there is no mask.
+    regional
+        Whether it is.
+    traces
+        What foreground and background went through.
     """
 
     kind: Kind
@@ -115,6 +130,10 @@ class Choice:
     rim: int
     offset: tuple[int, int]
     loose: int
+    backdrops: tuple[int, ...]
+    region: Region
+    regional: bool
+    traces: tuple[Trace, Trace]
 
 
 def choose(random: np.random.Generator, settings: KindSettings, photos: int, side: int) -> Choice:
@@ -145,6 +164,8 @@ def choose(random: np.random.Generator, settings: KindSettings, photos: int, sid
         way = ("shifted", "feathered", "filled")[int(np.digitize(random.random(), (_SHIFTED, _SHIFTED + _FEATHERED)))]
     ring = int(random.integers(1, max(round(side * _WIDEST_RING), 1) + 1))
     loose = random.random() < settings.loose
+    traced = random.random() < settings.traced
+    pasted = random.random() < settings.pasted
     return Choice(
         kind=kind,
         other=int(random.integers(photos)),
@@ -158,133 +179,8 @@ def choose(random: np.random.Generator, settings: KindSettings, photos: int, sid
         rim=int(random.integers(1, 3)) if hidden and random.random() < 0.3 else 0,
         offset=(int(random.integers(side)), int(random.integers(side))),
         loose=int(random.integers(1, max(side // 50, 1) + 1) * random.choice((-1, 1))) if loose else 0,
+        backdrops=tuple(random.integers(photos, size=_BACKDROPS).tolist()) if pasted else (),
+        region=regions.choose_region(random),
+        regional=bool(random.random() < settings.regions),
+        traces=(traces.choose_trace(random), traces.choose_trace(random)) if traced else (Trace(), Trace()),
     )
-
-
-def change_foregrounds(
-    photo: Tensor,
-    mask: Tensor,
-    lit: tuple[Tensor, Tensor],
-    suitable: Tensor,
-    statistics: Callable[[Sequence[int]], Statistics],
-    choices: Sequence[Choice],
-) -> tuple[Tensor, Tensor]:
-    """Change foregrounds by the kinds of their samples.
-
-    Parameters
-    ----------
-    photo, mask
-        Photos (B, 3, H, W) and their foregrounds (B, 1, H, W), in [0, 1].
-    lit
-        The photos under the donor light, and under a second one, (B, 3, H, W) each.
-    suitable
-        Where the donor light is accepted, (B,).
-    statistics
-        Returns the colors of the foregrounds of photos, by their numbers.
-    choices
-        One a sample.
-
-    Returns
-    -------
-    changed, suitable
-        What is pasted (B, 3, H, W), and where it may be, (B,).
-    """
-    changed, accepted = lit[0].clone(), suitable.clone()
-    for kind in get_args(Kind)[1:]:
-        rows = [row for row, choice in enumerate(choices) if choice.kind == kind]
-        if not rows:
-            continue
-        at = send(np.array(rows), photo.device)  # (K,)
-        if kind == "none":
-            accepted[at] = False
-            continue
-        chosen = [choices[row] for row in rows]
-        before, inside = photo[at], mask[at]
-        if kind == "statistics":
-            after = _transfer(before, inside, statistics([choice.other for choice in chosen]), chosen)
-        elif kind == "retouch":
-            after = mismatch.retouch(before, inside, _gather(chosen, photo.device))
-        else:
-            angle, width = (_floats([getattr(c, name) for c in chosen], photo.device) for name in ("angle", "width"))
-            after = torch.lerp(lit[0][at], lit[1][at], mismatch.ramp(inside, angle, width))
-        clipped, change = relight.measure_change(before, after, inside)
-        least = 0.0 if kind == "retouch" else relight.LEAST_CHANGE
-        changed[at], accepted[at] = after.to(changed.dtype), (clipped <= _MOST_CLIPPED) & (change >= least)
-    return changed, accepted
-
-
-def hide_seams(
-    composite: Tensor, mask: Tensor, real: Tensor, choices: Sequence[Choice]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Hide seams: what is filled is filled in composite and real picture alike, so that nothing is to be undone there.
-
-    Parameters
-    ----------
-    composite, mask, real
-        Pictures (B, 3, H, W) and foregrounds (B, 1, H, W), in [0, 1].
-    choices
-        One a sample.
-
-    Returns
-    -------
-    composite, mask, real
-        As they are shown to the network.
-    """
-    device = mask.device
-    ringed = [row for row, choice in enumerate(choices) if choice.hiding in ("filled", "shifted")]
-    if ringed:
-        at = send(np.array(ringed), device)
-        around = _surround(composite[at], mask[at], [choices[row] for row in ringed])
-        outside = mask[at] == 0
-        composite = composite.index_copy(0, at, torch.where(outside, around, composite[at]))
-        real = real.index_copy(0, at, torch.where(outside, around, real[at]))
-    rimmed = [row for row, choice in enumerate(choices) if choice.rim]
-    if rimmed:
-        at, rim = send(np.array(rimmed), device), torch.tensor([choices[row].rim for row in rimmed], device=device)
-        composite, real = (
-            picture.index_copy(0, at, seam.fill_inside(picture[at], mask[at], rim)) for picture in (composite, real)
-        )
-    loose = torch.tensor([choice.loose for choice in choices], device=device)
-    return composite, seam.grow_mask(mask, loose), real
-
-
-def _surround(composite: Tensor, mask: Tensor, chosen: Sequence[Choice]) -> Tensor:
-    """Return pictures whose rings are filled, or taken from elsewhere where a choice says so."""
-    ring = torch.tensor([choice.ring for choice in chosen], device=mask.device)
-    filled = seam.fill_outside(composite, mask, ring)
-    shifts = torch.tensor([choice.hiding == "shifted" for choice in chosen], device=mask.device)
-    if not bool(shifts.any()):
-        return filled
-    shifted = seam.shift_outside(filled, mask, ring, torch.tensor([choice.offset for choice in chosen]))
-    return torch.where(shifts[:, None, None, None], shifted, filled)
-
-
-def soften(mask: Tensor, choices: Sequence[Choice]) -> Tensor:
-    """Return the opacity with which foregrounds (B, 1, H, W) are pasted: feathered where a choice says so."""
-    rows = torch.tensor([choice.hiding == "feathered" for choice in choices], device=mask.device)
-    if not bool(rows.any()):
-        return mask
-    soft = seam.blur(mask, max(mask.shape[-1] // 100, 1))
-    return torch.where(rows[:, None, None, None], soft, mask)
-
-
-def _transfer(before: Tensor, inside: Tensor, wanted: Statistics, chosen: Sequence[Choice]) -> Tensor:
-    of = mismatch.measure(before, inside)
-    by_covariance = torch.tensor([choice.by_covariance for choice in chosen], device=before.device)
-    after = torch.where(
-        by_covariance[:, None, None, None],
-        mismatch.transfer_covariance(before, of, wanted),
-        mismatch.transfer_mean(before, of, wanted),
-    )
-    return torch.lerp(
-        before, after, _floats([choice.strength for choice in chosen], before.device)[:, None, None, None]
-    )
-
-
-def _gather(chosen: Sequence[Choice], device: torch.device) -> Retouch:
-    gains, contrast, saturation, gamma = zip(*(choice.retouch for choice in chosen), strict=True)
-    return Retouch(send(np.stack(gains), device), *(_floats(part, device) for part in (contrast, saturation, gamma)))
-
-
-def _floats(numbers: Sequence[float], device: torch.device) -> Tensor:
-    return send(np.array(numbers, np.float32), device)

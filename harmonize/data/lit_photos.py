@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ccharmony.arrays import Float32, Float64, Int64
-from harmonize.data import crops, kinds, lights, mismatch, relight
+from harmonize.data import crops, kinds, lights, mismatch, relight, varied
 from harmonize.data.batches import Batch
 from harmonize.data.kinds import KindSettings
 from harmonize.data.lights import Lights
@@ -68,7 +68,8 @@ class _Choices:
     """Random choices for one sample: crop, own light, candidate lights, light for the whole photo.
 
     Lights and photos are given by their row. A candidate is the light in `donors`, or a mixture: the light in `other`
-    has that `share` of it. `whole` is None for a photo that is not relit as a whole.
+    has that `share` of it. `whole` is None for a photo that is not relit as a whole, `backdrop`, a photo and its crop,
+    for a foreground that stays on its own.
     """
 
     photo: int
@@ -78,7 +79,8 @@ class _Choices:
     other: Int64
     share: Float32
     whole: int | None
-    kind: kinds.Choice | None
+    kind: kinds.Choice
+    backdrop: tuple[int, crops.Crop] | None
 
 
 @dataclass
@@ -117,9 +119,12 @@ class LitPhotos(Samples):
 
     def __post_init__(self) -> None:
         self._own = lights.nearest(self.lights, self.memory.means)  # (photos, NEAREST)
-        self._varied = self.kinds != KindSettings()
+        self._masked = np.array([bool(self.memory.mask(row).any()) for row in range(len(self.memory))])
         self._chances = _balance(self.memory.sources) if self.balanced else None
         self._statistics: Statistics | None = _measure(self.memory) if self.kinds.statistics else None
+        self._looks: Float32 | None = None
+        if self.kinds.pasted:
+            self._looks = _measure(self.memory, background=True).lab.flatten(1).cpu().numpy()  # (photos, 6)
 
     def __len__(self) -> int:
         return len(self.memory)
@@ -127,22 +132,17 @@ class LitPhotos(Samples):
     def batch(self, epoch: int, indices: Sequence[int], size: int) -> Batch:
         """Return photos under the lights of that epoch, cropped and flipped, size x size pixels."""
         choices = [self._choose_randomly(epoch, index, size) for index in indices]
-        rows = [choice.photo for choice in choices]
+        rows, chosen = [choice.photo for choice in choices], [choice.kind for choice in choices]
         photo, mask = self.memory.cut(rows, [choice.crop for choice in choices], size)
+        mask = varied.cut_foregrounds(photo, mask, chosen, masked=self._masked[rows])
+        photo, background = varied.leave_traces(photo, self._backgrounds(photo, choices), chosen)
         own = send(np.array([choice.own for choice in choices]), photo.device)  # (B,)
-        offered = self._candidates(choices)
-        chosen, suitable = self._choose(photo, mask, own, offered)
-        lit = relight.relight(photo, self.lights.to_standard[own], chosen)
-        varied = [choice.kind for choice in choices if choice.kind is not None]
-        if varied:
-            second = relight.relight(photo, self.lights.to_standard[own], offered[:, -1])
-            lit, suitable = kinds.change_foregrounds(photo, mask, (lit, second), suitable, self._statistics_of, varied)
-        real = self._relight_photos(photo, own, choices) if self.relit else photo
-        opacity = kinds.soften(mask, varied) if varied else mask
-        share = torch.where(suitable[:, None, None, None], opacity, torch.zeros_like(mask))
-        composite = relight.paste(real, lit, share)
-        if varied:
-            composite, mask, real = kinds.hide_seams(composite, mask, real, varied)
+        lit, suitable = self._relight_foregrounds(photo, mask, own, choices)
+        opacity = varied.soften(mask, chosen)
+        real = photo if background is photo else relight.paste(background, photo, opacity)
+        real = self._relight_photos(real, own, choices)
+        composite = relight.paste(real, lit, torch.where(suitable[:, None, None, None], opacity, 0.0))
+        composite, mask, real = varied.hide_seams(composite, mask, real, chosen)
         return Batch(composite, mask, real, tuple(self.memory.ids[row] for row in rows))
 
     def summarize(self) -> str:
@@ -158,8 +158,41 @@ class LitPhotos(Samples):
         whole = int(random.integers(len(self.lights))) if random.random() < self.relit else None
         other = random.integers(len(self.lights), size=len(donors))
         share = random.random(len(donors), np.float32) * (random.random(len(donors)) < self.mixed)
-        kind = kinds.choose(random, self.kinds, len(self.memory), size) if self._varied else None
-        return _Choices(photo, crop, own, donors + (donors >= own), other, share, whole, kind)
+        kind = kinds.choose(random, self.kinds, len(self.memory), size)
+        backdrop = self._choose_backdrop(random, photo, kind.backdrops) if kind.backdrops else None
+        return _Choices(photo, crop, own, donors + (donors >= own), other, share, whole, kind, backdrop)
+
+    def _choose_backdrop(
+        self, random: np.random.Generator, photo: int, offered: Sequence[int]
+    ) -> tuple[int, crops.Crop]:
+        """Return the photo whose background looks most like that of another, and a crop of it."""
+        assert self._looks is not None  # kinds.pasted is above 0
+        apart = np.linalg.norm(self._looks[list(offered)] - self._looks[photo], axis=1)
+        best = offered[int(apart.argmin())]
+        return best, crops.random_crop(random, *map(int, self.memory.shapes[best]))
+
+    def _backgrounds(self, photo: Tensor, choices: Sequence[_Choices]) -> Tensor:
+        """Return what the foregrounds stand on: the photos, (B, 3, H, W), or others where choices say so."""
+        found = [(row, *choice.backdrop) for row, choice in enumerate(choices) if choice.backdrop is not None]
+        if not found:
+            return photo
+        at, rows, parts = zip(*found, strict=True)
+        backdrops, _ = self.memory.cut(rows, parts, photo.shape[-1])
+        return photo.index_copy(0, send(np.array(at), photo.device), backdrops)
+
+    def _relight_foregrounds(
+        self, photo: Tensor, mask: Tensor, own: Tensor, choices: Sequence[_Choices]
+    ) -> tuple[Tensor, Tensor]:
+        """Return photos changed by the kinds of their samples, (B, 3, H, W), and where they may be pasted, (B,)."""
+        offered, to_standard = self._candidates(choices), self.lights.to_standard[own]
+        donors, suitable = self._choose(photo, mask, own, offered)
+        lit = relight.relight(photo, to_standard, donors)
+
+        def second() -> Tensor:
+            return relight.relight(photo, to_standard, offered[:, -1])
+
+        chosen = [choice.kind for choice in choices]
+        return varied.change_foregrounds(photo, mask, (lit, second), suitable, self._statistics_of, chosen)
 
     def _statistics_of(self, photos: Sequence[int]) -> Statistics:
         """Return the colors of the foregrounds of some photos."""
@@ -214,12 +247,15 @@ def _balance(sources: Sequence[str]) -> Float64:
     return np.asarray(chances / chances.sum(), np.float64)
 
 
-def _measure(memory: PhotoMemory) -> Statistics:
-    """Return the colors of the foregrounds of all photos, each over a grid of its whole picture."""
+def _measure(memory: PhotoMemory, *, background: bool = False) -> Statistics:
+    """Return the colors of all foregrounds, or of all backgrounds, each over a grid of its whole picture."""
     parts = []
     for start in range(0, len(memory), _MEASURED):
         rows = range(start, min(start + _MEASURED, len(memory)))
         wholes = [crops.whole(*(int(side) for side in memory.shapes[row])) for row in rows]
-        parts.append(mismatch.measure(*memory.cut(rows, wholes, _GRID)))
+        photo, mask = memory.cut(rows, wholes, _GRID)
+        weight = 1 - mask if background else mask
+        empty = weight.sum((1, 2, 3), keepdim=True) == 0  # no mask, or nothing around it: the whole picture counts
+        parts.append(mismatch.measure(photo, torch.where(empty, 1.0, weight)))
     columns = ([getattr(part, name) for part in parts] for name in ("lab", "mean", "covariance"))
     return Statistics(*(torch.cat(column) for column in columns))

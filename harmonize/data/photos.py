@@ -31,16 +31,30 @@ from harmonize.data.crops import LEAST_AREA, Crop
 
 @dataclass(frozen=True)
 class PhotoPaths:
-    """One photo, the mask of its foreground, and the source that the index names, or else the folder."""
+    """One photo, the mask of its foreground if it has one, and the source that the index names, or else the folder."""
 
     id: str
     image: Path
-    mask: Path
+    mask: Path | None
     source: str = ""
 
 
-def find_photos(roots: Path | Sequence[Path], split: str) -> list[PhotoPaths]:
+def find_photos(roots: Path | Sequence[Path], split: str, *, maskless: bool = False) -> list[PhotoPaths]:
     """Find the photos of one split, folder by folder in the order of each `index.csv`.
+
+    Parameters
+    ----------
+    roots
+        One folder or more.
+    split
+        Value of the index's column `split`, such as ``train``.
+    maskless
+        Whether a photo may be without a mask.
+
+    Returns
+    -------
+    list[PhotoPaths]
+        At least one.
 
     Raises
     ------
@@ -50,13 +64,13 @@ def find_photos(roots: Path | Sequence[Path], split: str) -> list[PhotoPaths]:
         An index lacks a column, or names a photo that is not there.
     """
     roots = [roots] if isinstance(roots, Path) else roots
-    found = [photo for root in roots for photo in _find_in(root, split)]
+    found = [photo for root in roots for photo in _find_in(root, split, maskless)]
     if not found:
         raise SourceError(f"{', '.join(map(str, roots))}: no photo of the split {split!r}")
     return found
 
 
-def _find_in(root: Path, split: str) -> list[PhotoPaths]:
+def _find_in(root: Path, split: str, maskless: bool) -> list[PhotoPaths]:
     index = root / "index.csv"
     try:
         with inputs.open_text(index, newline="", encoding="utf-8-sig") as file:
@@ -71,7 +85,7 @@ def _find_in(root: Path, split: str) -> list[PhotoPaths]:
     images, masks = _find_pictures(root / "images"), _find_pictures(root / "masks")
     source = root.resolve().name
     wanted = [(row["id"], row.get("source") or source) for row in rows if row["split"] == split]
-    return [_find_photo(root, images, masks, name, origin) for name, origin in wanted]
+    return [_find_photo(root, images, masks, name, origin, maskless) for name, origin in wanted]
 
 
 def _find_pictures(folder: Path) -> dict[str, Path]:
@@ -83,14 +97,18 @@ def _find_pictures(folder: Path) -> dict[str, Path]:
 def read_photo(paths: PhotoPaths, side: int | None = None) -> tuple[UInt8, UInt8]:
     """Read a photo (H, W, 3) and its mask (H, W), both uint8; a short side above `side` is shrunk to it.
 
+    The mask of a photo that has none is 0 everywhere.
+
     Raises
     ------
     ImageError
         A file cannot be read, or the two differ in size.
     """
     image = pixels.read_image(paths.image)
-    mask = np.rint(pixels.read_mask(paths.mask, shape=image.shape[:2]) * 255).astype(np.uint8)
-    height, width = mask.shape
+    mask = np.zeros(image.shape[:2], np.uint8)
+    if paths.mask is not None:
+        mask = np.rint(pixels.read_mask(paths.mask, shape=image.shape[:2]) * 255).astype(np.uint8)
+    height, width = image.shape[:2]
     scale = 1.0 if side is None else side / min(height, width)
     if scale >= 1:
         return image, mask
@@ -212,9 +230,11 @@ def side_for(size: int) -> int:
     return math.ceil(size / math.sqrt(LEAST_AREA))
 
 
-def _find_photo(root: Path, images: dict[str, Path], masks: dict[str, Path], name: str, source: str) -> PhotoPaths:
+def _find_photo(
+    root: Path, images: dict[str, Path], masks: dict[str, Path], name: str, source: str, maskless: bool
+) -> PhotoPaths:
     image, mask = images.get(name), masks.get(name) or masks.get(f"{name}_a")
-    if image is None or mask is None:
+    if image is None or (mask is None and not maskless):
         part = "images" if image is None else "masks"
         kinds = " ".join(READABLE_SUFFIXES)
         raise ManifestError(f"{root / 'index.csv'}: names {name}, which is not in {root / part}, wanted one of {kinds}")

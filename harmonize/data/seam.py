@@ -8,17 +8,22 @@ so that a network can read the change off there. A cut-out on another photo has 
 -   :func:`shift_outside`: that ring taken from elsewhere in the picture.
 -   :func:`grow_mask`: masks larger or smaller than the object.
 
-All act on batches on any device.
+All act on batches on any device. How far they reach is given as plain numbers, so that nothing waits for the device.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from harmonize.data.photos import send
 
-def fill_outside(picture: Tensor, mask: Tensor, width: Tensor) -> Tensor:
+
+def fill_outside(picture: Tensor, mask: Tensor, width: Sequence[int]) -> Tensor:
     """Fill the background next to the foreground with what lies farther out, as if it went on to the edge.
 
     Parameters
@@ -26,7 +31,7 @@ def fill_outside(picture: Tensor, mask: Tensor, width: Tensor) -> Tensor:
     picture, mask
         Pictures (B, 3, H, W) and foregrounds (B, 1, H, W); every pixel above 0 is foreground.
     width
-        Width of the ring in pixels, (B,) integers; 0 leaves a picture as it is.
+        Width of the ring in pixels, one a picture; 0 leaves a picture as it is.
 
     Returns
     -------
@@ -35,19 +40,19 @@ def fill_outside(picture: Tensor, mask: Tensor, width: Tensor) -> Tensor:
     """
     inside = (mask > 0).to(picture.dtype)
     ring = _dilate(inside, width) - inside
-    return _grow_into(picture, 1 - inside - ring, ring, int(width.max()))
+    return _grow_into(picture, 1 - inside - ring, ring, max(width))
 
 
-def fill_inside(picture: Tensor, mask: Tensor, width: Tensor) -> Tensor:
+def fill_inside(picture: Tensor, mask: Tensor, width: Sequence[int]) -> Tensor:
     """Fill the rim of the foreground with what lies farther inside; parameters and result as :func:`fill_outside`."""
     outside = (mask < 1).to(picture.dtype)
     core = 1 - _dilate(outside, width)
     # An object thinner than two rims has no inside to fill from.
     core = torch.where(core.sum((1, 2, 3), keepdim=True) > 0, core, 1 - outside)
-    return _grow_into(picture, core, 1 - outside - core, int(width.max()))
+    return _grow_into(picture, core, 1 - outside - core, max(width))
 
 
-def shift_outside(picture: Tensor, mask: Tensor, width: Tensor, offset: Tensor) -> Tensor:
+def shift_outside(picture: Tensor, mask: Tensor, width: Sequence[int], offset: Sequence[tuple[int, int]]) -> Tensor:
     """Take the ring of background next to the foreground from elsewhere in the background.
 
     Parameters
@@ -55,7 +60,7 @@ def shift_outside(picture: Tensor, mask: Tensor, width: Tensor, offset: Tensor) 
     picture, mask, width
         As for :func:`fill_outside`.
     offset
-        Rows and columns by which the picture is rolled, (B, 2) integers. Where the rolled picture shows foreground,
+        Rows and columns by which each picture is rolled. Where the rolled picture shows foreground,
         the ring stays as it is.
 
     Returns
@@ -65,13 +70,13 @@ def shift_outside(picture: Tensor, mask: Tensor, width: Tensor, offset: Tensor) 
     """
     inside = (mask > 0).to(picture.dtype)
     ring = _dilate(inside, width) - inside
-    pairs = zip(picture, inside, offset.tolist(), strict=True)
+    pairs = zip(picture, inside, offset, strict=True)
     rolled = [(torch.roll(one, shift, (1, 2)), torch.roll(hole, shift, (1, 2))) for one, hole, shift in pairs]
     other, hidden = (torch.stack(part) for part in zip(*rolled, strict=True))
     return torch.where((ring > 0) & (hidden == 0), other, picture)
 
 
-def grow_mask(mask: Tensor, by: Tensor) -> Tensor:
+def grow_mask(mask: Tensor, by: Sequence[int]) -> Tensor:
     """Return masks that are larger than the object, or smaller where `by` is below 0.
 
     Parameters
@@ -79,15 +84,15 @@ def grow_mask(mask: Tensor, by: Tensor) -> Tensor:
     mask
         Foregrounds (B, 1, H, W), in [0, 1].
     by
-        Pixels, (B,) integers.
+        Pixels, one number a mask.
 
     Returns
     -------
     Tensor
         Masks (B, 1, H, W). One that would vanish stays as it was.
     """
-    larger = _dilate(mask, by.clamp_min(0))
-    changed = 1 - _dilate(1 - larger, (-by).clamp_min(0))
+    larger = _dilate(mask, [max(pixels, 0) for pixels in by])
+    changed = 1 - _dilate(1 - larger, [max(-pixels, 0) for pixels in by])
     return torch.where(changed.sum((1, 2, 3), keepdim=True) > 0, changed, mask)
 
 
@@ -97,12 +102,12 @@ def blur(mask: Tensor, width: int) -> Tensor:
     return functional.avg_pool2d(functional.pad(mask, [width] * 4, mode="replicate"), side, stride=1)
 
 
-def _dilate(mask: Tensor, by: Tensor) -> Tensor:
-    """Return masks (B, 1, H, W) grown by so many pixels, (B,), in all eight directions."""
-    grown = mask
-    for step in range(int(by.max())):
+def _dilate(mask: Tensor, by: Sequence[int]) -> Tensor:
+    """Return masks (B, 1, H, W) grown by so many pixels each, in all eight directions."""
+    grown, wanted = mask, send(np.array(by), mask.device)
+    for step in range(max(by)):
         larger = functional.max_pool2d(grown, 3, stride=1, padding=1)
-        grown = torch.where((by > step)[:, None, None, None], larger, grown)
+        grown = torch.where((wanted > step)[:, None, None, None], larger, grown)
     return grown
 
 

@@ -204,7 +204,9 @@ def _open_photos(
         raise SourceError(
             f"{', '.join(map(str, paths.photos))}: {none} has a suitable donor light among {len(held)} held, wanted one"
         )
-    found = photos.find_photos(paths.photos, "train")
+    found = photos.find_photos(paths.photos, "train", maskless=settings.kinds.regions > 0)
+    if without := sum(photo.mask is None for photo in found):
+        _logger.info("%d of %d photos have no mask: regions of them are foregrounds", without, len(found))
     memory = photos.read_memory(found, photos.side_for(settings.largest), threads).to(device)
     shares = (settings.relit, settings.mixed, settings.kinds, settings.balanced)
     return LitPhotos(memory, donors.to(device), settings.seed, *shares), check

@@ -14,8 +14,10 @@ import torch
 
 from harmonize.data import photos
 from harmonize.data.batches import Batch, BatchRequest
+from harmonize.data.kinds import KindSettings
 from harmonize.data.lights import read_lights
 from harmonize.data.lit_photos import LitPhotos
+from harmonize.data.mismatch import Statistics
 from harmonize.models import registry
 from harmonize.models.settings import NetworkSettings, PihSettings
 from harmonize.training.distributed import World
@@ -80,9 +82,14 @@ def test_photos_are_lit_on_the_device_of_the_memory(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", train=4, val=2)
     donors = read_lights(write_lights(tmp_path / "fits.h5"))
     memory = photos.read_memory(photos.find_photos(tmp_path / "photos", "train"), 64, 1)
-    lit = LitPhotos(memory, donors, 0, relit=0.5, mixed=0.5)
+    shares = dict.fromkeys(("none", "statistics", "retouch", "ramp"), 0.2)
+    kinds = KindSettings(**shares, pasted=0.5, regions=0.5, traced=0.5, hidden=0.8, loose=0.5)
+    lit = LitPhotos(memory, donors, 0, relit=0.5, mixed=0.5, kinds=kinds, balanced=True)
     lit.memory, lit.lights = memory.to(OTHER), donors.to(OTHER)
-    batch = lit.batch(0, [0, 1, 2], 32)
+    found = lit._statistics
+    assert found is not None
+    lit._statistics = Statistics(found.lab.to(OTHER), found.mean.to(OTHER), found.covariance.to(OTHER))
+    batch = lit.batch(0, range(24), 32)  # every kind and every way to hide a seam is among them
     assert {batch.composite.device, batch.mask.device, batch.real.device} == {OTHER}
 
 

@@ -13,7 +13,9 @@ from harmonize.data import lights, photos
 from harmonize.data.kinds import KindSettings
 from harmonize.data.lit_photos import LitPhotos
 
-ALL = KindSettings(none=0.2, statistics=0.2, retouch=0.2, ramp=0.2, hidden=0.5, loose=0.3)
+ALL = KindSettings(
+    none=0.2, statistics=0.2, retouch=0.2, ramp=0.2, pasted=0.4, regions=0.4, traced=0.4, hidden=0.5, loose=0.3
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,49 @@ def test_loose_masks_leave_the_light_at_the_objects_edge(make: object) -> None:
     loose = make(KindSettings(none=1e-9, loose=1.0)).batch(0, range(8), 64)  # type: ignore[operator]
     np.testing.assert_array_equal(tight.composite, loose.composite)
     assert int((tight.mask != loose.mask).flatten(1).any(dim=1).sum()) >= 7
+
+
+def test_a_pasted_foreground_stands_on_another_photo(make: object) -> None:
+    """The real picture has it there, too, under its own light: the composite differs in the foreground alone."""
+    own = make(KindSettings(none=1.0)).batch(0, range(8), 64)  # type: ignore[operator]
+    pasted = make(KindSettings(none=1.0, pasted=1.0)).batch(0, range(8), 64)  # type: ignore[operator]
+    np.testing.assert_array_equal(own.mask, pasted.mask)
+    inside, outside = (own.mask == 1).expand_as(own.real), (own.mask == 0).expand_as(own.real)
+    np.testing.assert_array_equal(own.real[inside], pasted.real[inside])
+    assert float((own.real != pasted.real)[outside].float().mean()) > 0.8
+    lit = make(KindSettings(pasted=1.0)).batch(0, range(8), 64)  # type: ignore[operator]
+    differs = (lit.composite != lit.real).any(dim=1, keepdim=True)
+    assert not bool((differs & (lit.mask == 0)).any())
+    assert int(differs.flatten(1).any(dim=1).sum()) >= 5
+
+
+def test_a_pasted_foreground_stands_on_the_photo_that_looks_most_like_its_own(make: object) -> None:
+    source = make(KindSettings(pasted=1.0))  # type: ignore[operator]
+    source._looks = np.zeros((len(source), 6), np.float32)
+    source._looks[:, 0] = np.arange(len(source))
+    chosen, _ = source._choose_backdrop(np.random.default_rng(0), 4, (0, 1, 6, 11))
+    assert chosen == 6
+
+
+def test_regions_take_the_place_of_masks_and_serve_photos_that_have_none(make: object) -> None:
+    plain = make(KindSettings(none=1e-9)).batch(0, range(8), 64)  # type: ignore[operator]
+    regional = make(KindSettings(none=1e-9, regions=1.0)).batch(0, range(8), 64)  # type: ignore[operator]
+    assert int((plain.mask != regional.mask).flatten(1).any(dim=1).sum()) == 8
+    share = regional.mask.mean((1, 2, 3))
+    assert bool(((share > 0.03) & (share < 0.42)).all())
+    without = make(KindSettings(regions=1e-9))  # type: ignore[operator]
+    without._masked[:] = False
+    assert bool((without.batch(0, range(8), 64).mask.mean((1, 2, 3)) > 0.03).all())
+
+
+def test_traces_are_in_composite_and_real_alike(make: object) -> None:
+    plain = make(KindSettings(none=1.0)).batch(0, range(8), 64)  # type: ignore[operator]
+    traced = make(KindSettings(none=1.0, traced=1.0)).batch(0, range(8), 64)  # type: ignore[operator]
+    np.testing.assert_array_equal(traced.composite, traced.real)
+    changed = (traced.real != plain.real).any(dim=1)
+    inside = plain.mask[:, 0] == 1
+    assert int((changed & inside).flatten(1).any(dim=1).sum()) >= 4
+    assert int((changed & ~inside).flatten(1).any(dim=1).sum()) >= 4
 
 
 def test_kinds_are_at_most_all_samples() -> None:

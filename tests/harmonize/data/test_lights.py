@@ -257,6 +257,17 @@ def test_an_index_that_names_an_absent_photo_is_refused(tiny: SimpleNamespace, t
         photos.find_photos(root, "train")
 
 
+def test_a_photo_may_be_without_a_mask_where_that_is_wanted(tiny: SimpleNamespace, tmp_path: Path) -> None:
+    root = tiny.write_photos(tmp_path / "photos", train=2, val=1)
+    (root / "masks" / "f_1.png").unlink()
+    found = photos.find_photos(root, "train", maskless=True)
+    assert [paths.mask is None for paths in found] == [False, True]
+    image, mask = photos.read_photo(found[1], 40)
+    assert min(image.shape[:2]) == 40
+    assert mask.shape == image.shape[:2]
+    assert not mask.any()
+
+
 @pytest.mark.parametrize("name", ["f_1.tif", "f_1.PNG", "f_1_a.webp"])
 def test_masks_of_training_photos_may_have_any_format(tiny: SimpleNamespace, tmp_path: Path, name: str) -> None:
     root = tiny.write_photos(tmp_path / "photos", train=2, val=1)
