@@ -67,6 +67,14 @@ def change_json(draw: random.Random, data: bytes) -> bytes:
     return json.dumps(content).encode()
 
 
+def change_json_lines(draw: random.Random, data: bytes) -> bytes:
+    """Change one value in one of many JSON texts, a line each."""
+    lines = data.splitlines(keepends=True)
+    number = draw.randrange(len(lines))
+    lines[number] = change_json(draw, lines[number]) + b"\n"
+    return b"".join(lines)
+
+
 def change_lines(draw: random.Random, data: bytes) -> bytes:
     """Change one cell of a table or list, or its whole row."""
     rows = list(csv.reader(io.StringIO(data.decode(errors="replace"))))
@@ -171,11 +179,7 @@ def change_safetensors(draw: random.Random, data: bytes) -> bytes:
 
 def change_png(draw: random.Random, data: bytes) -> bytes:
     """Change one field of a chunk of a PNG, its checksum whole."""
-    position, chunks = 8, []
-    while position + 8 <= len(data):
-        size = int.from_bytes(data[position : position + 4], "big")
-        chunks.append((data[position + 4 : position + 8], bytearray(data[position + 8 : position + 8 + size])))
-        position += 12 + size
+    chunks = [(kind, bytearray(content)) for kind, content in _png_chunks(data)]
     number = draw.choice((0, draw.randrange(len(chunks))))
     kind, content = chunks[number]
     if number == 0:
@@ -186,6 +190,20 @@ def change_png(draw: random.Random, data: bytes) -> bytes:
     if draw.random() < 0.2:
         chunks[number:number] = [(kind, content)] * draw.choice((1, 30))
     return data[:8] + b"".join(_png_chunk(kind, bytes(content)) for kind, content in chunks)
+
+
+def change_png_chunk(draw: random.Random, data: bytes, change: Change) -> bytes:
+    """Change the content of one chunk of a PNG that is not its pixels; a profile is unpacked for it."""
+    chunks = _png_chunks(data)
+    number = draw.choice([number for number, (kind, _) in enumerate(chunks) if kind not in (b"IDAT", b"IEND")])
+    kind, content = chunks[number]
+    if kind == b"iCCP" and draw.random() < 0.8:
+        name, _, packed = content.partition(b"\0\0")
+        changed = name + b"\0\0" + zlib.compress(change(draw, zlib.decompress(packed)))
+    else:
+        changed = change(draw, content)
+    chunks[number] = (draw.choice((kind, kind, kind, b"cICP", b"gAMA", b"cHRM", b"sRGB", b"eXIf")), changed)
+    return data[:8] + b"".join(_png_chunk(*chunk) for chunk in chunks)
 
 
 def change_jpeg(draw: random.Random, data: bytes) -> bytes:
@@ -212,7 +230,7 @@ def change_jpeg(draw: random.Random, data: bytes) -> bytes:
 
 
 BY_SUFFIX: dict[str, Change] = {
-    **dict.fromkeys((".json", ".jsonl"), change_json),
+    **{".json": change_json, ".jsonl": change_json_lines},
     **dict.fromkeys((".csv", ".txt"), change_lines),
     **dict.fromkeys((".h5",), change_hdf5),
     **{".zip": change_zip, ".safetensors": change_safetensors, ".png": change_png, ".jpg": change_jpeg},
@@ -240,6 +258,16 @@ def _change_one(draw: random.Random, stored: h5py.Dataset, value: Any) -> None:
 def _closed(file: h5py.File, buffer: io.BytesIO) -> bytes:
     file.close()
     return buffer.getvalue()
+
+
+def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Return kind and content of each chunk."""
+    position, chunks = 8, []
+    while position + 8 <= len(data):
+        size = int.from_bytes(data[position : position + 4], "big")
+        chunks.append((data[position + 4 : position + 8], data[position + 8 : position + 8 + size]))
+        position += 12 + size
+    return chunks
 
 
 def _png_chunk(kind: bytes, content: bytes) -> bytes:

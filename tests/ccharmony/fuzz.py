@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import warnings
@@ -47,7 +48,7 @@ SPACE = 12 << 30
 MEMORY = 1 << 30
 """Bytes that an input may make the process grow by; all of them have some thousand bytes or say so of themselves."""
 
-_LINE = re.compile(r"[?+=!-] \d+ .")
+_LINE = re.compile(r"[?+~=!-] \d+ .")
 """What a worker says; anything else comes from a library that prints where it should not."""
 
 
@@ -63,6 +64,8 @@ class Verdict:
         How many there were, and how many of them raised one of our errors, by kind of file.
     readers
         Functions of the packages that read, by whether one of the whole files reached them.
+    excused
+        Readers that no file reaches, each with the reason.
     problems
         One line for each that ended the process, hung, took memory, or raised another error.
     """
@@ -70,6 +73,7 @@ class Verdict:
     inputs: int = 0
     tried: Counter[str] = field(default_factory=Counter)
     readers: dict[str, bool] = field(default_factory=dict)
+    excused: dict[str, str] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
@@ -115,6 +119,8 @@ def _run_worker(first: int, end: int, seed: int, kinds: list[str], verdict: Verd
                     verdict.tried[text] += 1
                 elif sign == "+":
                     verdict.readers[text] = verdict.readers.get(text, False) or number == "1"
+                elif sign == "~":
+                    name, _, verdict.excused[name] = text.partition(": ")
                 elif sign == "=":
                     what = text
                 elif sign == "-":
@@ -150,7 +156,7 @@ def _work(first: int, end: int, seed: int, only: str, package: str) -> None:
     """Read inputs: '? number kind' goes before each, '- number kind' says refused, '! number what' tells a problem.
 
     Before them, '= 0 kind' goes before a whole file, '+ 1 reader' says which readers those reached,
-    '+ 0 reader' others.
+    '+ 0 reader' others, '~ 0 reader: reason' those that need none.
     """
     warnings.simplefilter("error", RuntimeWarning)
     limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
@@ -161,8 +167,9 @@ def _work(first: int, end: int, seed: int, only: str, package: str) -> None:
         kinds = [target for target in _targets(Path(folder), package) if only in target.name]
         whole = {target.path: target.path.read_bytes() if target.path.exists() else None for target in kinds}
         reached = _reached(lambda: [_read_seeds(target, whole[target.path]) for target in kinds])
+        excused = _excused(package)
         for name in sorted(_readers(package)):
-            print(f"+ {int(name in reached)} {name}")
+            print(f"~ 0 {name}: {excused[name]}" if name in excused else f"+ {int(name in reached)} {name}")
         quick = [target for target in kinds if not target.slow] or kinds
         for number in range(first, end):
             turn = kinds if number % SLOW < len(kinds) else quick
@@ -176,6 +183,12 @@ def _targets(folder: Path, package: str) -> list[Target]:
     hostile = importlib.import_module(f"tests.{package}.hostile")
     found: list[Target] = hostile.targets(folder)
     return found
+
+
+def _excused(package: str) -> dict[str, str]:
+    """Return the readers of a package that need no target, each with the reason."""
+    hostile = importlib.import_module(f"tests.{package}.hostile")
+    return {f"{package}.{name}": reason for name, reason in hostile.EXCUSED.items()}
 
 
 def _readers(package: str) -> set[str]:
@@ -201,9 +214,11 @@ def _reached(work: Callable[[], object]) -> set[str]:
             found.add(f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}")
 
     sys.setprofile(note)
+    threading.setprofile(note)
     try:
         work()
     finally:
+        threading.setprofile(None)
         sys.setprofile(None)
     return found
 
@@ -261,12 +276,13 @@ def main(inputs: int, seed: int, only: str, package: str, worker: tuple[int, int
     for name, count in sorted(verdict.tried.items()):
         click.echo(f"{name}: {verdict.refused[name]} of {count} refused")
     absent = [name for name, reached in verdict.readers.items() if not reached]
-    click.echo(f"readers reached: {len(verdict.readers) - len(absent)} of {len(verdict.readers)}")
+    known = f"{len(verdict.readers) - len(absent)} of {len(verdict.readers)}"
+    click.echo(f"readers reached: {known}, {len(verdict.excused)} others need no file")
     click.echo("".join(f"not reached: {name}\n" for name in absent), nl=False)
     click.echo("\n".join(verdict.problems[:50]))
     seconds = time.monotonic() - started
     click.echo(f"{verdict.inputs} inputs in {seconds:.0f} s, {len(verdict.problems)} problems")
-    raise SystemExit(1 if verdict.problems else 0)
+    raise SystemExit(1 if verdict.problems or (absent and not only) else 0)
 
 
 if __name__ == "__main__":

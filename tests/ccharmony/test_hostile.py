@@ -31,7 +31,7 @@ from ccharmony.sources.masks import drawings
 from ccharmony.sources.release import archive, files
 from ccharmony.sources.release.archive import Member, files_and_members
 
-from . import fuzz, hostile, kill_loop
+from . import fuzz, hostile, hostile_pictures, kill_loop
 
 
 def test_three_hundred_damaged_files_raise_only_errors_of_ours() -> None:
@@ -247,7 +247,7 @@ def test_picture_of_another_size_than_its_header_tells_is_refused(
 
 def test_raw_file_above_the_limit_is_refused_before_it_is_developed(tmp_path: Path) -> None:
     path = tmp_path / "x.dng"
-    path.write_bytes(hostile.dng())
+    path.write_bytes(hostile_pictures.dng())
     assert raw.read_raw(path).shape == (48, 64, 3)
     with pytest.raises(ImageError, match="64x48 pixels, the limit is 3000"):
         raw.read_raw(path, max_pixels=3000)
