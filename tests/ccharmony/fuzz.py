@@ -42,6 +42,9 @@ SLOW = 100
 SECONDS = 60
 """A worker that is silent for longer hangs."""
 
+BEGINNING = 300
+"""Seconds that it may take until it says something: it imports torch and writes whole files, on a busy machine."""
+
 SPACE = 12 << 30
 """Bytes of address space that a worker may have; torch alone takes some."""
 
@@ -140,10 +143,11 @@ def _run_worker(first: int, end: int, seed: int, kinds: list[str], verdict: Verd
 def _lines(worker: subprocess.Popen[bytes]) -> Iterator[str]:
     """Yield what a worker says; end it when it says nothing for too long."""
     assert worker.stdout is not None
-    said = b""
+    said, patience = b"", BEGINNING
     with selectors.DefaultSelector() as waiting:
         waiting.register(worker.stdout, selectors.EVENT_READ)
-        while waiting.select(SECONDS):
+        while waiting.select(patience):
+            patience = SECONDS
             part = os.read(worker.stdout.fileno(), 65536)
             if not part:
                 return
