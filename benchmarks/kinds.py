@@ -83,7 +83,7 @@ def main(
             raise click.UsageError("wanted --photos and --lights, or --smoke")
         donors = read_lights(lights, "train" if smoke else "test")
         own, other = choose(photos, part)[::every], (choose(others, part)[::every] if others else [])
-        rows = dict(_make_rows(own, other, donors, alone))
+        rows = dict(make_rows(own, other, donors, alone))
         click.echo(_tabulate(rows, _methods(names)))
 
 
@@ -94,10 +94,25 @@ def choose(root: Path, part: Part) -> list[PhotoPaths]:
     return [paths for paths in found if hash_of(f"part {paths.id}") % 2 in wanted]
 
 
-def _make_rows(
-    own: Sequence[PhotoPaths], others: Sequence[PhotoPaths], donors: Lights, alone: str
+def make_rows(
+    own: Sequence[PhotoPaths], others: Sequence[PhotoPaths], donors: Lights, alone: str = "clothing"
 ) -> Iterator[tuple[str, list[Pair]]]:
-    """Yield each kind and its pairs."""
+    """Yield each kind and its pairs.
+
+    Parameters
+    ----------
+    own, others
+        Photos of the kind that was trained on, and of other sources.
+    donors
+        Lights that no training saw.
+    alone
+        Source that also has a row of its own.
+
+    Yields
+    ------
+    str, list[Pair]
+        Title and pairs of each row.
+    """
     lit, other = light(own, donors), light(others, donors)
     yield "lights never seen", lit
     yield "the same, seam hidden", _hide(lit)

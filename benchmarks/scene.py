@@ -87,7 +87,7 @@ def write_photos(folder: Path, train: int, val: int, lights: int = 12) -> tuple[
             pixels.write_image(root / "images" / f"{name}.png", photo(128, 192, 1 - 0.4 * number / (train + val)))
             pixels.write_mask(root / "masks" / f"{name}.png", mask(128, 192, 0.1 + 0.2 * (number % 7) / 7))
             table.writerow([name, "train" if number < train else "val"])
-    records = [replace(light(f"light{row}", 1 - 0.05 * row), split="train") for row in range(lights)]
+    records = [replace(light(f"light{row}", 1 - 0.6 * row / lights), split="train") for row in range(lights)]
     write_fits(fits, records, STANDARD)
     return root, fits
 

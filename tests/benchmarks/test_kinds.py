@@ -50,7 +50,7 @@ def test_the_halves_share_no_photo_and_miss_none(tmp_path: Path) -> None:
 def test_every_row_has_a_name_of_its_own(tmp_path: Path) -> None:
     photos, lights = scene.write_photos(tmp_path, train=1, val=2)
     found = kinds.choose(photos, "all")
-    names = [name for name, _ in kinds._make_rows(found, found, read_lights(lights), "rendered")]
+    names = [name for name, _ in kinds.make_rows(found, found, read_lights(lights), "rendered")]
     assert len(names) == len(set(names)) == 12
 
 
