@@ -16,8 +16,8 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 # not know each other.
 LAYERS = {
     "ccharmony": [
-        {"arrays", "errors", "names", "progress", "urls", "__init__"},
-        {"files", "console"},
+        {"arrays", "errors", "names", "progress", "roles", "urls", "__init__"},
+        {"files", "console", "listing"},
         {"inputs"},
         {"strict_json", "stores"},
         {"outputs"},
@@ -58,6 +58,7 @@ MEETING_POINTS = {
     "names",
     "outputs",
     "progress",
+    "roles",
     "strict_json",
     "urls",
 }

@@ -12,6 +12,7 @@ from ccharmony.errors import SourceError
 from ccharmony.files import StrPath
 from ccharmony.names import flaw
 from ccharmony.records import Photo
+from ccharmony.roles import is_mask_folder
 from ccharmony.sources import folder, gehler, photos
 from ccharmony.sources.files import MASKS, source_folder
 from ccharmony.sources.found import Found
@@ -21,8 +22,8 @@ from ccharmony.sources.release import enrich, files
 NAMES = ("nus", "gehler", "folder", "photos", "demo")
 """Names of the sources."""
 
-_OF_ONE_SOURCE = (folder.PHOTOS, photos.IMAGES, MASKS)
-"""Folders of the sources `folder` and `photos` where the data folder holds nothing else."""
+_OF_ONE_SOURCE = (folder.PHOTOS, photos.IMAGES)
+"""Folders of the sources `folder` and `photos`, beside those of masks, where the data folder holds nothing else."""
 
 RELEASED = ("nus", "gehler")
 """Sources whose photos the published release is made of."""
@@ -68,7 +69,8 @@ def find(names: Sequence[str], data_dir: StrPath, release_dir: StrPath | None = 
 def folders(names: Sequence[str], data_dir: StrPath) -> list[Path]:
     """Return the folders that the photos and masks of sources may be in, whether or not they exist."""
     data_dir, wanted = Path(data_dir), {*names, *_OF_ONE_SOURCE}
-    found = sorted(path for path in data_dir.iterdir() if path.name.lower() in wanted) if data_dir.is_dir() else []
+    entries = sorted(data_dir.iterdir()) if data_dir.is_dir() else []
+    found = [path for path in entries if path.name.lower() in wanted or is_mask_folder(path.name)]
     return [*found, *(data_dir / name for name in dict.fromkeys(names))]
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from ccharmony import inputs
+from ccharmony import inputs, listing
 from ccharmony.errors import CheckerError, SourceError
+from ccharmony.roles import is_mask_folder
 
 MASKS = "masks"
-"""Folder of one's own foreground masks; no photo is looked for in it."""
+"""Usual name of the folder of one's own foreground masks; `roles` knows others."""
 
 NUMBERS_BYTES = 2**20
 """Of a text of numbers beside a photo, which has some hundred."""
-
-_LITTER = ("__macosx", "thumbs.db", "desktop.ini")
 
 
 def source_folder(data_dir: Path, name: str) -> Path:
@@ -36,45 +33,13 @@ def source_folder(data_dir: Path, name: str) -> Path:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Return all files below a folder in the order of their paths; linked folders too, hidden files and litter not.
-
-    A pipe, a device or a link to nothing is among them: whoever reads it refuses it by name.
-    """
-    return sorted(_walk(folder, set()))
-
-
-def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
-    """Yield files; `seen` holds the real paths of the folders visited, so that a link to a parent ends."""
-    real = os.path.realpath(folder)
-    if real in seen:
-        return
-    seen.add(real)
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise SourceError(f"{folder}: cannot be listed ({error.strerror})") from error
-    for entry in entries:
-        if is_litter(entry.name):
-            continue
-        if entry.is_dir():
-            yield from _walk(entry, seen)
-        else:
-            yield entry
-
-
-def is_litter(name: str) -> bool:
-    """Return whether a file or folder is hidden, or left behind by a file manager."""
-    return name.startswith(".") or name.lower() in _LITTER
+    """Return all files below a folder in the order of their paths; raises SourceError where it cannot be listed."""
+    return sorted(map(Path, listing.list_files(folder)))
 
 
 def in_masks(path: Path, folder: Path) -> bool:
-    """Return whether a file is in a folder called ``masks`` below `folder`."""
-    return MASKS in (part.lower() for part in path.relative_to(folder).parts[:-1])
-
-
-def normal(name: str) -> str:
-    """Return a name with its accents composed (NFC); macOS writes them apart, other systems do not."""
-    return unicodedata.normalize("NFC", name)
+    """Return whether a file is in a folder of masks, by its name, below `folder`."""
+    return any(map(is_mask_folder, path.relative_to(folder).parts[:-1]))
 
 
 class Duplicates:

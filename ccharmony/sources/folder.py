@@ -25,22 +25,18 @@ import numpy as np
 from ccharmony import inputs
 from ccharmony.checker import crop
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
+from ccharmony.listing import is_litter
 from ccharmony.records import Chart, Photo
+from ccharmony.roles import is_mask_folder, normal
 from ccharmony.sources import reading
-from ccharmony.sources.files import MASKS, Duplicates, files_below, is_litter, normal
+from ccharmony.sources.files import MASKS, Duplicates, files_below
 from ccharmony.sources.found import Found, Unused
 from ccharmony.sources.masks.annotations import find_drawings
-from ccharmony.sources.masks.pictures import Masks, find_masks, letters
+from ccharmony.sources.masks.pictures import Masks, find_masks, letters, part_masks
 from ccharmony.sources.masks.texts import find_unread
 
 PHOTOS = "photos"
 CHECKERS = "checkers.csv"
-ANNOTATIONS = "annotations"
-"""Folder of annotation files where tools such as CVAT put them; masks/ may hold them too."""
-
-MASK_FOLDERS = (MASKS, ANNOTATIONS, "labels")
-"""Folders beside that of the photos, in letters of any case, whose files give masks or are named; labels/ is YOLO's."""
-
 COLUMNS = ("photo", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4")
 
 
@@ -122,12 +118,13 @@ def find_all_masks(root: Path, inside: str, photos: dict[str, Path]) -> FoundMas
         Masks by photo, what gave none, and one line for each assumption.
     """
     entries = [path for path in sorted(root.iterdir()) if not is_litter(path.name)]
-    folders = {path: path.name.lower() for path in entries if path.is_dir() and path.name != inside}
-    files = [
-        path for name in MASK_FOLDERS for folder in folders if folders[folder] == name for path in files_below(folder)
-    ]
-    found, unused = find_masks(root, files, photos)
-    beside = [*files_below(root / inside), *(path for path in entries if not path.is_dir())]
+    folders = [path for path in entries if path.is_dir() and is_mask_folder(path.name) and path.name != inside]
+    folders.sort(key=lambda path: path.name.lower() != MASKS)  # first, so that of two masks its own is used
+    files = [path for folder in folders for path in files_below(folder)]
+    among = files_below(root / inside)
+    pictures = part_masks(root / inside, [path for path in among if reading.is_photo(path)])[1]
+    found, unused = find_masks([*files, *pictures], photos)
+    beside = [*among, *(path for path in entries if not path.is_dir())]
     drawn = find_drawings(files, beside, photos)
     unused += drawn.unused + find_unread(files, beside)
     for photo, drawings in drawn.masks.items():
@@ -143,10 +140,10 @@ def _find_pictures(root: Path) -> tuple[dict[str, Path], list[str], list[str]]:
     """Return photos by id, problems, and how many came both as picture and as raw file (the picture is used)."""
     found: dict[str, list[Path]] = {}
     names: dict[str, str] = {}
-    for path in files_below(root / PHOTOS):
-        if reading.is_photo(path):
-            name = normal(path.stem)
-            found.setdefault(names.setdefault(name.casefold(), name), []).append(path)
+    pictures = [path for path in files_below(root / PHOTOS) if reading.is_photo(path)]
+    for path in part_masks(root / PHOTOS, pictures)[0]:
+        name = normal(path.stem)
+        found.setdefault(names.setdefault(name.casefold(), name), []).append(path)
     duplicates = Duplicates()
     photos, both = {}, 0
     for name, paths in sorted(found.items()):

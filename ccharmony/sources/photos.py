@@ -19,9 +19,11 @@ from ccharmony import inputs
 from ccharmony.errors import SourceError
 from ccharmony.images.headers import READABLE_SUFFIXES, Readable
 from ccharmony.records import Photo, Split
+from ccharmony.roles import normal
 from ccharmony.sources import files, reading
 from ccharmony.sources.folder import find_all_masks, find_root
 from ccharmony.sources.found import Found, Unused
+from ccharmony.sources.masks.pictures import part_masks
 
 IMAGES = "images"
 INDEX = "index.csv"
@@ -72,9 +74,9 @@ def _passed_over(folder: Path) -> list[Path]:
 
 def _find_pictures(folder: Path) -> tuple[dict[str, Path], list[str]]:
     found: dict[str, list[Path]] = {}
-    for path in files.files_below(folder):
-        if path.suffix.lower() in READABLE_SUFFIXES:
-            found.setdefault(files.normal(path.stem), []).append(path)
+    pictures = [path for path in files.files_below(folder) if path.suffix.lower() in READABLE_SUFFIXES]
+    for path in part_masks(folder, pictures)[0]:
+        found.setdefault(normal(path.stem), []).append(path)
     duplicates = files.Duplicates()
     return {name: duplicates.first(name, paths) for name, paths in sorted(found.items())}, duplicates.problems
 
@@ -92,7 +94,7 @@ def _read_index(path: Path) -> dict[str, dict[str, str]] | None:
         raise SourceError(f"{path}: no column id, or a row without, wanted id and possibly group and split")
     if strange := sorted({row.get("split") or "" for row in rows} - set(_SPLITS)):
         raise SourceError(f"{path}: split {strange[0]!r}, wanted train, test or val")
-    return {files.normal(row["id"]): row for row in rows}
+    return {normal(row["id"]): row for row in rows}
 
 
 def _photo(name: str, path: Path, row: Mapping[str, str], masks: Mapping[str, Readable]) -> Photo:

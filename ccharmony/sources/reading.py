@@ -4,34 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ccharmony import catalog
+from ccharmony import catalog, listing
 from ccharmony.arrays import UInt8
 from ccharmony.images import headers, pixels, profiles, raw, rendering
 from ccharmony.records import Photo
 
 PASSED_OVER = f"not read, wanted a camera raw file or {' '.join(headers.READABLE_SUFFIXES)}"
 """Why a file among photos gives nothing."""
-
-_NOTES = frozenset(
-    [
-        ".txt",
-        ".md",
-        ".csv",
-        ".tsv",
-        ".json",
-        ".xml",
-        ".yaml",
-        ".yml",
-        ".ini",
-        ".log",
-        ".html",
-        ".xmp",
-        ".pp3",
-        ".dop",
-        ".thm",
-    ]
-)
-"""Files that stand beside photos and are none."""
 
 
 def read_photo(source: Photo, *, max_pixels: int | None = headers.MAX_PIXELS) -> UInt8:
@@ -98,7 +77,7 @@ def is_photo(path: Path) -> bool:
 
 def is_passed_over(path: Path) -> bool:
     """Return whether a file among photos is neither a photo by its suffix nor a note or setting beside one."""
-    return not is_photo(path) and path.suffix.lower() not in _NOTES
+    return not is_photo(path) and not listing.is_note(path)
 
 
 def is_raw(suffix: str) -> bool:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from ccharmony import roles
 from ccharmony.dataset.formats import names
 from ccharmony.dataset.formats.names import Partners
 from ccharmony.errors import CcharmonyError, ImageError, OutputError, SourceError
@@ -80,7 +81,7 @@ def match(composites: Path, masks: Path, output: Path, kind: str) -> tuple[list[
         raise SourceError(f"{composites}: all its {len(mask_files)} pictures are masks by their names")
     partners = Partners(mask_files, masks if masks.is_dir() else masks.parent)
     found, problems = _find_masks(pictures, composites, masks, partners)
-    problems += _passed_over(composites)
+    problems += _unused_masks(found, mask_files, composites) + _passed_over(composites)
     if not found:
         rule = partners.describe_rule(pictures[0].relative_to(composites))
         raise SourceError(f"{composites}: none of its {len(pictures)} pictures has a mask in {masks}; {rule}")
@@ -210,8 +211,25 @@ def _divide(composites: Path, masks: Path) -> tuple[list[Path], list[Path]]:
         return every, _pictures(masks)
     if masks.resolve() != composites.resolve():
         return [path for path in every if not path.is_relative_to(masks)], _pictures(masks)
-    is_mask = {path: names.names_a_mask(path.relative_to(composites)) for path in every}
+    is_mask = _tell_masks(every, composites)
     return [path for path in every if not is_mask[path]], [path for path in every if is_mask[path]]
+
+
+def _tell_masks(pictures: Sequence[Path], root: Path) -> dict[Path, bool]:
+    """Return which pictures of a common folder are masks: ``alpha_1.jpg``, but not beside ``alpha_1_mask.png``."""
+    masked = {name for path in pictures for name in roles.without_mask_words(path.stem)}
+    return {
+        path: any(map(roles.is_mask_folder, path.relative_to(root).parts[:-1]))
+        or (roles.names_a_mask(path.stem) and roles.normal(path.stem).casefold() not in masked)
+        for path in pictures
+    }
+
+
+def _unused_masks(found: Mapping[Path, Path], masks: Sequence[Path], composites: Path) -> list[str]:
+    """Return a line for each picture of a common folder that its name makes a mask, and that is none of a composite."""
+    used = {*found, *found.values()}
+    inside = (path for path in masks if path.is_relative_to(composites) and path not in used)
+    return [f"{path}: a mask by its name, of no picture" for path in inside]
 
 
 def _find_masks(

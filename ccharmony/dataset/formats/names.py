@@ -5,7 +5,8 @@ are refused by name:
 
 1.  the same name: ``a.jpg`` and ``a.png``;
 2.  words that say what a picture is are dropped, wherever they stand: ``a_mask``, ``mask_a``, ``a-mask``, ``a_matte``;
-    ``a_composite`` and ``a_mask``; ``composite`` and ``mask`` in a folder of their own; ``07`` is ``7``;
+    ``a_composite`` and ``a_mask``; ``composite`` and ``mask`` in a folder of their own; ``07`` is ``7``; a composite's
+    own suffix within the mask's name, too: ``a.jpg.png``;
 3.  iHarmony4's: ``c1_2`` is the mask of ``c1_2_3``, where most masks of the folder are named so;
 4.  numbered frames: where all names of a folder differ in their last number alone, the numbers are compared.
 
@@ -15,42 +16,20 @@ has none.
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import TypeVar
 
+from ccharmony import listing, roles
 from ccharmony.errors import SourceError
 from ccharmony.images.headers import READABLE_SUFFIXES
+from ccharmony.roles import Key, key_of
 
-Key = tuple[str | int, ...]
-
-_MASK_WORDS = {"mask", "masks", "matte", "mattes", "alpha", "seg", "segmentation"}
-_COMPOSITE_WORDS = {"composite", "composites", "comp", "comps", "image", "images", "img", "input", "frame", "frames"}
-_REAL_WORDS = {"real", "reals", "gt", "target", "targets", "harmonized", "retouched"}
-_WORDS = _MASK_WORDS | _COMPOSITE_WORDS | _REAL_WORDS
-
-_NOTES = {"", ".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".db", ".ini", ".log"}
-"""Files that stand beside pictures and are none."""
-
-_PARTS = re.compile(r"[^\W\d_]+|\d+")
 _LAST_NUMBER = re.compile(r"(.*?)(\d+)(\D*)")
 
 P = TypeVar("P", bound=PurePath)
-
-
-def key_of(name: str) -> Key:
-    """Return what is left of a name, without suffix, when words of role and zeros before numbers are dropped.
-
-    Examples
-    --------
-    >>> key_of("demo_mask_01"), key_of("Demo-Composite-1"), key_of("mask")
-    (('demo', 1), ('demo', 1), ())
-    """
-    parts = _PARTS.findall(name.lower())
-    return tuple(int(part) if part.isdecimal() else part for part in parts if part not in _WORDS)
 
 
 def split_name(stem: str) -> tuple[str, str]:
@@ -66,33 +45,16 @@ def split_name(stem: str) -> tuple[str, str]:
     return (foreground, photo) if photo and letter and count else ("", "")
 
 
-def names_a_mask(path: PurePath) -> bool:
-    """Return whether a file's name has a word for a mask, or its folder is called so.
-
-    Examples
-    --------
-    >>> names_a_mask(PurePath("a_mask.png")), names_a_mask(PurePath("masks/a.png")), names_a_mask(PurePath("a.png"))
-    (True, True, False)
-    """
-    return not _MASK_WORDS.isdisjoint(_PARTS.findall(path.with_suffix("").as_posix().lower()))
-
-
 def list_pictures(folder: Path) -> list[Path]:
-    """Return the pictures below a folder: those of a folder by name, then those of its sub-folders."""
-    return [Path(name) for name in _list_files(folder) if name.lower().endswith(READABLE_SUFFIXES)]
+    """Return the pictures below a folder: those of a folder by name, then those of its sub-folders; none if absent."""
+    files = listing.list_files(folder) if folder.is_dir() else ()
+    return [Path(name) for name in files if name.lower().endswith(READABLE_SUFFIXES)]
 
 
 def list_others(folder: Path) -> list[Path]:
     """Return the files below a folder that are neither pictures to be read nor notes beside them."""
-    known = _NOTES.union(READABLE_SUFFIXES)
-    return [path for path in map(Path, _list_files(folder)) if path.suffix.lower() not in known]
-
-
-def _list_files(folder: Path) -> Iterator[str]:
-    """Yield the files below a folder that are not hidden, as text: of 72,000 files, paths took three times as long."""
-    for base, folders, files in os.walk(folder):
-        folders.sort()
-        yield from (f"{base}/{name}" for name in sorted(files) if not name.startswith("."))
+    paths = map(Path, listing.list_files(folder))
+    return [path for path in paths if path.suffix.lower() not in READABLE_SUFFIXES and not listing.is_note(path)]
 
 
 class Partners:
@@ -121,7 +83,7 @@ class Partners:
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
         self._by_key: dict[Key, list[Path]] = defaultdict(list)
         for path in self.files:
-            self._by_stem[path.stem.lower()].append(path)
+            self._by_stem[_stem(path)].append(path)
             self._by_key[key_of(path.stem)].append(path)
         self._nested = any(self._folder_of(path) for path in self.files)
 
@@ -171,7 +133,7 @@ class Partners:
 
     def _fitting(self, composite: PurePath) -> list[Path]:
         """Return the files that fit by the closest rule under which any does."""
-        stem = composite.stem.lower()
+        stem = _stem(composite)
         lists = [self._by_stem.get(stem), self._by_key.get(key_of(stem))]
         if self.by_foreground and (foreground := stem.rpartition("_")[0]):
             lists.append(self._by_stem.get(foreground))
@@ -187,14 +149,19 @@ class Partners:
         return _folder_key(path.relative_to(self.root).parent)
 
 
+def _stem(path: PurePath) -> str:
+    return roles.normal(path.stem).lower()
+
+
 def _folder_key(folder: PurePath) -> tuple[Key, ...]:
     """Return what tells sub-folders apart; one that only says what is in it, such as `masks`, does not count."""
-    return tuple(key for key in map(key_of, folder.parts) if key)
+    parts = (part for part in folder.parts if not roles.is_mask_folder(part))
+    return tuple(key for key in map(key_of, parts) if key)
 
 
 def _number_frames(paths: Sequence[P]) -> dict[int, P]:
     """Return the paths by the last number of their names; empty unless their names differ in that number alone."""
-    split = [(path, _LAST_NUMBER.fullmatch(path.stem.lower())) for path in paths]
+    split = [(path, _LAST_NUMBER.fullmatch(_stem(path))) for path in paths]
     texts = {(path.parent, match[1], match[3]) if match else None for path, match in split}
     if len(texts) != 1 or None in texts:
         return {}

@@ -12,7 +12,8 @@ from ccharmony.arrays import Shape
 from ccharmony.errors import ImageError
 from ccharmony.images import headers
 from ccharmony.records import Photo
-from ccharmony.sources import files, reading
+from ccharmony.roles import normal
+from ccharmony.sources import reading
 
 _UPLOADED = re.compile(r"[0-9a-f]{8}-")
 """What Label Studio puts before the name of a file that was uploaded."""
@@ -52,7 +53,7 @@ class Targets:
 
     def match(self, file_name: str) -> str | None:
         """Return the id of the photo that a file name of any system stands for, with or without folders."""
-        stem = files.normal(PureWindowsPath(file_name).stem).casefold()
+        stem = normal(PureWindowsPath(file_name).stem).casefold()
         return self._ids.get(stem) or self._ids.get(_UPLOADED.sub("", stem, count=1))
 
     def other_pictures(self, file_names: Iterable[str]) -> set[str]:
@@ -99,7 +100,7 @@ class Targets:
 def _agreement(name: str, path: Path) -> int:
     """Return how many parts, from the last on, a file name of any system has in common with a path."""
     pairs = zip(reversed(PureWindowsPath(name).parts), reversed(path.parts), strict=False)
-    same = (files.normal(part).casefold() == files.normal(own).casefold() for part, own in pairs)
+    same = (normal(part).casefold() == normal(own).casefold() for part, own in pairs)
     return sum(itertools.takewhile(bool, same))
 
 

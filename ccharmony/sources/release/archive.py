@@ -18,7 +18,8 @@ from pathlib import Path, PurePosixPath
 from ccharmony import inputs
 from ccharmony.errors import SourceError
 from ccharmony.images.headers import Readable
-from ccharmony.sources.files import files_below, is_litter
+from ccharmony.listing import is_litter
+from ccharmony.sources.files import files_below
 
 MAX_BYTES = 64 * 2**20
 """Bytes that an entry may have when unpacked, and that the tables of one archive may have in all; the release's largest

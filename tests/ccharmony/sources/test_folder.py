@@ -82,6 +82,47 @@ def test_a_single_mask_needs_no_letter(tmp_path, disk):
     }
 
 
+@pytest.mark.parametrize(
+    ("place", "letter"),
+    [
+        ("masks/IMG_7_mask.png", "a"),
+        ("masks/mask_IMG_7.png", "a"),
+        ("masks/IMG_7-matte.png", "a"),
+        ("masks/img_7.mask.png", "a"),
+        ("masks/IMG_7.JPG.png", "a"),
+        ("masks/IMG_7_b_alpha.png", "b"),
+        ("masks/IMG_7_mask_2.png", "2"),
+        ("masks/IMG_7_mask2.png", "2"),
+        ("mask/IMG_7.png", "a"),
+        ("ALPHA/IMG_7_c.png", "c"),
+        ("SegmentationObject/IMG_7.png", "a"),
+        ("annotations/IMG_7.png", "a"),
+        ("photos/IMG_7_mask.png", "a"),
+        ("photos/masks/IMG_7.png", "a"),
+    ],
+)
+def test_masks_are_found_under_the_names_that_people_give(tmp_path, disk, place, letter):
+    disk.picture("photos/IMG_7.JPG", 60, 90)
+    disk.picture("photos/IMG_8.JPG", 60, 90)
+    mask = disk.mask(place, 60, 90)
+    found = find_folder(tmp_path)
+    assert [(photo.id, photo.masks) for photo in found.photos] == [("IMG_7", {letter: mask}), ("IMG_8", {})]
+    assert found.lines == []
+
+
+def test_a_word_for_masks_makes_no_mask_of_a_photo_alone(tmp_path, disk):
+    for name in ("alpha_romeo", "masks of Venice", "two"):
+        disk.picture(f"photos/{name}.jpg", 60, 90)
+    assert ids(find_folder(tmp_path)) == ["alpha_romeo", "masks of Venice", "two"]
+
+
+def test_masks_among_photos_without_a_chart_are_no_photos(tmp_path, disk):
+    disk.picture("images/one.jpg", 60, 90)
+    mask = disk.mask("images/one_mask.png", 60, 90)
+    (photo,) = find_photos(tmp_path).photos
+    assert (photo.id, photo.masks) == ("one", {"a": mask})
+
+
 def test_two_photos_with_one_id_are_reported_with_both_files(tmp_path, disk):
     first = disk.picture("photos/a/one.jpg", 60, 90)
     second = disk.picture("photos/b/One.png", 60, 90)

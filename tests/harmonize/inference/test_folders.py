@@ -49,6 +49,10 @@ def matched(composites: Path, masks: Path) -> tuple[dict[str, str], list[str]]:
         ("a.png", "mask/a.png"),
         ("inr_5/composite.png", "inr_5/mask.png"),
         ("à la carte.png", "à la carte_mask.png"),
+        ("Ku\u0308che.jpg", "K\u00fcche.png"),
+        ("K\u00fcche.jpg", "Ku\u0308che_mask.png"),
+        ("a.jpg", "a.jpg.png"),
+        ("x/a.png", "x/SegmentationObject/a.png"),
     ],
 )
 def test_a_mask_is_found_under_the_names_that_people_give(tmp_path: Path, composite: str, mask: str) -> None:
@@ -111,7 +115,7 @@ def test_one_mask_is_not_that_of_equal_names_in_several_sub_folders(tmp_path: Pa
     assert problems == [f"{path}: in several sub-folders, {mask} is the mask of one" for path in composites]
 
 
-@pytest.mark.parametrize("masks", ["", "masks", "mask"])
+@pytest.mark.parametrize("masks", ["", "masks", "mask", "Alpha", "annotations"])
 def test_masks_may_lie_in_the_folder_of_the_composites(tmp_path: Path, masks: str) -> None:
     files = [f"{masks}/a.png", f"{masks}/b.png"] if masks else ["a_mask.png", "mask_b.png"]
     write(tmp_path, "a.jpg", "b.jpg", *files)
@@ -121,6 +125,20 @@ def test_masks_may_lie_in_the_folder_of_the_composites(tmp_path: Path, masks: st
             (name, tmp_path / file) for name, file in zip(("a.jpg", "b.jpg"), files, strict=True)
         ]
         assert problems == []
+
+
+def test_in_a_common_folder_what_has_a_mask_of_its_own_is_no_mask(tmp_path: Path) -> None:
+    write(tmp_path, "alpha_romeo.jpg", "alpha_romeo_mask.png", "b.jpg", "b-alpha.png", "alone_mask.png")
+    found, problems = matched(tmp_path, tmp_path)
+    assert found == {"alpha_romeo.jpg": "alpha_romeo_mask.png", "b.jpg": "b-alpha.png"}
+    assert problems == [f"{tmp_path / 'alone_mask.png'}: a mask by its name, of no picture"]
+
+
+def test_linked_folders_are_read_and_what_file_managers_leave_is_not(tmp_path: Path) -> None:
+    write(tmp_path, "real/a.jpg", "c/b.jpg", "m/a.png", "m/b.png", "c/__MACOSX/b.jpg", "c/@eaDir/b.jpg", "m/._b.png")
+    (tmp_path / "c" / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "c" / "linked" / "back").symlink_to(tmp_path / "c")
+    assert matched(tmp_path / "c", tmp_path / "m") == ({"b.jpg": "b.png", "linked/a.jpg": "a.png"}, [])
 
 
 def test_numbered_frames_are_matched_by_number_where_names_have_nothing_in_common(tmp_path: Path) -> None:
