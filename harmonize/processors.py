@@ -6,6 +6,7 @@ to 8 s with two that sleep or with one. So commands let them sleep, and a folder
 
 -   :func:`let_waiting_threads_sleep`: for commands, before torch is imported.
 -   :func:`count`: the processors that this process may use.
+-   :func:`may_have_gpu`: whether torch could find a GPU, without torch.
 -   :func:`threads`, :func:`one_thread_a_call`: how many threads one call starts, and a limit while several calls run.
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_DRIVERS = tuple(Path("/dev") / name for name in ("nvidiactl", "kfd", "dxg"))  # NVIDIA's, AMD's, Windows' below Linux
 _limit: int | None = None
 
 
@@ -37,6 +39,11 @@ def count() -> int:
         quota, period = _QUOTA.read_text().split()
         allowed = min(allowed, -(-int(quota) // int(period)))
     return max(allowed, 1)
+
+
+def may_have_gpu() -> bool:
+    """Return whether a driver of a GPU is there that torch may use; on other systems than Linux torch must be asked."""
+    return not sys.platform.startswith("linux") or any(path.exists() for path in _DRIVERS)
 
 
 def threads() -> int:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harmonize.inference.composite import Composite
     from harmonize.inference.folders import PictureTask
     from harmonize.inference.harmonizer import Harmonizer
+    from harmonize.inference.runtimes import Weights
 
 _JOB = Job("harmonize apply")
 
@@ -66,7 +67,7 @@ def _apply_file(composite: Path, mask: Path | None, out: str, given: options.Opt
     check_files(written, inputs, force=given.force)
     for path in written:
         make_folder(path.parent)
-    options.to_harmonizer(given).run(task, beside)
+    options.to_harmonizer(given, options.network_of(given, 1)).run(task, beside)
     echo(str(task.output))
 
 
@@ -103,8 +104,9 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
     if given.report is not None:
         check_files([given.report], inputs, force=given.force)
     tasks, unmatched = _list_tasks(composites, masks, out, given)
+    net = options.network_of(given, len(tasks))
     if not given.from_params:  # before the first picture: weights that do not load are no picture's fault
-        runtimes.find(options.network_of(given), given.device)
+        runtimes.find(net, given.device)
     review = Review(str(composites), str(given.from_params or given.weights), len(tasks), list(unmatched))
 
     def note(task: PictureTask, composite: Composite, result: Picture) -> None:
@@ -115,7 +117,7 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
     with contextlib.ExitStack() as stack:
         for folder in written:
             stack.enter_context(claim_folder(folder, _JOB))
-        failed = _run_all(tasks, out, given, note)
+        failed = _run_all(tasks, out, net, given, note)
     if len(failed) == len(tasks):
         raise ImageError(f"{composites}: none of {len(tasks)} pictures could be harmonized; the first: {failed[0]}")
     if given.report is not None:
@@ -148,6 +150,7 @@ def _list_tasks(
 def _run_all(
     tasks: list[PictureTask],
     out: Path,
+    net: Weights,
     given: options.Options,
     note: Callable[[PictureTask, Composite, Picture], None],
 ) -> list[str]:
@@ -155,12 +158,11 @@ def _run_all(
     from harmonize.inference import folders, runtimes
     from harmonize.video.series import smooth_series
 
-    harmonizer = options.to_harmonizer(given)
+    harmonizer = options.to_harmonizer(given, net)
     with progress_bar() as progress:
         smoothed: Callable[[PictureTask], Harmonizer] | None = None
         if given.video:
-            net = runtimes.find(harmonizer.net, given.device)
-            smoothed = smooth_series(tasks, harmonizer, net, given.smooth, progress)
+            smoothed = smooth_series(tasks, harmonizer, runtimes.find(net, given.device), given.smooth, progress)
 
         def work(task: PictureTask) -> None:
             beside = given.before_after and given.before_after / task.output.relative_to(out)

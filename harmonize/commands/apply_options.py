@@ -105,7 +105,7 @@ _OPTIONS = (
     click.option(
         "--runtime",
         type=click.Choice(["torch", "onnx"]),
-        help="onnx needs no torch, and a file of harmonize export as --weights.  [by the file]",
+        help="onnx takes a file of harmonize export as --weights.  [by the file; few pictures by OpenCV]",
     ),
     click.option(
         "--background",
@@ -218,7 +218,7 @@ def settle_weights(composite: Path, given: Options) -> Options:
             raise click.UsageError("--from-params takes the place of a network, --weights and --model have no use")
         return given
     if given.weights is None:
-        from harmonize.weights import cards  # needs torch, which an exported network does not
+        from harmonize.weights import cards
 
         return replace(given, weights=cards.default_weights(given.model))
     if given.model:
@@ -226,22 +226,29 @@ def settle_weights(composite: Path, given: Options) -> Options:
     return given
 
 
-def network_of(given: Options) -> Weights:
-    """Return what is asked: weights by name, loaded when they are needed, or a network that is asked twice."""
+def network_of(given: Options, pictures: int | None = None) -> Weights:
+    """Return what is asked: weights by name, loaded when they are needed, or a network that is open.
+
+    Where the number of pictures is known and small, that is one which needs no torch, if there is one.
+    """
     if given.views == 1:
-        return given.weights
+        if pictures is None or given.runtime or given.from_params:
+            return given.weights
+        from harmonize.inference import runtimes
+
+        return runtimes.choose(given.weights, given.device, given.size, pictures)
     from harmonize.inference.network import load_network
 
     return load_network(given.weights, given.device, views=given.views)
 
 
-def to_harmonizer(given: Options) -> Harmonizer:
-    """Return what is done with each picture."""
+def to_harmonizer(given: Options, net: Weights) -> Harmonizer:
+    """Return what is done with each picture by a network of :func:`network_of`."""
     from harmonize.inference import adjustment
     from harmonize.inference.harmonizer import Background, Harmonizer, ParameterFiles
 
     return Harmonizer(
-        network_of(given),
+        net,
         given.strength,
         given.size,
         given.device,

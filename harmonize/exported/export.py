@@ -8,16 +8,18 @@ import io
 import json
 import tempfile
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from ccharmony import __version__, files
 from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
-from harmonize.exported import session
+from harmonize.exported import protobuf, session
 from harmonize.exported.graph import ParameterGraph, PictureGraph
 from harmonize.models.network import ParametricNetwork
 from harmonize.weights import checkpoint
@@ -33,9 +35,6 @@ SIZES = ((1, 256, 256), (2, 250, 230), (1, 64, 64), (3, 97, 130), (1, 33, 256))
 
 _TRACED = (2, 250, 230)
 """No multiples of 32: the graph holds the padding that other sizes need."""
-
-_ENTRY, _KEY, _VALUE = b"\x72", b"\x0a", b"\x12"
-"""Protobuf's tags of metadata: field 14 of a model; fields 1 and 2 of an entry."""
 
 
 class Exported(NamedTuple):
@@ -81,7 +80,8 @@ def export_onnx(path: Path, weights: StrPath) -> Exported:
         "opset": str(OPSET),
         "settings": json.dumps(loaded.settings.to_dict()),
     }
-    data = _trace(graph.eval(), str(weights)) + b"".join(_entry(key, value) for key, value in notes.items())
+    outputs = session.PARAMETERS if isinstance(graph, ParameterGraph) else session.PICTURE
+    data = trace(graph.eval(), outputs, str(weights), {}) + protobuf.metadata(notes)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"checked{session.SUFFIX}"
         files.write_bytes(copy, data)
@@ -92,9 +92,30 @@ def export_onnx(path: Path, weights: StrPath) -> Exported:
     return Exported(loaded.settings.model, difference)
 
 
-def _trace(graph: PictureGraph | ParameterGraph, name: str) -> bytes:
-    """Return the graph as ONNX, by torch's older exporter: the newer one needs two more libraries."""
-    outputs = session.PARAMETERS if isinstance(graph, ParameterGraph) else session.PICTURE
+def trace(graph: nn.Module, outputs: Sequence[str], name: str, weights: Mapping[str, torch.Tensor]) -> bytes:
+    """Return a graph as ONNX, by torch's older exporter: the newer one needs two more libraries.
+
+    Parameters
+    ----------
+    graph
+        Takes composites, masks, and one tensor for each of `weights`.
+    outputs
+        Names of what it gives: `PICTURE` or `PARAMETERS` of :mod:`harmonize.exported.session`.
+    name
+        What an error names.
+    weights
+        Tensors that are inputs of the model instead of values inside it, by name; mostly none.
+
+    Returns
+    -------
+    bytes
+        The model, of dynamic batch, height and width.
+
+    Raises
+    ------
+    SettingsError
+        ONNX cannot hold it, or the library onnx is not installed.
+    """
     sides = {0: "batch", 2: "height", 3: "width"}
     moving = dict.fromkeys(session.INPUTS, sides)
     moving |= {output: sides if outputs == session.PICTURE else {0: "batch"} for output in outputs}
@@ -104,11 +125,11 @@ def _trace(graph: PictureGraph | ParameterGraph, name: str) -> bytes:
         try:
             torch.onnx.export(
                 graph,
-                _pictures(*_TRACED),
+                (*_pictures(*_TRACED), *weights.values()),
                 file,
                 dynamo=False,
                 opset_version=OPSET,
-                input_names=list(session.INPUTS),
+                input_names=[*session.INPUTS, *weights],
                 output_names=list(outputs),
                 dynamic_axes=moving,
             )
@@ -137,18 +158,3 @@ def _compare(graph: PictureGraph | ParameterGraph, file: session.Session) -> flo
         pairs = zip(file.run(composite.numpy(), mask.numpy()), graph.reference(composite, mask), strict=True)
         largest = max(largest, *(float(np.abs(one - other.numpy()).max()) for one, other in pairs))
     return largest
-
-
-def _entry(key: str, value: str) -> bytes:
-    """Return a line of metadata as protobuf has it; appended to a model, it belongs to it."""
-    inner = b"".join(tag + _length(text) + text for tag, text in ((_KEY, key.encode()), (_VALUE, value.encode())))
-    return _ENTRY + _length(inner) + inner
-
-
-def _length(data: bytes) -> bytes:
-    """Return a length as protobuf's variable integer: seven bits a byte, the lowest first."""
-    left, found = len(data), []
-    while left > 127:
-        found.append(left & 127 | 128)
-        left >>= 7
-    return bytes([*found, left])

@@ -57,10 +57,10 @@ class ParameterFiles:
     def __bool__(self) -> bool:
         return any(path is not None for path in (self.params, self.curves, self.plot))
 
-    def write(self, found: Adjustment, mask: Float32, name: str, weights: StrPath | None) -> None:
+    def write(self, found: Adjustment, mask: Float32, name: str, weights: str | None) -> None:
         """Write those that are named; raises OutputError."""
         if self.params:
-            adjustment.write_json(self.params, found, notes={"picture": name, "weights": weights and str(weights)})
+            adjustment.write_json(self.params, found, notes={"picture": name, "weights": weights})
         if self.curves:
             adjustment.write_cube(self.curves, found, mask, size=self.cube_size, title=Path(name).stem)
             gain = adjustment.mean_gain(found, mask)
@@ -186,7 +186,7 @@ class Harmonizer:
                 told = "%s: curves and map are fitted; of %.1f levels of change they miss %.1f"
                 _logger.warning(told, name, fitted.change, fitted.error)
             found = fitted.adjustment
-        self.files.write(found, mask, name, self.net if isinstance(self.net, str | Path) else None)
+        self.files.write(found, mask, name, runtimes.name_of(self.net))
         return adjustment.apply(found, levels, mask, self.strength, defringe=self.defringe)
 
 

@@ -1,4 +1,4 @@
-"""An exported network, pictures in, raw output out; it needs no torch."""
+"""A network that needs no torch, pictures in, raw output out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.errors import SettingsError, WeightsError
 from ccharmony.files import StrPath
+from harmonize.exported.opencv import OpencvSession, open_bundled
 from harmonize.exported.session import Session, open_session
 from harmonize.inference.adjustment import Adjustment
 from harmonize.inference.small_copy import average
@@ -16,9 +17,9 @@ from harmonize.inference.small_copy import average
 
 @dataclass(frozen=True)
 class OnnxNetwork:
-    """A network of `harmonize export`, run by onnxruntime on the CPU."""
+    """A network of `harmonize export`, run by onnxruntime, or bundled weights, run by OpenCV; on the CPU."""
 
-    session: Session
+    session: Session | OpencvSession
 
     @property
     def parametric(self) -> bool:
@@ -50,3 +51,9 @@ def load(path: StrPath, device: str = "auto") -> OnnxNetwork:
     if device not in ("auto", "cpu"):
         raise SettingsError(f"device {device}: exported networks run on the CPU, wanted auto or cpu")
     return OnnxNetwork(open_session(path))
+
+
+def load_bundled(name: str) -> OnnxNetwork | None:
+    """Open bundled weights for OpenCV; None where it cannot run them. Raises WeightsError."""
+    session = open_bundled(name)
+    return None if session is None else OnnxNetwork(session)

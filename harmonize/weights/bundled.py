@@ -1,8 +1,18 @@
-"""The weights that come with the package, each checked against its SHA-256."""
+"""The weights that come with the package, each checked against its SHA-256; nothing here imports torch."""
 
+from __future__ import annotations
+
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from ccharmony import strict_json
+from ccharmony.arrays import Float32
 from ccharmony.errors import WeightsError
 from ccharmony.files import StrPath
 
@@ -54,3 +64,31 @@ def check_digest(path: Path) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != recorded[path.name]:
         raise WeightsError(f"{path}: SHA-256 {found[:9]}… found, {recorded[path.name][:9]}… wanted; altered or cut off")
+
+
+def read_notes(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return settings and metadata of bundled weights, as plain values; raises WeightsError for a damaged file."""
+    with _opened(name) as file:
+        notes = file.metadata() or {}
+    settings, metadata = (strict_json.parse(notes.get(key, "{}")) for key in ("settings", "metadata"))
+    if not isinstance(settings, dict) or not isinstance(metadata, dict):
+        raise WeightsError(f"{name}: settings and metadata are no JSON objects, weights saved by harmonize wanted")
+    return settings, metadata
+
+
+def read_arrays(name: str) -> dict[str, Float32]:
+    """Return bundled weights by the names of their tensors, but for integers; raises WeightsError as `check_digest`."""
+    check_digest(WEIGHTS / f"{name}.safetensors")
+    with _opened(name) as file:
+        found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    return {key: value.astype(np.float32) for key, value in found.items() if value.dtype.kind == "f"}
+
+
+@contextlib.contextmanager
+def _opened(name: str) -> Iterator[Any]:
+    path = WEIGHTS / f"{name}.safetensors"
+    try:
+        with safe_open(path, framework="np") as file:
+            yield file
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path}: damaged or not a safetensors file ({error})") from error

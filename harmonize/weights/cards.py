@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ccharmony.errors import WeightsError
-from harmonize.weights import bundled, checkpoint
+from harmonize.weights import bundled
 
 
 def to_table() -> str:
@@ -21,6 +21,8 @@ def to_table() -> str:
     WeightsError
         A file is damaged or does not have the checksum recorded for it.
     """
+    from harmonize.weights import checkpoint  # torch; a default is found without it
+
     names = bundled.list_weights()
     if not names:
         return "no weights are bundled with this version"
@@ -68,11 +70,11 @@ def default_weights(model: str | None = None) -> str:
     WeightsError
         None is bundled, or a bundled file is damaged.
     """
-    found = {name: checkpoint.read_notes(bundled.find(name)) for name in bundled.list_weights()}
+    found = {name: bundled.read_notes(name) for name in bundled.list_weights()}
     errors = {
         name: tuple(float(metadata.get(key) or math.inf) for key in ("hidden_fmse", "val_fmse", "best_fmse"))
         for name, (settings, metadata) in found.items()
-        if model in (None, settings.model)
+        if model in (None, settings.get("model"))
     }
     if not errors:
         kind = f"no weights of {model}" if model else "no weights"

@@ -204,7 +204,7 @@ def test_weights_without_curves_write_those_that_come_nearest_and_make_their_res
     pixels.write_image(tmp_path / "c.png", image)
     pixels.write_mask(tmp_path / "m.png", mask)
     monkeypatch.chdir(tmp_path)
-    words = "c.png m.png --weights giftnet_w16 --device cpu --params p.json -o one.png"
+    words = "c.png m.png --weights giftnet_w16 --runtime torch --device cpu --params p.json -o one.png"
     done = click.testing.CliRunner().invoke(command, words.split(), catch_exceptions=False)
     assert done.exit_code == 0
     found = find_adjustment(image, pixels.read_mask(tmp_path / "m.png"), "giftnet_w16")
