@@ -156,10 +156,8 @@ def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Header:
         )
     if header.format == "JPEG":
         _check_jpeg(data, path)
-    if header.format == "PNG" and not png.is_complete(data):
-        raise ImageError(f"{path}: truncated PNG ({len(data)} bytes and no end chunk)")
-    if header.format == "PNG" and (most := _DEFLATE * len(data)) < png.count_bytes(data):
-        raise ImageError(f"{path}: {len(data)} bytes of PNG hold {most} at most, {width}x{height} pixels need more")
+    if header.format == "PNG":
+        _check_png(data, header.size, path)
     _check_memory(_bytes_a_pixel(header, data), header.size, path, max_pixels)
     return header
 
@@ -176,6 +174,17 @@ def _check_memory(bytes_a_pixel: int, size: Shape, path: Readable, max_pixels: i
     if max_pixels is not None and (taken := bytes_a_pixel * width * height) > _CHANNELS * max_pixels:
         limit = f"{_CHANNELS * max_pixels} (ccharmony build --max-pixels lifts it)"
         raise ImageError(f"{path}: {width}x{height} pixels of {bytes_a_pixel} bytes take {taken}, the limit is {limit}")
+
+
+def _check_png(data: bytes, size: Shape, path: Readable) -> None:
+    """Refuse a PNG that is cut, or whose compressed bytes cannot be those of its pixels."""
+    if not png.is_complete(data):
+        raise ImageError(f"{path}: truncated PNG ({len(data)} bytes and no end chunk)")
+    pixels = f"{size[1]}x{size[0]} pixels"
+    if (most := _DEFLATE * len(data)) < png.count_bytes(data):
+        raise ImageError(f"{path}: {len(data)} bytes of PNG hold {most} at most, {pixels} need more")
+    if (found := png.count_compressed(data)) > (most := png.most_compressed(data)):
+        raise ImageError(f"{path}: {found} bytes of PNG for {pixels}, which need {most} at most; the file is damaged")
 
 
 def _check_jpeg(data: bytes, path: Readable) -> None:

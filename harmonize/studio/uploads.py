@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from ccharmony import inputs
 from ccharmony.arrays import Bool, Samples
-from ccharmony.errors import ImageError
+from ccharmony.errors import ImageError, OutputError
 from ccharmony.images import headers, pixels, stored
 from ccharmony.names import shown
 from harmonize.web import guards
@@ -80,20 +80,20 @@ async def receive(request: Request, folder: Path) -> Upload:
     ------
     ImageError
         It is no picture, or has too many pixels; the file is removed.
+    OutputError
+        There is no room for it, or its session has ended.
     """
     name = shown(unquote(request.headers.get("x-file-name", "")))[:_LONGEST_NAME] or "picture"
     upload = Upload(folder / secrets.token_hex(8), name)
     try:
-        size = 0
         with upload.path.open("xb") as file:
-            async for part in request.stream():
-                size += len(part)
-                if size > MOST_BYTES:
-                    guards.refuse(413, f"{name}: more than {MOST_BYTES} bytes, the limit")
+            async for part in guards.parts_of(request, MOST_BYTES, name):
                 file.write(part)
         _check_size(upload)
-    except BaseException:
+    except BaseException as error:
         upload.path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OutputError(f"{name}: cannot be kept ({error.strerror})") from error
         raise
     return upload
 

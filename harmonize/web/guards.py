@@ -1,6 +1,7 @@
 """An application that answers its own page and nobody else.
 
-Contents: :func:`make_app`, :func:`is_loopback`; for its routes :func:`read_body`, :func:`check_key`, :func:`refuse`.
+Contents: :func:`make_app`, :func:`is_loopback`; for its routes :func:`parts_of`, :func:`read_body`, :func:`check_key`,
+:func:`refuse`.
 
 On a loopback address only requests to this machine's own names are answered, so that no page of another site can reach
 it by a name that leads here. On other addresses a key is asked for. What changes something is refused where it comes
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NoReturn
 
 from starlette.applications import Starlette
@@ -19,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
@@ -56,7 +57,8 @@ def make_app(
     Returns
     -------
     Starlette
-        The application. An error of the tree of `ccharmony.errors` in a route becomes an answer of one line.
+        The application. An error of the tree of `ccharmony.errors` in a route becomes an answer of one line; a browser
+        that goes away in the middle of a request is none.
     """
 
     async def guard(request: Request, proceed: _Next) -> Response:
@@ -76,7 +78,7 @@ def make_app(
             Middleware(TrustedHostMiddleware, allowed_hosts=_hosts(host)),
             Middleware(BaseHTTPMiddleware, dispatch=guard),
         ],
-        exception_handlers={HTTPException: _say, CcharmonyError: _say},
+        exception_handlers={HTTPException: _say, CcharmonyError: _say, ClientDisconnect: _stay_silent},
     )
     app.state.key = None if is_loopback(host) else key
     return app
@@ -90,14 +92,22 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+async def parts_of(request: Request, most: int, what: str = "the request") -> AsyncIterator[bytes]:
+    """Yield the body of a request in parts; refuse one of more than `most` bytes, before it comes where it says so."""
+    too_much = f"{what}: more than {most} bytes, the limit"
+    size = 0
+    if int(request.headers.get("content-length", 0)) > most:  # the server has checked that it is a number
+        refuse(413, too_much)
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            refuse(413, too_much)
+        yield part
+
+
 async def read_body(request: Request, most: int) -> bytes:
     """Return the body of a request of `most` bytes at most; refuses a longer one."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > most:
-            refuse(413, f"wanted at most {most} bytes")
-    return body
+    return b"".join([part async for part in parts_of(request, most)])
 
 
 def check_key(request: Request) -> None:
@@ -119,5 +129,10 @@ def _hosts(host: str) -> list[str]:
 
 async def _say(_request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
-        return PlainTextResponse(error.detail, error.status_code)
+        return PlainTextResponse(shown(error.detail), error.status_code, error.headers)
     return PlainTextResponse(shown(str(error)), 422)
+
+
+async def _stay_silent(_request: Request, _error: Exception) -> Response:
+    """Answer a browser that went away: nobody reads it, and a traceback in the terminal would say that we failed."""
+    return Response(status_code=400)

@@ -189,10 +189,10 @@ def change_png(draw: random.Random, data: bytes) -> bytes:
         content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
     if draw.random() < 0.2:
         chunks[number:number] = [(kind, content)] * draw.choice((1, 30))
-    return data[:8] + b"".join(_png_chunk(kind, bytes(content)) for kind, content in chunks)
+    return data[:8] + b"".join(png_chunk(kind, bytes(content)) for kind, content in chunks)
 
 
-def change_png_chunk(draw: random.Random, data: bytes, change: Change) -> bytes:
+def changepng_chunk(draw: random.Random, data: bytes, change: Change) -> bytes:
     """Change the content of one chunk of a PNG that is not its pixels; a profile is unpacked for it."""
     chunks = _png_chunks(data)
     number = draw.choice([number for number, (kind, _) in enumerate(chunks) if kind not in (b"IDAT", b"IEND")])
@@ -203,7 +203,7 @@ def change_png_chunk(draw: random.Random, data: bytes, change: Change) -> bytes:
     else:
         changed = change(draw, content)
     chunks[number] = (draw.choice((kind, kind, kind, b"cICP", b"gAMA", b"cHRM", b"sRGB", b"eXIf")), changed)
-    return data[:8] + b"".join(_png_chunk(*chunk) for chunk in chunks)
+    return data[:8] + b"".join(png_chunk(*chunk) for chunk in chunks)
 
 
 def change_jpeg(draw: random.Random, data: bytes) -> bytes:
@@ -270,5 +270,6 @@ def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     return chunks
 
 
-def _png_chunk(kind: bytes, content: bytes) -> bytes:
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    """Return a chunk with its length and checksum."""
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

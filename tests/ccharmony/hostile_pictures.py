@@ -105,7 +105,7 @@ def _write_again(path: Path) -> None:
 def change_tags(draw: random.Random, data: bytes) -> bytes:
     """Change one field of an EXIF directory or a color profile; of a PNG one of a chunk, its checksum right."""
     if data.startswith(b"\x89PNG"):
-        return fields.change_png_chunk(draw, data, _change_block)
+        return fields.change_chunk(draw, data, _change_block)
     return _change_block(draw, data)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cv2
 import h5py
+import imagecodecs
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -31,7 +32,7 @@ from ccharmony.sources.masks import drawings
 from ccharmony.sources.release import archive, files
 from ccharmony.sources.release.archive import Member, files_and_members
 
-from . import fuzz, hostile, hostile_pictures, kill_loop
+from . import fields, fuzz, hostile, hostile_pictures, kill_loop
 
 
 def test_three_hundred_damaged_files_raise_only_errors_of_ours() -> None:
@@ -196,11 +197,10 @@ def test_fits_whose_text_tells_gigabytes_takes_no_memory(tmp_path: Path) -> None
 def huge_png(side: int) -> bytes:
     """A picture whose header tells `side` x `side` pixels; it holds none."""
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        fields.png_chunk(*part) for part in ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
+    )
 
 
 def test_picture_above_the_limit_is_refused_before_it_is_decoded(
@@ -222,6 +222,31 @@ def test_picture_above_the_limit_is_refused_before_it_is_decoded(
         pixels.read_image(path, max_pixels=599)
     with pytest.raises(AssertionError, match="decoded"):
         pixels.read_image(path, max_pixels=600)
+
+
+def interlaced(picture: np.ndarray) -> bytes:
+    """A PNG whose rows stand in the seven passes of Adam7, none of them filtered."""
+    passes = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+    rows = b"".join(b"\0" + row.tobytes() for y, x, down, right in passes for row in picture[y::down, x::right])
+    header = struct.pack(">IIBBBBB", picture.shape[1], picture.shape[0], 8, 2, 0, 0, 1)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(fields.png_chunk(*chunk) for chunk in chunks)
+
+
+def test_png_that_unpacks_to_more_than_its_pixels_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)  # it does not compress
+    for whole in (bytes(imagecodecs.png_encode(picture)), interlaced(picture)):
+        (tmp_path / "x.png").write_bytes(whole)
+        np.testing.assert_array_equal(pixels.read_image(tmp_path / "x.png"), picture)
+    data = bytes(imagecodecs.png_encode(picture[:2, :2]))
+    place, bomb = data.index(b"IDAT") - 4, zlib.compress(bytes(10**8), 9)
+    size = int.from_bytes(data[place : place + 4], "big")
+    (tmp_path / "x.png").write_bytes(data[:place] + fields.png_chunk(b"IDAT", bomb) + data[place + 12 + size :])
+    monkeypatch.setattr(cv2, "imdecode", None)
+    with pytest.raises(ImageError, match=r"97\d{3} bytes of PNG for 2x2 pixels, which need 65554 at most"):
+        pixels.read_image(tmp_path / "x.png")
 
 
 def test_chunk_that_tells_four_gigabytes_is_refused_before_it_is_decoded(
