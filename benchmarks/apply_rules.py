@@ -19,9 +19,11 @@ from ccharmony import Picture, read_image, read_mask
 from ccharmony.arrays import Float32, UInt8
 from harmonize import harmonize_image
 from harmonize.inference.composite import Composite
+from harmonize.inference.image import harmonize_into
 
 MOST = 30
 WEIGHTS = "giftnet_w16"
+_RECOLOR = partial(harmonize_into, net=WEIGHTS)
 
 
 def main(root: Path) -> None:
@@ -49,7 +51,7 @@ def _score_several(real: UInt8, masks: list[Float32], pasted: list[UInt8], chang
     """Return the fMSE of a composite with both foregrounds, harmonized in three ways."""
     whole = np.where(masks[1][..., None] > 0, pasted[1], pasted[0])
     both = np.maximum(*masks)
-    each = Composite(Picture(whole), masks).recolor(change).colors
+    each = Composite(Picture(whole), masks).recolor(_RECOLOR).colors
     in_turn = change(change(whole, masks[0]), masks[1])
     return tuple(harmonize.fmse(result, real, both) for result in (whole, change(whole, both), each, in_turn))
 
@@ -60,7 +62,7 @@ def _score_transparent(real: UInt8, mask: Float32, whole: UInt8, change: partial
     alpha[: round(0.4 * len(mask))] = 0
     alpha[mask > 0] = 255
     black = np.where(alpha[..., None] > 0, whole, 0).astype(np.uint8)
-    seen = Composite(Picture(black, alpha), [mask]).recolor(change).colors
+    seen = Composite(Picture(black, alpha), [mask]).recolor(_RECOLOR).colors
     return tuple(
         harmonize.fmse(result, real, mask) for result in (whole, change(whole, mask), change(black, mask), seen)
     )

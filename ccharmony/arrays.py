@@ -21,6 +21,9 @@ Float64 = npt.NDArray[np.float64]
 Samples = UInt8 | UInt16
 """Pixels as a file holds them, 8 or 16 bits a sample."""
 
+Mask = Bool | UInt8 | Float32
+"""A foreground (H, W): boolean, levels in [0, 255], or floats in [0, 1], which take four times the memory."""
+
 SameSamples = TypeVar("SameSamples", bound=Samples)
 """Pixels that come out with the depth they had."""
 

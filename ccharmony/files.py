@@ -1,6 +1,6 @@
 """Files written completely or not at all, and locks for one process a folder.
 
-Contents: :data:`StrPath`; :func:`write_bytes`, :func:`write_chunks`, :func:`replacing`, :func:`settle`,
+Contents: :data:`StrPath`, :data:`Part`; :func:`write_bytes`, :func:`write_chunks`, :func:`replacing`, :func:`settle`,
 :func:`remove_unfinished`, :func:`make_folder`, :func:`open_own`; :func:`lock_file`, :func:`locked`.
 """
 
@@ -21,6 +21,9 @@ from ccharmony.errors import OutputError
 
 StrPath = str | os.PathLike[str]
 """What every exported function takes where it takes a path."""
+
+Part = bytes | memoryview
+"""A part of a file's content."""
 
 UNFINISHED = ".part"
 """Suffix of files and folders that are still being written."""
@@ -49,7 +52,7 @@ def write_bytes(path: Path, data: bytes, *, lasting: bool = False) -> None:
     write_chunks(path, (data,), lasting=lasting)
 
 
-def write_chunks(path: Path, chunks: Iterable[bytes], *, lasting: bool = False) -> None:
+def write_chunks(path: Path, chunks: Iterable[Part], *, lasting: bool = False) -> None:
     """Write a file as `write_bytes` does, one part of its content after the other."""
     with replacing(path) as temporary, temporary.open("xb") as file:
         file.writelines(chunks)

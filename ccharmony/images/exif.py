@@ -17,6 +17,8 @@ import struct
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
+from ccharmony.files import Part
+
 _ORIENTATION = 0x0112
 _SHORT = 3
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -115,8 +117,8 @@ def from_tiff(data: bytes, offset: int) -> bytes:
     return data[:4] + struct.pack(order + "I", 8) + _write(entries, order, 8) if entries else b""
 
 
-def into_tiff(data: bytes, block: bytes) -> bytes:
-    """Return a TIFF of one page with the entries of an EXIF block added; both have the same byte order.
+def into_tiff(data: bytes, block: bytes) -> list[Part]:
+    """Return the parts of a TIFF of one page with the entries of an EXIF block added; both have the same byte order.
 
     Raises
     ------
@@ -125,9 +127,9 @@ def into_tiff(data: bytes, block: bytes) -> bytes:
     """
     order, first = _header(data)
     entries = _read(block, *_header(block), _DESCRIPTIVE) | _read(data, order, first)
-    whole = bytearray(data + b"\0" * (len(data) % 2))
-    struct.pack_into(order + "I", whole, 4, len(whole))
-    return bytes(whole) + _write(entries, order, len(whole))
+    end = len(data) + len(data) % 2
+    start = data[:4] + struct.pack(order + "I", end)
+    return [start, memoryview(data)[len(start) :], b"\0" * (end - len(data)), _write(entries, order, end)]
 
 
 def _header(data: bytes) -> tuple[str, int]:

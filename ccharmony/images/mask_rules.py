@@ -1,7 +1,7 @@
 """Which channel of a picture carries a mask, and which level stands for foreground: the one rule of every reader.
 
-Contents: :class:`StoredMask`, :func:`judge`, :func:`split`, :func:`fit_size`, :func:`remark`. The rule is
-in docs/own_photos.md.
+Contents: :class:`StoredMask`, :func:`judge`, :func:`shares`, :func:`split`, :func:`fit_size`, :func:`remark`. The rule
+is in docs/own_photos.md.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from ccharmony.arrays import Bool, Float32, Samples, Shape, UInt8
+from ccharmony.arrays import Bool, Float32, Mask, Samples, Shape, UInt8
 from ccharmony.errors import ImageError
 
 ROUNDING = 2.0
@@ -74,9 +73,22 @@ class StoredMask:
         levels = self.foreground().levels
         return np.asarray(levels / np.float32(self.full_level), np.float32)
 
+    def compact(self) -> Mask:
+        """Return the same mask in as few bytes as hold it: one a pixel, but for masks of 16 bits and odd levels."""
+        levels = self.foreground().levels
+        if self.full_level == 1 and levels.dtype == np.uint8:
+            return levels.view(np.bool_)
+        return levels.view(np.uint8) if self.full_level == 255 and levels.dtype == np.uint8 else self.mask()
+
     def hard(self) -> Bool:
         """Return where the mask is a half or more, (H, W), without floats, which would take most of the time."""
         return np.asarray(self.foreground().levels > self.full_level // 2)
+
+
+def shares(mask: Mask) -> Float32:
+    """Return a mask as floats (H, W) in [0, 1], the array itself where it is that."""
+    values = mask.astype(np.float32, copy=False)
+    return values / np.float32(255) if mask.dtype == np.uint8 else values
 
 
 def judge(colors: Samples, alpha: Samples | None = None, palette: UInt8 | None = None) -> StoredMask:
@@ -252,20 +264,20 @@ def split(stored: StoredMask) -> list[StoredMask]:
     return [replace(stored, levels=stored.levels * part.astype(stored.levels.dtype)) for part in parts]
 
 
-def fit_size(mask: Float32, shape: Shape) -> tuple[Float32, str]:
+def fit_size(mask: Mask, shape: Shape) -> tuple[Mask, str]:
     """Bring a mask to a size of the same proportion.
 
     Parameters
     ----------
     mask
-        Mask (H, W) in [0, 1].
+        Mask (H, W).
     shape
         Height and width wanted.
 
     Returns
     -------
     mask
-        Mask of `shape` in [0, 1]; its edge is soft where it was resized.
+        The mask itself where it has that size, else floats in [0, 1] with a soft edge.
     note
         A note if the mask was resized; empty otherwise.
 
@@ -282,7 +294,7 @@ def fit_size(mask: Float32, shape: Shape) -> tuple[Float32, str]:
         turned = "; was it drawn before EXIF turned the photo?" if _alike(shape, (mask_width, mask_height)) else ""
         raise ImageError(f"{texts[0]}, its photo is {texts[1]}; wanted that size or a scaled copy{turned}")
     method = cv2.INTER_AREA if mask_width > width else cv2.INTER_LINEAR
-    resized = cv2.resize(mask, (width, height), interpolation=method)
+    resized = cv2.resize(shares(mask), (width, height), interpolation=method)
     return np.clip(resized, 0, 1).astype(np.float32), f"{texts[0]} resized to {texts[1]}"
 
 
@@ -293,14 +305,15 @@ def _alike(shape: Shape, other: Shape) -> bool:
     return abs(scales[0] / scales[1] - 1) <= slack
 
 
-def remark(mask: npt.NDArray[Any]) -> str:
-    """Return a remark on a mask (H, W), boolean or in [0, 1], that may be inverted, or is faint; empty for others."""
-    share = float(mask.mean())
-    frame = float(np.mean([mask[0].mean(), mask[-1].mean(), mask[:, 0].mean(), mask[:, -1].mean()]))
+def remark(mask: Mask) -> str:
+    """Return a remark on a mask (H, W) that may be inverted, or is faint; empty for others."""
+    full = 255 if mask.dtype == np.uint8 else 1
+    share = float(mask.mean()) / full
+    frame = float(np.mean([mask[0].mean(), mask[-1].mean(), mask[:, 0].mean(), mask[:, -1].mean()])) / full
     if share > _MOST_FOREGROUND:
         return f"{100 * share:.0f} % is foreground; is it inverted?"
     if share > 0.5 and frame > _MOST_FRAME:
         return f"{100 * share:.0f} % is foreground, and nearly all of the outermost pixels; is it inverted?"
-    if 0 < (most := float(mask.max())) < 0.5:
+    if 0 < (most := float(mask.max()) / full) < 0.5:
         return f"{100 * most:.2g} % is its most opaque pixel; a foreground is white"
     return ""

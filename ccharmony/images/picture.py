@@ -53,10 +53,10 @@ class Picture:
         return self.colors.shape[0], self.colors.shape[1]
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the colors are sRGB of three channels and 8 bits, so that nothing needs to be converted."""
-        plain = self.colors.ndim == 3 and self.colors.dtype == np.uint8
-        return plain and (self.tags.profile is None or profiles.is_srgb(self.tags.profile, gray=False))
+    def is_srgb(self) -> bool:
+        """Whether the colors are sRGB of three channels, so that nothing needs to be converted."""
+        profile = self.tags.profile
+        return self.colors.ndim == 3 and (profile is None or profiles.is_srgb(profile, gray=False))
 
     def opacity(self) -> Float32:
         """Return the opacity (H, W), in [0, 1]; 1 where the file has no alpha."""
@@ -66,10 +66,10 @@ class Picture:
 
     def srgb(self) -> UInt8:
         """Return the colors as a network and a screen take them, (H, W, 3), sRGB, 8 bits; gray three times."""
-        return to_8_bits(self.colors if self.is_plain else self._to_srgb(to_8_bits(self.colors)))
+        return to_8_bits(self.colors if self.is_srgb else self._to_srgb(to_8_bits(self.colors)))
 
     def levels(self, where: Bool | None = None) -> Samples:
-        """Return the colors to be changed: sRGB of 8 bits where that loses nothing, else of 16.
+        """Return the colors to be changed: those of the file where they are sRGB, else sRGB of 16 bits.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class Picture:
         Samples
             Shape (H, W, 3).
         """
-        if self.is_plain:
+        if self.is_srgb:
             return self.colors
         if where is None:
             return self._to_srgb(to_16_bits(self.colors))
@@ -92,7 +92,7 @@ class Picture:
             fine[rows][on] = self._to_srgb(to_16_bits(self.colors[rows][on])[None])[0]
         return fine
 
-    def recolor(self, before: Samples, after: Samples) -> Picture:
+    def recolor(self, before: Samples, after: Samples, *, in_place: bool = False) -> Picture:
         """Carry a change of sRGB colors back to the own ones.
 
         Parameters
@@ -101,6 +101,8 @@ class Picture:
             What :meth:`levels` gave, (H, W, 3); where nothing changes any values.
         after
             The same after the change.
+        in_place
+            Whether this picture may be lost, which saves a copy of its colors.
 
         Returns
         -------
@@ -110,7 +112,7 @@ class Picture:
         """
         if before is self.colors:
             return replace(self, colors=after)
-        colors = self.colors.copy()
+        colors = self.colors if in_place else self.colors.copy()
         for rows in _parts(self.shape):
             red, green, blue = np.moveaxis(before[rows] != after[rows], 2, 0)
             on = red | green | blue  # in a fifth of the time of `any`
@@ -128,7 +130,7 @@ class Picture:
 
     def _changed(self, own: Samples, before: Samples, after: Samples) -> Samples:
         """Return own colors (N,) or (N, 3) after the change of sRGB ones (N, 3)."""
-        if self.is_plain:
+        if self.is_srgb:
             return after
         change = self._from_srgb(after).astype(np.int32) - self._from_srgb(before)
         changed = (to_16_bits(own) + change).clip(0, 65535).astype(np.uint16)

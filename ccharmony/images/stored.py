@@ -29,7 +29,8 @@ from ccharmony.images.jpeg import Order
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
-_TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
+_PART = 2**18
+"""Pixels whose channels are exchanged at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,10 @@ def to_8_bits(values: Samples) -> UInt8:
     """Return samples scaled to 8 bits and rounded; those of 8 bits as they are."""
     if values.dtype == np.uint8:
         return values.astype(np.uint8, copy=False)
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if not values.size:  # OpenCV refuses nothing
+        return values.astype(np.uint8)
+    # To the bit (v + 128) // 257, in a ninth of the time and without whole numbers of 32 bits beside it.
+    return np.asarray(cv2.convertScaleAbs(values, alpha=1 / 257), np.uint8).reshape(values.shape)
 
 
 def to_16_bits(values: Samples) -> UInt16:
@@ -174,8 +178,19 @@ def _split(values: Any, *, gray: bool) -> tuple[Any, Any]:
     if values.ndim == 2:
         return values, None
     alpha = np.ascontiguousarray(values[..., 3]) if values.shape[2] == 4 else None
-    colors: Any = values[..., 0] if gray else cv2.cvtColor(values, _TO_RGB[values.shape[2]])
-    return np.ascontiguousarray(colors), alpha
+    if gray:
+        return np.ascontiguousarray(values[..., 0]), alpha
+    if alpha is not None:
+        return cv2.cvtColor(values, cv2.COLOR_BGRA2RGB), alpha
+    return _swap(values), None
+
+
+def _swap(values: Any) -> Any:
+    """Exchange the first and the third channel in place, part by part: a picture of 108 MP takes 324 MB once."""
+    for start in range(0, len(values), step := max(_PART // values.shape[1], 1)):
+        rows = values[start : start + step]
+        rows[:] = cv2.cvtColor(rows, cv2.COLOR_BGR2RGB)
+    return values
 
 
 def _run_pillow(data: bytes, header: Header) -> tuple[Samples, Samples | None]:

@@ -33,6 +33,9 @@ _ORIENTATION, _PROFILE, _XMP, _X_RESOLUTION = 274, 34675, 700, 282
 _INCH = 2
 _ROWS_OF_A_STRIP = 64
 _ASSOCIATED, _UNASSOCIATED = 1, 2
+_BUFFER = 2**22
+"""Bytes of strips that tifffile holds beside a picture and its file; its own 256 MB are as much as a large file."""
+
 _REDUCED_OR_MASK = 0b101
 
 
@@ -231,6 +234,7 @@ def encode(
         compressionargs={"level": 1},
         predictor=True,
         rowsperstrip=_ROWS_OF_A_STRIP,
+        buffersize=_BUFFER,
         resolution=dpi,
         resolutionunit=_INCH if dpi else None,
         iccprofile=profile,
@@ -272,7 +276,7 @@ def _refuse_missing(page: Any, size: int) -> None:
 def _read(page: Any) -> npt.NDArray[Any]:
     """Decode all strips or tiles, into memory that was written before."""
     try:
-        return np.asarray(page.asarray(out=np.zeros(page.shape, page.dtype), maxworkers=1))
+        return np.asarray(page.asarray(out=np.zeros(page.shape, page.dtype), maxworkers=1, buffersize=_BUFFER))
     except Exception as error:  # tifffile and each codec have their own
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ImageError(f"a TIFF compressed with {page.compression.name} cannot be decoded ({text})") from error

@@ -2,8 +2,8 @@
 
 Contents: :func:`write_picture`, :func:`encode_picture`, :func:`losses`.
 
-PNG and TIFF hold every picture to the bit. imagecodecs writes PNG, since it takes gray with alpha and 16 bits; Pillow
-writes JPEG and WebP, tifffile TIFF.
+PNG and TIFF hold every picture to the bit. imagecodecs writes PNG, since it takes gray with alpha and 16 bits, and
+JPEG, since Pillow copies a picture into four bytes a pixel first; Pillow writes WebP, tifffile TIFF.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from PIL import Image
 from ccharmony import files
 from ccharmony.arrays import Samples
 from ccharmony.errors import OutputError
-from ccharmony.files import StrPath
+from ccharmony.files import Part, StrPath
 from ccharmony.images import exif, profiles, tiff
 from ccharmony.images.picture import Picture, three_channels
 from ccharmony.images.pixels import JPEG_QUALITY, JPEG_SUFFIXES, WRITABLE_SUFFIXES
@@ -60,16 +60,21 @@ def write_picture(path: StrPath, picture: Picture, quality: int = JPEG_QUALITY) 
     """
     path = Path(path)
     try:
-        data = encode_picture(picture, path.suffix, quality)
+        parts = _encode(picture, path.suffix, quality)
     except OutputError as error:
         raise OutputError(f"{path}: {error}") from error
-    files.write_bytes(path, data)
+    files.write_chunks(path, parts)
     if lost := losses(picture, path.suffix):
         _logger.warning("%s: %s", path, "; ".join(lost))
 
 
 def encode_picture(picture: Picture, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
     """Return the file that :func:`write_picture` writes; raises OutputError."""
+    return b"".join(_encode(picture, suffix, quality))
+
+
+def _encode(picture: Picture, suffix: str, quality: int) -> list[Part]:
+    """Return the parts of a file one after the other, since those of a large picture together are a second copy."""
     suffix = suffix.lower()
     if suffix not in WRITABLE_SUFFIXES:
         raise OutputError(f"{suffix}: not a format to write, wanted one of {' '.join(WRITABLE_SUFFIXES)}")
@@ -78,7 +83,7 @@ def encode_picture(picture: Picture, suffix: str, quality: int = JPEG_QUALITY) -
             return _encode_png(picture)
         if suffix in JPEG_SUFFIXES:
             return _encode_jpeg(picture, quality)
-        return _encode_webp(picture, quality) if suffix == ".webp" else _encode_tiff(picture)
+        return [_encode_webp(picture, quality)] if suffix == ".webp" else _encode_tiff(picture)
     except Exception as error:  # each codec has its own
         raise OutputError(f"{suffix} of {picture.shape[1]}x{picture.shape[0]} cannot be encoded ({error})") from error
 
@@ -101,14 +106,14 @@ def losses(picture: Picture, suffix: str) -> list[str]:
     return found
 
 
-def _encode_png(picture: Picture) -> bytes:
+def _encode_png(picture: Picture) -> list[Part]:
     import imagecodecs  # here, since most commands write no picture with tags
 
     if _needs_three_channels(picture):
         picture = replace(picture, colors=three_channels(picture.colors))
     # As OpenCV does: a third more bytes than at level 6, in a tenth of the time.
-    data = bytes(imagecodecs.png_encode(_channels(picture), level=1, strategy=_RUNS, filter=_SUB))
-    return data[:_AFTER_IHDR] + b"".join(_png_chunks(picture.tags)) + data[_AFTER_IHDR:]
+    data = memoryview(imagecodecs.png_encode(_channels(picture), level=1, strategy=_RUNS, filter=_SUB))
+    return [data[:_AFTER_IHDR], *_png_chunks(picture.tags), data[_AFTER_IHDR:]]
 
 
 def _png_chunks(tags: Tags) -> list[bytes]:
@@ -129,11 +134,34 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def _encode_jpeg(picture: Picture, quality: int) -> bytes:
-    image = Image.fromarray(to_8_bits(_on_white(picture)))
-    tags = picture.tags
-    kept = replace(tags, exif=tags.exif if _fits(tags.exif) else b"", xmp=tags.xmp if _fits(tags.xmp) else b"")
-    return _save(image, "JPEG", kept, quality=quality, **({"dpi": tags.dpi} if tags.dpi else {}))
+def _encode_jpeg(picture: Picture, quality: int) -> list[Part]:
+    import imagecodecs  # as above
+
+    colors = to_8_bits(_on_white(picture))
+    space, sampling = ("GRAY", None) if colors.ndim == 2 else ("RGB", "420")
+    data = memoryview(imagecodecs.jpeg8_encode(colors, level=quality, colorspace=space, subsampling=sampling))
+    after_jfif = 4 + int.from_bytes(data[4:6], "big")
+    return [_jfif(picture.tags.dpi), *_jpeg_segments(picture.tags), data[after_jfif:]]
+
+
+def _jfif(dpi: tuple[float, float] | None) -> bytes:
+    """Return how every JPEG begins, up to its first segment with pixels per inch, or with square pixels."""
+    unit, x, y = (1, *(min(max(round(value), 1), 65535) for value in dpi)) if dpi else (0, 1, 1)
+    return b"\xff\xd8" + _segment(0xE0, b"JFIF\0" + struct.pack(">HBHHBB", 0x0101, unit, x, y, 0, 0))
+
+
+def _jpeg_segments(tags: Tags) -> list[bytes]:
+    segments = [_segment(0xE1, b"Exif\0\0" + tags.exif)] if tags.exif and _fits(tags.exif) else []
+    if tags.xmp and _fits(tags.xmp):
+        segments.append(_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + tags.xmp))
+    profile = tags.profile or b""
+    parts = [profile[start : start + _JPEG_SEGMENT] for start in range(0, len(profile), _JPEG_SEGMENT)]
+    heads = [b"ICC_PROFILE\0" + bytes([number, len(parts)]) for number in range(1, len(parts) + 1)]
+    return segments + [_segment(0xE2, head + part) for head, part in zip(heads, parts, strict=True)]
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
 def _encode_webp(picture: Picture, quality: int) -> bytes:
@@ -143,22 +171,27 @@ def _encode_webp(picture: Picture, quality: int) -> bytes:
         tags = replace(tags, profile=None)
         picture = replace(picture, colors=picture.srgb())
     image = Image.fromarray(to_8_bits(_channels(picture)))
-    return _save(image, "WEBP", tags, quality=quality, lossless=quality == LOSSLESS, exact=True)
-
-
-def _save(image: Image.Image, kind: str, tags: Tags, **options: Any) -> bytes:
+    options: dict[str, Any] = {"exif": tags.exif} if tags.exif else {}
     stream = io.BytesIO()
-    if tags.exif:
-        options["exif"] = b"Exif\0\0" + tags.exif if kind == "JPEG" else tags.exif
-    image.save(stream, kind, icc_profile=tags.profile, xmp=tags.xmp, **options)
+    lossless = quality == LOSSLESS
+    image.save(
+        stream,
+        "WEBP",
+        icc_profile=tags.profile,
+        xmp=tags.xmp,
+        quality=quality,
+        lossless=lossless,
+        exact=True,
+        **options,
+    )
     return stream.getvalue()
 
 
-def _encode_tiff(picture: Picture) -> bytes:
+def _encode_tiff(picture: Picture) -> list[Part]:
     tags = picture.tags
     order: Literal["<", ">"] = ">" if tags.exif.startswith(b"MM") else "<"
     data = tiff.encode(_channels(picture), order=order, profile=tags.profile, xmp=tags.xmp, dpi=tags.dpi)
-    return exif.into_tiff(data, tags.exif) if tags.exif else data
+    return exif.into_tiff(data, tags.exif) if tags.exif else [data]
 
 
 def _channels(picture: Picture) -> Samples:

@@ -94,6 +94,7 @@ def _apply_video(video: Path, masks: Path | None, out: Path, given: options.Opti
 
 def _apply_folder(composites: Path, masks: Path | None, out: Path, given: options.Options) -> int:
     """Work on every picture of a folder; 1 where one was left out."""
+    from ccharmony.images.mask_rules import shares
     from harmonize.inference import runtimes
     from harmonize.inspection.page import Review, write_page
 
@@ -110,14 +111,13 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
     review = Review(str(composites), str(given.from_params or given.weights), len(tasks), list(unmatched))
 
     def note(task: PictureTask, composite: Composite, result: Picture) -> None:
-        if given.report is not None:
-            name = task.composite.relative_to(composites).as_posix()
-            review.add(name, composite.picture.srgb(), result.srgb(), composite.mask)
+        name = task.composite.relative_to(composites).as_posix()
+        review.add(name, composite.picture.srgb(), result.srgb(), shares(composite.mask))
 
     with contextlib.ExitStack() as stack:
         for folder in written:
             stack.enter_context(claim_folder(folder, _JOB))
-        failed = _run_all(tasks, out, net, given, note)
+        failed = _run_all(tasks, out, net, given, note if given.report else None)
     if len(failed) == len(tasks):
         raise ImageError(f"{composites}: none of {len(tasks)} pictures could be harmonized; the first: {failed[0]}")
     if given.report is not None:
@@ -152,9 +152,9 @@ def _run_all(
     out: Path,
     net: Weights,
     given: options.Options,
-    note: Callable[[PictureTask, Composite, Picture], None],
+    note: Callable[[PictureTask, Composite, Picture], None] | None,
 ) -> list[str]:
-    """Harmonize pictures, tell each to `note`, and return a line for each that could not be."""
+    """Harmonize pictures, tell each to `note` if there is one, and return a line for each that could not be."""
     from harmonize.inference import folders, runtimes
     from harmonize.video.series import smooth_series
 
@@ -168,7 +168,8 @@ def _run_all(
             beside = given.before_after and given.before_after / task.output.relative_to(out)
             for path in filter(None, (task.output, beside)):
                 make_folder(path.parent)
-            note(task, *(smoothed(task) if smoothed else harmonizer).run(task, beside))
+            chosen = smoothed(task) if smoothed else harmonizer
+            chosen.run(task, beside, note and partial(note, task))
 
         jobs = given.jobs or processors.count()
         return folders.run_all(tasks, work, jobs=jobs, strict=given.strict, progress=partial(progress, "pictures"))

@@ -7,17 +7,18 @@
 from __future__ import annotations
 
 import logging
-from copy import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from ccharmony.arrays import Float32, SameSamples, Samples
+from ccharmony.arrays import Mask, Samples
 from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
+from ccharmony.images import mask_rules
 from ccharmony.images.picture import Picture
 from ccharmony.images.pixels import JPEG_QUALITY, write_image
 from ccharmony.images.stored import to_8_bits
@@ -25,15 +26,17 @@ from ccharmony.images.write_picture import write_picture
 from harmonize.inference import adjustment, adjustment_plot, runtimes
 from harmonize.inference.adjustment import CUBE_SIZE, Adjustment
 from harmonize.inference.composite import Composite, read_composite, read_pasted
-from harmonize.inference.defringe import estimate_foreground
 from harmonize.inference.folders import PictureTask
-from harmonize.inference.image import Change, Size, check_size, harmonize_image
+from harmonize.inference.image import Change, Size, check_size, harmonize_into, make_change
+from harmonize.inference.picture import Recolor
 from harmonize.inference.runtimes import Weights
-from harmonize.inference.strips import blend
 from harmonize.models.settings import SIDE
 from harmonize.settings import check_number
 
 _logger = logging.getLogger(__name__)
+
+Note: TypeAlias = Callable[[Composite, Picture], None]
+"""Is told what was read, and the result."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,14 @@ class ParameterFiles:
     def __bool__(self) -> bool:
         return any(path is not None for path in (self.params, self.curves, self.plot))
 
-    def write(self, found: Adjustment, mask: Float32, name: str, weights: str | None) -> None:
+    def write(self, found: Adjustment, mask: Mask, name: str, weights: str | None) -> None:
         """Write those that are named; raises OutputError."""
+        shares = mask_rules.shares(mask)
         if self.params:
             adjustment.write_json(self.params, found, notes={"picture": name, "weights": weights})
         if self.curves:
-            adjustment.write_cube(self.curves, found, mask, size=self.cube_size, title=Path(name).stem)
-            gain = adjustment.mean_gain(found, mask)
+            adjustment.write_cube(self.curves, found, shares, size=self.cube_size, title=Path(name).stem)
+            gain = adjustment.mean_gain(found, shares)
             _logger.warning("%s: the curves alone; of the shading map only its mean, %.3f, is in it", self.curves, gain)
         if self.plot:
             write_image(self.plot, adjustment_plot.plot(found))
@@ -113,7 +117,7 @@ class Harmonizer:
         if self.invert and self.each:
             raise SettingsError("invert and each: a mask of several foregrounds has no inverse")
 
-    def run(self, task: PictureTask, before_after: Path | None = None) -> tuple[Composite, Picture]:
+    def run(self, task: PictureTask, before_after: Path | None = None, note: Note | None = None) -> None:
         """Read, harmonize and write one picture; what is odd about it is logged.
 
         Parameters
@@ -122,11 +126,8 @@ class Harmonizer:
             Files that are read and written.
         before_after
             File for composite and result side by side, or None.
-
-        Returns
-        -------
-        tuple[Composite, Picture]
-            What was read, and the result.
+        note
+            Is told what was read, and the result. Where nobody wants to see both, one picture is in memory and not two.
 
         Raises
         ------
@@ -136,11 +137,12 @@ class Harmonizer:
         composite = self.read(task)
         if remark := composite.remark():
             _logger.warning("%s: %s", task.mask, remark)
-        result = self.harmonize(composite, task.composite.name)
+        result = self.harmonize(composite, task.composite.name, in_place=before_after is None and note is None)
         write_picture(task.output, result, self.quality)
         if before_after is not None:
             write_picture(before_after, side_by_side(composite.picture, result), self.quality)
-        return composite, result
+        if note is not None:
+            note(composite, result)
 
     def read(self, task: PictureTask) -> Composite:
         """Return the composite of a task; raises ImageError or SettingsError."""
@@ -149,16 +151,22 @@ class Harmonizer:
         ground = self.background
         return read_pasted(task.composite, ground.path, ground.position, ground.scale, defringe=self.defringe)
 
-    def harmonize(self, composite: Composite, name: str = "") -> Picture:
-        """Return a composite's picture, harmonized, and write the parameters that are wanted, under its name."""
-        if self.change is not None:
-            return composite.recolor(partial(self._repeat, self.change))
-        if self.given is None and not self.files:
-            return composite.recolor(self._ask)
-        return composite.recolor(partial(self._adjust, name))
+    def harmonize(self, composite: Composite, name: str = "", *, in_place: bool = False) -> Picture:
+        """Return a composite's picture, harmonized, and write the parameters that are wanted, under its name.
 
-    def _ask(self, levels: SameSamples, mask: Float32) -> SameSamples:
-        return harmonize_image(
+        With `in_place` the composite's own picture may be lost.
+        """
+        if self.change is not None:
+            recolor: Recolor = partial(self._repeat, self.change)
+        elif self.given is None and not self.files:
+            recolor = self._ask
+        else:
+            recolor = partial(self._adjust, name)
+        return composite.recolor(recolor, in_place=in_place)
+
+    def _ask(self, result: Samples, levels: Samples, mask: Mask) -> None:
+        harmonize_into(
+            result,
             levels,
             mask,
             self.net,
@@ -168,26 +176,24 @@ class Harmonizer:
             defringe=self.defringe,
         )
 
-    def _repeat(self, change: Change, levels: SameSamples, mask: Float32) -> SameSamples:
+    def _repeat(self, change: Change, result: Samples, levels: Samples, mask: Mask) -> None:
         """Make a change that was found before."""
-        result = copy(levels)
-        own = estimate_foreground(levels, mask, sees_background=True) if self.defringe else levels
-        blend(own, mask, self.strength, change(own), result)
-        return result
+        make_change(result, levels, mask, change, self.strength, defringe=self.defringe)
 
-    def _adjust(self, name: str, levels: SameSamples, mask: Float32) -> SameSamples:
+    def _adjust(self, name: str, result: Samples, levels: Samples, mask: Mask) -> None:
         """Apply the curves and the map that were given, or are found and written."""
         found = self.given
         if found is None:
             from harmonize.inference.curve_fit import find_adjustment  # SciPy; most calls need no curves
 
-            fitted = find_adjustment(to_8_bits(levels), mask, self.net, size=self.size, device=self.device)
+            shares = mask_rules.shares(mask)
+            fitted = find_adjustment(to_8_bits(levels), shares, self.net, size=self.size, device=self.device)
             if not runtimes.find(self.net, self.device).parametric:
                 told = "%s: curves and map are fitted; of %.1f levels of change they miss %.1f"
                 _logger.warning(told, name, fitted.change, fitted.error)
             found = fitted.adjustment
         self.files.write(found, mask, name, runtimes.name_of(self.net))
-        return adjustment.apply(found, levels, mask, self.strength, defringe=self.defringe)
+        self._repeat(partial(adjustment.renderer, found), result, levels, mask)
 
 
 def harmonize_file(

@@ -2,6 +2,7 @@
 
 -   :func:`harmonize_image`: composite and mask in, harmonized picture out.
 -   :func:`harmonize_levels`: the same before it is rounded to 8 bits.
+-   :func:`harmonize_into`: the same written into an array, so that no copy of a large picture is made.
 -   :func:`find_change`: the change by itself, to be rendered on copies of the picture, too.
 
 Networks are trained on small squares. By default they see the picture as such a square, and what they did to it is
@@ -20,7 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Float32, SameSamples, Samples
+from ccharmony.arrays import Float32, Mask, SameSamples, Samples
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images import mask_rules
 from ccharmony.images.stored import to_8_bits
@@ -28,7 +29,7 @@ from harmonize.inference import adjustment, runtimes
 from harmonize.inference.color_map import fit
 from harmonize.inference.defringe import estimate_foreground
 from harmonize.inference.runtimes import Weights
-from harmonize.inference.strips import Render, blend, to_levels
+from harmonize.inference.strips import STRIP_PIXELS, Render, blend, to_levels
 from harmonize.models.settings import MULTIPLE, SIDE
 from harmonize.settings import check_integer, check_number
 
@@ -90,7 +91,8 @@ def harmonize_image(
         Weights that cannot be loaded, or that make values that are not numbers.
     """
     result = copy(_check_picture(composite))
-    _harmonize(composite, mask, net, strength, size, device, result, defringe=defringe)
+    weights = as_mask(mask, composite.shape[:2])
+    harmonize_into(result, composite, weights, net, strength=strength, size=size, device=device, defringe=defringe)
     return result
 
 
@@ -121,8 +123,52 @@ def harmonize_levels(
         As :func:`harmonize_image`.
     """
     result = to_levels(_check_picture(composite))
-    _harmonize(composite, mask, net, strength, size, device, result)
+    weights = as_mask(mask, composite.shape[:2])
+    harmonize_into(result, composite, weights, net, strength=strength, size=size, device=device)
     return result
+
+
+def harmonize_into(
+    result: Samples | Float32,
+    picture: Samples,
+    mask: Mask,
+    net: Weights = None,
+    *,
+    strength: float = 1.0,
+    size: Size = SIDE,
+    device: str = "auto",
+    defringe: bool = False,
+) -> None:
+    """Write a harmonized foreground into an array that holds the composite.
+
+    Parameters
+    ----------
+    result
+        Holds the composite, and may be `picture` itself: samples of the same depth, or levels in [0, 255] of floats.
+    picture
+        Composite (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits.
+    mask
+        Foreground (H, W). Soft edges blend.
+    net, strength, size, device, defringe
+        As of :func:`harmonize_image`.
+
+    Raises
+    ------
+    SettingsError, WeightsError
+        As :func:`harmonize_image`.
+    """
+    check_number("strength", strength, 0, 1)
+    check_size(size)
+    if strength and mask.any():
+        make_change(result, picture, mask, find_change(net, picture, mask, size, device), strength, defringe=defringe)
+
+
+def make_change(
+    result: Samples | Float32, picture: Samples, mask: Mask, change: Change, strength: float, *, defringe: bool = False
+) -> None:
+    """Make a change that was found; parameters are those of :func:`harmonize_into`."""
+    own = estimate_foreground(picture, mask_rules.shares(mask), sees_background=True) if defringe else picture
+    blend(own, mask, strength, change(own), result)
 
 
 def check_size(size: Size) -> None:
@@ -133,7 +179,7 @@ def check_size(size: Size) -> None:
             raise SettingsError(f"size: {size} found, a multiple of {MULTIPLE} or full wanted")
 
 
-def find_change(net: Weights, picture: Samples, mask: Float32, size: Size = SIDE, device: str = "auto") -> Change:
+def find_change(net: Weights, picture: Samples, mask: Mask, size: Size = SIDE, device: str = "auto") -> Change:
     """Ask a network what it changes; the answer can be rendered on the picture and on copies of other sizes.
 
     Parameters
@@ -143,7 +189,7 @@ def find_change(net: Weights, picture: Samples, mask: Float32, size: Size = SIDE
     picture
         Composite (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits; shrunk, a network sees 8.
     mask
-        Foreground (H, W), in [0, 1], with a pixel above 0.
+        Foreground (H, W), with a pixel above 0.
     size
         As of :func:`harmonize_image`. Where the network saw the picture as it is, the change is for this size alone.
     device
@@ -163,10 +209,10 @@ def find_change(net: Weights, picture: Samples, mask: Float32, size: Size = SIDE
     """
     network = runtimes.find(net, device)
     if network.parametric:  # curves and map hold at any size
-        return partial(adjustment.renderer, network.predict(to_8_bits(picture), mask))
+        return partial(adjustment.renderer, network.predict(to_8_bits(picture), mask_rules.shares(mask)))
     if size == "full" or picture.shape[:2] == (size, size):
         levels = to_levels(picture)
-        return partial(_whole_renderer, network.infer(levels[None], mask[None])[0] - levels)
+        return partial(_whole_renderer, network.infer(levels[None], mask_rules.shares(mask)[None])[0] - levels)
     small, small_mask = shrink(to_8_bits(picture), size), shrink_mask(mask, size)
     after = network.infer(small[None], small_mask[None])[0]
     return fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask).renderer
@@ -198,34 +244,18 @@ def shrink(picture: Picture, side: int) -> Picture:
     return cv2.resize(picture, (side, side), interpolation=cv2.INTER_LINEAR)
 
 
-def shrink_mask(mask: Float32, side: int) -> Float32:
+def shrink_mask(mask: Mask, side: int) -> Float32:
     """Resize a mask (H, W) as :func:`shrink` does; a foreground thinner than the distance of its samples is kept."""
-    small = shrink(mask, side)
-    return np.asarray(
-        small if small.any() else cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA), np.float32
-    )
+    small = shrink(_narrow(mask, side), side)
+    found = small if small.any() else cv2.resize(mask_rules.shares(mask), (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(found, np.float32)
 
 
-def _harmonize(
-    picture: Samples,
-    mask: npt.NDArray[np.generic],
-    net: Weights,
-    strength: float,
-    size: Size,
-    device: str,
-    result: Samples | Float32,
-    *,
-    defringe: bool = False,
-) -> None:
-    """Write the harmonized foreground into `result`, which holds the composite."""
-    weights = as_mask(mask, picture.shape[:2])
-    check_number("strength", strength, 0, 1)
-    check_size(size)
-    if strength == 0 or not weights.any():
-        return
-    change = find_change(net, picture, weights, size, device)
-    own = estimate_foreground(picture, weights, sees_background=True) if defringe else picture
-    blend(own, weights, strength, change(own), result)
+def _narrow(mask: Mask, side: int) -> Float32:
+    """Return a mask as floats (H, side), part by part: as floats in full it would be as large as its picture."""
+    step = max(STRIP_PIXELS // mask.shape[1], 1)
+    parts = (mask_rules.shares(mask[top : top + step]) for top in range(0, mask.shape[0], step))
+    return np.concatenate([cv2.resize(part, (side, len(part)), interpolation=cv2.INTER_LINEAR) for part in parts])
 
 
 def _check_picture(picture: SameSamples) -> SameSamples:
@@ -239,8 +269,8 @@ def _check_picture(picture: SameSamples) -> SameSamples:
     return picture
 
 
-def as_mask(mask: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Float32:
-    """Return a mask as floats (H, W) in [0, 1]; raises ImageError for what is none.
+def as_mask(mask: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Mask:
+    """Return any array that a caller takes for a mask as one (H, W); raises ImageError for what is none.
 
     Booleans and floats mean what they are; integers are levels or labels by the rule that holds for files
     (:mod:`ccharmony.images.mask_rules`). A last axis of one channel may stand behind H and W.
@@ -257,5 +287,5 @@ def as_mask(mask: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Float32:
     if whole:
         is_deep = most > 255 or values.dtype == np.uint16
         levels: Samples = values.astype(np.uint16) if is_deep else values.astype(np.uint8)
-        return mask_rules.judge(levels).mask()
-    return values.astype(np.float32)
+        return mask_rules.judge(levels).compact()
+    return values if values.dtype == np.bool_ else values.astype(np.float32, copy=False)  # type: ignore[return-value]

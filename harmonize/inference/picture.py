@@ -12,23 +12,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Float32, Float64, Samples
+from ccharmony.arrays import Float32, Float64, Mask, Samples
+from ccharmony.images import mask_rules
 from ccharmony.images.picture import Picture
-from harmonize.inference.image import Size, as_mask, harmonize_image
+from harmonize.inference.image import Size, as_mask, harmonize_into
 from harmonize.inference.runtimes import Weights
 from harmonize.models.settings import SIDE
 
 _ENOUGH = 2**18
 """Pixels that a mean color is taken from, about."""
 
-Recolor: TypeAlias = Callable[[Samples, Float32], Samples]
-"""Of sRGB colors (H, W, 3), 8 or 16 bits, and a foreground (H, W), gives the colors with the foreground changed."""
+Recolor: TypeAlias = Callable[[Samples, Samples, Mask], None]
+"""Given a result that holds sRGB colors (H, W, 3), the colors, 8 or 16 bits, and a foreground (H, W), changes the
+foreground in the result, which may be the colors themselves."""
 
 
 def harmonize_picture(
@@ -60,11 +63,13 @@ def harmonize_picture(
     ImageError, SettingsError, WeightsError
         As :func:`harmonize.harmonize_image`.
     """
-    recolor = partial(harmonize_image, net=net, strength=strength, size=size, device=device)
+    recolor = partial(harmonize_into, net=net, strength=strength, size=size, device=device)
     return recolor_foreground(picture, as_mask(mask, picture.shape), recolor)
 
 
-def recolor_foreground(picture: Picture, mask: Float32, recolor: Recolor, *, into: Picture | None = None) -> Picture:
+def recolor_foreground(
+    picture: Picture, mask: Mask, recolor: Recolor, *, into: Picture | None = None, in_place: bool = False
+) -> Picture:
     """Change the foreground of a picture.
 
     Parameters
@@ -72,11 +77,13 @@ def recolor_foreground(picture: Picture, mask: Float32, recolor: Recolor, *, int
     picture
         The composite.
     mask
-        Foreground (H, W), in [0, 1].
+        Foreground (H, W).
     recolor
         Changes sRGB colors; what it leaves as it is stays to the bit in the picture, too.
     into
         The same picture with other foregrounds changed, which is changed further; None for the picture itself.
+    in_place
+        Whether `picture` may be lost, without `into`: a large one then is not copied.
 
     Returns
     -------
@@ -84,21 +91,24 @@ def recolor_foreground(picture: Picture, mask: Float32, recolor: Recolor, *, int
         The picture with its foreground changed.
     """
     if picture.alpha is not None:
-        mask = np.where(picture.alpha > 0, mask, np.float32(0))
+        visible: Mask = np.where(picture.alpha > 0, mask, mask.dtype.type(0))
+        mask = visible
     levels = picture.levels(mask > 0)
     if picture.alpha is not None:
         levels = _hide(levels, picture.opacity(), mask)
-    return (into or picture).recolor(levels, recolor(levels, mask))
+    after = levels if in_place and levels is picture.colors else copy(levels)
+    recolor(after, levels, mask)
+    return (into or picture).recolor(levels, after, in_place=in_place)
 
 
-def _hide(levels: Samples, weights: Float32, mask: Float32) -> Samples:
+def _hide(levels: Samples, weights: Float32, mask: Mask) -> Samples:
     """Mix the background (H, W, 3) with its mean color where its weight (H, W), in [0, 1], is less than 1."""
     hidden = (weights < 1) & (mask == 0)
     if not hidden.any():
         return levels
     mean = _mean(levels, weights * (mask == 0))
     if mean is None:  # a foreground alone: a background of its own color asks for no change of its mean
-        mean = _mean(levels, weights * mask)
+        mean = _mean(levels, weights * mask_rules.shares(mask))
     if mean is None:
         return levels
     seen: Any = levels.copy()

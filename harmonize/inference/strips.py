@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Bool, Float32, Samples, UInt8
+from ccharmony.arrays import Float32, Mask, Samples
+from ccharmony.images import mask_rules
 from harmonize import processors
 
 STRIP_PIXELS = 2**16
@@ -28,10 +29,6 @@ MOST_THREADS = 8
 _STEPS = np.float32(257)
 """Of 16 bits in a level of 8."""
 
-Mask: TypeAlias = Float32 | UInt8 | Bool
-"""A foreground (H, W): boolean, levels in [0, 255], or floats in [0, 1]; soft edges mix. A mask of levels takes a
-quarter of the memory of floats."""
-
 Render: TypeAlias = Callable[[slice, slice], Float32]
 """Of rows and columns of a picture, gives their harmonized levels, (rows, columns, 3), about [0, 255], in an array that
 the caller may change; each part is asked for once."""
@@ -45,7 +42,7 @@ def blend(picture: Samples, mask: Mask, strength: float, render: Render, result:
     picture
         What is rendered, (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits: the composite, or the foreground's own colors.
     mask
-        Foreground (H, W).
+        Foreground (H, W); soft edges mix.
     strength
         How much of the change is made, in [0, 1].
     render
@@ -63,7 +60,8 @@ def blend(picture: Samples, mask: Mask, strength: float, render: Render, result:
         levels = render(rows, inside)
         np.clip(levels, 0, 255, out=levels)
         levels -= to_levels(picture[rows, inside])
-        levels *= _weights(mask[rows, inside], strength)[..., None]
+        levels *= mask_rules.shares(mask[rows, inside])[..., None]
+        levels *= np.float32(strength)
         target: Any = result[rows, inside]  # a view
         if target.dtype == np.float32:
             target += levels
@@ -96,15 +94,6 @@ def _divide(height: int, width: int) -> list[tuple[slice, slice]]:
 
 def _cut(length: int, step: int) -> list[slice]:
     return [slice(start, min(start + step, length)) for start in range(0, length, step)]
-
-
-def _weights(mask: Mask, strength: float) -> Float32:
-    """Return the shares of the change, in [0, 1]."""
-    shares = mask.astype(np.float32)
-    if mask.dtype == np.uint8:
-        shares /= 255
-    shares *= np.float32(strength)
-    return shares
 
 
 def _extent(mask: Mask, left: int) -> slice | None:

@@ -5,14 +5,13 @@ Contents: :class:`Found`, :func:`find`; :class:`Look`, :func:`render`.
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
 import numpy as np
 
-from ccharmony.arrays import Float32, SameSamples, Samples
+from ccharmony.arrays import Float32, Mask, Samples
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images.picture import Picture
 from harmonize.inference import adjustment, runtimes
@@ -106,10 +105,8 @@ def render(scene: Scene, look: Look, found: Found) -> Picture:
     turned = look.parameters
     wanted = found.change if turned is None else partial(_turn, found, turned)
 
-    def recolor(levels: SameSamples, mask: Float32) -> SameSamples:
-        result = copy(levels)
+    def recolor(result: Samples, levels: Samples, mask: Mask) -> None:
         blend(levels, mask, look.strength, wanted(levels), result)
-        return result
 
     return recolor_foreground(scene.picture, edges.edit(scene.mask, look), recolor)
 

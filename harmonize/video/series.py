@@ -17,6 +17,7 @@ import numpy as np
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.dataset.formats import names
 from ccharmony.errors import CcharmonyError, SourceError
+from ccharmony.images import mask_rules
 from ccharmony.progress import Progress, no_progress
 from harmonize.inference.folders import PictureTask
 from harmonize.inference.harmonizer import Harmonizer
@@ -116,7 +117,7 @@ def smooth_series(
             progress("looked at", done, len(times))
             with contextlib.suppress(CcharmonyError):  # it is named where it is harmonized
                 composite = harmonizer.read(task)
-                yield _Still(time, composite.picture.srgb()), composite.mask
+                yield _Still(time, composite.picture.srgb()), mask_rules.shares(composite.mask)
 
     timeline = look_at(frames(), net, size=harmonizer.size, smoothing=smoothing)
     return lambda task: replace(harmonizer, change=timeline.change_at(times[task]))
