@@ -74,11 +74,11 @@ class StoredMask:
         return np.asarray(levels / np.float32(self.full_level), np.float32)
 
     def compact(self) -> Mask:
-        """Return the same mask in as few bytes as hold it: one a pixel, but for masks of 16 bits and odd levels."""
+        """Return the same mask in one byte a pixel, where no level is above the full one, and that is 1 or 255."""
         levels = self.foreground().levels
-        if self.full_level == 1 and levels.dtype == np.uint8:
-            return levels.view(np.bool_)
-        return levels.view(np.uint8) if self.full_level == 255 and levels.dtype == np.uint8 else self.mask()
+        if self.full_level == 1:
+            return levels.view(np.bool_) if levels.dtype == np.uint8 else levels > 0
+        return levels.astype(np.uint8, copy=False) if self.full_level == 255 else self.mask()
 
     def hard(self) -> Bool:
         """Return where the mask is a half or more, (H, W), without floats, which would take most of the time."""

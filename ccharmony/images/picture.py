@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ccharmony.arrays import Bool, Float32, Samples, Shape, UInt8, UInt16
+from ccharmony.arrays import Float32, Mask, Samples, Shape, UInt8, UInt16
 from ccharmony.errors import ImageError
 from ccharmony.files import StrPath
 from ccharmony.images import headers, profiles
@@ -68,14 +68,14 @@ class Picture:
         """Return the colors as a network and a screen take them, (H, W, 3), sRGB, 8 bits; gray three times."""
         return to_8_bits(self.colors if self.is_srgb else self._to_srgb(to_8_bits(self.colors)))
 
-    def levels(self, where: Bool | None = None) -> Samples:
+    def levels(self, where: Mask | None = None) -> Samples:
         """Return the colors to be changed: those of the file where they are sRGB, else sRGB of 16 bits.
 
         Parameters
         ----------
         where
-            Pixels (H, W) that are wanted to 16 bits; the others, which only show what is around them, are converted at
-            8, in a quarter of the time. None for all.
+            Pixels (H, W), above 0, that are wanted to 16 bits; the others, which only show what is around them, are
+            converted at 8, in a quarter of the time. None for all.
 
         Returns
         -------
@@ -88,7 +88,7 @@ class Picture:
             return self._to_srgb(to_16_bits(self.colors))
         fine = to_16_bits(self.srgb())
         for rows in _parts(self.shape):
-            on = where[rows]
+            on = where[rows] > 0
             fine[rows][on] = self._to_srgb(to_16_bits(self.colors[rows][on])[None])[0]
         return fine
 

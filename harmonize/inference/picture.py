@@ -93,7 +93,7 @@ def recolor_foreground(
     if picture.alpha is not None:
         visible: Mask = np.where(picture.alpha > 0, mask, mask.dtype.type(0))
         mask = visible
-    levels = picture.levels(mask > 0)
+    levels = picture.levels(mask)
     if picture.alpha is not None:
         levels = _hide(levels, picture.opacity(), mask)
     after = levels if in_place and levels is picture.colors else copy(levels)

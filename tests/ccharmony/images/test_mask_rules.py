@@ -197,3 +197,12 @@ def test_a_mask_that_may_be_inverted_gets_a_remark():
     assert mask_rules.remark(np.ones(SHAPE)) == "100 % is foreground; is it inverted?"
     assert mask_rules.remark(0.015 * SQUARE) == "1.5 % is its most opaque pixel; a foreground is white"
     assert mask_rules.remark(0 * SQUARE) == ""
+    assert mask_rules.remark((200 * ~SQUARE).astype(np.uint8)) == mask_rules.remark(200 / 255 * ~SQUARE)
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_a_compact_mask_says_the_same_in_one_byte_a_pixel(tmp_path, name):
+    path = write(tmp_path, MASKS[name])
+    (compact,) = pixels.read_compact_masks(path, shape=SHAPE)
+    np.testing.assert_array_equal(mask_rules.shares(compact), pixels.read_stored_mask(path).mask())
+    assert compact.itemsize == (4 if name in ("level 200", "16 bits, 0 and 65535") else 1)

@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.images import write_picture
 from ccharmony.images.picture import Picture, read_picture
-from ccharmony.images.stored import turn
+from ccharmony.images.stored import to_8_bits, turn
 from ccharmony.images.tags import Tags
 
 y, x = np.mgrid[:40, :60]
@@ -295,3 +295,27 @@ def test_of_a_moving_picture_the_first_frame_is_read_with_a_word(
     frames[0].save(tmp_path / "a", kind, save_all=True, append_images=frames[1:])
     assert read_picture(tmp_path / "a").colors.max() < 5
     assert "a: 2 frames, the first is used" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["color", "gray"])
+def test_a_jpeg_has_the_pixels_that_pillow_writes_and_tags_that_it_reads(tmp_path: Path, kind: str) -> None:
+    """A profile of several segments, of 65,000 bytes each, and a resolution that is no whole number."""
+    colors, _ = samples(kind, 8)
+    profile = (ADOBE if kind == "color" else GRAY_PROFILE) + bytes(150_000)
+    exif = camera_exif(1).tobytes().removeprefix(b"Exif\0\0")
+    write_picture.write_picture(tmp_path / "a.jpg", Picture(colors, None, Tags(profile, exif, XMP, (299.6, 72.2))), 90)
+    Image.fromarray(colors).save(tmp_path / "b.jpg", quality=90)
+    with Image.open(tmp_path / "a.jpg") as found, Image.open(tmp_path / "b.jpg") as wanted:
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
+        assert found.info["dpi"] == (300, 72)
+        assert found.info["xmp"] == XMP
+        assert found.info["icc_profile"] == profile
+        assert found.getexif()[0x8298] == "(c) someone"
+
+
+def test_16_bits_are_rounded_to_the_nearest_of_8() -> None:
+    levels = np.arange(65536, dtype=np.uint16)
+    wanted = np.rint(levels / np.float64(257)).astype(np.uint8)  # no level lies half-way, since 257 is odd
+    np.testing.assert_array_equal(to_8_bits(levels), wanted)
+    np.testing.assert_array_equal(to_8_bits(levels.reshape(256, 64, 4)[..., :3]), wanted.reshape(256, 64, 4)[..., :3])
+    assert to_8_bits(levels[:0].reshape(0, 3)).shape == (0, 3)
