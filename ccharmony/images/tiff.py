@@ -110,7 +110,7 @@ def mode(page: Any) -> str:
     alpha = "A" if _ASSOCIATED in page.extrasamples or _UNASSOCIATED in page.extrasamples else ""
     if page.photometric == 3:
         return "P"
-    gray = getattr(page.photometric, "name", "") in _GRAY
+    gray = _name(page.photometric) in _GRAY
     if gray and page.sampleformat == 3:
         return "F"
     if gray and (page.sampleformat == 2 or bits(page) > 16):
@@ -120,7 +120,7 @@ def mode(page: Any) -> str:
 
 def samples(page: Any) -> int:
     """Return the samples of a pixel, 3 where indices stand for colors."""
-    return 3 if getattr(page.photometric, "name", "") == "PALETTE" else int(page.samplesperpixel)
+    return 3 if _name(page.photometric) == "PALETTE" else int(page.samplesperpixel)
 
 
 def bits(page: Any) -> int:
@@ -153,7 +153,7 @@ def decode(data: bytes) -> tuple[Samples, Samples | None]:
     _refuse_kinds(page)
     _refuse_missing(page, len(data))
     values = _channels_last(page, _read(page))
-    kind, extra = page.photometric.name, list(page.extrasamples)
+    kind, extra = _name(page.photometric), list(page.extrasamples)
     count = values.shape[2] - len(extra)
     alpha = next((values[..., count + n] for n, what in enumerate(extra) if what in (_ASSOCIATED, _UNASSOCIATED)), None)
     if kind == "PALETTE":
@@ -245,12 +245,17 @@ def encode(
     return stream.getvalue()
 
 
+def _name(code: Any) -> str:
+    """Return what tifffile calls the value of a tag: an enumeration's member, or a number that it does not know."""
+    return str(getattr(code, "name", code))
+
+
 def _refuse_kinds(page: Any) -> None:
-    kind, found = getattr(page.photometric, "name", str(page.photometric)), page.bitspersample
+    kind, found = _name(page.photometric), page.bitspersample
     if kind not in _COLORS:
         raise ImageError(f"{_NAMES.get(kind, kind.replace('_', ' '))}, a photo needs three color channels")
-    if kind == "YCBCR" and page.compression.name not in ("JPEG", "OJPEG"):
-        raise ImageError(f"YCbCr in a TIFF ({page.compression.name}), wanted RGB")
+    if kind == "YCBCR" and _name(page.compression) not in ("JPEG", "OJPEG"):
+        raise ImageError(f"YCbCr in a TIFF ({_name(page.compression)}), wanted RGB")
     if isinstance(found, tuple):
         raise ImageError(f"channels of {', '.join(map(str, found))} bits, wanted one depth")
     if page.sampleformat != 1 or found > 16:
@@ -269,7 +274,7 @@ def _refuse_missing(page: Any, size: int) -> None:
     if not places or any(count == 0 or offset + count > size for offset, count in places):
         raise ImageError(f"truncated TIFF ({size} bytes, a strip or tile of its pixels is missing)")
     pixels = page.imagewidth * page.imagelength * page.samplesperpixel
-    if page.compression.name == "NONE" and sum(counts) * 8 < pixels * page.bitspersample:
+    if _name(page.compression) == "NONE" and sum(counts) * 8 < pixels * page.bitspersample:
         raise ImageError(f"truncated TIFF ({sum(counts)} bytes of pixels, {pixels} samples need more)")
 
 
@@ -279,7 +284,7 @@ def _read(page: Any) -> npt.NDArray[Any]:
         return np.asarray(page.asarray(out=np.zeros(page.shape, page.dtype), maxworkers=1, buffersize=_BUFFER))
     except Exception as error:  # tifffile and each codec have their own
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ImageError(f"a TIFF compressed with {page.compression.name} cannot be decoded ({text})") from error
+        raise ImageError(f"a TIFF compressed with {_name(page.compression)} cannot be decoded ({text})") from error
 
 
 def _channels_last(page: Any, values: npt.NDArray[Any]) -> Any:

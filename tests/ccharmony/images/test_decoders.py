@@ -360,3 +360,17 @@ def test_a_cutout_is_turned_by_its_own_tag(tmp_path: Path) -> None:
     colors, opacity = pixels.read_cutout(path)
     np.testing.assert_array_equal(colors, turn(COLOR, 6))
     np.testing.assert_allclose(opacity, turn(ALPHA, 6) / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("tag", "reason"),
+    [(259, "a TIFF compressed with 7777 cannot be decoded"), (262, "7777, a photo needs three color channels")],
+)
+def test_a_tiff_with_a_number_that_nobody_knows_is_refused_by_it(tmp_path: Path, tag: int, reason: str) -> None:
+    data = bytearray(tiff(COLOR))
+    count = int.from_bytes(data[8:10], "little")
+    [place] = [at for at in range(10, 10 + 12 * count, 12) if int.from_bytes(data[at : at + 2], "little") == tag]
+    data[place + 8 : place + 10] = (7777).to_bytes(2, "little")
+    (tmp_path / "x.tif").write_bytes(data)
+    with pytest.raises(ImageError, match=reason):
+        pixels.read_image(tmp_path / "x.tif")
