@@ -81,7 +81,7 @@ def export_onnx(path: Path, weights: StrPath) -> Exported:
         "settings": json.dumps(loaded.settings.to_dict()),
     }
     outputs = session.PARAMETERS if isinstance(graph, ParameterGraph) else session.PICTURE
-    data = trace(graph.eval(), outputs, str(weights), {}) + protobuf.metadata(notes)
+    data = protobuf.seal(trace(graph.eval(), outputs, str(weights), {}) + protobuf.metadata(notes))
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"checked{session.SUFFIX}"
         files.write_bytes(copy, data)

@@ -1,4 +1,4 @@
-"""The few lines of protobuf that ONNX files get from here: metadata, and weights as a graph's initializers.
+"""The few lines of protobuf that ONNX files get from here: metadata, a checksum, and weights as initializers.
 
 What is appended to a message belongs to it: fields that may be repeated are added, messages inside are merged. So
 nothing is parsed, and the library onnx is not needed.
@@ -10,6 +10,7 @@ onnx.proto3 of ONNX 1.16: ModelProto, GraphProto, TensorProto, StringStringEntry
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from ccharmony.arrays import Float32
@@ -18,6 +19,7 @@ _GRAPH, _METADATA = 7, 14
 _INITIALIZER = 5
 _DIMS, _TYPE, _NAME, _BYTES = 1, 2, 8, 9
 _FLOAT = 1
+_SEAL = "sha256"
 _KEY, _VALUE = 1, 2
 
 
@@ -25,6 +27,16 @@ def metadata(notes: Mapping[str, str]) -> bytes:
     """Return notes as lines of metadata, to be appended to a model."""
     entries = (_field(_KEY, key.encode()) + _field(_VALUE, value.encode()) for key, value in notes.items())
     return b"".join(_field(_METADATA, entry) for entry in entries)
+
+
+def seal(model: bytes) -> bytes:
+    """Return a model with its SHA-256 as the last line of its metadata."""
+    return model + metadata({_SEAL: hashlib.sha256(model).hexdigest()})
+
+
+def is_sealed(data: bytes) -> bool:
+    """Return whether a file ends with the checksum of all that stands before it."""
+    return data == seal(data[: -len(seal(b""))])
 
 
 def initializers(arrays: Mapping[str, Float32]) -> bytes:

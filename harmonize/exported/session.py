@@ -2,7 +2,7 @@
 
 The file's graph takes ``composite`` (B, 3, H, W), RGB in [0, 1], and ``mask`` (B, 1, H, W), in [0, 1], of any size. It
 gives ``harmonized`` (B, 3, H, W), in [0, 1], or, of a parametric network, ``curves`` (B, 3, knots) and ``log_gain``
-(B, 1, h, w). Settings and version stand in its metadata.
+(B, 1, h, w). Settings, version and a checksum of the file stand in its metadata.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ccharmony.arrays import Float32
 from ccharmony.errors import SettingsError, WeightsError
 from ccharmony.files import StrPath
 from harmonize import memory, processors
+from harmonize.exported import protobuf
 
 SUFFIX = ".onnx"
 FORMAT = 1
@@ -144,6 +145,8 @@ def _open(path: Path, threads: int, _time: int, _size: int) -> Session:
     try:
         # From memory: a graph whose weights are said to be in other files finds none.
         data = inputs.read_bytes(path, _MOST_BYTES)
+        if not protobuf.is_sealed(data):
+            raise WeightsError(f"{path}: damaged or no ONNX file of harmonize export (no checksum or another one)")
         # Without fallback: it prints to stdout that it tries the same processor again.
         runner = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         return Session(path, runner)

@@ -6,12 +6,13 @@ every commit, so that neither a killed process nor a power cut loses an acknowle
 
 from __future__ import annotations
 
+import math
 import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import cast, get_args
 
 from ccharmony.errors import StudyError
 from harmonize.study.study import VOTES, Study
@@ -117,6 +118,8 @@ class Store:
         for rater, trial, choice, seconds in rows:
             if not 0 <= trial < len(trials[rater]):
                 raise StudyError(f"{self.path}: an answer to question {trial}, the study asks {len(trials[rater])}")
+            if choice not in get_args(Choice) or not math.isfinite(seconds):
+                raise StudyError(f"{self.path}: damaged, the answer {choice!r} after {seconds} s")
             asked = trials[rater][trial]
             methods = self.study.methods
             picture = self.study.names[asked.picture]
@@ -139,5 +142,5 @@ class Store:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # its message may hold bytes of a damaged file
             raise StudyError(f"{self.path}: {error}, wanted the votes of a study") from error

@@ -18,7 +18,7 @@ from safetensors.torch import save
 
 from harmonize.evaluation import compare, evaluate
 from harmonize.evaluation.report import COLUMNS
-from harmonize.exported import export
+from harmonize.exported import export, protobuf
 from harmonize.inference import adjustment, onnx_network, parametric
 from harmonize.models import registry
 from harmonize.models.pih import curves
@@ -163,7 +163,14 @@ def _exported(root: Path) -> Iterator[Target]:
         opened = onnx_network.load(path).session
         opened.run(np.ones((1, 3, 16, 16), np.float32), np.ones((1, 1, 16, 16), np.float32))
 
-    yield Target("ONNX", path, (path.read_bytes(),), run)
+    yield Target("ONNX", path, (path.read_bytes(),), run, change=_change_onnx)
+
+
+def _change_onnx(draw: random.Random, data: bytes) -> bytes:
+    """Change a byte of the graph and make its checksum fit."""
+    changed = bytearray(data[: -len(protobuf.seal(b""))])
+    changed[draw.randrange(len(changed))] = draw.choice((0, 1, 8, 0x7F, 0x80, 0xFF))
+    return protobuf.seal(bytes(changed))
 
 
 def _apply(path: Path) -> None:

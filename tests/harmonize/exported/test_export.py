@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ccharmony.errors import SettingsError, WeightsError
 from ccharmony.images import pixels
-from harmonize.exported import export, session
+from harmonize.exported import export, protobuf, session
 from harmonize.exported.graph import PictureGraph, weights
 from harmonize.inference.image import harmonize_image
 from harmonize.models import registry
@@ -99,10 +99,23 @@ def test_a_network_that_onnx_cannot_hold_is_refused_in_one_line(tmp_path, monkey
 @pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x08\x12\x03abc"])
 def test_other_files_are_refused_by_name(content, tmp_path):
     (tmp_path / "x.onnx").write_bytes(content)
-    with pytest.raises(WeightsError, match=r"x\.onnx: damaged or no ONNX file \(.+\)$"):
+    with pytest.raises(WeightsError, match=r"x\.onnx: damaged or no ONNX file of harmonize export \(.+\)$"):
         session.open_session(tmp_path / "x.onnx")
     with pytest.raises(WeightsError, match=r"y\.onnx: cannot be read \(No such file or directory\)"):
         session.open_session(tmp_path / "y.onnx")
+
+
+def test_one_flipped_bit_anywhere_is_refused(tmp_path):
+    net = registry.build_network(NETWORKS["pih"]).eval()
+    checkpoint.save_weights(tmp_path / "net.safetensors", net, NETWORKS["pih"])
+    export.export_onnx(tmp_path / "net.onnx", tmp_path / "net.safetensors")
+    whole = (tmp_path / "net.onnx").read_bytes()
+    for place in (0, 50, len(whole) // 2, *range(len(whole) - 74, len(whole))):
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        (tmp_path / "x.onnx").write_bytes(changed)
+        with pytest.raises(WeightsError, match=r"x\.onnx: damaged"):
+            session.open_session(tmp_path / "x.onnx")
 
 
 def test_a_graph_of_somebody_else_and_of_a_later_format_is_refused(tmp_path, monkeypatch):
@@ -111,9 +124,8 @@ def test_a_graph_of_somebody_else_and_of_a_later_format_is_refused(tmp_path, mon
     checkpoint.save_weights(tmp_path / "net.safetensors", net, NETWORKS["issam"])
     export.export_onnx(tmp_path / "net.onnx", tmp_path / "net.safetensors")
     monkeypatch.setattr(session, "FORMAT", 1)
-    (tmp_path / "foreign.onnx").write_bytes(
-        (tmp_path / "net.onnx").read_bytes().replace(b"harmonize_format", b"h" * 16)
-    )
+    named = (tmp_path / "net.onnx").read_bytes().replace(b"harmonize_format", b"h" * 16)
+    (tmp_path / "foreign.onnx").write_bytes(protobuf.seal(named))
     for name in ("net", "foreign"):
         with pytest.raises(WeightsError, match=rf"{name}\.onnx: not of harmonize export \(format 1\), one wanted$"):
             session.open_session(tmp_path / f"{name}.onnx")
@@ -183,7 +195,7 @@ def write_graph(path: Path, nodes: list, *, settings: str = "{}", **constants: n
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
     onnx.helper.set_model_props(model, {"harmonize_format": "1", "settings": settings})
-    onnx.save(model, path)
+    path.write_bytes(protobuf.seal(model.SerializeToString()))
     return path
 
 
@@ -232,7 +244,7 @@ def test_an_operator_whose_name_is_no_text_is_refused_and_nothing_is_printed(tmp
     # onnxruntime's message holds the name, which Python cannot decode; its fallback says so on stdout (found by fuzz).
     nodes = [pytest.importorskip("onnx").helper.make_node("Nopes", ["composite"], ["harmonized"])]
     path = write_graph(tmp_path / "name.onnx", nodes)
-    path.write_bytes(path.read_bytes().replace(b"Nopes", b"No\xffes"))
-    with pytest.raises(WeightsError, match=r"name\.onnx: damaged or no ONNX file"):
+    path.write_bytes(protobuf.seal(path.read_bytes().replace(b"Nopes", b"No\xffes")))
+    with pytest.raises(WeightsError, match=r"name\.onnx: damaged or no ONNX file \("):
         session.open_session(path)
     assert capfd.readouterr().out == ""

@@ -154,3 +154,23 @@ def test_a_file_that_holds_no_votes_is_refused(study: Study) -> None:
     (study.folder / VOTES).write_bytes(b"no database, but long enough to be looked at " * 50)
     with pytest.raises(StudyError, match=r"votes\.db: .*wanted the votes of a study"):
         Store(study)
+
+
+@pytest.mark.parametrize(
+    ("sound", "damaged", "reason"),
+    [
+        (b"CREATE TABLE votes", b"CREATE TABL\xff votes", "can't decode byte 0xff"),
+        (b"seconds REAL", b"Seconde REAL", "no such column: seconds"),
+        (b"left", b"lefu", "damaged, the answer 'lefu' after 1.5 s"),
+    ],
+)
+def test_damaged_votes_are_refused_in_one_line(study: Study, sound: bytes, damaged: bytes, reason: str) -> None:
+    store = Store(study)
+    store.add_rater()
+    store.save(0, 0, "left", 1.5)
+    store.close()
+    data = (study.folder / VOTES).read_bytes()
+    (study.folder / VOTES).write_bytes(data.replace(sound, damaged))
+    with pytest.raises(StudyError, match=reason) as raised:
+        Store(study, only_read=True).votes()
+    assert "\n" not in str(raised.value)
