@@ -1,6 +1,6 @@
 """The files below a folder, as people have them: with links, notes, and what file managers leave behind.
 
-Contents: :func:`list_files`; :func:`is_litter`; :func:`is_note`.
+Contents: :func:`list_files`; :func:`why_no_folder`; :func:`is_litter`; :func:`is_note`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path, PurePath
 from ccharmony.errors import SourceError
 
 _LITTER = frozenset(("__macosx", "@eadir", "thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini"))
+
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
 _NOTES = frozenset(
     [
@@ -56,6 +58,14 @@ def _walk(folder: str, seen: set[str]) -> Iterator[str]:
     yield from (entry.path for entry in found if entry.path not in folders)
     for path in sorted(folders):
         yield from _walk(path, seen)
+
+
+def why_no_folder(path: Path) -> str:
+    """Return why a path is no folder, for a message: there is none, or it is an archive or another file."""
+    if not path.exists():
+        return "no such folder"
+    archive = path.name.lower().endswith(_ARCHIVES)
+    return "an archive, which is not read: unpack it" if archive else "a file, no folder"
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

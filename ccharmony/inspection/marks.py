@@ -6,14 +6,13 @@ are left alone. `inspect` writes such files; `build --exclude` and `build --over
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import cast
 
-from ccharmony import inputs
+from ccharmony import hand_written
 from ccharmony.color import polynomial
 from ccharmony.color.polynomial import FitKind
-from ccharmony.errors import ManifestError
+from ccharmony.errors import ManifestError, SourceError
 from ccharmony.names import from_cell
 
 COLUMNS = ("photo", "mark", "fit")
@@ -38,19 +37,17 @@ def read_overrides(path: Path) -> dict[str, FitKind]:
 
 def _read(path: Path, column: str) -> list[dict[str, str]]:
     try:
-        with inputs.open_text(path, encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            rows, header = list(table), table.fieldnames or ()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ManifestError(f"{path}: cannot be read as a CSV of marks ({error})") from error
+        header, rows = hand_written.read_rows(path)
+    except SourceError as error:
+        raise ManifestError(str(error)) from error
     if missing := [name for name in ("photo", column) if name not in header]:
         first = ",".join(header) or "nothing"
         raise ManifestError(f"{path}: no column {missing[0]} in its first line ({first}), wanted {','.join(COLUMNS)}")
-    return [_check(row, f"{path} line {number}") for number, row in enumerate(rows, start=2)]
+    return [_check(row, f"{path} line {number}") for number, row in rows]
 
 
 def _check(row: dict[str, str], line: str) -> dict[str, str]:
-    cells = {name: from_cell((row.get(name) or "").strip()) for name in COLUMNS}
+    cells = {name: from_cell(row.get(name, "")) for name in COLUMNS}
     if not cells["photo"]:
         raise ManifestError(f"{line}: no photo, wanted the columns {','.join(COLUMNS)}")
     if cells["mark"] not in _MARKS:

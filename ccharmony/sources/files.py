@@ -25,7 +25,7 @@ def source_folder(data_dir: Path, name: str) -> Path:
         One of the two folders is missing.
     """
     if not data_dir.is_dir():
-        raise SourceError(f"{data_dir}: no such folder, wanted the one that holds {name}/")
+        raise SourceError(f"{data_dir}: {listing.why_no_folder(data_dir)}, wanted the one that holds {name}/")
     for folder in sorted(data_dir.iterdir()):
         if folder.is_dir() and folder.name.lower() == name.lower():
             return folder

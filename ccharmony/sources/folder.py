@@ -14,7 +14,6 @@ or in ``DATA/annotations/``.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ccharmony import inputs
+from ccharmony import hand_written, listing
 from ccharmony.checker import crop
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
 from ccharmony.listing import is_litter
@@ -93,7 +92,7 @@ def find_root(data_dir: Path, name: str, inside: str) -> Path:
         Neither does.
     """
     if not data_dir.is_dir():
-        raise SourceError(f"{data_dir}: no such folder, wanted the one that holds {inside}/")
+        raise SourceError(f"{data_dir}: {listing.why_no_folder(data_dir)}, wanted the one that holds {inside}/")
     for root in (data_dir / name, data_dir):
         if (root / inside).is_dir():
             return root
@@ -172,8 +171,8 @@ def read_checkers(path: Path, photos: dict[str, Path]) -> tuple[dict[str, list[l
     ids = {normal(name).casefold(): name for name in photos}
     corners: dict[str, list[list[float]]] = {}
     problems = []
-    for number, row in enumerate(_rows(path), start=1):
-        if not row or tuple(cell.strip().lower() for cell in row) == COLUMNS:
+    for number, row in hand_written.read_cells(path):
+        if tuple(cell.lower() for cell in row) == COLUMNS:
             continue
         try:
             name, numbers = _parse(row, ids)
@@ -185,22 +184,14 @@ def read_checkers(path: Path, photos: dict[str, Path]) -> tuple[dict[str, list[l
     return corners, problems
 
 
-def _rows(path: Path) -> list[list[str]]:
-    try:
-        with inputs.open_text(path, encoding="utf-8-sig", newline="") as file:
-            return list(csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path}: cannot be read ({error})") from error
-
-
 def _parse(row: Sequence[str], ids: dict[str, str]) -> tuple[str, list[float]]:
     if len(row) != len(COLUMNS):
         raise CheckerError(f"{len(row)} cells, wanted {','.join(COLUMNS)}")
-    named = normal(row[0].strip()).casefold()
+    named = normal(row[0]).casefold()
     name = ids.get(named) or ids.get(named.rpartition(".")[0])
     if name is None:
         raise CheckerError(f"no photo {row[0]!r}")
     try:
-        return name, [float(cell) for cell in row[1:]]
+        return name, [float(cell.replace(",", ".")) for cell in row[1:]]  # decimal commas, where semicolons part cells
     except ValueError as error:
         raise CheckerError(f"{error}, wanted eight numbers") from error

@@ -11,11 +11,10 @@ picture counts. ``DATA/photos`` may replace ``DATA``.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from ccharmony import inputs
+from ccharmony import hand_written
 from ccharmony.errors import SourceError
 from ccharmony.images.headers import READABLE_SUFFIXES, Readable
 from ccharmony.records import Photo, Split
@@ -85,19 +84,15 @@ def _read_index(path: Path) -> dict[str, dict[str, str]] | None:
     """Return the rows of ``index.csv`` by id; None if there is no such file."""
     if not path.is_file():
         return None
-    try:
-        with inputs.open_text(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path}: cannot be read ({error})") from error
-    if any(row.get("id") is None for row in rows):
+    _, rows = hand_written.read_rows(path)
+    if any(not row.get("id") for _, row in rows):
         raise SourceError(f"{path}: no column id, or a row without, wanted id and possibly group and split")
-    if strange := sorted({row.get("split") or "" for row in rows} - set(_SPLITS)):
+    if strange := sorted({row.get("split", "").lower() for _, row in rows} - set(_SPLITS)):
         raise SourceError(f"{path}: split {strange[0]!r}, wanted train, test or val")
-    return {normal(row["id"]): row for row in rows}
+    return {normal(row["id"]): row for _, row in rows}
 
 
 def _photo(name: str, path: Path, row: Mapping[str, str], masks: Mapping[str, Readable]) -> Photo:
-    split = _SPLITS[row.get("split") or ""]
+    split = _SPLITS[row.get("split", "").lower()]
     group = row.get("group") or ""
     return Photo(name, "photos", "unknown", path, masks=masks, split=split, group=group, charted=False)

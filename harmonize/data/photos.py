@@ -8,7 +8,6 @@ photos of any shape, are four gathers. 2,951 photos with a short side of 256 tak
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ccharmony import inputs, roles
+from ccharmony import hand_written, roles
 from ccharmony.arrays import Bool, Float32, Int64, UInt8
 from ccharmony.dataset.formats.names import list_pictures
 from ccharmony.errors import ManifestError, SourceError
@@ -74,20 +73,15 @@ def find_photos(roots: Path | Sequence[Path], split: str, *, maskless: bool = Fa
 
 def _find_in(root: Path, split: str, maskless: bool) -> list[PhotoPaths]:
     index = root / "index.csv"
-    try:
-        with inputs.open_text(index, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise SourceError(f"{index}: cannot be read ({error.strerror}), wanted a folder of photos") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ManifestError(f"{index}: cannot be read ({error})") from error
-    if any(row.get("id") is None or row.get("split") is None for row in rows):
-        columns = ", ".join(filter(None, rows[0]))
-        raise ManifestError(f"{index}: columns {columns}, or a row with too few cells, wanted id and split among them")
+    columns, rows = hand_written.read_rows(index)
+    if any(row.get("id") is None or row.get("split") is None for _, row in rows):
+        found = ", ".join(columns)
+        raise ManifestError(f"{index}: columns {found}, or a row with too few cells, wanted id and split among them")
+    chosen = [row for _, row in rows if row["split"].lower() == split]
     images = _find_pictures(root / "images")
     masks = _find_masks(root / "masks", images)
     source = root.resolve().name
-    wanted = [(roles.normal(row["id"]), row.get("source") or source) for row in rows if row["split"] == split]
+    wanted = [(roles.normal(row["id"]), row.get("source") or source) for row in chosen]
     return [_find_photo(root, images, masks, name, origin, maskless) for name, origin in wanted]
 
 

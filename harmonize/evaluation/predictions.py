@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
+from ccharmony import listing
 from ccharmony.arrays import UInt8
 from ccharmony.dataset.formats.names import list_pictures
 from ccharmony.dataset.formats.pair_files import PairPaths
@@ -29,7 +30,7 @@ class Predictions:
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise SourceError(f"{folder}: no such folder, wanted one of predictions")
+            raise SourceError(f"{folder}: {listing.why_no_folder(folder)}, wanted one of predictions")
         self.folder = folder
         self._paths: dict[str, list[Path]] = defaultdict(list)
         for path in list_pictures(folder):

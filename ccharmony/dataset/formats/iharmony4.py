@@ -17,15 +17,17 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ccharmony import listing
 from ccharmony.dataset.formats import lists, shards
 from ccharmony.dataset.formats.lists import Listed
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.dataset.formats.pair_folder import COMPOSITES, PairFolder, is_pair_folder
 from ccharmony.errors import SourceError
+from ccharmony.images.headers import Readable
 
 _SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 _SPLIT_FOLDERS |= {"test": "test", "testing": "test"}
@@ -57,7 +59,7 @@ def read_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[
         The folder is missing, holds no dataset, or has no composite of the split; with `strict`, a pair is broken.
     """
     if not root.is_dir():
-        raise SourceError(f"{root}: no such folder, wanted a dataset in iHarmony4's layout")
+        raise SourceError(f"{root}: {listing.why_no_folder(root)}, wanted a dataset in iHarmony4's layout")
     pairs: list[PairPaths] = []
     problems: list[str] = []
     for entry in _list_entries(root, split):
@@ -70,7 +72,19 @@ def read_pairs(root: Path, split: Split, *, strict: bool = False) -> tuple[list[
     if not pairs:
         first = f"; the first: {problems[0]}" if problems else ""
         raise SourceError(f"{root}: no complete pair of split {split!r} ({len(problems)} broken{first})")
-    return pairs, problems
+    return _without_repeated(root, pairs), problems
+
+
+def _without_repeated(root: Path, pairs: list[PairPaths]) -> list[PairPaths]:
+    """Return each pair once, by the first line that names it, which is said."""
+    unique: dict[Readable, PairPaths] = {}
+    for pair in pairs:
+        first = unique.setdefault(pair.composite, pair)
+        if first is not pair and first.split != pair.split:
+            _logger.warning("%s: %s is listed for %s and for %s", root, pair.name, first.split, pair.split)
+    if left := len(pairs) - len(unique):
+        _logger.warning("%s: %d lines name a composite again, each counts once", root, left)
+    return list(unique.values())
 
 
 @dataclass(frozen=True)
@@ -121,17 +135,26 @@ def _entries_of_root(root: Path, folders: list[PairFolder], listed: list[Listed]
     by_name = {folder.root.name.lower(): folder for folder in folders}
     absent: Counter[tuple[Path, str]] = Counter()
     for line in listed:
-        head, *rest = PurePosixPath(line.name).parts
+        head, rest = _part_set(line.name, by_name)
         if head.lower() in by_name and rest:
-            yield _Entry(by_name[head.lower()], "/".join(rest), line.split)
+            yield _Entry(by_name[head.lower()], rest, line.split)
         else:
             absent[line.file, head if rest else ""] += 1
     for (file, head), count in absent.items():
         which = f"no sub-dataset {head} in {root}" if head else "lines that name no sub-dataset"
         yield _Missing(f"{file}: {which}; composites left out: {count}")
-    named = {PurePosixPath(line.name).parts[0].lower() for line in listed}
+    named = {_part_set(line.name, by_name)[0].lower() for line in listed}
     for name in sorted(by_name.keys() - named):
         _logger.warning("%s: the lists of %s name none of its composites", by_name[name].root, root)
+
+
+def _part_set(name: str, sets: Collection[str]) -> tuple[str, str]:
+    """Part a line into its set and what follows; what stands before the set, such as ``C:/data``, does not count."""
+    parts = PurePosixPath(name).parts
+    known = [place for place, part in enumerate(parts[:-1]) if part.lower() in sets]
+    before_composites = [place for place, part in enumerate(parts[1:]) if part.lower() == COMPOSITES]
+    place = max(known or before_composites, default=0)
+    return parts[place], "/".join(parts[place + 1 :])
 
 
 def _entries_of(root: Path, folder: PairFolder, split: Split) -> Iterator[_Entry]:
@@ -151,10 +174,12 @@ def _listed_above(folder: Path, split: Split) -> list[Listed]:
     """Return the lines of the lists in the folder above that are of this set, without the set's name."""
     folder = folder.absolute()
     try:
-        lines = [(line, *line.name.partition("/")) for line in lists.read_lists(folder.parent, split)]
+        listed = lists.read_lists(folder.parent, split)
     except SourceError:
         return []  # a file of such a name that has nothing to do with the set
-    own = [Listed(line.file, rest, line.split) for line, head, _, rest in lines if head.lower() == folder.name.lower()]
+    name = folder.name.lower()
+    lines = [(line, *_part_set(line.name, {name})) for line in listed]
+    own = [Listed(line.file, rest, line.split) for line, head, rest in lines if head.lower() == name]
     if own:
         _logger.info("%s: no list of its own, %d composites by the lists of %s", folder, len(own), folder.parent)
     return own

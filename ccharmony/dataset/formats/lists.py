@@ -9,18 +9,14 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccharmony import inputs
+from ccharmony import hand_written
 from ccharmony.dataset.formats.pair_files import Split
-from ccharmony.errors import SourceError
+from ccharmony.listing import is_litter
 
 SPLITS = ("train", "val", "test")
-
-# PowerShell's `ls > list.txt` writes UTF-16, Notepad UTF-8 with a mark; without a mark it is UTF-8.
-_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,8 @@ def read_lists(folder: Path, split: Split) -> list[Listed]:
     SourceError
         A list cannot be read, or is not text.
     """
-    return [Listed(path, line, part) for path, part in _find(folder, split) for line in _lines(read_marked_text(path))]
+    found = [(path, part, hand_written.read_marked_text(path)) for path, part in _find(folder, split)]
+    return [Listed(path, line, part) for path, part, text in found for line in _lines(text)]
 
 
 def has_lists(folder: Path, split: Split) -> bool:
@@ -48,24 +45,22 @@ def has_lists(folder: Path, split: Split) -> bool:
     return bool(_find(folder, split))
 
 
-def read_marked_text(path: Path) -> str:
-    """Return a text file's content, whatever its byte-order mark; raises SourceError."""
-    try:
-        data = inputs.read_bytes(path, inputs.TABLE_BYTES)
-        encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
-        return data.decode(encoding)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: cannot be read as a list of names ({error})") from error
-
-
 def _find(folder: Path, split: Split) -> list[tuple[Path, str]]:
     """Return each list of a split, or of all, with its split."""
     wanted = SPLITS if split == "all" else (split,)
+    named = {path: path.name.lower() for path in sorted(folder.glob("*")) if not is_litter(path.name)}
     return [
-        (path, part) for part in wanted for path in sorted([*folder.glob(f"*_{part}.txt"), *folder.glob(f"{part}.txt")])
+        (path, part)
+        for part in wanted
+        for path, name in named.items()
+        if name == f"{part}.txt" or name.endswith(f"_{part}.txt")
     ]
 
 
 def _lines(text: str) -> list[str]:
-    lines = (line.strip().replace("\\", "/").removeprefix("./") for line in text.splitlines())
+    lines = (_unquote(line.strip()).replace("\\", "/").removeprefix("./") for line in text.splitlines())
     return [line for line in lines if line]
+
+
+def _unquote(line: str) -> str:
+    return line[1:-1] if len(line) > 1 and line[0] == line[-1] and line[0] in "\"'" else line

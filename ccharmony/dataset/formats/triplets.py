@@ -11,12 +11,12 @@ header has them in the order above. A manifest.csv is such a table.
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from ccharmony import hand_written
 from ccharmony.dataset.formats import lists
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths, Split
 from ccharmony.errors import SourceError
@@ -81,11 +81,7 @@ def read_pairs(path: Path, split: Split, *, strict: bool = False) -> tuple[list[
 
 def _read_rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
     """Return the rows that are not empty, each with the number of its line."""
-    text = lists.read_marked_text(path)
-    first = text.lstrip().splitlines()[:1] or [""]
-    delimiter = max(",;\t", key=first[0].count)
-    lines = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
-    cells = [(lines.line_num, [cell.strip() for cell in line]) for line in lines if any(map(str.strip, line))]
+    cells = hand_written.read_cells(path)
     if not cells:
         raise SourceError(f"{path}: empty, wanted columns {', '.join(_COLUMNS)}")
     columns = _find_columns(path, cells[0][1])

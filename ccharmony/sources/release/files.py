@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ccharmony import catalog
+from ccharmony import catalog, listing
 from ccharmony.arrays import Float64
 from ccharmony.color import polynomial
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
@@ -91,7 +91,7 @@ def read_release(root: Path) -> Release:
         The folder is missing, or holds no lists, no patches, no matrices or no masks; a photo is in both splits.
     """
     if not root.is_dir():
-        raise SourceError(f"{root}: no such folder, wanted {_CLONE}")
+        raise SourceError(f"{root}: {listing.why_no_folder(root)}, wanted {_CLONE}")
     release = Release(root)
     entries = list(files_and_members(root, (".csv", ".npy", ".txt"), release.problems))
     for entry in entries:

@@ -148,6 +148,12 @@ class TestCheckers:
         assert chart.box == (10, 10, 60, 40)
         assert chart.corners == pytest.approx(np.array([(10, 10), (60, 10), (60, 40), (10, 40)]))
 
+    def test_a_table_of_a_spreadsheet_may_have_semicolons_and_decimal_commas(self, tmp_path, disk):
+        disk.picture("photos/one.jpg", 60, 90)
+        disk.write("checkers.csv", "\ufeffphoto;x1;y1;x2;y2;x3;y3;x4;y4\r\none.jpg;10,5;10;60;10;60;40;10;40,25\r\n")
+        (photo,) = find_folder(tmp_path).photos
+        assert photo.chart.corners.ravel().tolist() == [10.5, 10, 60, 10, 60, 40, 10, 40.25]
+
     def test_further_rows_of_a_photo_are_charts_that_the_crop_leaves_out(self, tmp_path, disk):
         disk.picture("photos/one.jpg", 60, 90)
         disk.write("checkers.csv", f"one,{CORNERS}\none,70,10,80,10,80,20,70,20\n")

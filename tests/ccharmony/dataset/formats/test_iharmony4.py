@@ -149,7 +149,7 @@ def test_missing_folder_and_folder_without_dataset_are_told_apart(tmp_path: Path
 def test_list_that_is_no_text_is_refused(tmp_path: Path) -> None:
     folder = dataset(tmp_path)
     (folder / "HCOCO_test.txt").write_bytes(b"\x80\x81\n")
-    with pytest.raises(SourceError, match="cannot be read as a list"):
+    with pytest.raises(SourceError, match="cannot be read as text"):
         find_pairs(folder, "test")
 
 
@@ -157,3 +157,55 @@ def test_split_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     split: Any = "validation"
     with pytest.raises(SettingsError, match="split 'validation', wanted one of train, val, test, all"):
         find_pairs(tmp_path, split)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"HCOCO/composite_images/c1_2_3.jpg"',
+        "'HCOCO/composite_images/c1_2_3.jpg'  ",
+        "/home/me/iHarmony4/HCOCO/composite_images/c1_2_3.jpg",
+        "C:\\data\\iHarmony4\\HCOCO\\composite_images\\c1_2_3.jpg",
+        "iHarmony4/HCOCO/composite_images/c1_2_3.jpg",
+        "../hcoco/hcoco/composite_images/c1_2_3.jpg\t",
+    ],
+)
+def test_lines_of_a_root_list_may_be_quoted_and_have_any_folders_in_front(tmp_path: Path, line: str) -> None:
+    dataset(tmp_path)
+    (tmp_path / "IHD_Train.TXT").write_text(f"{line}\n")
+    (tmp_path / "._IHD_train.txt").write_bytes(b"\0\x05\x16\x07")
+    for root in (tmp_path, tmp_path / "HCOCO"):
+        if root != tmp_path:
+            (root / "HCOCO_train.txt").unlink()
+        pairs, problems = find_pairs(root, "train")
+        assert ([(pair.set, pair.name) for pair in pairs], problems) == ([("HCOCO", "c1_2_3.jpg")], [])
+
+
+def test_a_set_that_lines_with_folders_in_front_name_is_named(tmp_path: Path) -> None:
+    dataset(tmp_path)
+    line = "/data/HFlickr/composite_images/f1_2_3.jpg"
+    (tmp_path / "IHD_train.txt").write_text(f"HCOCO/composite_images/c1_2_3.jpg\n{line}\n")
+    problem = f"{tmp_path / 'IHD_train.txt'}: no sub-dataset HFlickr in {tmp_path}; composites left out: 1"
+    assert find_pairs(tmp_path, "train")[1] == [problem]
+
+
+def test_a_composite_that_lists_name_twice_counts_once_and_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = dataset(tmp_path)
+    (folder / "HCOCO_test.txt").write_text("c1_2_4.jpg\nc1_2_3.jpg\nc1_2_4.jpg\n")
+    pairs, _ = find_pairs(folder, "all")
+    assert [(pair.name, pair.split) for pair in pairs] == [
+        ("c1_2_3.jpg", "train"),
+        ("Canon_0005_a_10.jpg", "train"),
+        ("c1_2_4.jpg", "test"),
+    ]
+    said = [record.getMessage() for record in caplog.records]
+    assert f"{folder}: c1_2_3.jpg is listed for train and for test" in said
+    assert f"{folder}: 2 lines name a composite again, each counts once" in said
+
+
+def test_an_archive_is_not_read_and_it_is_said(tmp_path: Path) -> None:
+    (tmp_path / "iHarmony4.zip").write_bytes(b"PK")
+    with pytest.raises(SourceError, match=r"iHarmony4\.zip: an archive, which is not read: unpack it"):
+        find_pairs(tmp_path / "iHarmony4.zip", "train")
