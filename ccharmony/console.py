@@ -144,6 +144,9 @@ def echo_lines(text: str, *, err: bool = False) -> None:
         echo(line, err=err)
 
 
+_NO_TEXT = "surrogates not allowed"
+"""Python's word for bytes of a file's name that are not UTF-8, where they would be written as text."""
+
 _PACKAGES = ("ccharmony", "harmonize")
 
 
@@ -173,12 +176,19 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
         echo(str(error.__cause__ or "") or "interrupted", err=True)
         _leave(130)
     except click.ClickException as error:
+        if not isinstance(error, click.MissingParameter):  # whose choices have lines of their own
+            error.message = shown(error.message)
         text = io.StringIO()
         error.show(text)
         echo_lines(text.getvalue(), err=True)
         sys.exit(error.exit_code)
     except CcharmonyError as error:
         echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except UnicodeEncodeError as error:
+        if error.reason != _NO_TEXT:
+            raise
+        echo(f"error: {error.object!r:.300}: a name that is not UTF-8, which no table or JSON can hold", err=True)
         sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()

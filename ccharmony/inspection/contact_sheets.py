@@ -26,6 +26,7 @@ from ccharmony.images import pixels
 from ccharmony.images.thumbnails import shrink
 from ccharmony.inspection.report import FitReport, PhotoReport
 from ccharmony.inspection.thumbnails import outline
+from ccharmony.names import shown
 from ccharmony.progress import Progress
 from ccharmony.records import Pair
 
@@ -198,7 +199,7 @@ def _write_labels(sheet: UInt8, labels: Sequence[Label]) -> UInt8:
     figure.figimage(sheet, origin="upper")
     for x, y, text, size, color in labels:
         # A file name may hold a dollar sign: nothing is read as a formula.
-        figure.text(x / width, 1 - y / height, text, fontsize=size, color=color, parse_math=False)
+        figure.text(x / width, 1 - y / height, shown(text), fontsize=size, color=color, parse_math=False)
     drawn = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # it becomes a box, which does no harm

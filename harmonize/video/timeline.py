@@ -50,6 +50,8 @@ class Timeline:
     def change_at(self, time: float) -> Change | None:
         """Return the change of a moment, in seconds; None where no foreground was measured in its shot."""
         shot = int(np.searchsorted(self.starts, time, side="right")) - 1
+        if shot < 0:  # before the first frame that could be read
+            return None
         after = self.starts[shot + 1] if shot + 1 < len(self.starts) else np.inf
         first, end = np.searchsorted(self.times, (self.starts[shot], after))
         if first == end:
