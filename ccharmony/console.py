@@ -177,7 +177,7 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
         _leave(130)
     except click.ClickException as error:
         if not isinstance(error, click.MissingParameter):  # whose choices have lines of their own
-            error.message = shown(error.message)
+            vars(error).update(message=shown(error.message))
         text = io.StringIO()
         error.show(text)
         echo_lines(text.getvalue(), err=True)
