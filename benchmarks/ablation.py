@@ -4,12 +4,14 @@
     python -m benchmarks.ablation list --out STUDY
     python -m benchmarks.ablation report --out STUDY --demo out/demo
     python -m benchmarks.ablation diagnose --out STUDY
+    python -m benchmarks.ablation hide --out STUDY
     python -m benchmarks.ablation --smoke
 
 ``run``, the default, trains what is not finished yet, each run in a process of its own that resumes exactly; the order
 is that of `benchmarks.table3.plan`. The first call decides data and budget, which later calls read and cannot
 change. ``list`` says how far each run is. ``report`` writes docs/results.md and its pictures from whatever is finished,
-``diagnose`` measures how large each reading of the distillation loss is compared with the loss of the image.
+``diagnose`` measures how large each reading of the distillation loss is compared with the loss of the image. ``hide``
+scores what is finished with the seams hidden.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import Any, get_args
 import click
 
 from benchmarks import scene
-from benchmarks.table3 import diagnosis, plan, report
+from benchmarks.table3 import diagnosis, hidden, plan, report
 from benchmarks.table3.plan import ORDER, TEACHER, VARIED, Trial
 from benchmarks.table3.schedule import Pace, Schedule
 from benchmarks.table3.study import Budget, Study, open_study
@@ -37,7 +39,7 @@ from harmonize.training.settings import Decay, Loss, Precision, TrainSettings
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_ACTIONS = ("run", "list", "report", "diagnose")
+_ACTIONS = ("run", "list", "report", "diagnose", "hide")
 _DEFAULT = Budget()
 _TINY = {"width": 4, "steps": 3, "reconstruct_steps": 2, "size": 32, "batch": 2, "held_lights": 4}
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -55,6 +57,8 @@ def _run(action: str, smoke: bool, out: Path | None, **given: Any) -> None:
             _report(study, given["docs"], given["demo"])
         elif action == "diagnose":
             _diagnose(study, given["only"])
+        elif action == "hide":
+            click.echo(hidden.report(study, given["device"]))
         elif action == "list":
             _list(study, _select(study, given))
         else:

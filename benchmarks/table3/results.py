@@ -21,7 +21,7 @@ from scipy import stats
 
 from benchmarks.table3 import plan
 from benchmarks.table3.plan import Trial
-from benchmarks.table3.study import Study
+from benchmarks.table3.study import SCORED, Study
 from harmonize.evaluation import compare, metrics
 from harmonize.evaluation.compare import Difference, Table
 from harmonize.training import progress
@@ -59,10 +59,10 @@ def read_results(study: Study) -> list[Result]:
     ManifestError
         The table of a run is damaged.
     """
-    names = sorted(path.parent.name for path in study.path.glob("row*/images.csv"))
+    names = sorted(path.parent.name for path in study.path.glob(f"row*/{SCORED}"))
     trials = sorted(map(plan.parse_name, names), key=lambda trial: (trial.row, trial.varied, trial.seed))
     return [
-        Result(trial, compare.read_table(study.folder(trial.name) / "images.csv"), read_pace(study.folder(trial.name)))
+        Result(trial, compare.read_table(study.folder(trial.name) / SCORED), read_pace(study.folder(trial.name)))
         for trial in trials
     ]
 

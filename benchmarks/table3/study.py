@@ -25,6 +25,8 @@ from harmonize.training.data import DataPaths
 from harmonize.training.settings import TrainSettings
 
 FILE = "study.json"
+SCORED, HIDDEN = "images.csv", "images_hidden.csv"
+"""In the folder of a run: its scores, and those with the seams hidden."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Study:
 
     def finished(self, name: str) -> bool:
         """Return whether a run is complete and scored."""
-        return self.teacher.is_file() if name == TEACHER else (self.folder(name) / "images.csv").is_file()
+        return self.teacher.is_file() if name == TEACHER else (self.folder(name) / SCORED).is_file()
 
     def settings(self, trial: Trial | None) -> TrainSettings:
         """Return the settings of a run; None is the reconstruction branch's."""

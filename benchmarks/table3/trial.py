@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -24,17 +25,18 @@ from torch import nn
 
 from benchmarks.table3 import plan
 from benchmarks.table3.plan import TEACHER, Trial
-from benchmarks.table3.study import Study, open_study
+from benchmarks.table3.study import HIDDEN, SCORED, Study, open_study
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.errors import CcharmonyError, SettingsError
 from ccharmony.files import make_folder
 from harmonize import memory
-from harmonize.data import lights, photos
+from harmonize.data import batches, lights, photos
 from harmonize.data.batches import Batch, Source
 from harmonize.data.held_out_pairs import HeldPairs
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.devices import find_device
 from harmonize.evaluation import protocols, report
+from harmonize.evaluation.ring import Ring, hide_ring
 from harmonize.evaluation.scoring import ScoredPair
 from harmonize.training import train, validation
 from harmonize.training.data import DataPaths
@@ -121,8 +123,10 @@ def _read_state(study: Study, trial: Trial | None, folder: Path) -> RunState | N
     return state
 
 
-def write_scores(study: Study, folder: Path, device: str, stop: Stop) -> bool:
-    """Score the last weights in the folder of a run on every validation pair, and write its images.csv.
+def write_scores(study: Study, folder: Path, device: str, stop: Stop, ring: Ring | None = None) -> bool:
+    """Score the last weights in the folder of a run on every validation pair, and write its table.
+
+    With a ring the seams are hidden, as `harmonize evaluate --ring` does, and the table is `HIDDEN`.
 
     Returns
     -------
@@ -137,8 +141,9 @@ def write_scores(study: Study, folder: Path, device: str, stop: Stop) -> bool:
             if stop.due:
                 return False
             indices = range(start, min(start + _BATCH, len(source)))
-            rows += score_batch(network, source.batch(0, indices, study.budget.scored_at), name, chosen)
-    with report.open_images(folder / "images.csv", protocols.DEFAULT) as table:
+            batch = source.batch(0, indices, study.budget.scored_at)
+            rows += score_batch(network, batch if ring is None else _hide(batch, ring), name, chosen)
+    with report.open_images(folder / (SCORED if ring is None else HIDDEN), protocols.DEFAULT) as table:
         for row in rows:
             table.write(row)
     return True
@@ -178,6 +183,13 @@ def score_batch(network: nn.Module, batch: Batch, name: str, device: torch.devic
         if mask.any():
             before, after = (protocols.score(protocol, picture, real, mask) for picture in (composite, output))
             yield ScoredPair(name, batch.names[row], float((mask > 0.5).mean()), before, after)
+
+
+def _hide(batch: Batch, ring: Ring) -> Batch:
+    """Inpaint a ring of background of each composite."""
+    composites = (batch.composite * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    hidden = [hide_ring(picture, mask[0].numpy(), ring) for picture, mask in zip(composites, batch.mask, strict=True)]
+    return replace(batch, composite=batches.to_unit(torch.from_numpy(np.stack(hidden))))
 
 
 def _levels(images: torch.Tensor) -> Sequence[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from benchmarks.table3 import plan, results, schedule, trial
+from benchmarks.table3 import hidden, plan, results, schedule, trial
 from benchmarks.table3.plan import TEACHER, Trial
 from benchmarks.table3.schedule import Pace, Schedule
 from benchmarks.table3.study import open_study
@@ -93,3 +93,15 @@ def test_pauses_do_not_slow_the_pace(tmp_path):
     rows = ["harmonize,1,10,1", "harmonize,2,20,2", "harmonize,3,30,500", "harmonize,4,40,501"]
     (tmp_path / "log.csv").write_text("\n".join(["stage,step,pictures,seconds", "reconstruct,9,9,90", *rows]))
     assert results.read_pace(tmp_path) == 10
+
+
+def test_finished_runs_are_scored_with_the_seams_hidden(trained):
+    table = hidden.report(trained, "cpu")
+    folder = trained.folder("row8_seed0")
+    plain, closed = (compare.read_table(folder / name).scores for name in ("images.csv", "images_hidden.csv"))
+    assert len(plain) == len(closed) == 3
+    assert plain != closed
+    assert table.splitlines()[2].split()[1:4] == ["8", "|", "1"]
+    before = (folder / "images_hidden.csv").stat().st_mtime_ns
+    assert hidden.report(trained, "cpu") == table
+    assert (folder / "images_hidden.csv").stat().st_mtime_ns == before
