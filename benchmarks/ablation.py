@@ -33,7 +33,7 @@ from ccharmony.console import VariadicCommand
 from ccharmony.errors import CcharmonyError
 from harmonize.settings import hints
 from harmonize.training import progress
-from harmonize.training.data import DataPaths
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.named_settings import parse_value
 from harmonize.training.settings import Decay, Loss, Precision, TrainSettings
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks import kinds, scene
 from ccharmony import files
-from harmonize.data.kinds import KindSettings
+from harmonize.data.kind_settings import KindSettings
 from harmonize.data.lights import read_lights
 from harmonize.inference import network
 from harmonize.markdown import make_table

@@ -31,6 +31,7 @@ from harmonize.data.photos import PhotoMemory
 from harmonize.data.unpaired import LEAST_PHOTOS, Streams
 from harmonize.models.normalization import denormalize, normalize
 from harmonize.models.pih.backbone import Backbone
+from harmonize.training.data_paths import HELD_OUT
 from harmonize.weights import bundled, checkpoint
 
 SIDE = 128
@@ -82,7 +83,7 @@ def main(
 
 
 def _measure(root: Path, fits: Path, weights: tuple[str, ...], *, steps: int, count: int) -> None:
-    train_lights, held = lights.hold_out(lights.read_lights(fits), min(lights.HELD_OUT, _half(fits)))
+    train_lights, held = lights.hold_out(lights.read_lights(fits), min(HELD_OUT, _half(fits)))
     memory, val_memory = (photos.read_memory(photos.find_photos(root, split), SIDE) for split in ("train", "val"))
     judge = train(LitPhotos(memory, train_lights, SEED), steps)
     pairs = HeldPairs(photos.find_photos(root, "val"), held)

@@ -252,6 +252,7 @@ def test_harmonize_meets_ccharmony_at_few_points(path: Path) -> None:
         ("harmonize.cli", ["numpy", "cv2", "torch"]),
         ("harmonize.models.giftnet", ["colour", "rawpy", "scipy"]),
         ("harmonize.training.train", ["colour", "rawpy"]),
+        ("harmonize.training.changes", ["numpy", "cv2", "torch"]),
         ("ccharmony.dataset.find_pairs", ["colour", "rawpy", "cv2", "fsspec"]),
         ("harmonize.inference.harmonizer", ["torch", "scipy", "colour"]),
     ],

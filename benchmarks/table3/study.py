@@ -21,7 +21,7 @@ from benchmarks.table3.plan import TEACHER, Trial
 from ccharmony.errors import SettingsError
 from ccharmony.files import make_folder, write_bytes
 from harmonize.settings import check_integer, from_dict, to_dict
-from harmonize.training.data import DataPaths
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.settings import TrainSettings
 
 FILE = "study.json"

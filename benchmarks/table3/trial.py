@@ -39,8 +39,8 @@ from harmonize.evaluation import protocols, report
 from harmonize.evaluation.ring import Ring, hide_ring
 from harmonize.evaluation.scoring import ScoredPair
 from harmonize.training import train, validation
-from harmonize.training.data import DataPaths
-from harmonize.training.run import Pace
+from harmonize.training.data_paths import DataPaths
+from harmonize.training.pace import Pace
 from harmonize.training.run_folder import RunFolder
 from harmonize.training.state import RunState
 from harmonize.training.stop import Stop

@@ -245,9 +245,9 @@ def _settle(
 ) -> tuple[TrainSettings, RunOptions, RunState | None]:
     """Return settings and options of the run with the changes that are asked for and, if it is resumed, its state."""
     from harmonize.training import changes, run_folder
-    from harmonize.training.data import DataPaths
+    from harmonize.training.data_paths import DataPaths
     from harmonize.training.options import RunOptions, read_options
-    from harmonize.training.run import Pace
+    from harmonize.training.pace import Pace
 
     folder = run_folder.RunFolder(out)
     run_folder.refuse_finished(out, resume=resume, force=force)

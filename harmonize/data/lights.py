@@ -30,10 +30,6 @@ NEAREST = 10
 """How many of the nearest lights are candidates for a photo's own."""
 
 
-HELD_OUT = 50
-"""Lights of the train photos that only validation uses."""
-
-
 @dataclass(frozen=True)
 class Lights:
     """Recorded lights, on one device.
@@ -95,7 +91,7 @@ def read_lights(path: Path, split: str = "train") -> Lights:
     return Lights(fits.ids, *(torch.from_numpy(table.astype(np.float32)) for table in tables)).select(rows)
 
 
-def hold_out(lights: Lights, count: int = HELD_OUT) -> tuple[Lights, Lights]:
+def hold_out(lights: Lights, count: int) -> tuple[Lights, Lights]:
     """Split the lights by a hash of their ids, which is the same in any order and on any machine.
 
     Parameters

@@ -24,7 +24,7 @@ from torch import Tensor
 from ccharmony.arrays import Float32, Float64, Int64
 from harmonize.data import crops, kinds, lights, mismatch, relight, varied
 from harmonize.data.batches import Batch
-from harmonize.data.kinds import KindSettings
+from harmonize.data.kind_settings import KindSettings
 from harmonize.data.lights import Lights
 from harmonize.data.mismatch import Statistics
 from harmonize.data.photos import PhotoMemory, send

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from ccharmony.arrays import Bool
 from harmonize.data import mismatch, regions, relight, seam, traces
-from harmonize.data.kinds import Choice, Kind
+from harmonize.data.kind_settings import Kind
+from harmonize.data.kinds import Choice
 from harmonize.data.mismatch import Retouch, Statistics
 from harmonize.data.photos import send
 

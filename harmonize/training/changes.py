@@ -2,7 +2,7 @@
 
 A name is that of the field, with its dataclass's name in a run's settings.json before it: ``rate``,
 ``network.mlp_width``, ``distill.gamma``, ``streams.shift``; ``pace.`` and ``data.`` come before those of
-:class:`~harmonize.training.run.Pace` and :class:`~harmonize.training.data.DataPaths`.
+:class:`~harmonize.training.pace.Pace` and :class:`~harmonize.training.data_paths.DataPaths`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 from ccharmony.errors import SettingsError
 from harmonize.models import registry
-from harmonize.training.data import DataPaths
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.named_settings import Setting, find_setting, list_settings, parse_value, replace, write_value
-from harmonize.training.run import Pace
+from harmonize.training.pace import Pace
 from harmonize.training.settings import TrainSettings
 
 _logger = logging.getLogger(__name__)

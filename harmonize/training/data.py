@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
-from ccharmony.errors import SettingsError, SourceError
+from ccharmony.errors import SourceError
 from ccharmony.urls import Place, Url
 from harmonize.data import lights, photos
 from harmonize.data.batches import Data, Joined, Source
 from harmonize.data.held_out_pairs import HeldPairs
-from harmonize.data.lights import HELD_OUT
 from harmonize.data.lit_photos import LitPhotos
 from harmonize.data.photos import PhotoMemory
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.data.unpaired import Streams
 from harmonize.data.validation_share import hold_out_photos
-from harmonize.settings import Count, Range, Settings
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.settings import TrainSettings
 
 CHECKED_PAIRS = 500
@@ -33,55 +30,7 @@ CHECKED_PAIRS = 500
 NETWORK_THREADS = 8
 """Pairs read at a time from an object store, at least: most of that time is waiting for an answer."""
 
-VAL_SHARE = 0.05
-"""Share of the photos of the train lists that choose the checkpoint: 3,300 of iHarmony4's 65,742 pairs."""
-
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DataPaths(Settings):
-    """Where a run's pairs come from.
-
-    Raises
-    ------
-    SettingsError
-        No data at all, photos without lights or lights without photos, or a number below 1.
-    """
-
-    data: tuple[Place, ...] = ()
-    """Datasets in iHarmony4's layout, tables of triplets or packed ones, whose train lists are learned from;
-    shards also by URL."""
-
-    photos: tuple[Path, ...] = ()
-    """Folders of photos with masks, relit on the fly."""
-
-    lights: Path | None = None
-    """fits.h5 whose train lights are the donor lights of the photos."""
-
-    held_lights: Count = HELD_OUT
-    """How many of those lights only validation uses."""
-
-    held_composites: Count = 1
-    """Composites of each validation photo."""
-
-    strict: bool = False
-    """Whether a broken pair ends the run."""
-
-    val_share: Annotated[float, Range(0, 1, open_above=True)] = VAL_SHARE
-    """Share of the photos of the train lists that are validated on instead, where no val list says which; with 0 the
-    checkpoint is chosen on the test lists."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if bool(self.photos) != (self.lights is not None):
-            raise SettingsError("photos and lights: one without the other, wanted both or neither")
-        if not self.data and not self.photos:
-            raise SettingsError("no data: wanted --data DIR, or --photos DIR with --lights FILE")
-
-    def inputs(self) -> list[Path]:
-        """Return every folder and file of this machine that is read."""
-        return [*(root for root in self.data if isinstance(root, Path)), *self.photos, *filter(None, [self.lights])]
 
 
 def open_data(paths: DataPaths, settings: TrainSettings, device: torch.device) -> Data:

@@ -20,8 +20,8 @@ from ccharmony.errors import SettingsError
 from ccharmony.files import StrPath
 from ccharmony.urls import Url, as_place
 from harmonize.settings import check_names
-from harmonize.training.data import DataPaths
-from harmonize.training.run import Pace
+from harmonize.training.data_paths import DataPaths
+from harmonize.training.pace import Pace
 from harmonize.training.state import RunState
 from harmonize.weights import bundled
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Annotated
 
 import torch
 
@@ -13,9 +12,9 @@ from harmonize.data import batches
 from harmonize.data.batches import Data
 from harmonize.models import registry
 from harmonize.models.network import Network
-from harmonize.settings import Count, Range, Settings, Weight
 from harmonize.training import progress, reconstruction, validation
 from harmonize.training.distributed import World
+from harmonize.training.pace import Pace
 from harmonize.training.progress import Reporter
 from harmonize.training.run_folder import RunFolder
 from harmonize.training.semi_supervised.stage import DualStage
@@ -27,29 +26,6 @@ from harmonize.training.stream_settings import StreamSettings
 
 # Processes agree on stopping only every so many steps: each agreement costs a message.
 _POLL = 10
-
-
-@dataclass(frozen=True)
-class Pace(Settings):
-    """How often a run does what is not training; changes nothing of what is learned.
-
-    Raises
-    ------
-    SettingsError
-        A number that is negative.
-    """
-
-    log_every: Count = 50
-    """Steps between two rows of the log."""
-
-    validate_every: Annotated[int, Range(0)] = 0
-    """Steps between two validations; 0 is once an epoch."""
-
-    save_minutes: Weight = 5.0
-    """Minutes between two states on disk; one is written at each validation and at the end anyway."""
-
-    compiled: bool = False
-    """Whether the network goes through torch.compile."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from ccharmony.errors import SettingsError
 from harmonize import settings
-from harmonize.data.kinds import KindSettings
+from harmonize.data.kind_settings import KindSettings
 from harmonize.models import registry
 from harmonize.models.registry import AnySettings
 from harmonize.models.settings import MULTIPLE, SIDE, NetworkSettings

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from ccharmony.files import StrPath
 from harmonize.training import reconstruction
-from harmonize.training.data import DataPaths, describe, open_data
+from harmonize.training.data import describe, open_data
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.distributed import join_world
 from harmonize.training.options import RunOptions
+from harmonize.training.pace import Pace
 from harmonize.training.progress import Reporter
-from harmonize.training.run import Outcome, Pace, Run, Start
+from harmonize.training.run import Outcome, Run, Start
 from harmonize.training.run_folder import RunFolder, claim, read_network, trace
 from harmonize.training.settings import TrainSettings
 from harmonize.training.state import RunState

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony.files import StrPath
-from harmonize.training.data import DataPaths
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.options import RunOptions, read_options
-from harmonize.training.run import Outcome, Pace
+from harmonize.training.pace import Pace
+from harmonize.training.run import Outcome
 from harmonize.training.run_folder import RunFolder, refuse_finished
 from harmonize.training.settings import TrainSettings
 from harmonize.training.train import train

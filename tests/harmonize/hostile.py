@@ -24,8 +24,8 @@ from harmonize.models import registry
 from harmonize.models.pih import curves
 from harmonize.models.settings import NetworkSettings, PihSettings
 from harmonize.training import options, progress, run_folder
-from harmonize.training.data import DataPaths
-from harmonize.training.run import Pace
+from harmonize.training.data_paths import DataPaths
+from harmonize.training.pace import Pace
 from harmonize.training.settings import TrainSettings
 from harmonize.training.stage import PARTS
 from harmonize.training.state import RunState

@@ -17,7 +17,8 @@ from harmonize.data import photos, stored_pairs
 from harmonize.data.lights import read_lights
 from harmonize.evaluation import evaluate
 from harmonize.inference.composite import read_composite, read_pasted
-from harmonize.training.data import DataPaths, open_data
+from harmonize.training.data import open_data
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.settings import TrainSettings
 from harmonize.video.masks import open_masks
 from harmonize.video.reading import open_footage

@@ -14,7 +14,7 @@ import torch
 
 from harmonize.data import photos
 from harmonize.data.batches import Batch, BatchRequest
-from harmonize.data.kinds import KindSettings
+from harmonize.data.kind_settings import KindSettings
 from harmonize.data.lights import read_lights
 from harmonize.data.lit_photos import LitPhotos
 from harmonize.data.mismatch import Statistics

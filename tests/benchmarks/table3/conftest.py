@@ -9,7 +9,7 @@ from benchmarks.table3.study import open_study
 from harmonize.evaluation import report
 from harmonize.evaluation.metrics import Scores
 from harmonize.evaluation.scoring import ScoredPair
-from harmonize.training.data import DataPaths
+from harmonize.training.data_paths import DataPaths
 
 torch.set_num_threads(1)
 

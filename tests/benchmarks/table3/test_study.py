@@ -5,7 +5,7 @@ import pytest
 from benchmarks.table3.plan import Trial
 from benchmarks.table3.study import open_study
 from ccharmony.errors import SettingsError
-from harmonize.training.data import DataPaths
+from harmonize.training.data_paths import DataPaths
 
 
 def test_a_study_is_taken_over_without_options(study):

@@ -14,8 +14,9 @@ import pytest
 from ccharmony.errors import SettingsError
 from harmonize.commands.train import SHORT, command
 from harmonize.models.settings import NetworkSettings, PihSettings
-from harmonize.training import changes, run, train
-from harmonize.training.data import DataPaths
+from harmonize.training import changes, train
+from harmonize.training.data_paths import DataPaths
+from harmonize.training.pace import Pace
 from harmonize.training.progress import read_rows
 from harmonize.training.run_folder import read_settings
 from harmonize.training.settings import DistillSettings, TrainSettings
@@ -34,7 +35,7 @@ def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     def call(words: str, code: int = 0) -> Any:
         found = SimpleNamespace()
 
-        def keep(settings: TrainSettings, paths: DataPaths, _out: Path, *, pace: run.Pace, **_: Any) -> tuple[Any, Any]:
+        def keep(settings: TrainSettings, paths: DataPaths, _out: Path, *, pace: Pace, **_: Any) -> tuple[Any, Any]:
             found.settings, found.paths, found.pace = settings, paths, pace
             return SimpleNamespace(complete=False), SimpleNamespace(signal=None)
 
@@ -72,7 +73,7 @@ def test_settings_of_the_parts_are_read_after_one_option_or_several(given: Any) 
     found = given("--set network.mlp_width=9 distill.gamma=0.2 --set pace.compiled=true data.strict=true")
     assert found.settings.network == NetworkSettings(mlp_width=9)
     assert found.settings.distill == DistillSettings(gamma=0.2)
-    assert found.pace == run.Pace(compiled=True)
+    assert found.pace == Pace(compiled=True)
     assert found.paths == DataPaths(data=(Path("pairs"),), strict=True)
 
 
@@ -225,7 +226,7 @@ def test_a_run_is_resumed_by_its_folder_alone(tiny: Any, tmp_path: Path, monkeyp
     runner = click.testing.CliRunner()
     assert runner.invoke(command, ["--out", str(out), "--resume"], catch_exceptions=False).exit_code == 0
     assert found[0][0] == DataPaths(data=(pairs,), val_share=0.3)
-    assert found[0][1]["pace"] == run.Pace(validate_every=2)
+    assert found[0][1]["pace"] == Pace(validate_every=2)
     assert found[0][1]["resume"].step == 3
     # A folder of an earlier version knows no data, and was validated on the test list.
     (out / "options.json").unlink()

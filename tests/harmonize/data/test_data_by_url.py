@@ -20,7 +20,8 @@ from harmonize.data.batches import Batch
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.models import giftnet
 from harmonize.models.settings import NetworkSettings
-from harmonize.training.data import DataPaths, describe, open_data
+from harmonize.training.data import describe, open_data
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.settings import TrainSettings
 from harmonize.weights import checkpoint
 

@@ -10,7 +10,7 @@ import torch
 
 from ccharmony.errors import SettingsError
 from harmonize.data import lights, photos
-from harmonize.data.kinds import KindSettings
+from harmonize.data.kind_settings import KindSettings
 from harmonize.data.lit_photos import LitPhotos
 
 ALL = KindSettings(

@@ -22,6 +22,7 @@ from harmonize.data.lit_photos import LitPhotos
 from harmonize.data.photos import PhotoMemory
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.training import data
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.settings import TrainSettings
 
 
@@ -297,7 +298,7 @@ def test_validation_lights_that_suit_no_photo_are_an_error(
 ) -> None:
     burnt = Lights(recorded.ids, recorded.means, recorded.to_standard, recorded.from_standard + 9)
     monkeypatch.setattr(lights, "read_lights", lambda _: burnt)
-    paths = data.DataPaths(photos=(folder / "photos",), lights=folder / "fits.h5", held_lights=3)
+    paths = DataPaths(photos=(folder / "photos",), lights=folder / "fits.h5", held_lights=3)
     with pytest.raises(SourceError, match="none of the 4 photos of the split val has a suitable donor light"):
         data.open_data(paths, TrainSettings(size=32), torch.device("cpu"))
 

@@ -12,7 +12,8 @@ from ccharmony.dataset.formats.pair_files import PairPaths
 from ccharmony.dataset.packing.pack import pack_dataset
 from harmonize.data.stored_pairs import StoredPairs
 from harmonize.data.validation_share import hold_out_photos
-from harmonize.training.data import DataPaths, open_data
+from harmonize.training.data import open_data
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.settings import TrainSettings
 
 

@@ -22,7 +22,7 @@ from harmonize.models.network import Features, Network, ParametricNetwork
 from harmonize.models.settings import ISSAM, NetworkSettings, PihSettings
 from harmonize.settings import Settings
 from harmonize.training import changes, train
-from harmonize.training.data import DataPaths
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.objective import Objective
 from harmonize.training.settings import DistillSettings, TrainSettings
 from harmonize.weights import checkpoint

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from harmonize.training import train
-from harmonize.training.data import DataPaths
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.distributed import join_world
-from harmonize.training.run import Pace
+from harmonize.training.pace import Pace
 from harmonize.training.settings import TrainSettings
 from harmonize.weights import checkpoint
 
@@ -23,8 +23,8 @@ TRAIN = """
 import json, sys
 from pathlib import Path
 from harmonize.training import train
-from harmonize.training.run import Pace
-from harmonize.training.data import DataPaths
+from harmonize.training.pace import Pace
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.settings import TrainSettings
 
 data, out, settings = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ccharmony.errors import SettingsError
-from harmonize.training.data import DataPaths
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.options import RunOptions, read_options
-from harmonize.training.run import Pace
+from harmonize.training.pace import Pace
 
 
 def test_options_come_back_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ from harmonize.data.lit_photos import LitPhotos
 from harmonize.data.photos import PhotoMemory
 from harmonize.models.settings import PihSettings
 from harmonize.training import train
-from harmonize.training.data import DataPaths
-from harmonize.training.run import Pace
+from harmonize.training.data_paths import DataPaths
+from harmonize.training.pace import Pace
 from harmonize.training.run_folder import RunFolder
 from harmonize.training.semi_supervised.critic import Critic, adversarial_loss, critic_loss
 from harmonize.training.semi_supervised.jitter import jitter, shift

@@ -13,8 +13,8 @@ from harmonize.data.batches import Batch
 from harmonize.data.lit_photos import LitPhotos
 from harmonize.models.settings import NetworkSettings
 from harmonize.training import progress, state, train
-from harmonize.training.data import DataPaths
-from harmonize.training.run import Pace
+from harmonize.training.data_paths import DataPaths
+from harmonize.training.pace import Pace
 from harmonize.training.run_folder import RunFolder
 from harmonize.training.settings import DistillSettings, TrainSettings
 from harmonize.weights import checkpoint

@@ -26,10 +26,11 @@ from harmonize.models import giftnet
 from harmonize.models.normalization import denormalize, normalize
 from harmonize.models.settings import ISSAM, NetworkSettings
 from harmonize.training import reconstruction, state, train, validation
-from harmonize.training.data import DataPaths, open_data
+from harmonize.training.data import open_data
+from harmonize.training.data_paths import DataPaths
 from harmonize.training.distributed import World
 from harmonize.training.objective import Objective
-from harmonize.training.run import Pace
+from harmonize.training.pace import Pace
 from harmonize.training.run_folder import RunFolder
 from harmonize.training.settings import DistillSettings, TrainSettings
 from harmonize.training.stage import Stage
