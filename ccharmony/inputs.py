@@ -45,7 +45,19 @@ class UnusableFileError(OSError):
 
 def check(path: StrPath, most: int | None = None) -> int:
     """Return the bytes of a file that a library opens by its name; raises OSError as :func:`open_binary` does."""
-    return _check(Path(path).stat(), most)
+    try:
+        return _check(Path(path).stat(), most)
+    except ValueError as error:  # a zero byte in a name that a table gave
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is a regular file of a name, which a table gave: it may be one that no file can have."""
+    try:
+        check(path)
+    except OSError:
+        return False
+    return True
 
 
 def open_binary(path: StrPath, most: int | None = None) -> io.BufferedReader:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ccharmony import records, strict_json
+from ccharmony import inputs, records, strict_json
 from ccharmony.dataset import checksums, tables
 from ccharmony.dataset.build_report import BuildReport
 from ccharmony.dataset.checksums import Checksum
@@ -84,7 +84,7 @@ def _check_hashes(root: Path, rows: Sequence[Pair], known: Mapping[str, Checksum
     pictures = tables.pictures_of(rows)
     for name, line in known.items():
         if not name.startswith(tables.PICTURE_FOLDERS) and not checksums.is_file_whole(root / name, line, check=True):
-            yield f"{name}: {'is not what the build wrote' if (root / name).is_file() else 'absent'}"
+            yield f"{name}: {'is not what the build wrote' if inputs.is_file(root / name) else 'absent'}"
     by_name = {row.composite: row for row in rows}
     listed = {name: line for name, line in known.items() if line.row}
     both = sorted(listed.keys() & by_name.keys())

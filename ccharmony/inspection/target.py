@@ -66,8 +66,9 @@ def read_target(target: Path) -> Subject:
     records = fits.read_fits(target / tables.FITS).records
     listed = (target / tables.MANIFEST).is_file()
     pairs = read_manifest(target / tables.MANIFEST) if listed else ()
-    problems = tables.read_report(target).get("problems", [])  # none where the report is lost: the fits are here
-    return Subject(target.resolve().name, records, pairs, [str(line) for line in problems], target)
+    problems = tables.read_report(target).get("problems")  # none where the report is lost or damaged: the fits are here
+    lines = [str(line) for line in problems] if isinstance(problems, list) else []
+    return Subject(target.resolve().name, records, pairs, lines, target)
 
 
 def list_tables(target: Path | None) -> list[Path]:

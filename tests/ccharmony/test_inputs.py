@@ -14,9 +14,10 @@ import pytest
 from ccharmony import inputs
 from ccharmony.build.pipeline import build_dataset
 from ccharmony.dataset.fits import read_fits
-from ccharmony.dataset.formats import hdf5, iharmony4, shards
+from ccharmony.dataset.formats import hdf5, iharmony4, shards, triplets
 from ccharmony.dataset.manifest import read_manifest
-from ccharmony.errors import CcharmonyError
+from ccharmony.dataset.verify import verify_folder
+from ccharmony.errors import CcharmonyError, SourceError
 from ccharmony.images import headers, pixels
 from ccharmony.images.raw import raw_size, read_raw
 from ccharmony.inspection import marks
@@ -101,6 +102,25 @@ def test_links_to_files_are_followed(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"content")
     (tmp_path / "b").symlink_to("a")
     assert inputs.read_bytes(tmp_path / "b", 7) == b"content"
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "absent", "."])
+def test_a_name_that_no_file_has_or_can_have_is_that_of_no_file(tmp_path: Path, name: str) -> None:
+    assert not inputs.is_file(tmp_path / name)
+    with pytest.raises(OSError, match=r"too long|null byte|No such file|a folder"):
+        inputs.check(tmp_path / name)
+    table = tmp_path / "pairs.csv"
+    table.write_text(f"composite,mask,real\n{name.replace(chr(0), '')},b.png,c.png\n")
+    with pytest.raises(SourceError, match="no complete pair"):
+        triplets.read_pairs(table, "all")
+
+
+def test_checksums_of_names_that_no_file_can_have_are_problems_of_the_dataset(tmp_path: Path) -> None:
+    build_dataset(kill_loop.write_source(tmp_path / "data", 2), tmp_path / "built")
+    table = tmp_path / "built" / "checksums.csv"
+    for name in ("x" * 300, "a\0b"):
+        table.write_text(table.read_text() + f"{name},1,{'0' * 64},\n")
+        assert f"{name}: absent" in verify_folder(tmp_path / "built").problems
 
 
 def test_lists_of_pairs_and_shards_are_files(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from ccharmony import hand_written
+from ccharmony import hand_written, inputs
 from ccharmony.dataset.formats import lists
 from ccharmony.dataset.formats.pair_files import PARTS, PairPaths, Split
 from ccharmony.errors import SourceError
@@ -63,7 +63,7 @@ def read_pairs(path: Path, split: Split, *, strict: bool = False) -> tuple[list[
     problems: list[str] = []
     for number, row in rows:
         files = [path.parent / row[part] for part in PARTS]
-        absent = next((file for file in files if not file.is_file()), None)
+        absent = next((file for file in files if not inputs.is_file(file)), None)
         if absent is None:
             short = PurePosixPath(row["composite"]).name
             name = short if names[short] == 1 else row["composite"]
