@@ -93,7 +93,7 @@ def _fit(stored: StoredMask, shape: Shape, window: tuple[int, int, int, int]) ->
         try:
             fitted, note = mask_rules.fit_size(mask, shape)
         except ImageError as second:
-            raise ImageError(f"{second}, or those of its crop, {x1 - x0}x{y1 - y0}") from error
+            raise ImageError(f"{second} (its crop has {x1 - x0}x{y1 - y0})") from error
     return fitted[y0:y1, x0:x1], note
 
 

@@ -15,13 +15,15 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from ccharmony import listing
 from ccharmony.arrays import Float64
 from ccharmony.color.cast import measure_casts
 from ccharmony.dataset import tables
 from ccharmony.dataset.card.facts import Facts
 from ccharmony.dataset.fits import read_fits
+from ccharmony.dataset.formats import hdf5, shards
 from ccharmony.dataset.manifest import read_manifest
-from ccharmony.errors import ImageError
+from ccharmony.errors import ImageError, ManifestError
 from ccharmony.images import pixels
 from ccharmony.progress import Progress, no_progress
 from ccharmony.records import Pair
@@ -115,8 +117,12 @@ def measure_dataset(root: Path, *, jobs: int = 2, progress: Progress | None = No
     Raises
     ------
     ManifestError
-        The manifest or fits.h5 cannot be read.
+        The manifest or fits.h5 cannot be read, or the dataset is packed.
     """
+    if hdf5.is_packed(root) or shards.is_packed(root):
+        raise ManifestError(f"{root}: packed, without fits; wanted the dataset that it was packed from")
+    if not root.is_dir():
+        raise ManifestError(f"{root}: {listing.why_no_folder(root)}, wanted a dataset that `ccharmony build` wrote")
     rows = read_manifest(root / tables.MANIFEST)
     lights = {record.id: record for record in read_fits(root / tables.FITS)}
     report = tables.read_report(root)

@@ -15,8 +15,9 @@ from ccharmony.build import light_pool, pipeline
 from ccharmony.build.settings import BuildSettings
 from ccharmony.color.polynomial import FitKind
 from ccharmony.dataset import fits, tables
+from ccharmony.dataset.formats import shards
 from ccharmony.dataset.manifest import read_manifest
-from ccharmony.errors import SourceError
+from ccharmony.errors import ManifestError, SourceError
 from ccharmony.inspection import report
 from ccharmony.inspection.report import FitReport
 from ccharmony.progress import Progress
@@ -61,6 +62,8 @@ def read_target(target: Path) -> Subject:
     ManifestError
         There are no fits, or a table is broken.
     """
+    if shards.is_packed(target):
+        raise ManifestError(f"{target}: packed, without fits; wanted the dataset that it was packed from")
     if not target.is_dir():
         return Subject(target.name, fits.read_fits(target).records)
     records = fits.read_fits(target / tables.FITS).records

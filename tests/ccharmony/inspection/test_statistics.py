@@ -17,7 +17,9 @@ from PIL import Image
 from ccharmony import cli
 from ccharmony.build.pipeline import build_dataset
 from ccharmony.build.settings import PairSettings
+from ccharmony.errors import ManifestError
 from ccharmony.inspection.statistics import compare, measure_dataset
+from ccharmony.inspection.target import read_target
 
 from .. import kill_loop
 
@@ -81,3 +83,13 @@ def test_a_picture_that_cannot_be_read_is_named_and_left_out(built: Path, tmp_pa
     assert done.exit_code == 1
     assert f"problem: {tmp_path / 'set' / name}" in done.output
     assert len(measure_dataset(tmp_path / "set").figures["share"]) == 3
+
+
+def test_what_is_no_folder_of_a_build_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "index.json").write_text("{}")
+    (tmp_path / "data.zip").write_bytes(b"PK")
+    for path, reason in ((tmp_path, "packed"), (tmp_path / "data.h5", "packed"), (tmp_path / "data.zip", "an archive")):
+        with pytest.raises(ManifestError, match=f"{path.name}: {reason}"):
+            measure_dataset(path)
+    with pytest.raises(ManifestError, match=f"{tmp_path.name}: packed"):
+        read_target(tmp_path)
