@@ -15,6 +15,7 @@ from ccharmony.dataset.build_report import BuildReport
 from ccharmony.dataset.checksums import Checksum
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.fits import Fits
+from ccharmony.dataset.formats import lists
 from ccharmony.errors import CcharmonyError
 from ccharmony.records import FitRecord, Pair
 
@@ -136,6 +137,8 @@ def _check_list(root: Path, rows: Sequence[Pair], split: str) -> Iterator[str]:
         yield str(error)
         return
     yield from problems
+    lines = Counter(line.name for line in lists.read_lists(root, split)) if wanted else {}  # type: ignore[arg-type]
+    yield from _some(f"{name}: listed twice in the list of {split}" for name, count in lines.items() if count > 1)
     found = Counter(pair.name for pair in pairs)
     differing = sorted(((found - wanted) + (wanted - found)).elements())
     if differing:

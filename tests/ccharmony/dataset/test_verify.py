@@ -125,7 +125,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a doubled line of a list": (
         lambda root: (root / "ccHarmony_train.txt").write_text(2 * (root / "ccHarmony_train.txt").read_text()),
-        "list of train and manifest differ in",
+        "listed twice in the list of train",
     ),
     "counts": (lambda root: change_text(root / "build.json", '"train": ', '"train": 1'), "build.json: foregrounds {"),
     "settings": (lambda root: change_text(root / "build.json", '"seed": 0', '"seed": 5'), "its sha256 is another"),
