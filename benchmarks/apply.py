@@ -1,18 +1,22 @@
 """What applying GiftNet at full resolution costs and what detail it preserves, compared with the plain ways.
 
-    python -m benchmarks.apply [--smoke] [--megapixels 1] [--photos DIR]
+    python -m benchmarks.apply [--smoke] [--megapixels 1] [--photos DIR] [--file-megapixels 24]
 
 *Cost*: seconds a megapixel and peak memory of the default (the network sees 256×256, its change is carried to full
 resolution) over the plain way, the network run at full size. The weights are untrained: time does not depend on them.
-*Detail*: a foreground in another light, with an exact answer at 256×256; how much squared error is left at full
-resolution by the color map, and by the two ways without one: the small answer enlarged, and its difference from the
-small composite enlarged and added. `--photos` takes real photos; without them a picture of noise is made.
+*Files*: processor seconds of `harmonize apply` from a JPEG and a PNG mask to a JPEG, with the default weights open,
+over those of the codecs alone. *Detail*: a foreground in another light, with an exact answer at 256×256: how much
+squared error is left at full resolution by the color map, and by the two ways without one: the small answer enlarged,
+and its difference from the small composite enlarged and added. `--photos` takes real photos (of the first one files are made);
+without them a picture of noise is made.
 """
 
 from __future__ import annotations
 
 import functools
 import multiprocessing
+import tempfile
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -24,10 +28,14 @@ import torch
 from benchmarks.timing import medians, peak_megabytes
 from ccharmony.arrays import Float32, UInt8
 from ccharmony.images import pixels
-from harmonize.inference import color_map
+from harmonize import processors
+from harmonize.inference import color_map, runtimes
+from harmonize.inference.folders import PictureTask
+from harmonize.inference.harmonizer import Harmonizer
 from harmonize.inference.image import Size, harmonize_image, shrink
 from harmonize.models import giftnet
 from harmonize.models.settings import NetworkSettings
+from harmonize.weights.cards import default_weights
 
 CARRIED, PLAIN = "carried from 256×256", "network at full size"
 SIZES: dict[str, Size] = {CARRIED: 256, PLAIN: "full"}
@@ -102,6 +110,29 @@ def _compare_cost(megapixels: float, repeats: int) -> None:
         click.echo(f"  {way:22s} {times}   peak {peaks[way] / megapixels:6.0f} MB/MP {memory:6.3f}x")
 
 
+def _compare_files(photos: list[UInt8], megapixels: float, repeats: int) -> None:
+    """Print processor seconds from files to a file, and of the codecs that read and write them."""
+    height, width = round(1000 * (megapixels / 1.5) ** 0.5), round(1500 * (megapixels / 1.5) ** 0.5)
+    photo = np.asarray(cv2.resize(photos[0], (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+    net = runtimes.choose(default_weights(), "cpu", 256, 1)
+    with tempfile.TemporaryDirectory() as folder, processors.one_thread_a_call():
+        task = PictureTask(*(Path(folder) / name for name in ("composite.jpg", "mask.png", "out.jpg")))
+        pixels.write_image(task.composite, photo)
+        pixels.write_mask(task.mask, draw_mask(height, width))
+
+        def run_codecs() -> None:
+            composite, _ = (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (task.composite, task.mask))
+            assert composite is not None
+            cv2.imwrite(str(task.output), composite, [cv2.IMWRITE_JPEG_QUALITY, pixels.JPEG_QUALITY])
+
+        ways = {"apply": lambda: Harmonizer(net, device="cpu").run(task), "codecs alone": run_codecs}
+        ways["apply"]()
+        seconds = medians(ways, repeats, time.process_time)
+    click.echo(f"files of {megapixels:g} megapixels, processor seconds of one thread, median of {repeats}")
+    for way, value in seconds.items():
+        click.echo(f"  {way:22s} {value:7.3f} s {value / seconds['codecs alone']:6.2f}x")
+
+
 def _compare_detail(photos: list[UInt8], lights: int) -> None:
     """Print the share of the composite's squared error that each way leaves, mean over photos and lights."""
     left: dict[str, list[float]] = {}
@@ -138,12 +169,15 @@ def _error(result: Float32, photo: UInt8, mask: Float32) -> float:
 @click.option("--megapixels", default=1.0, show_default=True, help="Size of the picture that is timed.")
 @click.option("--repeats", default=3, show_default=True, help="Runs that the medians are over.")
 @click.option("--photos", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Real photos for detail.")
-def main(smoke: bool, megapixels: float, repeats: int, photos: Path | None) -> None:
+@click.option("--file-megapixels", default=24.0, show_default=True, help="Size of the files.")
+def main(smoke: bool, megapixels: float, repeats: int, photos: Path | None, file_megapixels: float) -> None:
     """Print the ratios."""
     megapixels, repeats, lights = (0.2, 1, 1) if smoke else (megapixels, repeats, 3)
     _compare_cost(megapixels, repeats)
     pictures = [pixels.read_image(path) for path in sorted(photos.rglob("*")) if path.is_file()] if photos else []
-    _compare_detail(pictures or [_draw(megapixels)[0]], lights)
+    pictures = pictures or [_draw(megapixels)[0]]
+    _compare_files(pictures, 0.2 if smoke else file_megapixels, repeats)
+    _compare_detail(pictures, lights)
 
 
 if __name__ == "__main__":

@@ -35,9 +35,6 @@ RIDGE = 3e-4
 MIN_WEIGHT = 1e-4
 """Weight of a background cell: negligible against a foreground cell, enough to keep every window solvable."""
 
-_SUM = np.ones((1, 4), np.float32)
-"""Adds four channels up."""
-
 RESIDUE_SIGMA = 1.0
 """Blur of what the affine functions leave, in cells; a network's output is itself no sharper."""
 
@@ -87,7 +84,11 @@ class ColorMap:
         planes = []
         for terms in self._terms:
             taken = cv2.remap(terms, right, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            planes.append(cv2.transform(np.multiply(taken, inputs, out=taken), _SUM))
+            np.multiply(taken, inputs, out=taken)
+            total = taken[..., 0] + taken[..., 1]  # in a third of the time of OpenCV's or NumPy's sums over four
+            total += taken[..., 2]
+            total += taken[..., 3]
+            planes.append(total)
         changed = np.asarray(cv2.merge(planes), np.float32).reshape(colors.shape)
         changed += colors
         return changed
