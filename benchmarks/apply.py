@@ -7,8 +7,8 @@ resolution) over the plain way, the network run at full size. The weights are un
 *Files*: processor seconds of `harmonize apply` from a JPEG and a PNG mask to a JPEG, with the default weights open,
 over those of the codecs alone. *Detail*: a foreground in another light, with an exact answer at 256×256: how much
 squared error is left at full resolution by the color map, and by the two ways without one: the small answer enlarged,
-and its difference from the small composite enlarged and added. `--photos` takes real photos (of the first one files are made);
-without them a picture of noise is made.
+and its difference from the small composite enlarged and added. `--photos` takes real photos (of the first one files
+are made); without them a picture of noise is made.
 """
 
 from __future__ import annotations

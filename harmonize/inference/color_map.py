@@ -130,23 +130,36 @@ def fit(composite: Float32, harmonized: Float32, mask: Float32) -> ColorMap:
     # Squared: a cell half of background shows half of its change, a ninth lower squared error along the edge.
     share = mask[top:bottom, left:right].astype(np.float64) / mask.max()
     weights = np.maximum(share**2, MIN_WEIGHT)[..., None]
-    inputs = np.concatenate([before, np.ones_like(before[..., :1])], axis=2)  # (h, w, 4)
-    matrices = _smooth(_solve(inputs, after - before, weights), weights)
-    residue = after - before - np.einsum("yxi,yxij->yxj", inputs, matrices)
+    matrices = _smooth(_solve(before, after - before, weights), weights)
+    explained = np.einsum("yxi,yxij->yxj", before, matrices[..., :3, :]) + matrices[..., 3, :]
+    residue = after - before - explained
     matrices[..., 3, :] += _blur(residue * weights) / _blur(weights)
     return ColorMap(matrices.astype(np.float32), top, left, (mask.shape[0], mask.shape[1]))
 
 
-def _solve(inputs: Float64, change: Float64, weights: Float64) -> Float64:
-    """Fit change = inputs times a matrix in the window around each cell, slopes penalized: (h, w, 4, 3)."""
-    height, width, terms = inputs.shape
+def _solve(colors: Float64, change: Float64, weights: Float64) -> Float64:
+    """Fit change = [r g b 1] times a matrix in the window around each cell, slopes penalized: (h, w, 4, 3).
+
+    As the constant is not penalized, it is what the slopes leave of the mean change. With inverses of 3x3 matrices in
+    closed form the map is found in two thirds of the time that LAPACK's solutions of 4x4 need.
+    """
     area = _sum(weights)
-    squares = (inputs[..., :, None] * inputs[..., None, :]).reshape(height, width, -1)
-    products = (inputs[..., :, None] * change[..., None, :]).reshape(height, width, -1)
-    gram = (_sum(squares * weights) / area).reshape(height, width, terms, terms)
-    target = (_sum(products * weights) / area).reshape(height, width, terms, -1)
-    penalty = np.diag([RIDGE] * (terms - 1) + [0.0])
-    return np.asarray(np.linalg.solve(gram + penalty, target), np.float64)
+    both = np.concatenate([colors, change], axis=2)  # (h, w, 6)
+    means = _sum(both * weights) / area
+    products = both[..., :3, None] * both[..., None, :]  # (h, w, 3, 6)
+    moments = (_sum(products.reshape(*both.shape[:2], -1) * weights) / area).reshape(products.shape)
+    spread = moments - means[..., :3, None] * means[..., None, :]
+    slopes = _inverse(spread[..., :3] + RIDGE * np.eye(3)) @ spread[..., 3:]
+    constants = means[..., 3:] - np.einsum("yxi,yxij->yxj", means[..., :3], slopes)
+    return np.concatenate([slopes, constants[..., None, :]], axis=2)
+
+
+def _inverse(matrices: Float64) -> Float64:
+    """Invert symmetric matrices (h, w, 3, 3): rows of cofactors are the cross products of the other two rows."""
+    one, two, three = np.moveaxis(matrices, 2, 0)
+    cofactors = np.stack([np.cross(two, three), np.cross(three, one), np.cross(one, two)], axis=2)
+    determinants = (one * cofactors[..., 0, :]).sum(axis=2)
+    return np.asarray(cofactors / determinants[..., None, None], np.float64)
 
 
 def _smooth(matrices: Float64, weights: Float64) -> Float64:
