@@ -26,6 +26,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item) -> None:
+    """Make what was captured fit for pytest-xdist, which sends no text with the bytes of a name that is not UTF-8."""
+    item._report_sections[:] = [
+        (when, kind, text.encode("utf-8", "backslashreplace").decode()) for when, kind, text in item._report_sections
+    ]
+
+
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A headless Chromium that downloads into `browser.downloads`; tests skip where there is none."""
