@@ -192,7 +192,7 @@ def change_png(draw: random.Random, data: bytes) -> bytes:
     return data[:8] + b"".join(png_chunk(kind, bytes(content)) for kind, content in chunks)
 
 
-def changepng_chunk(draw: random.Random, data: bytes, change: Change) -> bytes:
+def change_chunk(draw: random.Random, data: bytes, change: Change) -> bytes:
     """Change the content of one chunk of a PNG that is not its pixels; a profile is unpacked for it."""
     chunks = _png_chunks(data)
     number = draw.choice([number for number, (kind, _) in enumerate(chunks) if kind not in (b"IDAT", b"IEND")])

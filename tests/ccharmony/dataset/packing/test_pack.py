@@ -369,12 +369,11 @@ def test_what_is_no_folder_of_pairs_is_refused(tmp_path: Path) -> None:
             pack_dataset(place, "shards", tmp_path / "again")
 
 
-def test_a_composite_listed_twice_is_refused(tmp_path: Path) -> None:
+def test_a_composite_listed_twice_is_packed_once(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     with (root / "set_test.txt").open("a") as file:
         file.write("Ph.o_0_a_1.jpg\n")
-    with pytest.raises(SourceError, match=r"set/Ph\.o_0_a_1\.jpg is listed twice"):
-        pack_dataset(root, "shards", tmp_path / "shards")
+    assert pack_dataset(root, "shards", tmp_path / "shards").pairs == {"train": 9, "test": 3}
 
 
 @pytest.mark.parametrize(("kind", "name"), [("shards", "packed"), ("h5", "packed.h5")])
