@@ -104,7 +104,7 @@ class Masks:
         for each in (note, mask_rules.remark(fitted)):
             if each and not any(known.endswith(each) for known in self.notes):
                 self.notes.append(f"{self.path}: {each}")
-        return fitted
+        return mask_rules.shares(fitted)
 
 
 @contextlib.contextmanager
