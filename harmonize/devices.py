@@ -1,9 +1,11 @@
-"""Which device a network runs on: the CPU, or one of the GPUs."""
+"""Which device a network runs on, the CPU or one of the GPUs, and how numbers reach it."""
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ccharmony.errors import SettingsError
 
@@ -32,3 +34,9 @@ def find_device(name: str, local_rank: int = 0) -> torch.device:
     elif device.type != "cpu":
         raise SettingsError(f"device {name}: wanted auto, cpu, cuda or cuda:<number>")
     return device
+
+
+def send(numbers: npt.NDArray[np.generic], device: torch.device) -> Tensor:
+    """Return numbers as a tensor on a device, without waiting for the work that the device still has to do."""
+    tensor = torch.from_numpy(np.ascontiguousarray(numbers))
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

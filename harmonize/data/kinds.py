@@ -132,3 +132,7 @@ def choose(random: np.random.Generator, settings: KindSettings, photos: int, sid
         regional=bool(random.random() < settings.regions),
         traces=(traces.choose_trace(random), traces.choose_trace(random)) if traced else (Trace(), Trace()),
     )
+
+
+PLAIN = choose(np.random.default_rng(0), KindSettings(), photos=1, side=64)
+"""A donor light with an open seam, on the photo's own background: what every sample is without settings."""

@@ -27,8 +27,9 @@ from harmonize.data.batches import Batch
 from harmonize.data.kind_settings import KindSettings
 from harmonize.data.lights import Lights
 from harmonize.data.mismatch import Statistics
-from harmonize.data.photos import PhotoMemory, send
+from harmonize.data.photos import PhotoMemory
 from harmonize.data.samples import Samples
+from harmonize.devices import send
 
 CANDIDATES = 4
 """Donor lights tried for one sample; with the release's lights all are rejected for fewer than 1 % of the samples."""
@@ -118,8 +119,11 @@ class LitPhotos(Samples):
     counts: Counts = field(default_factory=Counts)
 
     def __post_init__(self) -> None:
+        self._kinds_differ = self.kinds != KindSettings()
         self._own = lights.nearest(self.lights, self.memory.means)  # (photos, NEAREST)
-        self._masked = np.array([bool(self.memory.mask(row).any()) for row in range(len(self.memory))])
+        self._masked = np.ones(len(self.memory), bool)  # without regions an empty mask stays empty
+        if self.kinds.regions:
+            self._masked = np.array([bool(self.memory.mask(row).any()) for row in range(len(self.memory))])
         self._chances = _balance(self.memory.sources) if self.balanced else None
         self._statistics: Statistics | None = _measure(self.memory) if self.kinds.statistics else None
         self._looks: Float32 | None = None
@@ -158,7 +162,7 @@ class LitPhotos(Samples):
         whole = int(random.integers(len(self.lights))) if random.random() < self.relit else None
         other = random.integers(len(self.lights), size=len(donors))
         share = random.random(len(donors), np.float32) * (random.random(len(donors)) < self.mixed)
-        kind = kinds.choose(random, self.kinds, len(self.memory), size)
+        kind = kinds.choose(random, self.kinds, len(self.memory), size) if self._kinds_differ else kinds.PLAIN
         backdrop = self._choose_backdrop(random, photo, kind.backdrops) if kind.backdrops else None
         return _Choices(photo, crop, own, donors + (donors >= own), other, share, whole, kind, backdrop)
 

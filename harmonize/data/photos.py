@@ -26,8 +26,8 @@ from ccharmony.dataset.formats.names import list_pictures
 from ccharmony.errors import ManifestError, SourceError
 from ccharmony.images import pixels
 from ccharmony.images.headers import READABLE_SUFFIXES
-from ccharmony.roles import mask_owners
 from harmonize.data.crops import LEAST_AREA, Crop
+from harmonize.devices import send
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,9 @@ def _find_pictures(folder: Path) -> dict[str, Path]:
 def _find_masks(folder: Path, photos: Iterable[str]) -> dict[str, Path]:
     """Return a mask of each photo by the rule of `roles.mask_owners`; of several letters the first."""
     ids = {photo.casefold(): photo for photo in photos}
-    found = [(*owner, path) for path in list_pictures(folder) if (owner := next(mask_owners(path.stem, ids), None))]
+    found = [
+        (*owner, path) for path in list_pictures(folder) if (owner := next(roles.mask_owners(path.stem, ids), None))
+    ]
     return {photo: path for photo, _, path in sorted(found, reverse=True)}
 
 
@@ -220,12 +222,6 @@ def read_memory(photos: Sequence[PhotoPaths], side: int, threads: int = 2) -> Ph
         read = list(pool.map(lambda paths: read_photo(paths, side), photos))
     images, masks = zip(*read, strict=True)
     return PhotoMemory(images, masks, [paths.id for paths in photos], [paths.source for paths in photos])
-
-
-def send(numbers: npt.NDArray[np.generic], device: torch.device) -> Tensor:
-    """Return numbers as a tensor on a device, without waiting for the work that the device still has to do."""
-    tensor = torch.from_numpy(np.ascontiguousarray(numbers))
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def side_for(size: int) -> int:

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from harmonize.data.mismatch import to_lab
-from harmonize.data.photos import send
 from harmonize.data.seam import blur
+from harmonize.devices import send
 
 _SMALLEST, _LARGEST = 0.05, 0.4
 """Of the picture's area."""

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from harmonize.data.photos import send
+from harmonize.devices import send
 
 
 def fill_outside(picture: Tensor, mask: Tensor, width: Sequence[int]) -> Tensor:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from harmonize.data.photos import send
+from harmonize.devices import send
 
 _LUMA_STEPS = (
     (16, 11, 10, 16, 24, 40, 51, 61),

@@ -19,7 +19,7 @@ from harmonize.data import mismatch, regions, relight, seam, traces
 from harmonize.data.kind_settings import Kind
 from harmonize.data.kinds import Choice
 from harmonize.data.mismatch import Retouch, Statistics
-from harmonize.data.photos import send
+from harmonize.devices import send
 
 _MOST_CLIPPED = 0.4
 """Of a retouch or a transfer of statistics, which clip more than lights and are seen in composites all the same."""

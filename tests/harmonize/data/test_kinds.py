@@ -128,3 +128,23 @@ def test_balanced_sources_come_by_the_square_root_of_their_photos(make: object) 
     names = [name for epoch in range(60) for name in again.batch(epoch, range(count), 32).names]
     share = names.count(source.memory.ids[0]) / len(names)
     assert share == pytest.approx(1 / (1 + (count - 1) ** 0.5), abs=0.05)
+
+
+@pytest.mark.parametrize(("shares", "regional"), [(KindSettings(), 0), (KindSettings(none=0.5), 0), (ALL, 4)])
+def test_an_empty_mask_stays_empty_unless_regions_are_asked_for(
+    make: object, shares: KindSettings, regional: int
+) -> None:
+    own = make(KindSettings())  # type: ignore[operator]
+    pictures = [own.memory.picture(row)[0] for row in range(4)]
+    memory = photos.PhotoMemory(pictures, [np.zeros(picture.shape[:2], np.uint8) for picture in pictures], "abcd")
+    batch = LitPhotos(memory, own.lights, 0, kinds=shares).batch(0, range(4), 64)
+    assert int(batch.mask.flatten(1).any(dim=1).sum()) == regional
+
+
+def test_a_sample_without_kinds_is_that_of_shares_near_zero(make: object) -> None:
+    plain, chosen = (
+        make(shares, relit=0.3, mixed=0.5).batch(1, range(8), 64)  # type: ignore[operator]
+        for shares in (KindSettings(), KindSettings(none=1e-9))
+    )
+    np.testing.assert_array_equal(plain.composite, chosen.composite)
+    np.testing.assert_array_equal(plain.real, chosen.real)
