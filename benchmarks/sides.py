@@ -64,7 +64,7 @@ def main(data: Path | None, weights: tuple[str, ...], sides: str, every: int, sm
 
 def _shrink(pair: Pair, side: int, interpolation: int) -> Pair:
     composite, mask, real = (cv2.resize(part, (side, side), interpolation=interpolation) for part in pair)
-    return np.asarray(composite, np.uint8), np.asarray(mask, np.float32), np.asarray(real, np.uint8)
+    return np.asarray(composite, np.uint8), np.asarray(mask.clip(0, 1), np.float32), np.asarray(real, np.uint8)
 
 
 def _score(pair: Pair, nets: Sequence[nn.Module]) -> list[float]:

@@ -12,6 +12,7 @@ from ccharmony.arrays import Float64, UInt8
 from ccharmony.color import transfer
 from ccharmony.color.transfer import Arithmetic, Mask
 from ccharmony.errors import FitError, ImageError, SettingsError
+from ccharmony.images import mask_rules
 from ccharmony.records import FitRecord
 
 
@@ -116,6 +117,4 @@ def _read_mask(mask: npt.NDArray[np.generic]) -> Mask:
     values = mask.astype(np.float32)
     if mask.dtype == np.uint8 and values.max(initial=0) > 1:
         values /= 255
-    if values.size and not (values.min() >= 0 and values.max() <= 1):
-        raise ImageError(f"mask: values {values.min():g} to {values.max():g} found, 0 to 1 wanted")
-    return values
+    return mask_rules.check_shares(values)

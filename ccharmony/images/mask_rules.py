@@ -1,19 +1,22 @@
 """Which channel of a picture carries a mask, and which level stands for foreground: the one rule of every reader.
 
-Contents: :class:`StoredMask`, :func:`judge`, :func:`shares`, :func:`split`, :func:`fit_size`, :func:`remark`. The rule
-is in docs/own_photos.md.
+Contents: :class:`StoredMask`, :func:`judge`, :func:`shares`, :func:`check_shares`, :func:`split`, :func:`fit_size`,
+:func:`remark`. The rule is in docs/own_photos.md.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from ccharmony.arrays import Bool, Float32, Mask, Samples, Shape, UInt8
 from ccharmony.errors import ImageError
+
+Real = TypeVar("Real", np.float32, np.float64)
 
 ROUNDING = 2.0
 """Pixels that rounding, and the row or column that some published masks lack, may subtract from a mask's side."""
@@ -34,6 +37,7 @@ _VOC_VOID = 0xE0E0C0
 _MOST_FOREGROUND = 0.8  # the largest of ccHarmony's 426 masks has 0.51
 _MOST_FRAME = 0.9
 _SPECK = 0.01
+_SLACK = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +93,20 @@ def shares(mask: Mask) -> Float32:
     """Return a mask as floats (H, W) in [0, 1], the array itself where it is that."""
     values = mask.astype(np.float32, copy=False)
     return values / np.float32(255) if mask.dtype == np.uint8 else values
+
+
+def check_shares(mask: npt.NDArray[Real]) -> npt.NDArray[Real]:
+    """Return shares, in [0, 1]; where rounding left some outside, as resizing does, a copy that is clipped.
+
+    Raises
+    ------
+    ImageError
+        Values lie outside [0, 1] by more than rounding, or are no numbers.
+    """
+    least, most = (float(mask.min()), float(mask.max())) if mask.size else (0.0, 0.0)
+    if not (least >= -_SLACK and most <= 1 + _SLACK):
+        raise ImageError(f"mask: values {least:g} to {most:g} found, 0 to 1 wanted")
+    return mask if least >= 0 and most <= 1 else mask.clip(0, 1)
 
 
 def judge(colors: Samples, alpha: Samples | None = None, palette: UInt8 | None = None) -> StoredMask:

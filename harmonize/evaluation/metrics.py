@@ -35,6 +35,7 @@ import numpy.typing as npt
 
 from ccharmony.arrays import Float64
 from ccharmony.errors import ImageError
+from ccharmony.images import mask_rules
 
 EPSILON = 1e-6
 """Added to a mean squared error before the logarithm and to a foreground's area, as iSSAM does."""
@@ -291,9 +292,7 @@ def _read_mask(mask: npt.ArrayLike, picture: Float64) -> Float64:
         weights = weights / 255
     if weights.shape != picture.shape[:2]:
         raise ImageError(f"mask: shape {weights.shape} found, wanted {picture.shape[:2]} as the picture has")
-    if not ((weights >= 0) & (weights <= 1)).all():
-        raise ImageError(f"mask: values {weights.min():g} to {weights.max():g} found, 0 to 1 wanted")
-    return weights
+    return mask_rules.check_shares(weights)
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,13 +279,14 @@ def as_mask(mask: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Mask:
         raise ImageError(f"mask: {type(mask).__name__} found, an array of shape {shape} wanted")
     if mask.shape not in (shape, (*shape, 1)):
         raise ImageError(f"mask: shape {mask.shape} found, its picture has {shape}")
-    values, least, most = mask.reshape(shape), mask.min(), mask.max()
-    whole = np.issubdtype(values.dtype, np.integer)
-    if not (least >= 0 and most <= (_MOST_LEVEL if whole else 1)):
-        wanted = f"levels of 0 to {_MOST_LEVEL}" if whole else "0 to 1"
-        raise ImageError(f"mask: values {least:g} to {most:g} found, {wanted} wanted")
-    if whole:
-        is_deep = most > 255 or values.dtype == np.uint16
-        levels: Samples = values.astype(np.uint16) if is_deep else values.astype(np.uint8)
-        return mask_rules.judge(levels).compact()
-    return values if values.dtype == np.bool_ else values.astype(np.float32, copy=False)  # type: ignore[return-value]
+    values = mask.reshape(shape)
+    if values.dtype == np.bool_:
+        return values  # type: ignore[return-value]
+    if not np.issubdtype(values.dtype, np.integer):
+        return mask_rules.check_shares(values.astype(np.float32, copy=False))
+    least, most = values.min(), values.max()
+    if least < 0 or most > _MOST_LEVEL:
+        raise ImageError(f"mask: values {least} to {most} found, levels of 0 to {_MOST_LEVEL} wanted")
+    is_deep = most > 255 or values.dtype == np.uint16
+    levels: Samples = values.astype(np.uint16) if is_deep else values.astype(np.uint8)
+    return mask_rules.judge(levels).compact()

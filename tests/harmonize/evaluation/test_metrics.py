@@ -213,6 +213,11 @@ def test_mask_of_8_bit_levels_is_the_mask_in_0_to_1() -> None:
     assert metrics.fmse(black, gray, mask) == pytest.approx(100)
 
 
+def test_mask_above_1_by_rounding_is_a_mask() -> None:
+    black, gray = np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 10, np.uint8)
+    assert metrics.fmse(black, gray, np.full((2, 2), np.nextafter(np.float32(1), np.float32(2)))) == pytest.approx(100)
+
+
 @pytest.mark.parametrize("value", [2.0, -1.0, np.nan])
 def test_mask_outside_0_to_1_is_refused(value: float) -> None:
     black = np.zeros((2, 2, 3), np.uint8)

@@ -240,6 +240,14 @@ def test_a_mask_with_values_outside_0_to_1_is_refused(photo, mask, value, nets):
         harmonize_image(photo, mask, nets.Recolor())
 
 
+def test_a_mask_that_rounding_left_outside_0_to_1_counts_as_clipped(photo, mask, nets):
+    clean = harmonize_image(photo, mask, nets.Recolor())
+    rounded = np.where(mask > 0.5, mask + np.float32(1e-6), mask - np.float32(1e-6))
+    assert rounded.max() > 1
+    assert rounded.min() < 0
+    np.testing.assert_array_equal(harmonize_image(photo, rounded, nets.Recolor()), clean)
+
+
 @pytest.mark.parametrize("picture", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3))])
 def test_a_picture_that_is_not_rgb_of_8_or_16_bits_is_refused(picture, nets):
     with pytest.raises(ImageError, match=r"composite: .* found, uint8 or uint16 of shape \(H, W, 3\) wanted"):
