@@ -3,7 +3,6 @@
     ccharmony build --src demo --out out/demo
     python docs/make_page.py out/demo
 
-The composite is the first row of docs/strip.png.
 Needs chromium, chromedriver and selenium.
 """
 
