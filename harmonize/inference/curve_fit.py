@@ -100,7 +100,7 @@ def find_adjustment(
     if size == "full":
         after = shrink(network.infer(composite[None], mask[None])[0], side)
     else:
-        after = network.infer(small[None], inside[None])[0]
+        after = network.infer_foreground(small[None], inside[None])[0]
     return fit_adjustment(small, after, inside)
 
 

@@ -214,7 +214,7 @@ def find_change(net: Weights, picture: Samples, mask: Mask, size: Size = SIDE, d
         levels = to_levels(picture)
         return partial(_whole_renderer, network.infer(levels[None], mask_rules.shares(mask)[None])[0] - levels)
     small, small_mask = shrink(to_8_bits(picture), size), shrink_mask(mask, size)
-    after = network.infer(small[None], small_mask[None])[0]
+    after = network.infer_foreground(small[None], small_mask[None])[0]
     return fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask).renderer
 
 

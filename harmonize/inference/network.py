@@ -15,6 +15,7 @@ from ccharmony.errors import SettingsError, WeightsError
 from ccharmony.files import StrPath
 from harmonize import memory
 from harmonize.devices import device_of, find_device
+from harmonize.models import foreground
 from harmonize.models.normalization import denormalize, normalize
 from harmonize.models.settings import MULTIPLE
 from harmonize.models.views import TwoViews
@@ -58,8 +59,8 @@ def load_network(weights: StrPath | None = None, device: str = "auto", *, views:
 
 
 @torch.inference_mode()
-def infer(net: nn.Module, composites: UInt8 | Float32, masks: Float32) -> Float32:
-    """Return the raw output of a network, background included.
+def infer(net: nn.Module, composites: UInt8 | Float32, masks: Float32, *, background: bool = True) -> Float32:
+    """Return the raw output of a network.
 
     Parameters
     ----------
@@ -69,6 +70,8 @@ def infer(net: nn.Module, composites: UInt8 | Float32, masks: Float32) -> Float3
         Pictures (B, H, W, 3), RGB, levels in [0, 255], whole or not.
     masks
         Foregrounds (B, H, W), in [0, 1].
+    background
+        Whether the background is wanted, as of :func:`harmonize.models.foreground.ask`.
 
     Returns
     -------
@@ -87,7 +90,8 @@ def infer(net: nn.Module, composites: UInt8 | Float32, masks: Float32) -> Float3
     image = torch.from_numpy(np.ascontiguousarray(composites)).to(device).permute(0, 3, 1, 2).float() / 255
     mask = torch.from_numpy(np.ascontiguousarray(masks, np.float32)).to(device)[:, None]  # (B, 1, H, W)
     try:
-        output = net(normalize(image).contiguous(memory_format=torch.channels_last), mask)
+        image = normalize(image).contiguous(memory_format=torch.channels_last)
+        output = foreground.ask(net, image, mask, background=background)
     except RuntimeError as error:
         # On a GPU a class of its own; on the CPU only the words say so.
         if not isinstance(error, torch.OutOfMemoryError) and "memory" not in str(error):

@@ -34,6 +34,9 @@ class OnnxNetwork:
             raise WeightsError(f"the network returned {found.shape} or no numbers, {pictures.shape} wanted")
         return np.asarray(found.transpose(0, 2, 3, 1) * 255, np.float32)
 
+    infer_foreground = infer
+    """Without the background these networks take the same time."""
+
     def predict(self, composite: UInt8, mask: Float32) -> Adjustment:
         """Return curves and map, as :func:`harmonize.inference.parametric.predict` does; raises WeightsError."""
         small, inside = average(composite, mask)

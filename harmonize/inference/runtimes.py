@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harmonize.inference.torch_network import TorchNetwork
 
 Runtime: TypeAlias = "OnnxNetwork | TorchNetwork"
-"""A network that can be asked: `parametric`, `infer` and `predict`."""
+"""A network that can be asked: `parametric`, `infer`, `infer_foreground` and `predict`."""
 
 Weights: TypeAlias = "nn.Module | OnnxNetwork | TorchNetwork | StrPath | None"
 """A network, the name of bundled weights, a file of weights or of `harmonize export`, or None for the default."""

@@ -1,7 +1,9 @@
 """A network that is asked twice, about a picture and its mirror image: the mean of both answers errs less.
 
-Contents: :class:`TwoViews`.
+Contents: :class:`TwoViews`, :func:`ask_twice`.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +36,11 @@ class TwoViews(Network):
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Return the mean of two answers, (B, 3, H, W), for a picture (B, 3, H, W) and a mask (B, 1, H, W)."""
-        pictures, masks = (torch.cat([x, x.flip(-1)]) for x in (image, mask))
-        both: Tensor = self.net(pictures, masks)
-        first, second = both.chunk(2)
-        return (first + second.flip(-1)) / 2
+        return ask_twice(self.net, image, mask)
+
+
+def ask_twice(net: Callable[[Tensor, Tensor], Tensor], image: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of what a network answers to a picture and to its mirror image; shapes are those of a call."""
+    pictures, masks = (torch.cat([x, x.flip(-1)]) for x in (image, mask))
+    first, second = net(pictures, masks).chunk(2)
+    return (first + second.flip(-1)) / 2
