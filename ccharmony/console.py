@@ -7,11 +7,13 @@ import importlib
 import io
 import logging
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -171,7 +173,8 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
     for package in _PACKAGES:  # what libraries do along the way, such as finding keys of a store, is not said
         logging.getLogger(package).setLevel(logging.INFO)
     try:
-        code = group.main(args=args, standalone_mode=False)
+        with _interrupts_kept():
+            code = group.main(args=args, standalone_mode=False)
     except click.exceptions.Abort as error:
         echo(str(error.__cause__ or "") or "interrupted", err=True)
         _leave(130)
@@ -194,6 +197,35 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextlib.contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """Make an interrupt again of an error that a library made of one: torch's shapes and ONNX files do so."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not _is_main():
+        yield
+        return
+    came = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> NoReturn:
+        came.set()
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    except click.exceptions.Abort:
+        raise
+    except Exception:
+        if came.is_set():
+            raise click.exceptions.Abort from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _leave(code: int) -> NoReturn:

@@ -1,8 +1,8 @@
 """Where a job may write: into a folder of its own, or to a file that is not there yet; never over what it reads.
 
 A folder is a job's own if it is absent, empty, or bears the marker of the same job. The marker, ``.made_by.json``, is
-written before anything else. A file belongs to whoever wrote it: one that exists is overwritten only when that is asked
-for.
+written before anything else. While a job writes into a folder, ``.lock`` in it is locked, and a second one is refused.
+A file belongs to whoever wrote it: one that exists is overwritten only when that is asked for.
 
 Contents: :class:`Job`, :func:`claim_folder`, :func:`check_folder`, :func:`check_files`.
 """
@@ -23,7 +23,10 @@ from ccharmony.files import StrPath
 MARKER = ".made_by.json"
 """Name of the marker in a job's folder: JSON with ``made_by``, such as ``ccharmony build``, and ``version``."""
 
-_NEUTRAL = frozenset({MARKER, ".DS_Store", "Thumbs.db", "desktop.ini"})
+LOCK = ".lock"
+"""Name of the lock in a job's folder, which is removed at the end; a killed job leaves it behind, open to the next."""
+
+_NEUTRAL = frozenset({MARKER, LOCK, ".DS_Store", "Thumbs.db", "desktop.ini"})
 """What an empty folder may hold: file managers leave such files behind."""
 
 _MARKER_BYTES = 4096
@@ -57,7 +60,9 @@ class Job:
 
 @contextlib.contextmanager
 def claim_folder(folder: Path, job: Job, inputs: Iterable[StrPath] = ()) -> Iterator[None]:
-    """Check and mark a folder for a job; if the job leaves nothing in it, the marker is removed again.
+    """Check, lock and mark a folder for a job; if the job leaves nothing in it, the marker is removed again.
+
+    What a killed job was just writing, temporary files anywhere below the folder, is removed.
 
     Parameters
     ----------
@@ -76,22 +81,27 @@ def claim_folder(folder: Path, job: Job, inputs: Iterable[StrPath] = ()) -> Iter
     Raises
     ------
     OutputError
-        The folder is refused, see `check_folder`, or cannot be written.
+        The folder is refused, see `check_folder`, another job is writing into it, or it cannot be written.
     """
     check_folder(folder, job, inputs)
     is_new = not folder.exists()
-    files.make_folder(folder)
-    if _read_marker(folder) is None:
-        content = json.dumps({"made_by": job.name, "version": __version__})
-        files.write_bytes(folder / MARKER, f"{content}\n".encode())
     try:
-        yield
+        with files.locked(folder / LOCK, f"{folder}: another job is writing here, wanted a folder of its own"):
+            check_folder(folder, job)  # another job may have come and gone meanwhile
+            _tidy(folder, job)
+            if _read_marker(folder) is None:
+                content = json.dumps({"made_by": job.name, "version": __version__})
+                files.write_bytes(folder / MARKER, f"{content}\n".encode())
+            try:
+                yield
+            finally:
+                if folder.is_dir() and set(_list(folder)) <= {MARKER, LOCK}:
+                    with contextlib.suppress(OSError):
+                        (folder / MARKER).unlink()
     finally:
-        if folder.is_dir() and _list(folder) == [MARKER]:
+        if is_new:
             with contextlib.suppress(OSError):
-                (folder / MARKER).unlink()
-                if is_new:
-                    folder.rmdir()
+                folder.rmdir()  # only if it is empty
 
 
 def check_folder(folder: Path, job: Job, inputs: Iterable[StrPath] = ()) -> None:
@@ -193,6 +203,13 @@ def _refuse_unwritable(path: Path) -> None:
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: cannot be written into {above}, wanted a folder with permission to write")
+
+
+def _tidy(folder: Path, job: Job) -> None:
+    """Remove what killed jobs were just writing, but for what is only read."""
+    for above, names, _ in os.walk(folder):
+        files.remove_unfinished(Path(above))
+        names[:] = [name for name in names if Path(above) != folder or name not in job.guests]
 
 
 def _read_marker(folder: Path) -> str | None:

@@ -209,3 +209,9 @@ def fill(name: str, out: Path) -> list[str]:
     """The words of a case, its outputs below a folder."""
     words = CASES[name].words.replace("OUT", f"{out}/new").split()
     return [*command_of(name).split()[1:], *words]
+
+
+def words_again(name: str) -> list[str]:
+    """What a call needs beside its words where an earlier one has left something."""
+    options = {option for parameter in dict(commands())[command_of(name)].params for option in parameter.opts}
+    return [option for option in ("--resume", "--force") if option in options][:1]

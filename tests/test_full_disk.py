@@ -16,7 +16,7 @@ import pytest
 
 from ccharmony.dataset.packing import write_hdf5
 
-from .every_command import CASES, call, command_of, commands, fill
+from .every_command import CASES, call, fill, words_again
 
 WRITING = [name for name, case in CASES.items() if case.files + case.folders and case.code == 0]
 RANDOM = "harmonize study make"
@@ -83,12 +83,6 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     found.unmount()
 
 
-def words_again(name: str, disk: Disk) -> list[str]:
-    """Return what a call needs beside its words where an earlier one has left something."""
-    options = {option for parameter in dict(commands())[command_of(name)].params for option in parameter.opts}
-    return [option for option in ("--resume", "--force") if option in options and disk.sizes()][:1]
-
-
 @pytest.mark.parametrize("name", WRITING)
 def test_a_command_on_a_full_disk_says_so_in_one_line_and_ends_as_ever_once_there_is_room(
     name: str, world: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -110,7 +104,7 @@ def test_a_command_on_a_full_disk_says_so_in_one_line_and_ends_as_ever_once_ther
         assert "(No space left on device)" in last or "(File too large)" in last, printed
         assert not any("Traceback" in line for line in printed), printed
         assert not [path for path in disk.sizes() if path.endswith(".part")]
-    assert call(package, [*words, *words_again(name, disk)]) == 0, capsys.readouterr().err
+    assert call(package, [*words, *(words_again(name) if disk.sizes() else [])]) == 0, capsys.readouterr().err
     assert disk.sizes().keys() >= whole.keys() or name == RANDOM
 
 

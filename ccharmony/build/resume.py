@@ -35,8 +35,7 @@ DATA = "source"
 
 def _is_earlier(out: Path) -> bool:
     """Return whether a folder holds a dataset or an unfinished build of a version that wrote no marker."""
-    held = {path.name for path in (out / journals.FOLDER).glob("*")}
-    return bool(tables.read_settings(out) or Journal(out).settings() or held == {"lock"})
+    return bool(tables.read_settings(out) or Journal(out).settings())
 
 
 JOB = Job("ccharmony build", (journals.FOLDER, *tables.FOLDERS), (DATA,), _is_earlier)

@@ -2,7 +2,6 @@
 
 ::
 
-    OUT/.build/lock             locked while a build runs; a second build into the folder is refused
     OUT/.build/plan.json        settings and fingerprint of the build (see `ccharmony.build.fingerprint`)
     OUT/.build/<stage>.jsonl    a line for each photo, [id, result], added after its pictures
     OUT/.build/former.jsonl     a line for each picture of earlier builds in the folder, [name, SHA-256]
@@ -28,9 +27,9 @@ FOLDER = ".build"
 KEPT = "journal.jsonl"
 """The journal of a finished dataset."""
 
-_LOCK, _FINGERPRINT, _FORMER = "lock", "plan.json", "former.jsonl"
+_FINGERPRINT, _FORMER = "plan.json", "former.jsonl"
 _OWN = ("plan.json", "*.jsonl", "token", f".*{files.UNFINISHED}")
-"""What is removed with the journal, apart from the lock; whatever else is in its folder stays."""
+"""What is removed with the journal; whatever else is in its folder stays."""
 
 _STAGES = ("lights", "pairs")
 """What a finished dataset keeps; no other file of the journal is made from its text."""
@@ -161,13 +160,12 @@ class Journal:
                     path.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove everything, the lock last, when the dataset is finished. Raises OutputError."""
+        """Remove everything when the dataset is finished. Raises OutputError."""
         self.drop()
         with _refused(self.folder, "cannot be removed"):
             (self.folder / _FORMER).unlink(missing_ok=True)
-            (self.folder / _LOCK).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # a build that was about to be refused may have made a lock of its own
-                self.folder.rmdir()
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()  # only if it is empty
 
     def _results(self, stage: str) -> Path:
         return self.folder / f"{stage}.jsonl"
@@ -184,25 +182,22 @@ class Journal:
 
 
 @contextlib.contextmanager
-def lock_journal(root: Path) -> Iterator[Journal]:
-    """Lock the journal of an output folder for one build; it is removed again if no build was started.
+def open_journal(root: Path) -> Iterator[Journal]:
+    """Open the journal of an output folder for one build; it is removed again if no build was started.
 
     Raises
     ------
     OutputError
-        The folder cannot be written or locked, or another build has locked it.
+        The folder cannot be written.
     """
     journal = Journal(root)
-    is_new = not root.exists()
-    with files.lock_file(journal.folder / _LOCK, f"{root}: another build is writing here, wanted a folder of its own"):
-        try:
-            yield journal
-        finally:
-            if not (journal.folder / _FINGERPRINT).exists():
-                with contextlib.suppress(OSError, OutputError):
-                    journal.clear()
-                    if is_new:
-                        root.rmdir()  # only if it is empty
+    files.make_folder(journal.folder)
+    try:
+        yield journal
+    finally:
+        if not (journal.folder / _FINGERPRINT).exists():
+            with contextlib.suppress(OSError, OutputError):
+                journal.clear()
 
 
 @contextlib.contextmanager

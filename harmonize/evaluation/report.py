@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from ccharmony import files
-from ccharmony.errors import OutputError
 from ccharmony.names import shown, to_cell
 from harmonize.evaluation import metrics
 from harmonize.evaluation.metrics import Means
@@ -128,16 +127,8 @@ def open_images(path: Path, protocol: str) -> Iterator[ImagesWriter]:
     OutputError
         The file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with files.open_own(temporary, "w", newline="", encoding="utf-8") as file:
-            yield ImagesWriter(file, protocol)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with files.replacing(path) as temporary, temporary.open("x", newline="", encoding="utf-8") as file:
+        yield ImagesWriter(file, protocol)
 
 
 class ImagesWriter:

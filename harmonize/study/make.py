@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,18 +15,19 @@ import numpy as np
 
 from ccharmony import files, names
 from ccharmony.arrays import Float32, UInt8
-from ccharmony.errors import ImageError, SettingsError, StudyError
+from ccharmony.errors import ImageError, OutputError, SettingsError, StudyError
 from ccharmony.images import pixels
 from harmonize.evaluation.predictions import Predictions
 from harmonize.inference import folders, network
 from harmonize.inference.folders import PictureTask
 from harmonize.inference.image import harmonize_image
-from harmonize.study.study import OUTLINES, PICTURES, Study, StudySettings, write_study
+from harmonize.study.study import FILE, OUTLINES, PICTURES, Study, StudySettings, write_study
 
 COMPOSITE = "composite"
 """Name of the method that does nothing."""
 
 P = TypeVar("P", UInt8, Float32)
+_TOKEN = re.compile(r"[0-9a-f]{24}\.(webp|png)")
 _LINE = (255, 210, 74)
 _logger = logging.getLogger(__name__)
 
@@ -81,6 +83,8 @@ def make_study(
     tasks, problems = folders.match(composites, masks, out, "webp")
     for folder in (out / PICTURES, out / OUTLINES):
         files.make_folder(folder)
+        if not (out / FILE).exists():
+            _remove_unnamed(folder)
     made = []
     for done, task in enumerate(tasks, start=1):
         try:
@@ -102,6 +106,16 @@ def make_study(
     study.questions()  # refuses settings that make no study
     write_study(study)
     return study, problems
+
+
+def _remove_unnamed(folder: Path) -> None:
+    """Remove the pictures of a study that was interrupted before its study.json named them; raises OutputError."""
+    try:
+        for path in folder.iterdir():
+            if _TOKEN.fullmatch(path.name):
+                path.unlink()
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be tidied up ({error.strerror})") from error
 
 
 def find_method(value: str, device: str = "auto") -> Method:

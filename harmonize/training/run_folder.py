@@ -80,10 +80,7 @@ def claim(folder: Path, inputs: Iterable[StrPath], *, resume: bool, force: bool 
     SettingsError
         It holds a run that is not to be resumed, or weights without a state to resume from.
     """
-    with (
-        claim_folder(folder, _JOB, inputs),
-        files.locked(folder / ".lock", f"{folder}: another run trains here, wanted a folder of its own"),
-    ):
+    with claim_folder(folder, _JOB, inputs):
         refuse_finished(folder, resume=resume, force=force)
         for name in (STATE, *TABLES) if force else ():
             (folder / name).unlink(missing_ok=True)

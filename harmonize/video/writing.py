@@ -27,6 +27,9 @@ ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
 """Codecs that are kept, with the encoder and its options; the qualities are ones that do not show. Others become H.264,
 in .webm VP9."""
 
+_EXACT = {"fflags": "+bitexact"}
+"""Of containers: no random number in the file, so that the same video has the same bytes."""
+
 _HALVED_AT_EVEN_SIDES = ("libx264", "libx265", "libsvtav1")
 """Encoders that take halved chroma only where a side is even."""
 
@@ -100,7 +103,7 @@ def open_sink(path: Path, source: Footage) -> Iterator[Sink]:
     av = load_av()
     with files.replacing(path) as temporary:
         try:
-            with av.open(str(temporary), "w", format=MUXERS[path.suffix.lower()]) as container:
+            with av.open(str(temporary), "w", format=MUXERS[path.suffix.lower()], options=_EXACT) as container:
                 sink = _prepare(path, container, source)
                 yield sink
                 container.mux(sink.stream.encode(None))

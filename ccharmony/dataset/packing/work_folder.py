@@ -9,10 +9,10 @@ from pathlib import Path
 from ccharmony.dataset.formats import hdf5, shards
 from ccharmony.dataset.packing import write_shards
 from ccharmony.errors import OutputError
-from ccharmony.files import UNFINISHED, locked, write_bytes
-from ccharmony.outputs import MARKER, Job, check_folder, claim_folder
+from ccharmony.files import UNFINISHED, write_bytes
+from ccharmony.outputs import LOCK, MARKER, Job, check_folder, claim_folder
 
-_DIGEST, _LOCK = "plan.txt", "lock"
+_DIGEST = "plan.txt"
 
 
 @contextlib.contextmanager
@@ -21,7 +21,7 @@ def opened(out: Path) -> Iterator[Path]:
     folder = out.with_name(f".{out.name}{UNFINISHED}")
     if folder.is_symlink():
         raise OutputError(f"{folder}: a link, which packing does not follow; wanted a folder or nothing")
-    with claim_folder(folder, _JOB), locked(folder / _LOCK, f"{out}: is being packed by another process"):
+    with claim_folder(folder, _JOB):
         yield folder
     with contextlib.suppress(OSError):
         folder.rmdir()
@@ -29,7 +29,7 @@ def opened(out: Path) -> Iterator[Path]:
 
 def _is_earlier(folder: Path) -> bool:
     """Return whether a folder holds unfinished work of a version that wrote no marker."""
-    return (folder / _DIGEST).is_file() or {path.name for path in folder.iterdir()} == {_LOCK}
+    return (folder / _DIGEST).is_file()
 
 
 _JOB = Job("ccharmony pack", (*shards.FOLDERS, "data", "tables"), is_earlier=_is_earlier)
@@ -38,7 +38,7 @@ _JOB = Job("ccharmony pack", (*shards.FOLDERS, "data", "tables"), is_earlier=_is
 def begin(folder: Path, name: str, digest: str) -> None:
     """Remove unfinished work on other contents and write down the digest of these; refuse files of somebody else."""
     path, written = folder / _DIGEST, [folder / name, *write_shards.list_written(folder)]
-    known = {path, folder / MARKER, folder / _LOCK, *written}
+    known = {path, folder / MARKER, folder / LOCK, *written}
     if stranger := next((file for file in sorted(folder.rglob("*")) if not file.is_dir() and file not in known), None):
         raise OutputError(f"{stranger}: was not written by packing, wanted it moved elsewhere")
     if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == digest:
@@ -55,7 +55,7 @@ def publish(folder: Path, out: Path, to: str) -> None:
         if to == "h5":
             (folder / out.name).replace(out)
             return
-        (folder / _LOCK).unlink(missing_ok=True)
+        (folder / LOCK).unlink(missing_ok=True)
         folder.replace(out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror})") from error

@@ -119,7 +119,7 @@ def test_read_only_folder_is_one_line(settings: BuildSettings, tmp_path: Path) -
     command = (*COMMAND, "--data", str(settings.data), "--out", str(out))
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=obey_permissions, check=False)
     assert done.returncode == 1
-    assert done.stderr == f"error: {out / '.made_by.json'}: cannot be written (Permission denied)\n"
+    assert done.stderr == f"error: {out / '.lock'}: cannot be written (Permission denied)\n"
 
 
 @pytest.mark.parametrize("stage", ["lights", "pairs"])
@@ -175,6 +175,7 @@ def test_unfinished_build_begins_anew_when_a_photo_has_changed(
     with pytest.raises(KeyboardInterrupt):
         pipeline.build_dataset(settings, out, progress=stop_after("pairs", 2))
     change(settings.data / "folder" / "photos" / "p1.png")
+    caplog.clear()
     with caplog.at_level(logging.INFO, "ccharmony"):
         assert pipeline.build_dataset(settings, out).resumed == 0
     assert caplog.messages == [FOUND, f"{out}: inputs have changed since the unfinished build; it starts again"]
@@ -204,7 +205,7 @@ def test_second_build_into_a_folder_is_refused_while_the_first_goes_on(settings:
     out = tmp_path / "out"
     first = kill_loop.start(settings, out)
     kill_loop.wait_for(first, out, ".build/lights.jsonl")
-    with pytest.raises(OutputError, match="another build is writing here"):
+    with pytest.raises(OutputError, match="another job is writing here"):
         pipeline.build_dataset(settings, out)
     first.join()
     assert first.exitcode == 0
@@ -223,6 +224,7 @@ def test_what_is_done_and_what_is_left_is_said_for_every_stage(
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         pipeline.build_dataset(settings, out, progress=stop_after("lights", 2))
+    caplog.clear()
     with caplog.at_level(logging.INFO, "ccharmony"), pytest.raises(KeyboardInterrupt):
         pipeline.build_dataset(settings, out, progress=stop_after("pairs", 3))
     assert caplog.messages == [FOUND, "lights: 2 of 4 photos finished before, 2 left"]

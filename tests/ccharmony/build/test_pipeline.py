@@ -14,7 +14,7 @@ import pytest
 
 from ccharmony import files, sources
 from ccharmony.arrays import UInt8
-from ccharmony.build import pipeline
+from ccharmony.build import pipeline, resume
 from ccharmony.build.photo_cache import PhotoCache
 from ccharmony.build.settings import BuildSettings, PairSettings
 from ccharmony.checker.chart import STANDARD
@@ -27,7 +27,7 @@ from ccharmony.dataset.manifest import read_manifest, write_manifest
 from ccharmony.dataset.verify import verify_folder
 from ccharmony.errors import OutputError, SourceError
 from ccharmony.images import headers, pixels
-from ccharmony.jobs import journal
+from ccharmony.outputs import claim_folder
 from ccharmony.records import Photo
 from ccharmony.sources import reading
 from ccharmony.sources.found import Found
@@ -244,7 +244,7 @@ def test_folder_with_a_dataset_of_other_settings_is_refused_untouched(tmp_path: 
 @pytest.mark.usefixtures("found")
 def test_second_build_into_a_folder_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with journal.lock_journal(out), pytest.raises(OutputError, match="another build is writing here"):
+    with claim_folder(out, resume.JOB), pytest.raises(OutputError, match="another job is writing here"):
         pipeline.build_dataset(settings(tmp_path), out)
 
 

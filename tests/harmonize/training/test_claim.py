@@ -34,7 +34,7 @@ def test_two_trainings_in_one_folder_are_refused_and_the_first_is_named(tmp_path
         assert first.stdout is not None
         assert first.stdout.readline() == "claimed\n"
         with (
-            pytest.raises(OutputError, match=rf"run: another run trains here, .*\(process {first.pid}\)"),
+            pytest.raises(OutputError, match=rf"run: another job is writing here, .*\(process {first.pid}\)"),
             run_folder.claim(tmp_path / "run", [], resume=True),
         ):
             pass

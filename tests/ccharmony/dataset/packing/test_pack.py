@@ -329,7 +329,7 @@ def test_two_at_once_into_one_place_are_refused(tmp_path: Path) -> None:
     root, out = write_set(tmp_path / "set"), tmp_path / "packed"
 
     def pack_again(_stage: str, _done: int, _total: int) -> None:
-        with pytest.raises(OutputError, match="is being packed by another process"):
+        with pytest.raises(OutputError, match="another job is writing here"):
             pack_dataset(root, "shards", out)
 
     assert pack_dataset(root, "shards", out, progress=pack_again).files == 2
