@@ -57,7 +57,7 @@ def main(count: int, smoke: bool) -> None:
 
 
 def _journal(root: Path, book: Mapping[str, FitRecord], made: Sequence[PhotoPairs]) -> None:
-    with journal.open_journal(root) as opened:
+    with journal.begin_journal(root) as opened:
         opened.start("plan", {})
         _timed("journal: lights saved", lambda: _save_lights(opened, book.values()))
         _timed("journal: rows saved", lambda: _save_rows(opened, made))

@@ -26,7 +26,7 @@ from ccharmony.dataset.build_report import SHOWN, BuildReport
 from ccharmony.errors import CcharmonyError, CheckerError, FitError, SourceError
 from ccharmony.files import StrPath
 from ccharmony.jobs.engine import Engine, Result
-from ccharmony.jobs.journal import KEPT, open_journal
+from ccharmony.jobs.journal import KEPT, begin_journal
 from ccharmony.jobs.stage import Outcome, Stage, run_stage
 from ccharmony.jobs.threads import Threads
 from ccharmony.outputs import claim_folder
@@ -105,7 +105,7 @@ def build_dataset(
     started, out = time.monotonic(), Path(out)
     report = BuildReport()
     skip = _raise if strict else _note_problems_in(report)
-    with claim_folder(out, resume.JOB, settings.inputs()), open_journal(out) as journal:
+    with claim_folder(out, resume.JOB, settings.inputs()), begin_journal(out) as journal:
         resume.refuse_other_work(settings, out, journal, fresh)
         photos = find_photos(settings, report, skip)
         refuse_without_masks(settings, photos)

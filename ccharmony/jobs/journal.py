@@ -182,8 +182,8 @@ class Journal:
 
 
 @contextlib.contextmanager
-def open_journal(root: Path) -> Iterator[Journal]:
-    """Open the journal of an output folder for one build; it is removed again if no build was started.
+def begin_journal(root: Path) -> Iterator[Journal]:
+    """Begin the journal of an output folder for one build; it is removed again if no build was started.
 
     Raises
     ------
