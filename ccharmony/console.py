@@ -165,17 +165,11 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
 
     Exit codes: 0 done, 1 the job failed (one line on stderr), 2 wrong usage, 130 interrupted.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_LineFormatter())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    for package in _PACKAGES:  # what libraries do along the way, such as finding keys of a store, is not said
-        logging.getLogger(package).setLevel(logging.INFO)
     try:
         with _interrupts_kept():
+            _prepare_streams()
             code = group.main(args=args, standalone_mode=False)
-    except click.exceptions.Abort as error:
+    except (KeyboardInterrupt, click.exceptions.Abort) as error:
         echo(str(error.__cause__ or "") or "interrupted", err=True)
         _leave(130)
     except click.ClickException as error:
@@ -197,6 +191,16 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _prepare_streams() -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_LineFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for package in _PACKAGES:  # what libraries do along the way, such as finding keys of a store, is not said
+        logging.getLogger(package).setLevel(logging.INFO)
 
 
 @contextlib.contextmanager

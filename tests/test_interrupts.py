@@ -30,7 +30,7 @@ FILLING = [name for name, case in CASES.items() if case.folders and not name.sta
 
 @pytest.mark.parametrize("way", ["", "--kill"])
 def test_commands_that_end_at_any_moment_can_be_called_again(way: str) -> None:
-    command = [sys.executable, "-m", "tests.interrupts", "--times", "2", *way.split(), *INTERRUPTED]
+    command = [sys.executable, "-m", "tests.interrupts", "--times", "1", *way.split(), *INTERRUPTED]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1])
     assert done.returncode == 0, done.stdout + done.stderr
 
