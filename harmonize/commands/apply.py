@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ccharmony.console import echo, progress_bar
-from ccharmony.errors import ImageError
+from ccharmony.errors import ImageError, OutputError
 from ccharmony.files import make_folder
 from ccharmony.outputs import Job, check_files, check_folder, claim_folder
 from harmonize import processors
@@ -100,6 +100,8 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
 
     inputs = [path for path in (composites, masks) if path is not None]
     written = [folder for folder in (out, given.before_after) if folder is not None]
+    if len({folder.resolve() for folder in written}) < len(written):
+        raise OutputError(f"{out}: is two outputs, wanted a folder for each")
     for folder in written:
         check_folder(folder, _JOB, inputs)
     if given.report is not None:

@@ -203,6 +203,9 @@ def test_before_after_is_composite_and_result_side_by_side(run, place, pairs, we
     np.testing.assert_array_equal(found[:, :48], place.picture)
     np.testing.assert_array_equal(found[:, 49:], pixels.read_image(out))
     folder = ("apply", pairs / "composite_images", pairs / "masks", "-o", tmp_path / "out", "--weights", weights)
+    code, _, errors = run(*folder, "--before-after", tmp_path / "both" / ".." / "out")
+    assert code == 1
+    assert "out: is two outputs, wanted a folder for each" in errors
     assert run(*folder, "--before-after", tmp_path / "both")[0] == 0
     assert sorted(path.name for path in (tmp_path / "both").glob("*.png")) == [f"p_{n}_a_1.png" for n in range(4)]
 
