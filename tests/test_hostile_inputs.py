@@ -3,8 +3,11 @@
 The commands and their inputs are those of `every_command`.
 """
 
+import ctypes
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,3 +103,40 @@ def test_an_input_of_an_ugly_name_is_read_or_refused_by_a_name_that_can_be_print
         words[place] = str(hostile)
         assert call(name.split()[0], words) in (0, 1), words
         printed_lines(capsys)
+
+
+def obey_permissions() -> None:
+    """Make the process to be started, were it root's, heed permission bits: it gives up what overrides them."""
+    for capability in (1, 2):
+        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "folder"),
+    [
+        ("ccharmony build", "data", "folder"),
+        ("ccharmony verify", "built", "masks"),
+        ("harmonize evaluate", "pairs", "masks"),
+    ],
+)
+def test_a_folder_without_permission_is_said_without_a_traceback(
+    name: str, word: str, folder: str, world: Path, tmp_path: Path
+) -> None:
+    copy, package = tmp_path / word, name.split()[0]
+    shutil.copytree(world / word, copy)
+    words = [str(copy) if part == word else part for part in fill(name, tmp_path / "out")]
+    closed = copy / folder
+    closed.chmod(0)
+    done = subprocess.run(
+        [sys.executable, "-m", package, *words],
+        capture_output=True,
+        text=True,
+        preexec_fn=obey_permissions,
+        check=False,
+        cwd=world,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    closed.chmod(0o700)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert f"{closed}" in done.stdout + done.stderr
