@@ -188,7 +188,7 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
         echo(f"error: {error.object!r:.300}: a name that is not UTF-8, which no table or JSON can hold", err=True)
         sys.exit(1)
     except PermissionError as error:  # a folder that may not be entered, met where a file of it is looked for
-        echo(f"error: {error.filename}: cannot be read ({error.strerror})", err=True)
+        echo(f"error: {error.filename}: no access ({error.strerror})", err=True)
         sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()

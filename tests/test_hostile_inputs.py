@@ -3,7 +3,6 @@
 The commands and their inputs are those of `every_command`.
 """
 
-import ctypes
 import os
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .every_command import CASES, call, fill
+from .every_command import CASES, call, fill, obey_permissions
 
 UGLY = "a\nb\x07\udcff"
 """A line break, a bell and a byte that is no text."""
@@ -103,12 +102,6 @@ def test_an_input_of_an_ugly_name_is_read_or_refused_by_a_name_that_can_be_print
         words[place] = str(hostile)
         assert call(name.split()[0], words) in (0, 1), words
         printed_lines(capsys)
-
-
-def obey_permissions() -> None:
-    """Make the process to be started, were it root's, heed permission bits: it gives up what overrides them."""
-    for capability in (1, 2):
-        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import random
@@ -29,6 +28,7 @@ from ccharmony.dataset.verify import verify_folder
 from ccharmony.errors import OutputError, SourceError
 from ccharmony.images import pixels
 
+from ...every_command import obey_permissions
 from .. import kill_loop
 from ..conftest import CORNERS, ball_mask, light, render
 from ..kill_loop import contents, leftovers
@@ -106,11 +106,6 @@ def test_disk_without_room_is_one_line_and_nothing_half_written_stays(
         pipeline.build_dataset(settings, small_disk / "out", jobs=2)
     assert not list(small_disk.rglob("*.part"))
     assert not (small_disk / "out" / tables.REPORT).exists()
-
-
-def obey_permissions() -> None:
-    """Make the process to be started, were it root's, heed permission bits: it gives up CAP_DAC_OVERRIDE."""
-    ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)
 
 
 def test_read_only_folder_is_one_line(settings: BuildSettings, tmp_path: Path) -> None:
