@@ -69,11 +69,6 @@ def relight(photo: UInt8, mask: Float32, seed: int) -> UInt8:
     return np.asarray(np.rint(photo + (moved.clip(0, 255) - photo) * mask[..., None]), np.uint8)
 
 
-def apply_once(way: str, megapixels: float) -> None:
-    """Apply an untrained GiftNet to a made photo of 3:2."""
-    _harmonize(way, *_draw(megapixels))
-
-
 def _draw(megapixels: float) -> tuple[UInt8, Float32]:
     height, width = round(1000 * (megapixels / 1.5) ** 0.5), round(1500 * (megapixels / 1.5) ** 0.5)
     return make_photo(height, width), draw_mask(height, width)

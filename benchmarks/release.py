@@ -30,7 +30,7 @@ from ccharmony.build.pipeline import build_dataset
 from ccharmony.build.settings import BuildSettings, Limits, PairSettings
 from ccharmony.catalog import Camera
 from ccharmony.dataset.build_report import BuildReport
-from ccharmony.images import headers, pixels
+from ccharmony.images import headers, mask_files, pixels
 from ccharmony.images.headers import Readable
 from ccharmony.sources.release.files import Release, read_release
 
@@ -115,7 +115,7 @@ def _run_codecs(photo: Path, masks: list[Readable]) -> None:
     """Decode a photo and its masks; encode the masks, the real picture and its composites, at the size of the crop."""
     picture = pixels.read_image(photo)
     for mask in masks:
-        inside = pixels.read_stored_mask(mask).levels > 0
+        inside = mask_files.read_stored_mask(mask).levels > 0
         pixels.encode_mask(inside)
         crop = np.ascontiguousarray(picture[: inside.shape[0], : inside.shape[1]])
         for _ in range(COMPOSITES):

@@ -23,7 +23,7 @@ from ccharmony.arrays import Float32, Float64, UInt8
 from ccharmony.build import pairs, settings
 from ccharmony.color import polynomial, transfer
 from ccharmony.dataset.formats import pair_folder
-from ccharmony.images import pixels
+from ccharmony.images import mask_files, pixels
 from ccharmony.images.headers import Readable
 from ccharmony.records import Photo
 
@@ -91,7 +91,7 @@ def _make(photo: Photo, root: Path, picture: UInt8) -> None:
 def codec_floor(photo: Readable, mask: Readable, composites: int) -> None:
     """Decode a photo and its mask, and encode the mask, the real picture and the composites."""
     picture = pixels.read_image(photo)
-    pixels.encode_mask(pixels.read_stored_mask(mask).levels > 0)
+    pixels.encode_mask(mask_files.read_stored_mask(mask).levels > 0)
     for _ in range(composites + 1):
         pixels.encode_swapped(picture, ".jpg")
 

@@ -81,7 +81,7 @@ DOORS = {
     # Two protocols resize as their authors did, with Pillow.
     "PIL": {
         "ccharmony/images/headers.py",
-        "ccharmony/images/pixels.py",
+        "ccharmony/images/mask_files.py",
         "ccharmony/images/profiles.py",
         "ccharmony/images/stored.py",
         "ccharmony/images/tags.py",

@@ -11,7 +11,7 @@ from ccharmony.arrays import Shape
 from ccharmony.build.settings import PairSettings
 from ccharmony.color import transfer
 from ccharmony.errors import ImageError
-from ccharmony.images import mask_rules, pixels
+from ccharmony.images import mask_files, mask_rules
 from ccharmony.images.headers import MAX_PIXELS, Readable
 from ccharmony.images.mask_rules import StoredMask
 
@@ -38,7 +38,7 @@ def read_foregrounds(source: Readable, shape: Shape) -> list[tuple[str, StoredMa
         The file cannot be read or is no mask.
     """
     # The photo has passed the limit of pixels, so its mask passes too.
-    stored = pixels.read_stored_mask(source, max_pixels=max(MAX_PIXELS, shape[0] * shape[1]))
+    stored = mask_files.read_stored_mask(source, max_pixels=max(MAX_PIXELS, shape[0] * shape[1]))
     if len(stored.labels) < 2:
         return [("", stored.foreground())]
     return [(str(label), stored.foreground(label)) for label in stored.labels]

@@ -7,23 +7,19 @@ An *image* is a uint8 array (H, W, 3), RGB, sRGB-encoded, upright. A *mask* is a
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from ccharmony import files
-from ccharmony.arrays import Float32, Mask, Samples, UInt8, UInt16
+from ccharmony.arrays import Float32, Samples, UInt8, UInt16
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.files import StrPath
-from ccharmony.images import headers, mask_rules, opencv, profiles, tiff
-from ccharmony.images.headers import MAX_PIXELS, Header, Readable
-from ccharmony.images.mask_rules import StoredMask
+from ccharmony.images import headers, mask_files, mask_rules, opencv, profiles
+from ccharmony.images.headers import MAX_PIXELS, Readable
 from ccharmony.images.stored import Stored, decode_reduced, decode_stored, read_stored, to_8_bits, turn
 
 _logger = logging.getLogger(__name__)
@@ -148,126 +144,7 @@ def read_mask(
     ImageError
         The file cannot be read, is a color picture, or has another size.
     """
-    return mask_rules.shares(read_compact_masks(path, shape=shape, max_pixels=max_pixels)[0])
-
-
-def read_masks(
-    path: StrPath | Readable, *, shape: tuple[int, int] | None = None, max_pixels: int | None = MAX_PIXELS
-) -> list[Float32]:
-    """Read the foregrounds of a mask one by one: each label of a label map, or each part that touches no other.
-
-    Parameters
-    ----------
-    path, shape, max_pixels
-        As in `read_mask`.
-
-    Returns
-    -------
-    list[Float32]
-        Masks (H, W) in [0, 1], no pixel in two of them.
-
-    Raises
-    ------
-    ImageError
-        As in `read_mask`.
-    """
-    found = read_compact_masks(path, shape=shape, each=True, max_pixels=max_pixels)
-    return [mask_rules.shares(mask) for mask in found]
-
-
-def read_compact_masks(
-    path: StrPath | Readable,
-    *,
-    shape: tuple[int, int] | None = None,
-    each: bool = False,
-    max_pixels: int | None = MAX_PIXELS,
-) -> list[Mask]:
-    """Read a mask as `read_mask` does, or as `read_masks`, in a quarter of the memory: levels stay levels.
-
-    Parameters
-    ----------
-    path, shape, max_pixels
-        As in `read_mask`.
-    each
-        Whether the foregrounds are wanted one by one.
-
-    Returns
-    -------
-    list[Mask]
-        Masks (H, W): one, or with `each` one or more.
-
-    Raises
-    ------
-    ImageError
-        As in `read_mask`.
-    """
-    path = headers.as_readable(path)
-    stored = read_stored_mask(path, max_pixels=max_pixels)
-    masks, note = [part.compact() for part in (mask_rules.split(stored) if each else [stored])], ""
-    if shape is not None:
-        try:
-            fitted = [mask_rules.fit_size(mask, shape) for mask in masks]
-        except ImageError as error:
-            raise ImageError(f"{path}: {error}") from error
-        masks, note = [mask for mask, _ in fitted], fitted[0][1]
-    if notes := "; ".join(filter(None, (stored.note, note))):
-        _logger.warning("%s: %s", path, notes)
-    return masks
-
-
-def read_stored_mask(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> StoredMask:
-    """Read a foreground mask or a label map as it is stored, in a quarter of the memory of `read_mask`.
-
-    Parameters
-    ----------
-    path, max_pixels
-        As in `read_mask`.
-
-    Returns
-    -------
-    StoredMask
-        Levels, upright, and what they mean.
-
-    Raises
-    ------
-    ImageError
-        The file cannot be read, or is a color picture.
-    """
-    data = headers.read_bytes(path)
-    header = headers.read_header(data, path, max_pixels)
-    colors, alpha, palette = _mask_channels(data, header, path)
-    turned = header.orientation
-    if turned != 1:
-        colors, alpha = turn(colors, turned), None if alpha is None else turn(alpha, turned)
-    try:
-        return mask_rules.judge(colors, alpha, palette)
-    except ImageError as error:
-        raise ImageError(f"{path}: {error}") from error
-
-
-def read_cutout(path: Readable) -> tuple[UInt8, Float32]:
-    """Read a foreground with its own transparency.
-
-    Parameters
-    ----------
-    path
-        Picture with an alpha channel.
-
-    Returns
-    -------
-    tuple[UInt8, Float32]
-        Image (H, W, 3), RGB in [0, 255], and opacity (H, W) in [0, 1].
-
-    Raises
-    ------
-    ImageError
-        The file cannot be read, is gray or has no alpha channel.
-    """
-    stored = read_stored(path)
-    if stored.alpha is None or stored.colors.ndim != 3:
-        raise ImageError(f"{path}: no colors with an alpha channel, a cut-out needs one to say what is foreground")
-    opacity = (stored.alpha / np.float32(np.iinfo(stored.alpha.dtype).max)).astype(np.float32, copy=False)
-    return _as_srgb(stored, path), opacity
+    return mask_rules.shares(mask_files.read_compact_masks(path, shape=shape, max_pixels=max_pixels)[0])
 
 
 def encode(image: UInt8, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
@@ -331,44 +208,6 @@ def write_image(path: StrPath, image: UInt8, quality: int = JPEG_QUALITY) -> Non
 def write_mask(path: Path, mask: npt.NDArray[np.generic]) -> None:
     """Write a mask (H, W) atomically as PNG; raises OutputError."""
     files.write_bytes(path, encode_mask(mask))
-
-
-def _mask_channels(data: bytes, header: Header, path: Readable) -> tuple[Any, Any, Any]:
-    """Return the samples of a picture, its alpha or None, and its palette or None, not turned.
-
-    Pillow decodes palettes, since OpenCV replaces indices by colors.
-    """
-    if header.format == "TIFF" and header.mode in ("F", "I"):
-        return _whole_levels(_numbers(data, path), path), None, None
-    if header.format != "GIF" and header.mode not in ("P", "I"):
-        stored = decode_stored(data, header, path, orient=False)
-        return stored.colors, stored.alpha, None
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            samples = np.array(image)
-            alpha = np.array(image.convert("RGBA"))[..., 3] if "transparency" in image.info else None
-            palette = image.getpalette("RGB") if image.mode == "P" else None
-    except Exception as error:  # each of Pillow's plugins has its own
-        raise ImageError(f"{path}: cannot be decoded ({error})") from error
-    if palette is not None:
-        return samples, alpha, np.array(palette, np.uint8).reshape(-1, 3)
-    return (_whole_levels(samples, path), None, None) if header.mode == "I" else (samples, alpha, None)
-
-
-def _numbers(data: bytes, path: Readable) -> Any:
-    try:
-        return tiff.decode_numbers(data)
-    except ImageError as error:
-        raise ImageError(f"{path}: {error}") from error
-
-
-def _whole_levels(values: Any, path: Readable) -> UInt16:
-    """Return floats in [0, 1], or whole numbers of 32 bits, as levels of 16 bits."""
-    low, high = float(values.min()), float(values.max())
-    if not (low >= 0 and high <= 65535):  # so that NaN is refused, too
-        raise ImageError(f"{path}: values {low:g} to {high:g}, a mask of {values.dtype} has 0 to 1, or levels")
-    whole = bool((values == np.rint(values)).all())
-    return np.asarray(np.rint(values if whole or high > 1 else values * 65535), np.uint16)
 
 
 def _is_nearly_opaque(alpha: Samples) -> bool:

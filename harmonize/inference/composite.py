@@ -14,7 +14,7 @@ import numpy as np
 from ccharmony.arrays import Mask
 from ccharmony.errors import ImageError
 from ccharmony.files import StrPath
-from ccharmony.images import mask_rules, pixels
+from ccharmony.images import mask_files, mask_rules
 from ccharmony.images.picture import Picture, read_picture
 from harmonize.inference.cutout import paste_cutout
 from harmonize.inference.defringe import estimate_foreground
@@ -92,7 +92,7 @@ def read_composite(composite: StrPath, mask: StrPath, *, invert: bool = False, e
         A file cannot be read, or the mask has another shape.
     """
     picture = read_picture(composite)
-    found = pixels.read_compact_masks(mask, shape=picture.shape, each=each)
+    found = mask_files.read_compact_masks(mask, shape=picture.shape, each=each)
     return Composite(picture, [_inverted(one) for one in found] if invert else found)
 
 

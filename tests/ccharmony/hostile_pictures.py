@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import random
 import struct
@@ -16,7 +17,7 @@ from PIL import Image, ImageCms
 from ccharmony.arrays import UInt8
 from ccharmony.build.foreground_mask import read_foregrounds
 from ccharmony.errors import CcharmonyError
-from ccharmony.images import headers, pixels
+from ccharmony.images import headers, mask_files, pixels
 from ccharmony.images.picture import read_picture
 from ccharmony.images.raw import raw_size, read_raw
 from ccharmony.images.write_picture import encode_picture
@@ -161,8 +162,7 @@ def _read_all_ways(path: Path) -> None:
         pixels.read_image,
         pixels.read_linear,
         pixels.read_mask,
-        pixels.read_cutout,
-        pixels.read_masks,
+        functools.partial(mask_files.read_compact_masks, each=True),
         lambda path: pixels.read_preview(path, 16),
         lambda path: read_foregrounds(path, (40, 60)),
     ):

@@ -25,8 +25,6 @@ from ccharmony.errors import SourceError
 from ccharmony.images.headers import READABLE_SUFFIXES
 
 FOLDERS = "vendor_testing_*"
-PAIRS = 216
-"""Pairs of the whole set."""
 
 _ANSWER = "_gt"
 

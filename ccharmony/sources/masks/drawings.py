@@ -18,7 +18,7 @@ import numpy as np
 from ccharmony.arrays import Bool, Float32, Shape
 from ccharmony.checker.chart import FARTHEST
 from ccharmony.errors import ImageError
-from ccharmony.images import pixels, stored
+from ccharmony.images import mask_files, pixels, stored
 
 Point = tuple[float, float]
 Ring = tuple[Point, ...]
@@ -166,7 +166,7 @@ def _check_rings(rings: Sequence[Ring]) -> None:
 
 def paste(mask: Bool, bitmap: Bitmap) -> None:
     """Add a bitmap to a mask (H, W) in place, cut at the edge; raises ImageError where it is no picture."""
-    levels = pixels.read_stored_mask(bitmap, max_pixels=mask.size).levels
+    levels = mask_files.read_stored_mask(bitmap, max_pixels=mask.size).levels
     levels = levels[max(-bitmap.top, 0) :, max(-bitmap.left, 0) :]
     top, left = max(bitmap.top, 0), max(bitmap.left, 0)
     part = mask[top : top + levels.shape[0], left : left + levels.shape[1]]

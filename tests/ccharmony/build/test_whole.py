@@ -14,7 +14,7 @@ from ccharmony.build import pipeline
 from ccharmony.build.settings import BuildSettings
 from ccharmony.dataset.packing.verify import verify_dataset
 from ccharmony.errors import ImageError, OutputError
-from ccharmony.images import pixels
+from ccharmony.images import mask_files, pixels
 from ccharmony.sources import reading
 
 from .. import kill_loop
@@ -94,7 +94,7 @@ def test_photo_that_could_not_be_read_once_is_tried_again(
 def test_mask_that_could_not_be_read_once_is_tried_again(
     settings: BuildSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = pixels.read_stored_mask
+    read = mask_files.read_stored_mask
 
     def fail(path: Path, **options: object) -> object:
         if path.name == "p1_a.png":
@@ -102,7 +102,7 @@ def test_mask_that_could_not_be_read_once_is_tried_again(
         return read(path, **options)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(pixels, "read_stored_mask", fail)
+        patch.setattr(mask_files, "read_stored_mask", fail)
         assert pipeline.build_dataset(settings, tmp_path / "out").unread == 1
     report = pipeline.build_dataset(settings, tmp_path / "out")
     assert (report.problems, report.resumed) == ([], 3)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.images import headers, pixels
+from ccharmony.images.picture import read_picture
 from ccharmony.images.stored import read_stored, turn
 
 H, W = 37, 53  # odd, and no multiple of a tile or strip
@@ -254,7 +255,7 @@ def test_what_is_no_photo_is_refused_in_one_line_that_names_it(
     tmp_path: Path, file: Callable[[], bytes], message: str
 ) -> None:
     path = written(tmp_path, file())
-    for read in (pixels.read_image, pixels.read_mask, pixels.read_cutout, pixels.read_linear):
+    for read in (pixels.read_image, pixels.read_mask, pixels.read_linear):
         with pytest.raises(CcharmonyError, match=message) as caught:
             read(path)
         assert str(caught.value).startswith(f"{path}: ")
@@ -357,9 +358,9 @@ def test_a_cutout_is_turned_by_its_own_tag(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     path = written(tmp_path, by_pillow(with_alpha(COLOR, ALPHA), "PNG", exif=exif))
-    colors, opacity = pixels.read_cutout(path)
-    np.testing.assert_array_equal(colors, turn(COLOR, 6))
-    np.testing.assert_allclose(opacity, turn(ALPHA, 6) / 255, atol=1e-6)
+    cutout = read_picture(path)
+    np.testing.assert_array_equal(cutout.colors, turn(COLOR, 6))
+    np.testing.assert_array_equal(cutout.alpha, turn(ALPHA, 6))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image
 
 from ccharmony.errors import ImageError
-from ccharmony.images import mask_rules, pixels
+from ccharmony.images import mask_files, mask_rules, pixels
 
 SHAPE = (40, 60)
 SQUARE = np.zeros(SHAPE, bool)
@@ -147,7 +147,7 @@ def test_a_label_map_has_a_foreground_for_each_label_and_none_for_the_void(tmp_p
         "16 bits": Image.fromarray(np.where(numbers == 255, 0, 1000 * numbers.astype(np.uint16)).astype(np.uint16)),
         "colors": Image.fromarray(table[numbers]),
     }[kind]
-    stored = pixels.read_stored_mask(write(tmp_path, image))
+    stored = mask_files.read_stored_mask(write(tmp_path, image))
     assert len(stored.labels) == 2
     parts = [stored.foreground(label).hard() for label in stored.labels]
     assert sorted(part.nonzero()[1].min() for part in parts) == [20, 35]
@@ -159,7 +159,7 @@ def test_stray_levels_make_no_label_map(tmp_path):
     """A few pixels of level 2, as lossy formats leave them, beside 600 of 255."""
     levels = FULL.copy()
     levels[0, :5] = 2
-    stored = pixels.read_stored_mask(write(tmp_path, Image.fromarray(levels)))
+    stored = mask_files.read_stored_mask(write(tmp_path, Image.fromarray(levels)))
     assert stored.labels == ()
     np.testing.assert_array_equal(stored.hard(), SQUARE)
 
@@ -203,6 +203,6 @@ def test_a_mask_that_may_be_inverted_gets_a_remark():
 @pytest.mark.parametrize("name", MASKS)
 def test_a_compact_mask_says_the_same_in_one_byte_a_pixel(tmp_path, name):
     path = write(tmp_path, MASKS[name])
-    (compact,) = pixels.read_compact_masks(path, shape=SHAPE)
-    np.testing.assert_array_equal(mask_rules.shares(compact), pixels.read_stored_mask(path).mask())
+    (compact,) = mask_files.read_compact_masks(path, shape=SHAPE)
+    np.testing.assert_array_equal(mask_rules.shares(compact), mask_files.read_stored_mask(path).mask())
     assert compact.itemsize == (4 if name in ("level 200", "16 bits, 0 and 65535") else 1)

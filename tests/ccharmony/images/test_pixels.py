@@ -8,7 +8,7 @@ from PIL import Image
 
 from ccharmony import files
 from ccharmony.errors import ImageError, OutputError
-from ccharmony.images import headers, pixels
+from ccharmony.images import headers, mask_files, pixels
 
 
 def picture(height: int = 24, width: int = 40) -> np.ndarray:
@@ -143,7 +143,7 @@ def test_mask_of_zeros_and_ones_counts_as_0_and_1(tmp_path: Path) -> None:
 def test_levels_are_hard_where_the_mask_is_a_half_or_more(tmp_path: Path, dtype: type) -> None:
     path = tmp_path / "m.png"
     cv2.imwrite(str(path), np.arange(np.iinfo(dtype).max + 1, dtype=dtype).reshape(-1, 256))
-    stored = pixels.read_stored_mask(path)
+    stored = mask_files.read_stored_mask(path)
     np.testing.assert_array_equal(stored.hard(), pixels.read_mask(path) >= 0.5)
     np.testing.assert_array_equal(stored.mask(), pixels.read_mask(path))
 
@@ -195,23 +195,6 @@ def test_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypat
 def test_unknown_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"\.xyz: not a format to write"):
         pixels.write_image(tmp_path / "a.xyz", picture())
-
-
-@pytest.mark.parametrize("suffix", [".png", ".webp"])
-def test_cutout_comes_with_its_opacity(tmp_path: Path, suffix: str) -> None:
-    alpha = np.linspace(0, 255, 24 * 40).reshape(24, 40).astype(np.uint8)
-    path = tmp_path / f"cut{suffix}"
-    Image.fromarray(np.dstack([picture(), alpha])).save(path, lossless=True, exact=True)
-    image, opacity = pixels.read_cutout(path)
-    np.testing.assert_array_equal(image, picture())
-    np.testing.assert_allclose(opacity, alpha / 255.0, atol=1e-7)
-
-
-def test_cutout_without_alpha_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "plain.png"
-    pixels.write_image(path, picture())
-    with pytest.raises(ImageError, match=r"plain\.png: no colors with an alpha channel, a cut-out needs one"):
-        pixels.read_cutout(path)
 
 
 @pytest.mark.parametrize(

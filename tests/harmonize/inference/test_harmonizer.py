@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from ccharmony.errors import ImageError, SettingsError
-from ccharmony.images import pixels
+from ccharmony.images import mask_files, mask_rules, pixels
 from ccharmony.images.picture import Picture, read_picture
 from ccharmony.images.tags import Tags
 from ccharmony.images.write_picture import write_picture
@@ -170,12 +170,12 @@ def test_parts_of_a_mask_that_touch_no_other_are_foregrounds_too(tmp_path: Path)
     mask[4, 5:15] = mask[44, 40:60] = 90  # soft edges
     mask[40, 2] = 255  # a speck
     Image.fromarray(mask).save(tmp_path / "m.png")
-    first, second = pixels.read_masks(tmp_path / "m.png")
+    first, second = map(mask_rules.shares, mask_files.read_compact_masks(tmp_path / "m.png", each=True))
     np.testing.assert_allclose(first + second, mask / 255, atol=1e-6)
     assert (np.count_nonzero(first), np.count_nonzero(second)) == (111, 300)
     assert first[40, 2] == 1  # nearer to the first, as far as a speck has a place
     Image.fromarray(np.where(mask == 255, 255, 0).astype(np.uint8)[:20]).save(tmp_path / "one.png")
-    assert len(pixels.read_masks(tmp_path / "one.png")) == 1
+    assert len(mask_files.read_compact_masks(tmp_path / "one.png", each=True)) == 1
 
 
 def test_invert_and_each_together_are_refused() -> None:
