@@ -24,6 +24,9 @@ Samples = UInt8 | UInt16
 Mask = Bool | UInt8 | Float32
 """A foreground (H, W): boolean, levels in [0, 255], or floats in [0, 1], which take four times the memory."""
 
+SoftMask = Bool | Float32
+"""A mask (H, W) whose values are weights: boolean, or floats in [0, 1], between 0 and 1 on soft edges."""
+
 SameSamples = TypeVar("SameSamples", bound=Samples)
 """Pixels that come out with the depth they had."""
 

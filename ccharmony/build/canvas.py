@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Indices, UInt8
+from ccharmony.arrays import Indices, SoftMask, UInt8
 from ccharmony.color import transfer
 from ccharmony.color.transfer import Foreground, Relit
 from ccharmony.images import jpeg_intervals, pixels
@@ -53,7 +53,7 @@ class Canvas:
             self._jpeg = IntervalJpeg(self.encoded, image.shape[:2], quality)
 
     def standardize(
-        self, mask: transfer.Mask, to_standard: npt.ArrayLike, arithmetic: transfer.Arithmetic = "float"
+        self, mask: SoftMask, to_standard: npt.ArrayLike, arithmetic: transfer.Arithmetic = "float"
     ) -> Foreground:
         """Bring a foreground of the picture to standard colors; see `transfer.standardize`."""
         return transfer.standardize_pixels(self._read, self._swapped.shape[:2], mask, to_standard, arithmetic)

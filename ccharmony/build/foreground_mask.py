@@ -7,9 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ccharmony.arrays import Shape
+from ccharmony.arrays import Shape, SoftMask
 from ccharmony.build.settings import PairSettings
-from ccharmony.color import transfer
 from ccharmony.errors import ImageError
 from ccharmony.images import mask_files, mask_rules
 from ccharmony.images.headers import MAX_PIXELS, Readable
@@ -46,7 +45,7 @@ def read_foregrounds(source: Readable, shape: Shape) -> list[tuple[str, StoredMa
 
 def cut_foreground(
     stored: StoredMask, shape: Shape, window: tuple[int, int, int, int], settings: PairSettings
-) -> tuple[transfer.Mask, str]:
+) -> tuple[SoftMask, str]:
     """Bring a mask to the crop, as the dataset will store it.
 
     Parameters
@@ -60,7 +59,7 @@ def cut_foreground(
 
     Returns
     -------
-    tuple[transfer.Mask, str]
+    tuple[SoftMask, str]
         The mask, and a note for the manifest: what was assumed, and whether it may be inverted.
 
     Raises
@@ -73,7 +72,7 @@ def cut_foreground(
     if stored.levels.shape == shape:
         part = stored.part(slice(y0, y1), slice(x0, x1)) if settings.crop else stored
         plain = not settings.soft and not settings.size
-        mask: transfer.Mask = part.hard() if plain else shrink(part.mask(), settings.size)
+        mask: SoftMask = part.hard() if plain else shrink(part.mask(), settings.size)
     else:
         fitted, resized = _fit(stored, shape, window)
         padding = (y0, shape[0] - y1), (x0, shape[1] - x1)
@@ -97,7 +96,7 @@ def _fit(stored: StoredMask, shape: Shape, window: tuple[int, int, int, int]) ->
     return fitted[y0:y1, x0:x1], note
 
 
-def _refuse_all_or_nothing(mask: transfer.Mask, stored: StoredMask) -> None:
+def _refuse_all_or_nothing(mask: SoftMask, stored: StoredMask) -> None:
     if mask.all():
         raise ImageError("mask selects the whole picture, wanted a foreground and a background")
     if mask.any():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ccharmony import files
-from ccharmony.arrays import Shape, UInt8
+from ccharmony.arrays import Shape, SoftMask, UInt8
 from ccharmony.build import donors
 from ccharmony.build.canvas import Canvas
 from ccharmony.build.foreground_mask import cut_foreground, read_foregrounds, shrink
@@ -170,7 +170,7 @@ class _ForegroundContext:
     photo: Photo
     letter: str
     prepared: _PreparedPhoto
-    mask: transfer.Mask
+    mask: SoftMask
     note: str
     light: PhotoLights
     settings: PairSettings

@@ -8,9 +8,9 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Float64, UInt8
+from ccharmony.arrays import Float64, SoftMask, UInt8
 from ccharmony.color import transfer
-from ccharmony.color.transfer import Arithmetic, Mask
+from ccharmony.color.transfer import Arithmetic
 from ccharmony.errors import FitError, ImageError, SettingsError
 from ccharmony.images import mask_rules
 from ccharmony.records import FitRecord
@@ -108,7 +108,7 @@ def _check_matrix(name: str, matrix: Float64) -> Float64:
     return matrix
 
 
-def _read_mask(mask: npt.NDArray[np.generic]) -> Mask:
+def _read_mask(mask: npt.NDArray[np.generic]) -> SoftMask:
     """Return a mask as booleans or as floats in [0, 1]; 8-bit levels are divided by 255."""
     if not isinstance(mask, np.ndarray):
         raise ImageError(f"mask: {type(mask).__name__} found, an array of shape (H, W) wanted")

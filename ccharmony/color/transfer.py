@@ -2,8 +2,7 @@
 
 Two arithmetics. ``float``: single precision, the intermediate neither clipped nor rounded, the result rounded.
 ``published``: the authors' own, double precision, clipped and truncated to 8 bits after each of the two steps.
-Each color is carried once, however many pixels have it: a real foreground has a tenth as many colors as pixels. Colors
-pass in strips, so that the work space does not grow with the photo.
+Each color is carried once, however many pixels have it: a real foreground has a tenth as many colors as pixels.
 
 References
 ----------
@@ -17,19 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Bool, Float32, Float64, Indices, UInt8
-from ccharmony.color import polynomial
+from ccharmony.arrays import Bool, Float32, Float64, Indices, SoftMask, UInt8
+from ccharmony.color import carry
 from ccharmony.errors import ImageError
 
 Arithmetic = Literal["float", "published"]
-Mask = Bool | Float32
-
-STRIP = 16_384
-"""Pixels a strip: its eleven terms in single precision, 0.7 MB, stay in a core's cache."""
 
 TOGETHER = 2**24
 """Bytes of the results of donors that are processed together, unless one alone has more."""
@@ -102,7 +96,9 @@ class Relit:
     clipped_share: float
 
 
-def standardize(image: UInt8, mask: Mask, to_standard: npt.ArrayLike, arithmetic: Arithmetic = "float") -> Foreground:
+def standardize(
+    image: UInt8, mask: SoftMask, to_standard: npt.ArrayLike, arithmetic: Arithmetic = "float"
+) -> Foreground:
     """Bring the masked pixels of a photo to standard colors.
 
     Parameters
@@ -135,7 +131,7 @@ def standardize(image: UInt8, mask: Mask, to_standard: npt.ArrayLike, arithmetic
 def standardize_pixels(
     read: Callable[[Indices], UInt8],
     shape: tuple[int, ...],
-    mask: Mask,
+    mask: SoftMask,
     to_standard: npt.ArrayLike,
     arithmetic: Arithmetic,
 ) -> Foreground:
@@ -160,12 +156,19 @@ def standardize_pixels(
     if not len(index):
         raise ImageError("mask is empty, wanted a foreground")
     weight = None if mask.dtype == np.bool_ else mask.ravel()[index].astype(np.float32)
-    original = read(index)
-    planes, which = _find_distinct(original)
-    standard, clipped = _carry(planes, np.asarray(to_standard, np.float64), arithmetic)
     if weight is not None and (weight == 1).all():
         weight = None
+    original = read(index)
+    planes, which = carry.find_distinct(original)
+    standard, clipped = _to_standard(planes, np.asarray(to_standard, np.float64), arithmetic)
     return Foreground(index, weight, original, which, standard, clipped)
+
+
+def _to_standard(planes: UInt8, matrix: Float64, arithmetic: Arithmetic) -> tuple[UInt8 | Float32, Bool]:
+    """Return colors (3, k) in standard light, and whether each was clipped on the way, shape (k,)."""
+    if arithmetic == "published":
+        return carry.carry_published(planes, matrix)
+    return carry.carry(planes, matrix), np.zeros(planes.shape[1], bool)
 
 
 def relight_foreground(foreground: Foreground, from_standard: npt.ArrayLike) -> Relit:
@@ -205,19 +208,18 @@ def relight_each(foreground: Foreground, matrices: Sequence[npt.ArrayLike]) -> I
     """
     if foreground.standard.dtype == np.uint8:
         for matrix in matrices:
-            planes, clipped = _carry(foreground.standard, np.asarray(matrix, np.float64), "published")
-            yield _relit(foreground, planes, clipped)
+            yield _relit(foreground, *carry.carry_published(foreground.standard, np.asarray(matrix, np.float64)))
         return
     together = min(max(TOGETHER // foreground.standard.size, 1), _MOST_TOGETHER)
     for start in range(0, len(matrices), together):
         stack = np.asarray(matrices[start : start + together], np.float64)
-        for donor in zip(*_carry_to_levels(foreground.standard, stack), strict=True):
+        for donor in zip(*carry.carry_to_levels(foreground.standard, stack), strict=True):
             yield _relit(foreground, *donor)
 
 
 def _relit(foreground: Foreground, planes: UInt8, clipped: Bool) -> Relit:
     share = foreground.counts[clipped | foreground.clipped].sum() / len(foreground.which)
-    return Relit(_spread(planes, foreground.which), float(share))
+    return Relit(carry.look_up(planes, foreground.which), float(share))
 
 
 def paste(image: UInt8, foreground: Foreground, relit: Relit) -> UInt8:
@@ -233,92 +235,3 @@ def blend(foreground: Foreground, relit: Relit) -> UInt8:
         return relit.colors
     difference = relit.colors.astype(np.float32) - foreground.original
     return np.rint(foreground.original + foreground.weight[:, None] * difference).astype(np.uint8)
-
-
-def _carry(planes: UInt8, matrix: Float64, arithmetic: Arithmetic) -> tuple[npt.NDArray[Any], Bool]:
-    """Apply a matrix to 8-bit planes (3, n); return planes, and whether a pixel was clipped."""
-    count = planes.shape[1]
-    clipped = np.zeros(count, bool)
-    if arithmetic == "published":
-        apply = _Polynomials(polynomial.to_levels(matrix), min(count, STRIP))
-        whole = np.empty((3, count), np.uint8)
-        for part in _strips(count):
-            carried = apply(planes[:, part].astype(np.float64))
-            clipped[part] = ((carried < 0) | (carried >= 256)).any(axis=0)
-            whole[:, part] = np.clip(carried, 0, 255).astype(np.uint8)
-        return whole, clipped
-    result = np.empty((3, count), np.float32)
-    apply = _Polynomials(matrix.astype(np.float32), min(count, STRIP))
-    for part in _strips(count):
-        result[:, part] = apply(planes[:, part] * np.float32(1 / 255))
-    return result, clipped
-
-
-def _carry_to_levels(planes: Float32, matrices: Float64) -> tuple[UInt8, Bool]:
-    """Apply each of k matrices (k, 3, 11) to planes (3, n) on [0, 1].
-
-    Returns rounded 8-bit planes (k, 3, n), and whether a pixel was clipped (k, n).
-    """
-    donors, count = len(matrices), planes.shape[1]
-    result, clipped = np.empty((donors, 3, count), np.uint8), np.empty((donors, count), bool)
-    single = (255 * matrices).astype(np.float32)
-    apply = _Polynomials(single, min(count, STRIP))
-    for part in _strips(count):
-        carried = apply(planes[:, part])
-        # Half a level below 0 rounds to 0, half a level above 255 to 256.
-        clipped[:, part] = (carried.min(axis=1) < -0.5) | (carried.max(axis=1) >= 255.5)
-        result[..., part] = np.clip(np.rint(carried, out=carried), 0, 255, out=carried)
-    return result, clipped
-
-
-def _find_distinct(colors: UInt8) -> tuple[UInt8, Indices]:
-    """Return the distinct ones of colors (n, 3) as planes (3, k), and the position of each color among them (n,).
-
-    Color and place are sorted as one number, in half the time of `np.unique`: 25 ns a pixel.
-    """
-    keys = cv2.cvtColor(colors[None], cv2.COLOR_RGB2RGBA).view(np.uint32).ravel().astype(np.uint64)
-    keys <<= np.uint64(32)
-    keys += np.arange(len(colors), dtype=np.uint64)
-    keys.sort()
-    places = keys.astype(np.uint32)  # the lower half
-    keys >>= np.uint64(32)
-    first = np.concatenate([[True], keys[1:] != keys[:-1]])
-    del keys  # 19 MB of a foreground of 2.4 MP
-    which = np.empty(len(colors), np.intp)
-    which[places] = np.cumsum(first, out=np.empty(len(colors), np.intp))
-    which -= 1
-    return np.ascontiguousarray(colors[places[first]].T), which
-
-
-def _spread(planes: UInt8, which: Indices) -> UInt8:
-    """Return the color at each position of planes (3, k), shape (n, 3).
-
-    Four bytes each on the way: NumPy takes whole numbers from a table in a quarter of the time of rows of three.
-    """
-    table = np.asarray(cv2.merge([*planes, planes[0]]), np.uint8).view(np.uint32).ravel()
-    found = np.take(table, which).view(np.uint8).reshape(1, -1, 4)
-    return np.asarray(cv2.cvtColor(found, cv2.COLOR_RGBA2RGB), np.uint8).reshape(-1, 3)
-
-
-class _Polynomials:
-    """Applies matrices (..., 3, 11) to planes (3, n) of their precision, n up to `most`, in one work space."""
-
-    def __init__(self, matrices: npt.NDArray[Any], most: int) -> None:
-        self._matrices = matrices
-        self._terms = np.empty((len(polynomial.TERMS), most), matrices.dtype)
-        self._product = np.empty((3, most), matrices.dtype)
-        self._carried = np.empty((*matrices.shape[:-1], most), matrices.dtype)
-
-    def __call__(self, planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return planes (..., 3, n), which the next call overwrites."""
-        count = planes.shape[1]
-        terms = polynomial.expand_planes(planes, self._terms[:, :count])
-        carried, product = self._carried[..., :count], self._product[:, :count]
-        flat = carried.reshape(-1, 3, count) if carried.ndim == 2 else carried
-        for matrix, planes_of_one in zip(self._matrices.reshape(-1, 3, len(polynomial.TERMS)), flat, strict=True):
-            polynomial.add_terms(matrix, terms, planes_of_one, product)
-        return carried
-
-
-def _strips(count: int) -> list[slice]:
-    return [slice(start, min(start + STRIP, count)) for start in range(0, count, STRIP)]

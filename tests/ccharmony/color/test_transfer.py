@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ccharmony.arrays import UInt8
 from ccharmony.checker.chart import STANDARD
-from ccharmony.color import polynomial, transfer
+from ccharmony.color import carry, polynomial, transfer
 from ccharmony.color.polynomial import apply_polynomial, fit_polynomial
 from ccharmony.errors import ImageError
 
@@ -82,7 +82,7 @@ def test_identity_changes_nothing(height: int, width: int, seed: int) -> None:
 def test_result_does_not_depend_on_the_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     image, mask = photo(), box_mask()
     whole = transfer.relight_foreground(transfer.standardize(image, mask, TO_STANDARD), FROM_STANDARD)
-    monkeypatch.setattr(transfer, "STRIP", 64)
+    monkeypatch.setattr(carry, "STRIP", 64)
     strips = transfer.relight_foreground(transfer.standardize(image, mask, TO_STANDARD), FROM_STANDARD)
     np.testing.assert_array_equal(whole.colors, strips.colors)
 
@@ -93,7 +93,7 @@ def test_each_of_several_donors_gives_what_it_gives_alone(
     arithmetic: transfer.Arithmetic, together: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transfer, "TOGETHER", together)
-    monkeypatch.setattr(transfer, "STRIP", 128)
+    monkeypatch.setattr(carry, "STRIP", 128)
     foreground = transfer.standardize(photo(), box_mask(), TO_STANDARD, arithmetic)
     matrices = [gain * FROM_STANDARD for gain in (0.7, 1.0, 1.3, 0.9, 1.6)]
     found = list(transfer.relight_each(foreground, matrices))
