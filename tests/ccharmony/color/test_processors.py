@@ -5,6 +5,7 @@ fitted by it.
 """
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -35,17 +36,21 @@ print(found.hexdigest())
 """
 
 
-def digest_on(**environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", WORK], env=os.environ | environment, capture_output=True, text=True, check=True
-    )
+def digest_on(**environment: str) -> str | None:
+    """What the work gives on a kind of processor; None where this one lacks its instructions."""
+    done = subprocess.run([sys.executable, "-c", WORK], env=os.environ | environment, capture_output=True, text=True)
+    if done.returncode == -signal.SIGILL:
+        return None
+    assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 def test_every_processor_gives_the_same_bytes() -> None:
-    digests = {digest_on(OPENBLAS_CORETYPE=kernel) for kernel in ("Prescott", "Sandybridge", "Haswell", "SkylakeX")}
-    digests |= {digest_on(OPENBLAS_CORETYPE="Prescott", NPY_DISABLE_CPU_FEATURES="X86_V4 X86_V3")}
-    assert len(digests) == 1
+    kernels = [digest_on(OPENBLAS_CORETYPE=kernel) for kernel in ("Prescott", "Sandybridge", "Haswell", "SkylakeX")]
+    plain = digest_on(OPENBLAS_CORETYPE="Prescott", NPY_DISABLE_CPU_FEATURES="X86_V4 X86_V3")
+    ran = [digest for digest in (*kernels, plain) if digest is not None]
+    assert len(ran) >= 3
+    assert len(set(ran)) == 1
 
 
 def test_fit_is_the_one_of_numpys_least_squares() -> None:
