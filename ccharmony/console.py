@@ -65,21 +65,13 @@ class LazyGroup(click.Group):
     """A group whose commands live one to a module and are imported when they are called.
 
     `--help` of the group works without importing numpy or torch, since the group has the one-line helps. The module of
-    `make-pairs` is `make_pairs`. `former` maps names that commands had before, which still work, to their names now.
+    `make-pairs` is `make_pairs`.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        package: str = "",
-        lazy: Mapping[str, str] | None = None,
-        former: Mapping[str, str] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *args: Any, package: str = "", lazy: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.package = package
         self.lazy = dict(lazy or {})
-        self.former = dict(former or {})
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names in the order in which they are given, which is the order of use."""
@@ -87,10 +79,9 @@ class LazyGroup(click.Group):
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import `package.<name>` and return its attribute `command`."""
-        name = self.former.get(cmd_name, cmd_name)
-        if name not in self.lazy:
+        if cmd_name not in self.lazy:
             return None
-        module = importlib.import_module(f"{self.package}.{name.replace('-', '_')}")
+        module = importlib.import_module(f"{self.package}.{cmd_name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)
         return command

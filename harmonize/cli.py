@@ -21,7 +21,6 @@ from harmonize import memory, processors
         "study": "Ask people which method they prefer, and rank the methods.",
         "weights": "List the weights that come with the package.",
     },
-    former={"lend": "make-pairs"},
 )
 @click.version_option(__version__)
 def group() -> None:

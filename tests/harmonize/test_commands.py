@@ -90,14 +90,6 @@ def test_every_command_named_can_be_loaded(name):
     assert command.short_help in (None, cli.group.lazy[name])
 
 
-def test_the_former_name_of_a_command_still_works_and_is_not_listed(run):
-    code, out, _ = run("lend", "--help")
-    assert code == 0
-    assert "--photos" in out
-    assert cli.group.former == {"lend": "make-pairs"}
-    assert "lend" not in cli.group.list_commands(click.Context(cli.group))
-
-
 def test_a_command_that_is_not_there_is_wrong_usage(run):
     code, _, err = run("no-such-command")
     assert code == 2
