@@ -129,7 +129,7 @@ class ModulatedConv(nn.Module):
     the output by the inverse root gives the same numbers as building W''.
 
     The base weights W̄ start from Xavier's normal (StyleGAN2's are random too). In short runs this was better than a
-    start near the identity, three of three: ARCHITECTURE.md gives the numbers.
+    start near the identity, three of three: docs/choices.md gives the numbers.
     """
 
     def __init__(self, channels: int, *, epsilon: float = 1e-8) -> None:
