@@ -1,7 +1,7 @@
 """How many parameters and how much arithmetic each network of the paper's Table 3 has.
 
 -   :func:`count`: one network.
--   :func:`table`: all ten rows as Markdown, the README's table; ``python -m benchmarks.complexity`` prints it.
+-   :func:`table`: all ten rows as Markdown, the table of docs/train.md; ``python -m benchmarks.complexity`` prints it.
 
 A GFLOP is 10⁹ additions and multiplications of the convolutions and matrix products, two for each multiply-add (MAC),
 as PyTorch's own counter has it. Pooling, norms, activations and the blending are not counted.
