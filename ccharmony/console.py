@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import logging
+import math
 import os
 import signal
 import sys
@@ -26,6 +27,9 @@ from ccharmony.urls import Url, as_place, is_url
 force_option = click.option("--force", is_flag=True, help="Overwrite files named here that exist already.")
 """Of every command that writes a file with a name of the user's."""
 
+LARGEST = 2**63 - 1
+"""Whole number that a command takes, up or down from 0."""
+
 
 class LocalPath(click.Path):
     """A path on this machine: the type of nearly every path that a command takes.
@@ -43,7 +47,47 @@ class LocalPath(click.Path):
         """Return the path; a URL is wrong usage."""
         if is_url(value):
             self.fail(f"{value}: a URL, wanted a path on this machine", param, ctx)
+        if not os.fspath(value):  # pathlib would take it for the folder in which the command is called
+            self.fail("an empty text, wanted a path", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Name(click.ParamType[str]):
+    """A text that is not empty: the type of names for which a default stands where none is given."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text; an empty one, as of a variable of the shell that is not set, is wrong usage."""
+        return value or self.fail("an empty text, wanted a name", param, ctx)
+
+
+class WholeNumber(click.IntRange):
+    """A whole number of 64 bits, in a range or not: the type of all of them, since JSON holds no longer ones."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number; one that is too long is wrong usage."""
+        number = super().convert(value, param, ctx)
+        if abs(number) > LARGEST:
+            self.fail(f"a whole number of {len(str(value))} digits, wanted one of 64 bits", param, ctx)
+        return number
+
+    def _describe_range(self) -> str:
+        return "" if self.min is self.max is None else super()._describe_range()
+
+
+class Number(click.FloatRange):
+    """A finite number, in a range or not: the type of all numbers that need not be whole."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; NaN, which click takes for one of any range, and infinity are wrong usage."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number}, wanted a finite number", param, ctx)
+        return number
+
+    def _describe_range(self) -> str:
+        return "" if self.min is self.max is None else super()._describe_range()
 
 
 class PlaceOfData(LocalPath):
@@ -178,11 +222,13 @@ def run(group: click.Group, args: list[str] | None = None) -> None:
             raise
         echo(f"error: {error.object!r:.300}: a name that is not UTF-8, which no table or JSON can hold", err=True)
         sys.exit(1)
-    except PermissionError as error:  # a folder that may not be entered, met where a file of it is looked for
-        echo(f"error: {error.filename}: no access ({error.strerror})", err=True)
-        sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:  # met where a file is only looked for: a folder that may not be entered, too long a name
+        if error.filename is None:
+            raise
+        echo(f"error: {os.fsdecode(error.filename)}: no access ({error.strerror})", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -22,6 +22,9 @@ from ccharmony.errors import SettingsError
 S = TypeVar("S")
 N = TypeVar("N", bound=str)
 
+_SHOWN = 100
+"""Signs of a wrong value that an error's line shows."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -169,7 +172,7 @@ def check_names(cls: type, names: Iterable[str]) -> None:
 def check_value(name: str, value: object, kind: Any) -> None:
     """Raise :class:`SettingsError` unless `value` is what the annotation `kind` says."""
     if not _fits(value, kind):
-        raise SettingsError(f"{name}: {value!r} found, {describe(kind)} wanted")
+        raise SettingsError(f"{name}: {_spell(value)} found, {describe(kind)} wanted")
 
 
 def check_number(name: str, value: object, low: float, high: float = math.inf, *, open_below: bool = False) -> None:
@@ -231,7 +234,7 @@ def _fits(value: object, kind: Any) -> bool:
     base, limits = split(kind)
     inside = get_args(base)
     if get_origin(base) is Literal:
-        return value in inside
+        return isinstance(value, str) and value in inside
     if get_origin(base) is tuple:
         if not isinstance(value, tuple):
             return False
@@ -239,9 +242,22 @@ def _fits(value: object, kind: Any) -> bool:
         return len(kinds) == len(value) and all(map(_fits, value, kinds))
     if base in (bool, str) or isinstance(value, bool):
         return isinstance(value, bool if base is bool else str)
-    if not isinstance(value, int if base is int else int | float) or not math.isfinite(value):
+    if not isinstance(value, int if base is int else int | float) or not _is_storable(value):
         return False
     return all(value in limit for limit in limits)
+
+
+def _is_storable(value: float) -> bool:
+    """Return whether a number is finite and, where it is whole, one of 64 bits, as JSON holds it."""
+    return abs(value) < 2**63 if isinstance(value, int) else math.isfinite(value)
+
+
+def _spell(value: object) -> str:
+    """Return a value for an error's line: Python writes no whole number of more than 4,300 digits."""
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return f"a whole number of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _to_plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,19 @@ MIN_DELTA_E = 2.0
 PLACES = ("data", "release", "lights")
 """Settings that are names of what is read."""
 
+SUFFIXES = (".jpg", ".png")
+"""Formats of composites and real pictures."""
+
+
+def _is_whole(value: object) -> bool:
+    """Return whether a value is a whole number of 64 bits, as JSON holds it."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _is_number(value: object) -> bool:
+    """Return whether a value is a finite number."""
+    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -44,10 +58,10 @@ class Limits:
     min_delta_e: float = MIN_DELTA_E
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_clipped <= 1:
-            raise SettingsError(f"largest clipped share {self.max_clipped}, wanted 0 to 1")
-        if not self.min_delta_e >= 0:
-            raise SettingsError(f"smallest change {self.min_delta_e}, wanted a ΔE of 0 or more")
+        if not _is_number(self.max_clipped) or not 0 <= self.max_clipped <= 1:
+            raise SettingsError(f"largest clipped share {self.max_clipped!r:.60}, wanted 0 to 1")
+        if not _is_number(self.min_delta_e) or self.min_delta_e < 0:
+            raise SettingsError(f"smallest change {self.min_delta_e!r:.60}, wanted a ΔE of 0 or more")
 
 
 @dataclass(frozen=True)
@@ -82,12 +96,16 @@ class PairSettings:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        if self.composites < 1:
-            raise SettingsError(f"{self.composites} composites a foreground, wanted 1 or more")
-        if not 1 <= self.quality <= 100:
-            raise SettingsError(f"quality {self.quality}, wanted 1 to 100")
-        if self.size < 0:
-            raise SettingsError(f"size {self.size}, wanted the longest side in pixels, or 0")
+        if not _is_whole(self.composites) or self.composites < 1:
+            raise SettingsError(f"{self.composites!r:.60} composites a foreground, wanted 1 or more")
+        if self.suffix not in SUFFIXES:
+            raise SettingsError(f"suffix {self.suffix!r:.60}, wanted one of {' '.join(SUFFIXES)}")
+        if not _is_whole(self.quality) or not 1 <= self.quality <= 100:
+            raise SettingsError(f"quality {self.quality!r:.60}, wanted 1 to 100")
+        if not _is_whole(self.size) or self.size < 0:
+            raise SettingsError(f"size {self.size!r:.60}, wanted the longest side in pixels, or 0")
+        if not _is_whole(self.seed):
+            raise SettingsError(f"seed {self.seed!r:.60}, wanted a whole number of 64 bits")
 
 
 @dataclass(frozen=True)
@@ -137,9 +155,12 @@ class BuildSettings:
     max_pixels: int | None = MAX_PIXELS
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.src if name not in sources.NAMES]
-        if unknown or not self.src:
+        named = self.src if isinstance(self.src, tuple | list) else (self.src,)
+        unknown = [str(name) for name in named if not isinstance(name, str) or name not in sources.NAMES]
+        if unknown or not named:
             raise SettingsError(f"source {' '.join(unknown) or 'none'}, wanted some of {' '.join(sources.NAMES)}")
+        if not _is_number(self.test_share) or not 0 <= self.test_share <= 1:
+            raise SettingsError(f"share of test {self.test_share!r:.60}, wanted 0 to 1")
 
     @property
     def kind(self) -> FitKind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from ccharmony.build import settings
 from ccharmony.build.pipeline import build_dataset
 from ccharmony.build.settings import PairSettings
 from ccharmony.color import polynomial
-from ccharmony.console import LocalPath, VariadicCommand, echo, progress_bar
+from ccharmony.console import LocalPath, Number, VariadicCommand, WholeNumber, echo, progress_bar
 from ccharmony.dataset import build_report, tables
 from ccharmony.errors import SettingsError
 from ccharmony.images import pixels
@@ -35,35 +36,35 @@ from ccharmony.jobs.threads import Threads
     help="fits.h5 with more donor lights; photos without a checker use its lights.",
 )
 @click.option("--fit", type=click.Choice(polynomial.KINDS), help="[default: published with --release, else ridge]")
-@click.option("--composites", type=click.IntRange(min=1), default=10, show_default=True, help="Donors a foreground.")
+@click.option("--composites", type=WholeNumber(1), default=10, show_default=True, help="Donors a foreground.")
 @click.option("--format", "suffix", type=click.Choice(["jpg", "png"]), default="jpg", show_default=True)
-@click.option("--quality", type=click.IntRange(1, 100), default=pixels.JPEG_QUALITY, show_default=True, help="Of JPEG.")
+@click.option("--quality", type=WholeNumber(1, 100), default=pixels.JPEG_QUALITY, show_default=True, help="Of JPEG.")
 @click.option("--size", default="full", show_default=True, help="Longest side in pixels, or full.")
 @click.option("--crop/--no-crop", default=True, show_default=True, help="Crop the chart away.")
 @click.option("--soft", is_flag=True, help="Keep soft masks; hard ones are made otherwise.")
 @click.option(
     "--max-clipped",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     help="Reject donors that clip more.  [default: 0.2; 1 with --release]",
 )
 @click.option(
     "--min-change",
-    type=click.FloatRange(0),
+    type=Number(0),
     help="Reject donors that change less, ΔE2000.  [default: 2; 0 with --release]",
 )
 @click.option(
     "--test-share",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=settings.TEST_SHARE,
     show_default=True,
     help="Share of photos in test.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of donors and split.")
+@click.option("--seed", type=WholeNumber(), default=0, show_default=True, help="Of donors and split.")
 @click.option("--drop-flagged", is_flag=True, help="Fit published terms to fewer than 24 patches.")
 @click.option("--keep-flagged", is_flag=True, help="Fit to clipped, uneven and covered patches, too.")
 @click.option("--exclude", type=LocalPath(), help="CSV of marks: photos marked bad are left out.")
 @click.option("--override", type=LocalPath(), help="CSV of marks: fit kind by photo.")
-@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Photos at a time.")
+@click.option("--jobs", type=WholeNumber(1), default=2, show_default=True, help="Photos at a time.")
 @click.option(
     "--engine", type=click.Choice(ENGINE_NAMES), default="threads", show_default=True, help="Runs the work on photos."
 )
@@ -80,7 +81,7 @@ from ccharmony.jobs.threads import Threads
 @click.option("--check", is_flag=True, help="Compare the hashes of pictures made before, not their sizes alone.")
 @click.option(
     "--max-pixels",
-    type=click.IntRange(min=0),
+    type=WholeNumber(0),
     default=MAX_PIXELS,
     show_default=True,
     help="Refuse photos of more pixels before they are decoded; 0 lifts the limit.",
@@ -152,7 +153,7 @@ def parse_size(text: str) -> int:
     """Return the longest side that `--size` asks for; 0 for full."""
     if text == "full":
         return 0
-    if not text.isdigit() or int(text) < 16:
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 16:
         raise click.BadParameter(f"{text}, wanted full or 16 and more", param_hint="--size")
     return int(text)
 

@@ -12,7 +12,7 @@ import click
 from ccharmony import files, inputs, sources
 from ccharmony.build.settings import BuildSettings
 from ccharmony.color import polynomial
-from ccharmony.console import LocalPath, VariadicCommand, echo, force_option, progress_bar
+from ccharmony.console import LocalPath, VariadicCommand, WholeNumber, echo, force_option, progress_bar
 from ccharmony.errors import ManifestError
 from ccharmony.inspection import report, terminal, thumbnails
 from ccharmony.inspection.target import Subject, find_photos, fit_sources, list_tables, read_release, read_target
@@ -31,13 +31,13 @@ _HEAD = 2048
 @click.option("--data", type=LocalPath(), help="Folder with the photos.  [default: DATASET/source]")
 @click.option("--release", type=LocalPath(), help="Clone of the authors' repository; alone, its fits.")
 @click.option("--fit", type=click.Choice(polynomial.KINDS), help="[default: published with --release, else ridge]")
-@click.option("--top", type=click.IntRange(min=0), default=20, show_default=True, help="Rows of the table; 0 for all.")
+@click.option("--top", type=WholeNumber(0), default=20, show_default=True, help="Rows of the table; 0 for all.")
 @click.option("--photo", metavar="ID", help="Show one photo, patch by patch.")
 @click.option("--compare", is_flag=True, help="Show the fit kinds side by side over all photos.")
 @click.option("--html", type=LocalPath(), metavar="FILE", help="Write the report as one HTML page.")
 @click.option("--sheet", type=LocalPath(), metavar="DIR", help="Write contact sheets of the composites.")
 @force_option
-@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Pictures read at a time.")
+@click.option("--jobs", type=WholeNumber(1), default=2, show_default=True, help="Pictures read at a time.")
 def command(
     target: Path | None,
     src: tuple[str, ...],

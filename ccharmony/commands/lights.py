@@ -9,10 +9,13 @@ import click
 from ccharmony import files
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial
-from ccharmony.console import LocalPath, echo, force_option
+from ccharmony.console import LocalPath, WholeNumber, echo, force_option
 from ccharmony.dataset import fits
 from ccharmony.outputs import check_files
 from ccharmony.records import SPLITS
+
+MOST = 500_000
+"""Lights of one file: those of more would be larger than a fits.h5 that is read."""
 
 
 @click.group("lights")
@@ -22,11 +25,11 @@ def command() -> None:
 
 @command.command("sample")
 @click.argument("recorded", metavar="FITS.H5", type=LocalPath())
-@click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Lights to sample.")
+@click.option("--count", type=WholeNumber(1, MOST), default=1000, show_default=True, help="Lights to sample.")
 @click.option("--out", type=LocalPath(), required=True, help="The fits.h5 to write.")
 @click.option("--plot", type=LocalPath(), metavar="PNG", help="Draw their casts, and the recorded ones'.")
 @click.option("--fit", type=click.Choice(polynomial.KINDS), default="ridge", show_default=True, help="Fit kind.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of lights and shares.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="Of the choice of lights and shares.")
 @force_option
 def sample(
     recorded: Path, count: int, out: Path, plot: Path | None, fit: polynomial.FitKind, seed: int, force: bool

@@ -8,7 +8,7 @@ from typing import cast, get_args
 
 import click
 
-from ccharmony.console import LocalPath, PlaceOfData, echo, progress_bar
+from ccharmony.console import LocalPath, Number, PlaceOfData, WholeNumber, echo, progress_bar
 from ccharmony.dataset.packing.pack import PackedFormat, pack_dataset
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.urls import Place
@@ -25,9 +25,11 @@ from ccharmony.urls import Place
     required=True,
     help="Folder of the shards or their URL in an object store (s3://…), or name of the file.",
 )
-@click.option("--shard-size", type=float, default=256.0, show_default=True, help="Pictures in a shard, in MiB.")
-@click.option("--shard-pairs", type=int, default=0, help="Pairs in a shard, at most. [as --shard-size allows]")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Shards written at a time.")
+@click.option("--shard-size", type=Number(), default=256.0, show_default=True, help="Pictures in a shard, in MiB.")
+@click.option(
+    "--shard-pairs", type=WholeNumber(), default=0, help="Pairs in a shard, at most. [as --shard-size allows]"
+)
+@click.option("--jobs", type=WholeNumber(1), default=1, show_default=True, help="Shards written at a time.")
 @click.option("--strict", is_flag=True, help="Stop at the first broken pair.")
 def command(dataset: Path, to: str, out: Place, shard_size: float, shard_pairs: int, jobs: int, strict: bool) -> None:
     """Pack a dataset of many files into few; `harmonize train --data` and `evaluate` read either.

@@ -8,7 +8,7 @@ import click
 
 from ccharmony import files
 from ccharmony.color.relight import make_composite
-from ccharmony.console import LocalPath, echo, force_option
+from ccharmony.console import LocalPath, WholeNumber, echo, force_option
 from ccharmony.dataset.fits import read_fits
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels
@@ -23,7 +23,7 @@ from ccharmony.sources import reading
 @click.option("--from", "own", required=True, metavar="ID", help="Whose light the photo has.")
 @click.option("--to", "donor", required=True, metavar="ID", help="Whose light the foreground gets.")
 @click.option("-o", "--out", type=LocalPath(), required=True, help="The composite.")
-@click.option("--quality", type=click.IntRange(1, 100), default=pixels.JPEG_QUALITY, show_default=True, help="Of JPEG.")
+@click.option("--quality", type=WholeNumber(1, 100), default=pixels.JPEG_QUALITY, show_default=True, help="Of JPEG.")
 @force_option
 def command(photo: Path, mask: Path, fits: Path, own: str, donor: str, out: Path, quality: int, force: bool) -> None:
     """Carry the masked foreground of one photo into another photo's light."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ccharmony import files
-from ccharmony.console import LocalPath, echo, force_option, progress_bar
+from ccharmony.console import LocalPath, WholeNumber, echo, force_option, progress_bar
 from ccharmony.dataset import tables
 from ccharmony.inspection import statistics, statistics_text
 from ccharmony.outputs import check_files
@@ -19,7 +19,7 @@ from ccharmony.outputs import check_files
 @click.option("--against", type=LocalPath(), metavar="DATASET", help="Compare with this dataset.")
 @click.option("--html", type=LocalPath(), metavar="FILE", help="Write a page with pictures and plots.")
 @force_option
-@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Pictures read at a time.")
+@click.option("--jobs", type=WholeNumber(1), default=2, show_default=True, help="Pictures read at a time.")
 def command(dataset: Path, against: Path | None, html: Path | None, force: bool, jobs: int) -> None:
     """Show the figures of a dataset that a paper prints, and pictures of train and test that look alike.
 

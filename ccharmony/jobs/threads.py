@@ -39,13 +39,14 @@ class Threads:
     def run(self, work: PhotoWork[Result], photos: Sequence[Photo]) -> Finished[Result]:
         """See `Engine.run`."""
         stop = threading.Event()
-        executor = ThreadPoolExecutor(self.jobs)
+        jobs = max(min(self.jobs, len(photos)), 1)
+        executor = ThreadPoolExecutor(jobs)
         left = iter(photos)
         waiting: dict[Future[Result], Photo] = {}
         with _one_thread_a_call():
             try:
                 while True:
-                    for photo in islice(left, AHEAD * self.jobs - len(waiting)):
+                    for photo in islice(left, AHEAD * jobs - len(waiting)):
                         waiting[executor.submit(work, photo, stop)] = photo
                     if not waiting:
                         return

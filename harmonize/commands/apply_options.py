@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccharmony.console import LocalPath, force_option
+from ccharmony.console import LocalPath, Name, Number, WholeNumber, force_option
 from ccharmony.errors import OutputError
 from harmonize.commands import shared
 
@@ -87,11 +87,13 @@ def _read_cube_size(_ctx: click.Context, _param: click.Parameter, value: str) ->
 _OPTIONS = (
     click.argument("composite", type=_PATH),
     click.argument("mask", type=_PATH, required=False),
-    click.option("-o", "--out", required=True, metavar="PATH", help="File, or folder that the results go to."),
+    click.option(
+        "-o", "--out", type=Name(), required=True, metavar="PATH", help="File, or folder that the results go to."
+    ),
     shared.weights_option,
     shared.views_option,
     click.option(
-        "--strength", type=float, default=1.0, show_default=True, help="How much of the change is made, 0 to 1."
+        "--strength", type=Number(), default=1.0, show_default=True, help="How much of the change is made, 0 to 1."
     ),
     click.option(
         "--size",
@@ -118,7 +120,7 @@ _OPTIONS = (
         metavar="X,Y",
         help="Where the cut-out's upper left corner goes, in pixels. [the middle]",
     ),
-    click.option("--scale", type=float, default=1.0, show_default=True, help="Factor for the cut-out's sides."),
+    click.option("--scale", type=Number(), default=1.0, show_default=True, help="Factor for the cut-out's sides."),
     click.option("--invert", is_flag=True, help="The foreground is black in MASK."),
     click.option(
         "--each", is_flag=True, help="Harmonize each label, or each part that touches no other, of MASK by itself."
@@ -136,12 +138,12 @@ _OPTIONS = (
     ),
     click.option(
         "--quality",
-        type=click.IntRange(1, 100),
+        type=WholeNumber(1, 100),
         default=95,
         show_default=True,
         help="Of JPEG and WebP; at 100 WebP keeps every pixel.",
     ),
-    click.option("--jobs", type=click.IntRange(1), help="Pictures of a folder at a time.  [one a processor]"),
+    click.option("--jobs", type=WholeNumber(1), help="Pictures of a folder at a time.  [one a processor]"),
     click.option(
         "--before-after",
         type=_PATH,
@@ -166,7 +168,7 @@ _OPTIONS = (
     ),
     click.option(
         "--smooth",
-        type=click.FloatRange(0),
+        type=Number(0),
         default=0.5,
         metavar="SECONDS",
         show_default=True,

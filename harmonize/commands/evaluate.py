@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccharmony.console import LocalPath, PlaceOfData, VariadicCommand, echo, echo_lines, progress_bar
+from ccharmony.console import LocalPath, PlaceOfData, VariadicCommand, WholeNumber, echo, echo_lines, progress_bar
 from ccharmony.urls import Place
 from harmonize.commands import shared
 
@@ -68,13 +68,13 @@ PROTOCOLS = ("issam", "standard", "pctnet", "dovenet", "iih", "harmonizer")
 @click.option("--out", type=_FOLDER, help="Folder for report.json, images.csv and report.md.")
 @shared.strict_option
 @shared.device_option
-@click.option("--batch", type=click.IntRange(1), help="Pictures a step. [32 on a GPU, 1 on a CPU]")
-@click.option("--threads", type=click.IntRange(1), help="Pictures decoded and scored at a time. [one a core]")
+@click.option("--batch", type=WholeNumber(1), help="Pictures a step. [32 on a GPU, 1 on a CPU]")
+@click.option("--threads", type=WholeNumber(1), help="Pictures decoded and scored at a time. [one a core]")
 @click.option(
     "--compare", type=_FILE, nargs=2, metavar="A.csv B.csv", help="Compare two images.csv by a paired bootstrap."
 )
-@click.option("--resamples", type=click.IntRange(100), default=10_000, show_default=True, help="For --compare.")
-@click.option("--seed", type=int, default=0, show_default=True, help="For --compare.")
+@click.option("--resamples", type=WholeNumber(100), default=10_000, show_default=True, help="For --compare.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="For --compare.")
 def command(
     data: tuple[Place, ...],
     split: Split,

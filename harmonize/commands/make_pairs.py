@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import LocalPath, echo
+from ccharmony.console import LocalPath, WholeNumber, echo
 from ccharmony.outputs import Job, claim_folder
 
 _FOLDER = LocalPath(file_okay=False)
@@ -18,8 +18,10 @@ _FILE = LocalPath(dir_okay=False)
 @click.option("--photos", type=_FOLDER, required=True, help="Photos with masks (index.csv, images, masks).")
 @click.option("--lights", type=_FILE, required=True, help="fits.h5 whose held train lights are the donors.")
 @click.option("--out", type=_FOLDER, required=True, help="Folder of the new dataset.")
-@click.option("--held-lights", type=int, default=50, show_default=True, help="Lights that only validation uses.")
-@click.option("--each", type=click.IntRange(1), default=1, show_default=True, help="Composites a photo.")
+@click.option(
+    "--held-lights", type=WholeNumber(), default=50, show_default=True, help="Lights that only validation uses."
+)
+@click.option("--each", type=WholeNumber(1), default=1, show_default=True, help="Composites a photo.")
 def command(photos: Path, lights: Path, out: Path, held_lights: int, each: int) -> None:
     """Write the photos of the split val relit to the donor lights that training never uses, in iHarmony4's layout.
 

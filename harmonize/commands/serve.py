@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ccharmony.console import echo
+from ccharmony.console import WholeNumber, echo
 from ccharmony.errors import SettingsError
 from harmonize.commands import shared
 
@@ -17,7 +17,7 @@ from harmonize.commands import shared
     show_default=True,
     help="Address to listen on; 0.0.0.0 opens the page to other machines, by a link with a key.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=WholeNumber(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
 def command(weights: str | None, host: str, port: int) -> None:
     """Serve a page on which pictures are dropped, harmonized, turned to taste and taken away, until Ctrl-C.
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import click
 
+from ccharmony.console import Name, WholeNumber
 from ccharmony.errors import SettingsError
 from harmonize.models import registry
 
 weights_option = click.option(
-    "--weights", metavar="NAME|FILE", help="Bundled weights or a file; by default the best that are bundled."
+    "--weights",
+    type=Name(),
+    metavar="NAME|FILE",
+    help="Bundled weights or a file; by default the best that are bundled.",
 )
 views_option = click.option(
     "--views",
-    type=click.IntRange(1, 2),
+    type=WholeNumber(1, 2),
     default=1,
     show_default=True,
     help="2 asks the network about the mirror image, too: a smaller error at twice its time.",

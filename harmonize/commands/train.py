@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from ccharmony.console import LocalPath, PlaceOfData, VariadicCommand, echo, echo_lines
+from ccharmony.console import LocalPath, Name, Number, PlaceOfData, VariadicCommand, WholeNumber, echo, echo_lines
 from ccharmony.errors import SettingsError
 from ccharmony.urls import Place
 from harmonize import table3
@@ -141,8 +141,10 @@ def _read_distill(_ctx: click.Context, _param: click.Parameter, words: Sequence[
     help="Resume the run in --out, if it holds one: data and options are its own; those given now count from here on.",
 )
 @click.option("--force", is_flag=True, help="Train anew in a folder that holds a run, and overwrite its weights.")
-@click.option("--from", "begin_from", metavar="NAME|FILE", help="Weights to finetune.")
-@click.option("--reconstruction", metavar="FILE", help="Weights of a reconstruction branch that is trained already.")
+@click.option("--from", "begin_from", type=Name(), metavar="NAME|FILE", help="Weights to finetune.")
+@click.option(
+    "--reconstruction", type=Name(), metavar="FILE", help="Weights of a reconstruction branch that is trained already."
+)
 @click.option("--settings", "saved", type=_FILE, help="Start from the settings.json of another run.")
 @click.option(
     "--set",
@@ -159,7 +161,7 @@ def _read_distill(_ctx: click.Context, _param: click.Parameter, words: Sequence[
     metavar="NAME",
     help="giftnet, the basic network issam, pih, the parametric one, or a registered network. [giftnet]",
 )
-@click.option("--row", type=click.IntRange(1, 10), help="Network and distillation of a row of the paper's Table 3.")
+@click.option("--row", type=WholeNumber(1, 10), help="Network and distillation of a row of the paper's Table 3.")
 @_short("--width", "Channels of the finest block.")
 @_short("--gift", "Maps that GIFT transforms: D1 D2 D3 E, or none.", several=True)
 @click.option(
@@ -178,7 +180,7 @@ def _read_distill(_ctx: click.Context, _param: click.Parameter, words: Sequence[
 @_short("--precision", "Half precisions run under autocast; fp16 needs a GPU.")
 @_short("--seed", "Seed of weights, order, crops and lights.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--minutes", type=click.FloatRange(0), help="Stop after these minutes, with a state to resume from.")
+@click.option("--minutes", type=Number(0), help="Stop after these minutes, with a state to resume from.")
 @_short("--validate-every", "Steps between validations.", default="an epoch")
 @_short(
     "--val-share",

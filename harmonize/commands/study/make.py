@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ccharmony.console import LocalPath, echo, progress_bar
+from ccharmony.console import LocalPath, Number, WholeNumber, echo, progress_bar
 from ccharmony.errors import SettingsError
 from ccharmony.outputs import Job, claim_folder
 from harmonize.commands import shared
@@ -43,13 +43,15 @@ def _read_methods(_ctx: click.Context, _param: click.Parameter, values: tuple[st
     help="Bundled weights, a file of weights, or a folder of another method's pictures; once a method.",
 )
 @click.option("--out", type=LocalPath(file_okay=False), required=True, help="Folder of the study.")
-@click.option("--size", type=int, default=1024, show_default=True, help="Longest side of the pictures shown.")
-@click.option("--quality", type=int, default=95, show_default=True, help="Of the pictures, as WebP.")
-@click.option("--pairs-per-picture", type=int, help="Pairs of methods asked of each picture; all if not given.")
-@click.option("--questions-per-rater", type=int, help="Questions for each rater; all if not given.")
-@click.option("--catch-share", type=float, default=0.05, show_default=True, help="Share of questions asked twice.")
+@click.option("--size", type=WholeNumber(), default=1024, show_default=True, help="Longest side of the pictures shown.")
+@click.option("--quality", type=WholeNumber(), default=95, show_default=True, help="Of the pictures, as WebP.")
+@click.option(
+    "--pairs-per-picture", type=WholeNumber(), help="Pairs of methods asked of each picture; all if not given."
+)
+@click.option("--questions-per-rater", type=WholeNumber(), help="Questions for each rater; all if not given.")
+@click.option("--catch-share", type=Number(), default=0.05, show_default=True, help="Share of questions asked twice.")
 @click.option("--ties", is_flag=True, help='Offer "no difference" as an answer.')
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all random choices.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="Of all random choices.")
 @shared.device_option
 @click.pass_context
 def command(

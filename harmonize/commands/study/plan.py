@@ -6,25 +6,31 @@ from typing import Any
 
 import click
 
-from ccharmony.console import echo
+from ccharmony.console import Number, WholeNumber, echo
 
 _RATERS = (5, 10, 20, 40, 80)
 
 
 @click.command("plan", short_help="Simulate how many raters a study needs.")
-@click.option("--methods", type=int, default=6, show_default=True, help="Methods, the composite included.")
-@click.option("--pictures", type=int, default=100, show_default=True)
-@click.option("--votes", type=int, default=150, show_default=True, help="Questions for each rater.")
-@click.option("--difference", type=float, default=0.2, show_default=True, help="Strength that is to be told apart.")
+@click.option("--methods", type=WholeNumber(), default=6, show_default=True, help="Methods, the composite included.")
+@click.option("--pictures", type=WholeNumber(), default=100, show_default=True)
+@click.option("--votes", type=WholeNumber(), default=150, show_default=True, help="Questions for each rater.")
+@click.option("--difference", type=Number(), default=0.2, show_default=True, help="Strength that is to be told apart.")
 @click.option(
-    "--picture-spread", type=float, default=0.5, show_default=True, help="How much strengths differ between pictures."
+    "--picture-spread",
+    type=Number(),
+    default=0.5,
+    show_default=True,
+    help="How much strengths differ between pictures.",
 )
 @click.option(
-    "--rater-spread", type=float, default=0.3, show_default=True, help="How much strengths differ between raters."
+    "--rater-spread", type=Number(), default=0.3, show_default=True, help="How much strengths differ between raters."
 )
-@click.option("--raters", type=int, multiple=True, help=f"Numbers of raters to try.  [default: {_RATERS}]")
-@click.option("--studies", type=int, default=100, show_default=True, help="Simulated for each number of raters.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--raters", type=WholeNumber(), multiple=True, help=f"Numbers of raters to try.  [default: {_RATERS}]")
+@click.option(
+    "--studies", type=WholeNumber(), default=100, show_default=True, help="Simulated for each number of raters."
+)
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True)
 def command(raters: tuple[int, ...], seed: int, **options: Any) -> None:
     """Simulate studies whose answer is known, and say in how many the better of two methods is found.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import LocalPath, echo_lines, force_option
+from ccharmony.console import LocalPath, WholeNumber, echo_lines, force_option
 from ccharmony.outputs import Job, check_files, check_folder, claim_folder
 
 _JOB = Job("harmonize study rank")
@@ -18,7 +18,7 @@ _FILE = LocalPath(dir_okay=False)
 @click.option("--out", type=LocalPath(file_okay=False), help="Folder for tables and plot.")
 @click.option("--html", type=_FILE, help="Write one page with tables and plot.")
 @click.option("--without-failed", is_flag=True, help="Leave out raters who failed the catch trials.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="Of the bootstrap.")
 @force_option
 def command(
     studies: tuple[Path, ...], out: Path | None, html: Path | None, without_failed: bool, seed: int, force: bool

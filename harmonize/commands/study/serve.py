@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import LocalPath, echo
+from ccharmony.console import LocalPath, WholeNumber, echo
 from ccharmony.errors import SettingsError
 
 
@@ -18,7 +18,7 @@ from ccharmony.errors import SettingsError
     show_default=True,
     help="Address to listen on; 0.0.0.0 opens the study to other machines, by a link with a key.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=WholeNumber(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
 def command(study: Path, host: str, port: int) -> None:
     """Serve the page on which people vote, until Ctrl-C.
 
