@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ccharmony import sources
 from ccharmony.build.settings import BuildSettings
+from ccharmony.build.skipped import Skip
 from ccharmony.dataset.build_report import BuildReport
-from ccharmony.errors import CcharmonyError, SourceError
+from ccharmony.errors import SourceError
 from ccharmony.records import Photo
 
 log = logging.getLogger(__name__)
 
 
-def find_photos(settings: BuildSettings, report: BuildReport, skip: Callable[[CcharmonyError], None]) -> list[Photo]:
+def find_photos(settings: BuildSettings, report: BuildReport, skip: Skip) -> list[Photo]:
     """Find the photos of a build, and say what was found before any of them is read.
 
     Parameters
