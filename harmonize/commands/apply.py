@@ -98,14 +98,7 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
     from harmonize.inference import runtimes
     from harmonize.inspection.page import Review, write_page
 
-    inputs = [path for path in (composites, masks) if path is not None]
-    written = [folder for folder in (out, given.before_after) if folder is not None]
-    if len({folder.resolve() for folder in written}) < len(written):
-        raise OutputError(f"{out}: is two outputs, wanted a folder for each")
-    for folder in written:
-        check_folder(folder, _JOB, inputs)
-    if given.report is not None:
-        check_files([given.report], inputs, force=given.force)
+    written = _check_outputs([path for path in (composites, masks) if path is not None], out, given)
     tasks, unmatched = _list_tasks(composites, masks, out, given)
     net = options.network_of(given, len(tasks))
     if not given.from_params:  # before the first picture: weights that do not load are no picture's fault
@@ -130,6 +123,18 @@ def _apply_folder(composites: Path, masks: Path | None, out: Path, given: option
     left_out = len(failed) + len(unmatched)
     echo(f"{out}: {len(tasks) - len(failed)} harmonized, {left_out} left out")
     return 1 if left_out else 0
+
+
+def _check_outputs(inputs: list[Path], out: Path, given: options.Options) -> list[Path]:
+    """Return the folders to write, once it is sure that nothing of another job or of the inputs is overwritten."""
+    folders = [folder for folder in (out, given.before_after) if folder is not None]
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise OutputError(f"{out}: is two outputs, wanted a folder for each")
+    for folder in folders:
+        check_folder(folder, _JOB, inputs)
+    if given.report is not None:
+        check_files([given.report], inputs, force=given.force)
+    return folders
 
 
 def _list_tasks(
