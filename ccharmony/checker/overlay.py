@@ -11,7 +11,7 @@ import numpy as np
 from ccharmony.arrays import Float64, UInt8
 from ccharmony.checker import chart, patches
 from ccharmony.checker.chart import STANDARD
-from ccharmony.checker.detect import Detection
+from ccharmony.checker.findings import Detection
 
 Color = tuple[int, int, int]
 

@@ -18,7 +18,8 @@ import numpy as np
 from ccharmony.arrays import UInt8
 from ccharmony.checker import overlay
 from ccharmony.checker.chart import NAMES
-from ccharmony.checker.detect import Detection, checker_from_corners, find_checker
+from ccharmony.checker.detect import checker_from_corners, find_checker
+from ccharmony.checker.findings import Detection
 from ccharmony.color.misfits import mark_misfits
 from ccharmony.console import LocalPath, echo
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ccharmony.checker import detect
 from ccharmony.checker.detect import find_checker
+from ccharmony.checker.findings import Detection
 from ccharmony.images import pixels, raw
 
 NUS = Path("nus") / "Canon1DsMkIII"
@@ -26,7 +26,7 @@ WILD = {
 }
 
 
-def assert_near(found: detect.Detection, corners: Sequence[tuple[float, float]]) -> None:
+def assert_near(found: Detection, corners: Sequence[tuple[float, float]]) -> None:
     """Corners within a third of the distance between two patches; ours were refined, those written down were not."""
     assert found.reason == ""
     assert found.corners is not None

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from ccharmony.arrays import UInt8
-from ccharmony.checker import detect, patches
+from ccharmony.checker import patches
 from ccharmony.checker.chart import STANDARD
 from ccharmony.checker.detect import find_checker
+from ccharmony.checker.findings import Detection
 from ccharmony.color import difference, transfer
 from ccharmony.color.polynomial import FitKind, apply_polynomial, fit_polynomial
 from ccharmony.images import pixels
@@ -19,7 +20,7 @@ FOLDER = Path("fixtures") / "multi_illum_chart"
 
 
 @pytest.fixture(scope="module")
-def photos(shared_data: Path) -> dict[str, tuple[UInt8, detect.Detection]]:
+def photos(shared_data: Path) -> dict[str, tuple[UInt8, Detection]]:
     """The photo of the chart under each light, and where the chart is."""
     found = {}
     for light, name in (("D65", "d65_colorchecker.jpg"), ("TL84", "TL84_colorchecker.jpg")):
@@ -30,7 +31,7 @@ def photos(shared_data: Path) -> dict[str, tuple[UInt8, detect.Detection]]:
 
 @pytest.mark.parametrize(("kind", "limit"), [("published", 1.5), ("affine", 1.8), ("ridge", 1.3)])
 def test_chart_carried_from_d65_to_tl84_is_close_to_its_photo(
-    photos: dict[str, tuple[UInt8, detect.Detection]], kind: FitKind, limit: float
+    photos: dict[str, tuple[UInt8, Detection]], kind: FitKind, limit: float
 ) -> None:
     image, here = photos["D65"]
     _, there = photos["TL84"]
@@ -49,7 +50,7 @@ def test_chart_carried_from_d65_to_tl84_is_close_to_its_photo(
 
 @pytest.mark.parametrize(("kind", "limit"), [("published", 4.5), ("affine", 2.0), ("ridge", 2.4)])
 def test_patch_that_neither_fit_saw_is_carried_too(
-    photos: dict[str, tuple[UInt8, detect.Detection]], kind: FitKind, limit: float
+    photos: dict[str, tuple[UInt8, Detection]], kind: FitKind, limit: float
 ) -> None:
     here, there = (photos[light][1].patches for light in ("D65", "TL84"))
     assert here is not None

@@ -3,7 +3,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ccharmony.checker import overlay
-from ccharmony.checker.detect import Detection, checker_from_corners
+from ccharmony.checker.detect import checker_from_corners
+from ccharmony.checker.findings import Detection
 
 CORNERS = np.array([(200.0, 120.0), (500.0, 135.0), (495.0, 335.0), (190.0, 320.0)])
 PAPER = 40

@@ -12,7 +12,7 @@ import pytest
 
 from ccharmony.build import light
 from ccharmony.checker import chart
-from ccharmony.checker.detect import Detection
+from ccharmony.checker.findings import Detection
 from ccharmony.dataset import fits
 from ccharmony.dataset.manifest import read_manifest
 from ccharmony.images.thumbnails import Thumbnail

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ccharmony import sources
-from ccharmony.checker import detect
+from ccharmony.checker.findings import Detection
 from ccharmony.errors import CheckerError, ImageError, SourceError
 from ccharmony.images import raw
 from ccharmony.images.camera import Rendering
@@ -158,14 +158,14 @@ def test_photos_that_are_not_asked_for_are_counted(tmp_path, disk):
     assert found.left_out == 2
 
 
-NOTHING = detect.Detection(None, None, np.nan, np.nan, "no chart")
+NOTHING = Detection(None, None, np.nan, np.nan, "no chart")
 
 
 def chart_at(box, quarter_turns=0):
     """A finding in a box, turned clockwise."""
     x0, y0, x1, y1 = box
     corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
-    return detect.Detection(np.roll(corners, -quarter_turns, axis=0), None, 0, 0)
+    return Detection(np.roll(corners, -quarter_turns, axis=0), None, 0, 0)
 
 
 class TestOrientation:
