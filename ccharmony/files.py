@@ -1,7 +1,7 @@
 """Files written completely or not at all, and locks for one process a folder.
 
-Contents: :data:`StrPath`, :data:`Part`; :func:`write_bytes`, :func:`write_chunks`, :func:`replacing`, :func:`settle`,
-:func:`remove_unfinished`, :func:`make_folder`, :func:`open_own`; :func:`lock_file`, :func:`locked`.
+Contents: :data:`StrPath`, :data:`Part`; :func:`write_bytes`, :func:`write_chunks`, :func:`writing`, :func:`replacing`,
+:func:`settle`, :func:`remove_unfinished`, :func:`make_folder`, :func:`open_own`; :func:`lock_file`, :func:`locked`.
 """
 
 from __future__ import annotations
@@ -54,13 +54,20 @@ def write_bytes(path: Path, data: bytes, *, lasting: bool = False) -> None:
 
 def write_chunks(path: Path, chunks: Iterable[Part], *, lasting: bool = False) -> None:
     """Write a file as `write_bytes` does, one part of its content after the other."""
-    with replacing(path) as temporary, temporary.open("xb") as file:
+    with writing(path) as file:
         file.writelines(chunks)
         if lasting:
             file.flush()
             os.fsync(file.fileno())
     if lasting:
         _settle_names(path.parent)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, to be written and read, that gets its name where the context ends; raises as `write_bytes`."""
+    with replacing(path) as temporary, temporary.open("x+b") as file:
+        yield file
 
 
 @contextlib.contextmanager

@@ -13,13 +13,16 @@ References
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
-
-from ccharmony.files import Part
+from typing import IO, TypeAlias
 
 _ORIENTATION = 0x0112
+_FIRST = 4
+"""Byte of a TIFF where it says where its first directory begins."""
+
 _SHORT = 3
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes of a value of each type."""
@@ -57,6 +60,25 @@ class Entry:
     count: int
     value: bytes
     below: dict[int, Entry] | None = None
+
+
+class _Stored:
+    """A file as if it were its bytes, of which parts are read and no more."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._size = file.seek(0, os.SEEK_END)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice) -> bytes:
+        start, stop, _ = part.indices(self._size)
+        self._file.seek(start)
+        return self._file.read(max(stop - start, 0))
+
+
+_Bytes: TypeAlias = bytes | bytearray | _Stored
 
 
 def make_upright(block: bytes) -> bytes:
@@ -117,31 +139,34 @@ def from_tiff(data: bytes, offset: int) -> bytes:
     return data[:4] + struct.pack(order + "I", 8) + _write(entries, order, 8) if entries else b""
 
 
-def into_tiff(data: bytes, block: bytes) -> list[Part]:
-    """Return the parts of a TIFF of one page with the entries of an EXIF block added; both have the same byte order.
+def into_tiff(file: IO[bytes], block: bytes) -> None:
+    """Add the entries of an EXIF block to a TIFF of one page and the same byte order, in a new directory at its end.
 
     Raises
     ------
     ExifError
         The block is damaged.
     """
-    order, first = _header(data)
-    entries = _read(block, *_header(block), _DESCRIPTIVE) | _read(data, order, first)
-    end = len(data) + len(data) % 2
-    start = data[:4] + struct.pack(order + "I", end)
-    return [start, memoryview(data)[len(start) :], b"\0" * (end - len(data)), _write(entries, order, end)]
+    page = _Stored(file)
+    order, first = _header(page)
+    entries = _read(block, *_header(block), _DESCRIPTIVE) | _read(page, order, first)
+    end = len(page) + len(page) % 2
+    file.seek(len(page))
+    file.write(bytes(end - len(page)) + _write(entries, order, end))
+    file.seek(_FIRST)
+    file.write(struct.pack(order + "I", end))
 
 
-def _header(data: bytes) -> tuple[str, int]:
+def _header(data: _Bytes) -> tuple[str, int]:
     """Return the byte order as `struct` names it, and where the first directory begins."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(data[:4]))
     if order is None:
         big = data[:4] in (b"II+\0", b"MM\0+")
         raise ExifError("a BigTIFF, whose directories are others" if big else "damaged, it has no header")
-    return order, _unpack(data, order + "I", 4)[0]
+    return order, _unpack(data, order + "I", _FIRST)[0]
 
 
-def _places(data: bytes | bytearray, order: str, offset: int) -> Iterator[int]:
+def _places(data: _Bytes, order: str, offset: int) -> Iterator[int]:
     """Yield where each entry of a directory begins."""
     (count,) = _unpack(data, order + "H", offset)
     for number in range(count):
@@ -149,7 +174,7 @@ def _places(data: bytes | bytearray, order: str, offset: int) -> Iterator[int]:
 
 
 def _read(
-    data: bytes, order: str, offset: int, wanted: Container[int] | None = None, depth: int = 0
+    data: _Bytes, order: str, offset: int, wanted: Container[int] | None = None, depth: int = 0
 ) -> dict[int, Entry]:
     """Return the entries of a directory, all or those of the wanted tags, and all of the directories below."""
     found: dict[int, Entry] = {}
@@ -167,7 +192,7 @@ def _read(
         left -= size
         if start + size > len(data) or left < 0:
             raise ExifError(f"damaged, tag {tag} has {size} bytes at {start}")
-        found[tag] = Entry(kind, count, data[start : start + size])
+        found[tag] = Entry(kind, count, bytes(data[start : start + size]))
     return found
 
 
@@ -202,8 +227,8 @@ def _erase_thumbnail(whole: bytearray, order: str, second: int) -> None:
             whole[start:end] = bytes(end - start)
 
 
-def _unpack(data: bytes | bytearray, form: str, place: int) -> tuple[int, ...]:
+def _unpack(data: _Bytes, form: str, place: int) -> tuple[int, ...]:
     try:
-        return struct.unpack_from(form, data, place)
+        return struct.unpack(form, data[place : place + struct.calcsize(form)])
     except struct.error as error:
         raise ExifError(f"damaged, nothing at byte {place} of {len(data)}") from error

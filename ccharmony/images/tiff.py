@@ -197,34 +197,31 @@ def decode_numbers(data: bytes) -> npt.NDArray[Any]:
 
 def encode(
     values: Samples,
+    file: IO[bytes],
     *,
     order: Literal["<", ">"] = "<",
     profile: bytes | None = None,
     xmp: bytes = b"",
     dpi: tuple[float, float] | None = None,
-) -> bytes:
-    """Return a TIFF of one page, compressed by deflate, which is a sixth smaller than LZW (16 bits: two fifths).
+) -> None:
+    """Write a TIFF of one page, compressed by deflate, which is a sixth smaller than LZW (16 bits: two fifths).
 
     Parameters
     ----------
     values
         Shape (H, W) gray, (H, W, 3) RGB, or (H, W, 2 or 4) with alpha, by which colors are not multiplied.
+    file
+        An empty file, written strip by strip.
     order
         Byte order.
     profile, xmp, dpi
         Color profile, XMP packet and pixels per inch, if there are any.
-
-    Returns
-    -------
-    bytes
-        The file.
     """
     import tifffile
 
-    stream = io.BytesIO()
     channels = 1 if values.ndim == 2 else values.shape[2]
     tifffile.imwrite(
-        stream,
+        file,
         values,
         byteorder=order,
         photometric="rgb" if channels > 2 else "minisblack",
@@ -242,7 +239,6 @@ def encode(
         metadata=None,
         software=False,
     )
-    return stream.getvalue()
 
 
 def _name(code: Any) -> str:

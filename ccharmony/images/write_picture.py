@@ -2,8 +2,8 @@
 
 Contents: :func:`write_picture`, :func:`encode_picture`, :func:`losses`.
 
-PNG and TIFF hold every picture to the bit. imagecodecs writes PNG, since it takes gray with alpha and 16 bits, and
-JPEG, since Pillow copies a picture into four bytes a pixel first; Pillow writes WebP, tifffile TIFF.
+PNG and TIFF hold every picture to the bit, and are written strip by strip: the file is never in memory. imagecodecs
+writes JPEG, since Pillow copies a picture into four bytes a pixel first; Pillow writes WebP, tifffile TIFF.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import io
 import logging
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -23,7 +24,7 @@ from ccharmony import files
 from ccharmony.arrays import Samples
 from ccharmony.errors import OutputError
 from ccharmony.files import Part, StrPath
-from ccharmony.images import exif, profiles, tiff
+from ccharmony.images import exif, png_strips, profiles, tiff
 from ccharmony.images.picture import Picture, three_channels
 from ccharmony.images.pixels import JPEG_QUALITY, JPEG_SUFFIXES, WRITABLE_SUFFIXES
 from ccharmony.images.stored import to_8_bits
@@ -34,8 +35,9 @@ _logger = logging.getLogger(__name__)
 LOSSLESS = 100
 """The quality at which WebP keeps every pixel."""
 
-_AFTER_IHDR = 33
-_RUNS, _SUB = 3, 16  # Z_RLE of zlib, PNG_FILTER_SUB of libpng
+_PNG_COLORS = {1: 0, 2: 4, 3: 2, 4: 6}
+"""Kind of colors in a PNG by the number of channels."""
+
 _INCH = 0.0254
 _JPEG_SEGMENT = 65_000
 """Bytes of EXIF or XMP that a JPEG can hold; its segments have 65,533."""
@@ -60,32 +62,49 @@ def write_picture(path: StrPath, picture: Picture, quality: int = JPEG_QUALITY) 
     """
     path = Path(path)
     try:
-        parts = _encode(picture, path.suffix, quality)
-    except OutputError as error:
+        suffix = _known(path.suffix)
+        with files.writing(path) as file:
+            _encode(picture, suffix, quality, file)
+    except _CodecError as error:
         raise OutputError(f"{path}: {error}") from error
-    files.write_chunks(path, parts)
-    if lost := losses(picture, path.suffix):
+    if lost := losses(picture, suffix):
         _logger.warning("%s: %s", path, "; ".join(lost))
 
 
 def encode_picture(picture: Picture, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
     """Return the file that :func:`write_picture` writes; raises OutputError."""
-    return b"".join(_encode(picture, suffix, quality))
+    stream = io.BytesIO()
+    _encode(picture, _known(suffix), quality, stream)
+    return stream.getvalue()
 
 
-def _encode(picture: Picture, suffix: str, quality: int) -> list[Part]:
-    """Return the parts of a file one after the other, since those of a large picture together are a second copy."""
-    suffix = suffix.lower()
-    if suffix not in WRITABLE_SUFFIXES:
-        raise OutputError(f"{suffix}: not a format to write, wanted one of {' '.join(WRITABLE_SUFFIXES)}")
+class _CodecError(OutputError):
+    """A format that is unknown, or a codec that refuses the picture: what the file's name stands before."""
+
+
+def _known(suffix: str) -> str:
+    """Return a suffix in lower case; raises _CodecError for a format that is not written."""
+    if suffix.lower() not in WRITABLE_SUFFIXES:
+        raise _CodecError(f"{suffix.lower()}: not a format to write, wanted one of {' '.join(WRITABLE_SUFFIXES)}")
+    return suffix.lower()
+
+
+def _encode(picture: Picture, suffix: str, quality: int, file: IO[bytes]) -> None:
+    """Write into a file part by part, since those of a large picture together are a second copy."""
     try:
-        if suffix == ".png":
-            return _encode_png(picture)
-        if suffix in JPEG_SUFFIXES:
-            return _encode_jpeg(picture, quality)
-        return [_encode_webp(picture, quality)] if suffix == ".webp" else _encode_tiff(picture)
+        if suffix in (".tif", ".tiff"):
+            _encode_tiff(picture, file)
+        elif suffix == ".png":
+            file.writelines(_encode_png(picture))
+        elif suffix in JPEG_SUFFIXES:
+            file.writelines(_encode_jpeg(picture, quality))
+        else:
+            _encode_webp(picture, quality, file)
     except Exception as error:  # each codec has its own
-        raise OutputError(f"{suffix} of {picture.shape[1]}x{picture.shape[0]} cannot be encoded ({error})") from error
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's
+            raise
+        size = f"{picture.shape[1]}x{picture.shape[0]}"
+        raise _CodecError(f"{suffix} of {size} cannot be encoded ({error})") from error
 
 
 def losses(picture: Picture, suffix: str) -> list[str]:
@@ -106,14 +125,18 @@ def losses(picture: Picture, suffix: str) -> list[str]:
     return found
 
 
-def _encode_png(picture: Picture) -> list[Part]:
-    import imagecodecs  # here, since most commands write no picture with tags
-
+def _encode_png(picture: Picture) -> Iterator[bytes]:
+    """Yield the parts of a PNG."""
     if _needs_three_channels(picture):
         picture = replace(picture, colors=three_channels(picture.colors))
-    # As OpenCV does: a third more bytes than at level 6, in a tenth of the time.
-    data = memoryview(imagecodecs.png_encode(_channels(picture), level=1, strategy=_RUNS, filter=_SUB))
-    return [data[:_AFTER_IHDR], *_png_chunks(picture.tags), data[_AFTER_IHDR:]]
+    values = _channels(picture)
+    height, width, channels = (*values.shape, 1)[:3]
+    kind = struct.pack(">IIBBBBB", width, height, values.itemsize * 8, _PNG_COLORS[channels], 0, 0, 0)
+    yield b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", kind)
+    yield from _png_chunks(picture.tags)
+    for part in png_strips.compressed(values):
+        yield _chunk(b"IDAT", part)
+    yield _chunk(b"IEND", b"")
 
 
 def _png_chunks(tags: Tags) -> list[bytes]:
@@ -135,7 +158,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _encode_jpeg(picture: Picture, quality: int) -> list[Part]:
-    import imagecodecs  # as above
+    import imagecodecs  # here, since most commands write no picture with tags
 
     colors = to_8_bits(_on_white(picture))
     space, sampling = ("GRAY", None) if colors.ndim == 2 else ("RGB", "420")
@@ -164,7 +187,7 @@ def _segment(marker: int, content: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
-def _encode_webp(picture: Picture, quality: int) -> bytes:
+def _encode_webp(picture: Picture, quality: int, file: IO[bytes]) -> None:
     """Encode a WebP, which has no gray: gray pixels with a profile of their own become sRGB."""
     tags = picture.tags
     if picture.colors.ndim == 2:
@@ -172,10 +195,9 @@ def _encode_webp(picture: Picture, quality: int) -> bytes:
         picture = replace(picture, colors=picture.srgb())
     image = Image.fromarray(to_8_bits(_channels(picture)))
     options: dict[str, Any] = {"exif": tags.exif} if tags.exif else {}
-    stream = io.BytesIO()
     lossless = quality == LOSSLESS
     image.save(
-        stream,
+        file,
         "WEBP",
         icc_profile=tags.profile,
         xmp=tags.xmp,
@@ -184,14 +206,14 @@ def _encode_webp(picture: Picture, quality: int) -> bytes:
         exact=True,
         **options,
     )
-    return stream.getvalue()
 
 
-def _encode_tiff(picture: Picture) -> list[Part]:
+def _encode_tiff(picture: Picture, file: IO[bytes]) -> None:
     tags = picture.tags
     order: Literal["<", ">"] = ">" if tags.exif.startswith(b"MM") else "<"
-    data = tiff.encode(_channels(picture), order=order, profile=tags.profile, xmp=tags.xmp, dpi=tags.dpi)
-    return exif.into_tiff(data, tags.exif) if tags.exif else [data]
+    tiff.encode(_channels(picture), file, order=order, profile=tags.profile, xmp=tags.xmp, dpi=tags.dpi)
+    if tags.exif:
+        exif.into_tiff(file, tags.exif)
 
 
 def _channels(picture: Picture) -> Samples:
