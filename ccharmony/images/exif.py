@@ -114,13 +114,13 @@ def make_upright(block: bytes) -> bytes:
     return bytes(whole)
 
 
-def from_tiff(data: bytes, offset: int) -> bytes:
+def from_tiff(file: IO[bytes], offset: int) -> bytes:
     """Return what a directory of a TIFF says of its photo as an EXIF block; empty where it says nothing.
 
     Parameters
     ----------
-    data
-        The whole file, no BigTIFF.
+    file
+        The open file, no BigTIFF.
     offset
         Where the directory begins.
 
@@ -134,6 +134,7 @@ def from_tiff(data: bytes, offset: int) -> bytes:
     ExifError
         The directory is damaged.
     """
+    data = _Stored(file)
     order, _ = _header(data)
     entries = _read(data, order, offset, _DESCRIPTIVE)
     return data[:4] + struct.pack(order + "I", 8) + _write(entries, order, 8) if entries else b""

@@ -134,37 +134,56 @@ def content(file: Readable, most: int) -> bytes:
     return data
 
 
-def read_bytes(path: Readable) -> bytes:
-    """Return the whole file; raises ImageError where that is impossible or the file is empty."""
+def open_picture(path: Readable) -> BinaryIO:
+    """Open a picture that is to be decoded: a TIFF stays in its file, of any other all bytes are read at once.
+
+    A large TIFF of 16 bits may be larger than all else together, and its strips can be read one by one.
+
+    Raises
+    ------
+    ImageError
+        That is impossible, or the file is empty.
+    """
     try:
+        if isinstance(path, Path):
+            file = inputs.open_binary(path, inputs.PICTURE_BYTES)
+            if file.read(4) in _TIFF_STARTS:
+                return file
+            file.close()
         data = content(path, inputs.PICTURE_BYTES)
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
     if not data:
         raise ImageError(f"{path}: 0 bytes, wanted a picture")
-    return data
+    return io.BytesIO(data)
 
 
-def read_header(data: bytes, path: Readable, max_pixels: int | None) -> Header:
-    """Return the header of a picture in memory; raises ImageError if it is none, truncated, or above the limit."""
+def whole(file: IO[bytes]) -> bytes:
+    """Return all bytes of an open picture; those of one in memory are not copied."""
+    file.seek(0)
+    return file.read()
+
+
+def read_header(file: IO[bytes], path: Readable, max_pixels: int | None) -> Header:
+    """Return the header of an open picture; raises ImageError if it is none, truncated, or above the limit."""
     with _parsing(path):
-        header = _parse(io.BytesIO(data))
+        header = _parse(file)
     height, width = header.size
     if max_pixels is not None and width * height > max_pixels:
         raise ImageError(
             f"{path}: {width}x{height} pixels, the limit is {max_pixels} (ccharmony build --max-pixels lifts it)"
         )
     if header.format == "JPEG":
-        _check_jpeg(data, path)
+        _check_jpeg(whole(file), path)
     if header.format == "PNG":
-        _check_png(data, header.size, path)
-    _check_memory(_bytes_a_pixel(header, data), header.size, path, max_pixels)
+        _check_png(whole(file), header.size, path)
+    _check_memory(_bytes_a_pixel(header, file), header.size, path, max_pixels)
     return header
 
 
-def _bytes_a_pixel(header: Header, data: bytes) -> int:
+def _bytes_a_pixel(header: Header, file: IO[bytes]) -> int:
     """Return the bytes that decoding takes for each pixel; a progressive JPEG is first held as coefficients."""
-    coefficients = 2 if header.format == "JPEG" and jpeg.is_progressive(data) else 0
+    coefficients = 2 if header.format == "JPEG" and jpeg.is_progressive(whole(file)) else 0
     return header.samples * (math.ceil(header.bits / 8) + coefficients)
 
 
@@ -209,7 +228,7 @@ def look_at(path: Readable) -> Header:
 def _opened(path: Readable) -> BinaryIO:
     if isinstance(path, Path) and inputs.check(path, inputs.PICTURE_BYTES):
         return inputs.open_binary(path, inputs.PICTURE_BYTES)
-    return io.BytesIO(read_bytes(path))
+    return open_picture(path)
 
 
 @contextlib.contextmanager
@@ -229,8 +248,8 @@ def _parsing(path: Readable) -> Iterator[None]:
 
 
 def _parse(stream: IO[bytes]) -> Header:
-    start = stream.read(64)
     stream.seek(0)
+    start = stream.read(64)
     if start[:4] in _TIFF_STARTS:
         page = tiff.open_page(stream)
         size = int(page.imagelength), int(page.imagewidth)

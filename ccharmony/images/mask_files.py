@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import logging
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image
@@ -78,9 +77,9 @@ def read_stored_mask(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> 
     ImageError
         The file cannot be read, or is a color picture.
     """
-    data = headers.read_bytes(path)
-    header = headers.read_header(data, path, max_pixels)
-    colors, alpha, palette = _mask_channels(data, header, path)
+    with headers.open_picture(path) as file:
+        header = headers.read_header(file, path, max_pixels)
+        colors, alpha, palette = _mask_channels(file, header, path)
     turned = header.orientation
     if turned != 1:
         colors, alpha = turn(colors, turned), None if alpha is None else turn(alpha, turned)
@@ -90,18 +89,18 @@ def read_stored_mask(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> 
         raise ImageError(f"{path}: {error}") from error
 
 
-def _mask_channels(data: bytes, header: Header, path: Readable) -> tuple[Any, Any, Any]:
+def _mask_channels(file: IO[bytes], header: Header, path: Readable) -> tuple[Any, Any, Any]:
     """Return the samples of a picture, its alpha or None, and its palette or None, not turned.
 
     Pillow decodes palettes, since OpenCV replaces indices by colors.
     """
     if header.format == "TIFF" and header.mode in ("F", "I"):
-        return _whole_levels(_numbers(data, path), path), None, None
+        return _whole_levels(_numbers(file, path), path), None, None
     if header.format != "GIF" and header.mode not in ("P", "I"):
-        stored = decode_stored(data, header, path, orient=False)
+        stored = decode_stored(file, header, path, orient=False)
         return stored.colors, stored.alpha, None
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(file) as image:
             samples = np.array(image)
             alpha = np.array(image.convert("RGBA"))[..., 3] if "transparency" in image.info else None
             palette = image.getpalette("RGB") if image.mode == "P" else None
@@ -112,9 +111,9 @@ def _mask_channels(data: bytes, header: Header, path: Readable) -> tuple[Any, An
     return (_whole_levels(samples, path), None, None) if header.mode == "I" else (samples, alpha, None)
 
 
-def _numbers(data: bytes, path: Readable) -> Any:
+def _numbers(file: IO[bytes], path: Readable) -> Any:
     try:
-        return tiff.decode_numbers(data)
+        return tiff.decode_numbers(file)
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from error
 

@@ -177,15 +177,15 @@ def read_picture(path: StrPath | Readable, *, max_pixels: int | None = MAX_PIXEL
         that is damaged or for other pixels.
     """
     path = headers.as_readable(path)
-    data = headers.read_bytes(path)
-    header = headers.read_header(data, path, max_pixels)
-    stored = decode_stored(data, header, path)
+    with headers.open_picture(path) as file:
+        header = headers.read_header(file, path, max_pixels)
+        stored, tags = decode_stored(file, header, path), read_tags(file, header, path)
     if header.profile is not None:
         try:
             profiles.is_srgb(header.profile, gray=stored.colors.ndim == 2 and profiles.is_gray(header.profile))
         except profiles.ProfileError as error:
             raise ImageError(f"{path}: {error}, wanted one for its pixels, or none (sRGB)") from error
-    return Picture(stored.colors, stored.alpha, read_tags(data, header, path))
+    return Picture(stored.colors, stored.alpha, tags)
 
 
 def three_channels(colors: Samples) -> Samples:

@@ -106,13 +106,14 @@ def read_preview(path: Readable, side: int) -> UInt8:
     ImageError
         The file is absent, empty, truncated or not a picture.
     """
-    data = headers.read_bytes(path)
-    header = headers.read_header(data, path, MAX_PIXELS)
-    factor = next((factor for factor in _REDUCED if max(header.size) >= factor * side), None)
-    if header.format == "JPEG" and factor is not None:
-        colors: Samples = np.ascontiguousarray(turn(decode_reduced(data, factor, path), header.orientation))
-    else:
-        colors = decode_stored(data, header, path).colors
+    with headers.open_picture(path) as file:
+        header = headers.read_header(file, path, MAX_PIXELS)
+        factor = next((factor for factor in _REDUCED if max(header.size) >= factor * side), None)
+        if header.format == "JPEG" and factor is not None:
+            reduced = decode_reduced(headers.whole(file), factor, path)
+            colors: Samples = np.ascontiguousarray(turn(reduced, header.orientation))
+        else:
+            colors = decode_stored(file, header, path).colors
     with contextlib.suppress(profiles.ProfileError):  # then as it is
         colors = profiles.to_srgb(colors, header.profile)
     shown = to_8_bits(colors)

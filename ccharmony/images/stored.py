@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import numpy as np
@@ -76,14 +76,14 @@ def read_stored(path: StrPath | Readable, *, orient: bool = True, max_pixels: in
         Lab, floats).
     """
     path = headers.as_readable(path)
-    data = headers.read_bytes(path)
-    return decode_stored(data, headers.read_header(data, path, max_pixels), path, orient=orient)
+    with headers.open_picture(path) as file:
+        return decode_stored(file, headers.read_header(file, path, max_pixels), path, orient=orient)
 
 
-def decode_stored(data: bytes, header: Header, path: Readable, *, orient: bool = True) -> Stored:
+def decode_stored(file: IO[bytes], header: Header, path: Readable, *, orient: bool = True) -> Stored:
     """Decode what `headers` has looked at; parameters and errors are those of :func:`read_stored`."""
     try:
-        colors, alpha = _decode(data, header)
+        colors, alpha = _decode(file, header)
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from error
     if colors.shape[:2] != header.size:
@@ -132,11 +132,12 @@ def size_text(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]}"
 
 
-def _decode(data: bytes, header: Header) -> tuple[Samples, Samples | None]:
+def _decode(file: IO[bytes], header: Header) -> tuple[Samples, Samples | None]:
     if header.format == "TIFF":
-        return tiff.decode(data)
+        return tiff.decode(file)
     if header.mode not in (*headers.GRAY_MODES, *headers.COLOR_MODES):
         raise ImageError(f"{headers.describe(header.mode)}, a photo needs three color channels")
+    data = headers.whole(file)
     if header.format == "JPEG":
         return _run_jpeg(data, "GRAY" if header.mode in headers.GRAY_MODES else "RGB"), None
     if header.format in ("PNG", "WEBP"):

@@ -5,11 +5,11 @@ Contents: :class:`Tags`, :func:`read_tags`.
 
 from __future__ import annotations
 
-import io
 import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import IO
 
 from PIL import Image
 
@@ -45,12 +45,12 @@ class Tags:
     dpi: tuple[float, float] | None = None
 
 
-def read_tags(data: bytes, header: Header, path: Readable) -> Tags:
-    """Return what a file, whose header was read, says of its picture, which is upright from now on.
+def read_tags(file: IO[bytes], header: Header, path: Readable) -> Tags:
+    """Return what an open file, whose header was read, says of its picture, which is upright from now on.
 
     A damaged EXIF block is left out; the log says so.
     """
-    read_exif, xmp, dpi = _of_tiff(data) if header.format == "TIFF" else _by_pillow(data, header, path)
+    read_exif, xmp, dpi = _of_tiff(file) if header.format == "TIFF" else _by_pillow(file, header, path)
     try:
         block = exif.make_upright(read_exif())
     except exif.ExifError as error:
@@ -59,23 +59,22 @@ def read_tags(data: bytes, header: Header, path: Readable) -> Tags:
     return Tags(header.profile, block, _XMP_ORIENTATION.sub(rb"\g<1>1", xmp), _sound(dpi))
 
 
-def _of_tiff(data: bytes) -> tuple[Callable[[], bytes], bytes, object]:
+def _of_tiff(file: IO[bytes]) -> tuple[Callable[[], bytes], bytes, object]:
     """Return what reads the EXIF block, the XMP packet and the resolution of a TIFF."""
-    offset, xmp, dpi = tiff.read_tags(data)
-    return lambda: exif.from_tiff(data, offset), xmp, dpi
+    offset, xmp, dpi = tiff.read_tags(file)
+    return lambda: exif.from_tiff(file, offset), xmp, dpi
 
 
-def _by_pillow(data: bytes, header: Header, path: Readable) -> tuple[Callable[[], bytes], bytes, object]:
+def _by_pillow(file: IO[bytes], header: Header, path: Readable) -> tuple[Callable[[], bytes], bytes, object]:
     """Return the same of any other file."""
-    stream = io.BytesIO(data)
-    with Image.open(stream, formats=(header.format,)) as image:
+    with Image.open(file, formats=(header.format,)) as image:
         if header.format in _ANIMATED and (frames := getattr(image, "n_frames", 1)) > 1:
             _logger.warning("%s: %d frames, the first is used", path, frames)
         block, xmp, dpi = image.info.get("exif", b""), image.info.get("xmp", b""), image.info.get("dpi")
         if "Raw profile type exif" in image.info:  # ImageMagick's own way, in text
             block = image.getexif().tobytes()
     if header.format == "PNG" and not block:
-        block = png.read_chunks(stream, (b"eXIf",)).get(b"eXIf", b"")
+        block = png.read_chunks(file, (b"eXIf",)).get(b"eXIf", b"")
     text = xmp.encode() if isinstance(xmp, str) else bytes(xmp or b"")
     return lambda: bytes(block or b"").removeprefix(_PREFIX), text, dpi
 

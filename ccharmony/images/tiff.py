@@ -11,8 +11,8 @@ References
 
 from __future__ import annotations
 
-import io
 import logging
+import os
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -49,6 +49,7 @@ def open_page(stream: IO[bytes]) -> Any:
     """
     import tifffile  # here, since it takes a fifth of a second and most pictures are no TIFF
 
+    stream.seek(0)
     firsts = [page for page in tifffile.TiffFile(stream, name="picture").pages if isinstance(page, tifffile.TiffPage)]
     inner = [page for first in firsts for page in first.pages or () if isinstance(page, tifffile.TiffPage)]
     pages = firsts + [page for page in inner if not page.subfiletype & _REDUCED_OR_MASK]
@@ -97,9 +98,9 @@ def profile(page: Any) -> bytes | None:
     return bytes(tag.value) if tag is not None and tag.value else None
 
 
-def read_tags(data: bytes) -> tuple[int, bytes, tuple[float, float] | None]:
+def read_tags(file: IO[bytes]) -> tuple[int, bytes, tuple[float, float] | None]:
     """Return where the directory of a TIFF's picture begins, its XMP packet and its pixels per inch."""
-    page = open_page(io.BytesIO(data))
+    page = open_page(file)
     xmp = page.tags.get(_XMP)
     dpi = page.get_resolution(unit=_INCH) if page.tags.get(_X_RESOLUTION) and page.resolutionunit != 1 else None
     return int(page.offset), bytes(xmp.value) if xmp is not None else b"", dpi
@@ -129,13 +130,13 @@ def bits(page: Any) -> int:
     return int(max(found) if isinstance(found, tuple) else found)
 
 
-def decode(data: bytes) -> tuple[Samples, Samples | None]:
+def decode(file: IO[bytes]) -> tuple[Samples, Samples | None]:
     """Decode the picture of a TIFF.
 
     Parameters
     ----------
-    data
-        The whole file.
+    file
+        The open file, of which each strip or tile is read when it is decoded.
 
     Returns
     -------
@@ -149,9 +150,9 @@ def decode(data: bytes) -> tuple[Samples, Samples | None]:
     ImageError
         The file is damaged, or of a kind that is no photo.
     """
-    page = open_page(io.BytesIO(data))
+    page = open_page(file)
     _refuse_kinds(page)
-    _refuse_missing(page, len(data))
+    _refuse_missing(page, file.seek(0, os.SEEK_END))
     values = _channels_last(page, _read(page))
     kind, extra = _name(page.photometric), list(page.extrasamples)
     count = values.shape[2] - len(extra)
@@ -169,13 +170,13 @@ def decode(data: bytes) -> tuple[Samples, Samples | None]:
     )
 
 
-def decode_numbers(data: bytes) -> npt.NDArray[Any]:
+def decode_numbers(file: IO[bytes]) -> npt.NDArray[Any]:
     """Decode a gray picture of floats or whole numbers of any size, as masks of scientific programs are.
 
     Parameters
     ----------
-    data
-        The whole file.
+    file
+        The open file, of which each strip or tile is read when it is decoded.
 
     Returns
     -------
@@ -187,8 +188,8 @@ def decode_numbers(data: bytes) -> npt.NDArray[Any]:
     ImageError
         The file is damaged, or has several channels.
     """
-    page = open_page(io.BytesIO(data))
-    _refuse_missing(page, len(data))
+    page = open_page(file)
+    _refuse_missing(page, file.seek(0, os.SEEK_END))
     values = _read(page)
     if values.ndim != 2:
         raise ImageError(f"samples of shape {values.shape}, a mask needs one channel")
