@@ -13,8 +13,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
+import mmap
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ccharmony.arrays import UInt8
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 _AHEAD = 256 << 20
@@ -38,6 +44,20 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     options = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, _AHEAD))
     return all(mallopt(option, value) == 1 for option, value in options)
+
+
+def sparse_zeros(shape: tuple[int, ...]) -> UInt8:
+    """Return zeros that take memory where they are written to, in pages of some kilobytes.
+
+    NumPy asks the kernel for pages of 2 MB, and the C library clears all of what it has kept.
+    """
+    import numpy as np  # here, since every command settles its memory, also one that only helps
+
+    pages = mmap.mmap(-1, math.prod(shape), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel without large pages
+            pages.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(pages, np.uint8).reshape(shape)
 
 
 def free_bytes() -> int | None:

@@ -21,10 +21,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Float32, Mask, SameSamples, Samples
+from ccharmony.arrays import Float32, Indices, Mask, SameSamples, Samples, UInt8
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images import mask_rules
 from ccharmony.images.stored import to_8_bits
+from harmonize import memory
 from harmonize.inference import adjustment, runtimes
 from harmonize.inference.color_map import fit
 from harmonize.inference.defringe import estimate_foreground
@@ -213,7 +214,7 @@ def find_change(net: Weights, picture: Samples, mask: Mask, size: Size = SIDE, d
     if size == "full" or picture.shape[:2] == (size, size):
         levels = to_levels(picture)
         return partial(_whole_renderer, network.infer(levels[None], mask_rules.shares(mask)[None])[0] - levels)
-    small, small_mask = shrink(to_8_bits(picture), size), shrink_mask(mask, size)
+    small, small_mask = shrink(_seen_at_8_bits(picture, size), size), shrink_mask(mask, size)
     after = network.infer_foreground(small[None], small_mask[None])[0]
     return fit(small.astype(np.float32) / 255, after / np.float32(255), small_mask).renderer
 
@@ -251,11 +252,28 @@ def shrink_mask(mask: Mask, side: int) -> Float32:
     return np.asarray(found, np.float32)
 
 
+def _seen_at_8_bits(picture: Samples, side: int) -> UInt8:
+    """Return a picture (H, W, 3) at 8 bits, zeros in the rows that :func:`shrink` does not look at."""
+    if picture.dtype == np.uint8:
+        return to_8_bits(picture)
+    seen = memory.sparse_zeros(picture.shape)
+    for row in _rows_seen(len(picture), side):
+        seen[row] = to_8_bits(picture[row])
+    return seen
+
+
 def _narrow(mask: Mask, side: int) -> Float32:
-    """Return a mask as floats (H, side), part by part: as floats in full it would be as large as its picture."""
-    step = max(STRIP_PIXELS // mask.shape[1], 1)
-    parts = (mask_rules.shares(mask[top : top + step]) for top in range(0, mask.shape[0], step))
-    return np.concatenate([cv2.resize(part, (side, len(part)), interpolation=cv2.INTER_LINEAR) for part in parts])
+    """Return a mask as floats (H, side), zeros in the rows that :func:`shrink` does not look at."""
+    narrow, rows = np.zeros((len(mask), side), np.float32), _rows_seen(len(mask), side)
+    for part in np.array_split(rows, -(-rows.size * mask.shape[1] // STRIP_PIXELS)):  # else as large as its picture
+        narrow[part] = cv2.resize(mask_rules.shares(mask[part]), (side, len(part)), interpolation=cv2.INTER_LINEAR)
+    return narrow
+
+
+def _rows_seen(height: int, side: int) -> Indices:
+    """Return the rows that a side of `side` pixels is interpolated from: of a large picture a few."""
+    above = np.floor((np.arange(side) + 0.5) * height / side - 0.5).astype(np.intp)
+    return np.unique(np.clip([above, above + 1], 0, height - 1))
 
 
 def _check_picture(picture: SameSamples) -> SameSamples:

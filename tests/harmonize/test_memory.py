@@ -1,8 +1,10 @@
 """Freed memory is kept: the second time a block is taken, the kernel hands out no pages."""
 
 import platform
+import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +35,18 @@ def test_freed_memory_is_kept():
     done = subprocess.run([sys.executable, "-c", _COUNT], capture_output=True, text=True, check=True)
     plain, kept = map(int, done.stdout.split())
     assert kept < plain / 4  # a block may move once or twice before it stays
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks the kernel how much memory is taken")
+def test_sparse_zeros_take_memory_where_they_are_written_to():
+    def taken():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    before = taken()
+    zeros = memory.sparse_zeros((64, 2**20))
+    zeros[:, 5] = 7
+    assert zeros.sum() == 64 * 7
+    assert taken() - before < 2**24
 
 
 def test_the_command_settles_memory_and_threads_before_it_does_anything(monkeypatch):

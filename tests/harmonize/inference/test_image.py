@@ -11,6 +11,7 @@ from harmonize.evaluation import evaluate, protocols
 from harmonize.evaluation.scoring import Rules
 from harmonize.inference.image import harmonize_image, harmonize_levels, shrink
 from harmonize.models import giftnet
+from harmonize.models.normalization import denormalize
 from harmonize.models.settings import NetworkSettings
 from harmonize.weights import bundled, checkpoint
 
@@ -84,6 +85,22 @@ def test_a_foreground_that_falls_between_the_samples_is_harmonized(nets):
     mask[1000:1003, 1000:1003] = 1
     assert not shrink(mask, 256).any()
     assert (harmonize_image(photo, mask, nets.Recolor(GAIN))[1001, 1001] != 100).all()
+
+
+@pytest.mark.parametrize("size", [32, 256])
+@pytest.mark.parametrize("height", [200, 513, 2049])
+def test_of_16_bits_the_network_sees_the_whole_picture_at_8(height, size):
+    """Only rows that its square is made of are brought to 8 bits, and only those of a mask become floats."""
+    random = np.random.default_rng(0)
+    deep = random.integers(0, 65536, (height, 320, 3), np.uint16)
+    mask = random.integers(0, 256, (height, 320), np.uint8)
+    recorder = Recorder()
+    harmonize_image(deep, mask, recorder, size=size)
+    image, inside = recorder.seen
+    levels = denormalize(torch.from_numpy(image))[0].permute(1, 2, 0).numpy() * 255  # (H, W, 3)
+    expected = shrink(np.asarray((deep.astype(np.uint32) + 128) // 257, np.uint8), size)
+    np.testing.assert_array_equal(np.rint(levels), expected)
+    np.testing.assert_array_equal(inside[0, 0], shrink(mask / np.float32(255), size))
 
 
 def test_the_input_is_not_written_to(photo, mask, nets):
