@@ -1,6 +1,7 @@
 // The page: files in, the picture shown, its settings turned, files out. The pieces know nothing of each other.
 import { Curves } from "/page/curves.js";
 import { Cutting } from "/page/cutting.js";
+import { Pace } from "/page/pace.js";
 import { Placing } from "/page/placing.js";
 import { Renderer } from "/page/render.js";
 import { Server } from "/page/server.js";
@@ -13,6 +14,7 @@ const UNITS = { strength: "%", shift: "px", feather: "px" };
 
 const server = new Server();
 const viewer = new Viewer();
+const pace = new Pace(paint);
 const curves = new Curves($("graph"), () => draw());
 const shading = new Shading($("layer"), () => draw());
 const placing = new Placing($("layer"), { moving: showBackground, moved: (placement) => work(() => server.place(placement)) });
@@ -22,22 +24,20 @@ let scene = {};
 let renderer = null;
 let background = null; // ImageData of the photo below a cut-out
 let latest = 0;
-let asked = 0;
 
 // --- the picture
 
-// Applies the change again, in the next frame at the latest.
+// Shows what became of the settings, in the next frame at the latest.
 function draw() {
   $("reset-curves").hidden = !curves.isMoved;
   $("reset-shading").hidden = !shading.isMoved;
-  if (asked || !renderer) return;
-  asked = requestAnimationFrame(() => {
-    asked = 0;
-    if (!renderer) return;
-    renderer.adjust(curves.values, shading.values, Number($("strength").value) / 100);
-    viewer.showResult(renderer);
-    performance.mark("drawn");
-  });
+  pace.draw();
+}
+
+function paint(isDraft) {
+  if (!renderer) return;
+  renderer.adjust(curves.values, shading.values, Number($("strength").value) / 100, isDraft);
+  viewer.showResult(renderer);
 }
 
 // Asks for all that a new scene shows. Of several at once only the last one counts.

@@ -82,10 +82,21 @@ export class Renderer {
     this.rest = rest;
   }
 
-  // Curves [3][K] and logarithms of the gain [h][w], as of `Adjustment` in Python.
-  adjust(curves, logGain, strength) {
+  // Curves [3][K] and logarithms of the gain [h][w], as of `Adjustment` in Python. In a draft only every other row is
+  // computed; the others repeat what is above them, and stay as they were where that is background.
+  adjust(curves, logGain, strength, isDraft = false) {
     const { tables, gainOfRow } = this.#prepare(curves, logGain);
-    for (const [y, first, last] of this.extents) this.#adjustRow(y, first, last, tables, gainOfRow(y, first, last), strength / 255);
+    for (const [y, first, last] of this.extents) {
+      if (isDraft && y % 2) this.#repeatRow(y, first, last);
+      else this.#adjustRow(y, first, last, tables, gainOfRow(y, first, last), strength / 255);
+    }
+  }
+
+  #repeatRow(y, first, last) {
+    const { target, mask } = this, { width } = this.composite;
+    for (let pixel = y * width + first; pixel <= y * width + last; pixel++) {
+      if (mask[pixel] && mask[pixel - width]) target[pixel] = target[pixel - width];
+    }
   }
 
   // The curves as tables, and a function that gives the gain of a part of a row; the next row overwrites it.

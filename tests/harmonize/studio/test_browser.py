@@ -66,9 +66,11 @@ def wait(holds: Callable[[], bool], seconds: float = 40) -> None:
 
 
 def settle(page: Any) -> None:
-    """Wait until the server has answered and the picture is drawn."""
+    """Wait until the server has answered and the picture is drawn, the whole that may follow a draft, too."""
     wait(lambda: page.execute_script("return document.getElementById('busy').hidden"))
-    page.execute_async_script("const d = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => d()))")
+    page.execute_async_script(
+        "const d = arguments[0]; requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(() => d()), 250))"
+    )
 
 
 def drop(page: Any, *files: Path, ready: bool = True) -> None:
@@ -124,6 +126,54 @@ def test_the_browser_draws_what_python_does(loaded: Any, composite: UInt8, mask:
     assert difference(result(loaded), harmonize_image(composite, levels, "giftnet_w16", strength=0.37)) <= 1
     assert np.array_equal(result(loaded)[mask == 0], composite[mask == 0])
     assert [entry for entry in loaded.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_draft_computes_every_other_row_and_keeps_the_background(opened: Any) -> None:
+    whole, draft = opened.execute_async_script(
+        """
+        const done = arguments[0], [width, height] = [4, 6];
+        import("/page/render.js").then(({ Renderer }) => {
+          const levels = Uint8Array.from({ length: width * height }, (_, pixel) => (pixel % width && pixel >= width ? 255 : 0));
+          const drawn = [false, true].map((isDraft) => {
+            const composite = new ImageData(Uint8ClampedArray.from({ length: 4 * width * height }, (_, i) => (i % 4 < 3 ? 2 * i : 255)), width);
+            const renderer = new Renderer(composite);
+            renderer.setMask(levels);
+            renderer.adjust([[0, 0.5], [0, 0.5], [0, 0.5]], [[0, 0], [0, 0]], 1, isDraft);
+            return Array.from(renderer.result.data);
+          });
+          done(drawn);
+        });
+        """
+    )
+    whole, draft = (np.array(data, np.uint8).reshape(6, 4, 4)[..., :3] for data in (whole, draft))
+    assert np.array_equal(draft[::2], whole[::2])
+    assert np.array_equal(draft[1], np.arange(96, dtype=np.uint8).reshape(6, 4, 4)[1, :, :3] * 2)  # none above it: as it was
+    assert np.array_equal(draft[3::2, 1:], whole[2:5:2, 1:])
+    assert np.array_equal(draft[:, 0], whole[:, 0])
+    assert not np.array_equal(draft, whole)
+
+
+def test_a_slow_picture_is_drafted_while_it_moves_and_drawn_whole_at_rest(opened: Any) -> None:
+    painted = opened.execute_async_script(
+        """
+        const done = arguments[0], painted = [];
+        import("/page/pace.js").then(async ({ Pace }) => {
+          const pace = new Pace((isDraft) => {
+            painted.push(isDraft);
+            for (const began = performance.now(); performance.now() - began < (isDraft ? 5 : 60); );
+          });
+          const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+          for (let move = 0; move < 3; move++) {
+            pace.draw();
+            pace.draw();
+            await new Promise(requestAnimationFrame);
+          }
+          await wait(400);
+          done(painted);
+        });
+        """
+    )
+    assert painted == [False, True, True, False]
 
 
 def test_handles_under_other_weights_keep_what_curves_miss(loaded: Any, composite: UInt8, mask: Float32) -> None:
