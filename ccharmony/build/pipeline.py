@@ -20,7 +20,7 @@ from ccharmony.build.pairs import PhotoPairs
 from ccharmony.build.photo_cache import PhotoCache
 from ccharmony.build.settings import BuildSettings
 from ccharmony.build.skipped import count_unread, skip_into
-from ccharmony.build.stages import BuildContext, light_stage, pair_stage, read_for_light, record_photo_light
+from ccharmony.build.stages import BuildContext, decode_for_light, light_stage, pair_stage, record_photo_light
 from ccharmony.dataset import tables, write_tables
 from ccharmony.dataset.build_report import BuildReport
 from ccharmony.errors import CcharmonyError, SourceError
@@ -187,7 +187,7 @@ def record_lights(
     records = []
     for count, photo in enumerate(photos, start=1):
         try:
-            record = record_photo_light(settings, photo, read_for_light(settings, photo)).record
+            record = record_photo_light(settings, photo, decode_for_light(settings, photo)).record
             records.append(dataclasses.replace(record, split=splits[photo.id]))
         except CcharmonyError as error:
             skip(error)

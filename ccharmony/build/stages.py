@@ -57,7 +57,7 @@ def light_stage(context: BuildContext) -> Stage[RecordedLight]:
     """Return the stage that fits the light of a photo that shows a checker."""
 
     def work(photo: Photo, _: threading.Event) -> RecordedLight:
-        image = read_for_light(context.settings, photo)
+        image = decode_for_light(context.settings, photo)
         light = record_photo_light(context.settings, photo, image)
         if image is not None and photo.masks:
             context.decoded.add(photo.id, image)
@@ -69,7 +69,7 @@ def light_stage(context: BuildContext) -> Stage[RecordedLight]:
     return Stage("lights", work, to_json, from_json, holds)
 
 
-def read_for_light(settings: BuildSettings, photo: Photo) -> UInt8 | None:
+def decode_for_light(settings: BuildSettings, photo: Photo) -> UInt8 | None:
     """Decode a photo whose patches have to be read; None where they are known."""
     return None if photo.patches is not None else reading.read_photo(photo, max_pixels=settings.max_pixels)
 
