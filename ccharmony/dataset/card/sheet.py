@@ -46,12 +46,12 @@ def draw_sheet(root: Path, rows: Sequence[Pair]) -> bytes:
         The JPEG, the same for the same pictures.
     """
     groups = [list(group) for _, group in itertools.groupby(rows, key=lambda row: row.mask)]
-    chosen = _spread(groups, ROWS)
-    width = (COMPOSITES + 1) * (CELL[0] + _GAP) + _GAP
+    chosen = [_spread(group, COMPOSITES) for group in _spread(groups, ROWS)]
+    width = (max(map(len, chosen), default=0) + 1) * (CELL[0] + _GAP) + _GAP
     sheet = np.full((len(chosen) * (CELL[1] + _GAP) + _GAP, width, 3), _SURROUND, np.uint8)
     for number, group in enumerate(chosen):
         top = _GAP + number * (CELL[1] + _GAP)
-        for column, picture in enumerate(_pictures(root, _spread(group, COMPOSITES))):
+        for column, picture in enumerate(_pictures(root, group)):
             _insert(sheet, picture, top, _GAP + column * (CELL[0] + _GAP))
     return pixels.encode(sheet, ".jpg", _QUALITY)
 
