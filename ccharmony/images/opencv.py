@@ -1,4 +1,4 @@
-"""OpenCV's encoders, with their complaints as errors."""
+"""OpenCV's encoders, with their complaints as errors, and how many threads a codec may start."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import numpy as np
 
 from ccharmony.arrays import UInt8
 from ccharmony.errors import OutputError
+
+
+def threads() -> int:
+    """Return how many threads a codec may start, at least 1: as many as OpenCV may use, which the caller decides."""
+    return max(cv2.getNumThreads(), 1)
 
 
 def encode(values: UInt8, suffix: str, flags: Sequence[int] = ()) -> UInt8:

@@ -18,10 +18,10 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import cv2
 import numpy as np
 
 from ccharmony.arrays import Samples, UInt8
+from ccharmony.images import opencv
 
 STRIP_BYTES = 2**21
 """Of pixels compressed at a time; the end of a strip takes five bytes."""
@@ -55,7 +55,7 @@ def compressed(values: Samples) -> Iterator[bytes]:
 def _in_order(values: Samples) -> Iterator[tuple[bytes, int, int]]:
     """Yield what :func:`_compress` makes of each strip; one more than there are threads is in memory."""
     step = max(STRIP_BYTES // values[0].nbytes, 1)
-    starts, threads = range(0, len(values), step), max(cv2.getNumThreads(), 1)
+    starts, threads = range(0, len(values), step), opencv.threads()
     waiting: deque[Future[tuple[bytes, int, int]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="png") as pool:
         for top in starts:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from ccharmony import inputs
 from ccharmony.arrays import Samples
 from ccharmony.errors import ImageError
+from ccharmony.images import opencv
 
 # What is wrong with a file is in our error's one line.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -34,7 +35,7 @@ _INCH = 2
 _ROWS_OF_A_STRIP = 64
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _BUFFER = 2**22
-"""Bytes of strips that tifffile holds beside a picture and its file; its own 256 MB are as much as a large file."""
+"""Bytes of strips that tifffile holds for each thread beside a picture; its own 256 MB are as much as a large file."""
 
 _REDUCED_OR_MASK = 0b101
 
@@ -232,13 +233,14 @@ def encode(
         compressionargs={"level": 1},
         predictor=True,
         rowsperstrip=_ROWS_OF_A_STRIP,
-        buffersize=_BUFFER,
         resolution=dpi,
         resolutionunit=_INCH if dpi else None,
         iccprofile=profile,
         extratags=[(_XMP, 1, len(xmp), xmp, True)] if xmp else [],
         metadata=None,
         software=False,
+        maxworkers=opencv.threads(),
+        buffersize=_BUFFER * opencv.threads(),
     )
 
 
@@ -278,7 +280,8 @@ def _refuse_missing(page: Any, size: int) -> None:
 def _read(page: Any) -> npt.NDArray[Any]:
     """Decode all strips or tiles, into memory that was written before."""
     try:
-        return np.asarray(page.asarray(out=np.zeros(page.shape, page.dtype), maxworkers=1, buffersize=_BUFFER))
+        out, threads = np.zeros(page.shape, page.dtype), opencv.threads()
+        return np.asarray(page.asarray(out=out, maxworkers=threads, buffersize=_BUFFER * threads))
     except Exception as error:  # tifffile and each codec have their own
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ImageError(f"a TIFF compressed with {_name(page.compression)} cannot be decoded ({text})") from error

@@ -2,6 +2,7 @@
 
 import tracemalloc
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from ccharmony.images import png_strips, tiff
-from ccharmony.images.picture import Picture
+from ccharmony.images.picture import Picture, read_picture
 from ccharmony.images.write_picture import write_picture
 
 
@@ -38,21 +39,23 @@ def test_the_checksum_of_all_strips_is_that_of_their_bytes() -> None:
     assert len(zlib.decompress(b"".join(png_strips.compressed(values)))) == 3000 * (1 + 1500)
 
 
-def test_whoever_lets_opencv_use_one_thread_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_as_many_threads_are_started_as_opencv_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
     asked = []
 
-    class Pool(png_strips.ThreadPoolExecutor):
+    class Pool(ThreadPoolExecutor):
         def __init__(self, threads: int, **options: str) -> None:
             asked.append(threads)
             super().__init__(threads, **options)
 
     monkeypatch.setattr(png_strips, "ThreadPoolExecutor", Pool)
-    before = cv2.getNumThreads()
-    for threads in (1, 3):
-        cv2.setNumThreads(threads)
-        list(png_strips.compressed(noise((9, 9), np.uint8)))
-    cv2.setNumThreads(before)
-    assert asked == [1, 3]
+    monkeypatch.setattr("tifffile.tifffile.ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(cv2, "getNumThreads", lambda: 3)
+    write_picture(tmp_path / f"a{suffix}", Picture(noise((200, 9), np.uint8)))
+    read_picture(tmp_path / f"a{suffix}")
+    assert asked == ([3] if suffix == ".png" else [3, 3])
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
