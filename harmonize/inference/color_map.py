@@ -103,8 +103,11 @@ class ColorMap:
         whole = np.float32(np.iinfo(picture.dtype).max)
 
         def render(rows: slice, columns: slice) -> Float32:
-            colors = picture[rows, columns].astype(np.float32) / whole
-            return self.change(colors, rows, columns, (picture.shape[0], picture.shape[1])) * 255
+            colors = picture[rows, columns].astype(np.float32)
+            colors /= whole
+            changed = self.change(colors, rows, columns, (picture.shape[0], picture.shape[1]))
+            changed *= 255
+            return changed
 
         return render
 
