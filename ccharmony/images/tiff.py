@@ -22,7 +22,6 @@ import numpy.typing as npt
 from ccharmony import inputs
 from ccharmony.arrays import Samples
 from ccharmony.errors import ImageError
-from ccharmony.images import opencv
 
 # What is wrong with a file is in our error's one line.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -221,6 +220,7 @@ def encode(
     """
     import tifffile
 
+    threads = _threads()
     channels = 1 if values.ndim == 2 else values.shape[2]
     tifffile.imwrite(
         file,
@@ -239,8 +239,8 @@ def encode(
         extratags=[(_XMP, 1, len(xmp), xmp, True)] if xmp else [],
         metadata=None,
         software=False,
-        maxworkers=opencv.threads(),
-        buffersize=_BUFFER * opencv.threads(),
+        maxworkers=threads,
+        buffersize=_BUFFER * threads,
     )
 
 
@@ -280,11 +280,17 @@ def _refuse_missing(page: Any, size: int) -> None:
 def _read(page: Any) -> npt.NDArray[Any]:
     """Decode all strips or tiles, into memory that was written before."""
     try:
-        out, threads = np.zeros(page.shape, page.dtype), opencv.threads()
+        out, threads = np.zeros(page.shape, page.dtype), _threads()
         return np.asarray(page.asarray(out=out, maxworkers=threads, buffersize=_BUFFER * threads))
     except Exception as error:  # tifffile and each codec have their own
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ImageError(f"a TIFF compressed with {_name(page.compression)} cannot be decoded ({text})") from error
+
+
+def _threads() -> int:
+    from ccharmony.images import opencv  # here, since headers are read without OpenCV
+
+    return opencv.threads()
 
 
 def _channels_last(page: Any, values: npt.NDArray[Any]) -> Any:
