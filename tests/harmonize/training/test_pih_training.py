@@ -33,13 +33,6 @@ SETTINGS = TrainSettings(
 )
 
 
-@pytest.fixture(scope="module")
-def paths(tiny, tmp_path_factory):
-    root = tmp_path_factory.mktemp("data")
-    photos, lights = tiny.write_photos(root / "photos"), tiny.write_lights(root / "fits.h5")
-    return DataPaths(photos=(photos,), lights=lights, held_lights=3)
-
-
 @pytest.fixture
 def few_are_enough(monkeypatch):
     monkeypatch.setattr(unpaired, "LEAST_PHOTOS", 2)

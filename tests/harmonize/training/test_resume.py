@@ -2,7 +2,6 @@ import csv
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,13 +30,6 @@ SETTINGS = TrainSettings(
     clip=1.0,
     decay="cosine",
 )
-
-
-@pytest.fixture(scope="module")
-def paths(tiny: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> DataPaths:
-    root = tmp_path_factory.mktemp("data")
-    photos, lights = tiny.write_photos(root / "photos"), tiny.write_lights(root / "fits.h5")
-    return DataPaths(photos=(photos,), lights=lights, held_lights=3)
 
 
 def go(paths: DataPaths, folder: Path, settings: TrainSettings = SETTINGS, **more: Any) -> train.Outcome:
