@@ -29,7 +29,7 @@ from benchmarks import card, page, strip
 from benchmarks.card import Scored
 from ccharmony import files
 from ccharmony.dataset.formats.pair_files import Split
-from harmonize.evaluation import evaluate, protocols
+from harmonize.evaluation import evaluate, methods, protocols
 from harmonize.evaluation.ring import Ring
 from harmonize.evaluation.scoring import Rules
 from harmonize.weights import bundled, checkpoint
@@ -88,7 +88,7 @@ def save(path: Path, trial: Path, metadata: dict[str, Any]) -> None:
 
 def _score(weights: Path, data: Path, out: Path, split: Split = "test", ring: Ring | None = None) -> Scored:
     rules = Rules(protocols.PROTOCOLS[protocols.DEFAULT], ring=ring)
-    evaluate.evaluate([data], evaluate.open_weights(weights), rules, split=split, out=out)
+    evaluate.evaluate([data], methods.open_weights(weights), rules, split=split, out=out)
     return card.read(out)
 
 

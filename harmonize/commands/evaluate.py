@@ -108,12 +108,13 @@ def command(
         raise click.UsageError("wanted --data DIR, or --compare A.csv B.csv")
     if predictions and (weights or views > 1):
         raise click.UsageError(f"--{'weights' if weights else 'views'} and --predictions exclude each other")
-    from harmonize.evaluation import evaluate, protocols, report, scoring  # torch takes seconds; --help should not
+    # torch takes seconds; --help should not
+    from harmonize.evaluation import evaluate, methods, protocols, report, scoring
     from harmonize.evaluation.ring import read_ring
 
     hidden = read_ring(ring) if ring else None
     rules = scoring.Rules(protocols.find(protocol), size == "full", paste, network_size, hidden)
-    method = evaluate.open_predictions(predictions) if predictions else evaluate.open_weights(weights, device, views)
+    method = methods.open_predictions(predictions) if predictions else methods.open_weights(weights, device, views)
     with progress_bar() as progress:
         result = evaluate.evaluate(
             data,

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from harmonize.evaluation import compare, evaluate
+from harmonize.evaluation import compare, methods
 from harmonize.evaluation.report import COLUMNS
 from harmonize.exported import export, protobuf
 from harmonize.inference import adjustment, onnx_network, parametric
@@ -45,7 +45,7 @@ EXCUSED = {
     "inference.onnx_network.load_bundled": "reads files of the package alone",
     "weights.bundled.read_arrays": "reads files of the package alone",
     "weights.bundled.read_notes": "reads files of the package alone",
-    "evaluation.evaluate.open_predictions": "reached by open_method",
+    "evaluation.methods.open_predictions": "reached by open_method",
     "evaluation.report.open_images": "writes",
     "evaluation.ring.read_ring": "reads an option",
     "training.named_settings.read_texts": "reads the source of the package",
@@ -80,7 +80,7 @@ def _weights(root: Path) -> Iterator[Target]:
     def both() -> None:
         checkpoint.read_notes(path)
         checkpoint.load(path)
-        evaluate.open_method(path, "cpu")
+        methods.open_method(path, "cpu")
         run_folder.read_network(path, checkpoint.load(path).settings)
 
     def parameters() -> None:

@@ -15,7 +15,7 @@ from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.images import pixels
 from harmonize.data import photos, stored_pairs
 from harmonize.data.lights import read_lights
-from harmonize.evaluation import evaluate
+from harmonize.evaluation import methods
 from harmonize.inference.composite import read_composite, read_pasted
 from harmonize.training.data import open_data
 from harmonize.training.data_paths import DataPaths
@@ -50,7 +50,7 @@ def _pairs(root: Path) -> Iterator[Target]:
     def score() -> None:
         for pair in find_pairs(root, "test", strict=True)[0]:
             stored_pairs.read_pair(pair)
-            evaluate.open_method(root / "made")
+            methods.open_method(root / "made")
 
     for name, read in (("tiny_train.txt", learn), ("composite_images/p_0_a_1.png", learn), ("tiny_test.txt", score)):
         yield Target(f"pairs' {name}", root / name, ((root / name).read_bytes(),), read)

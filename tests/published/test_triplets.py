@@ -10,7 +10,7 @@ from skimage.metrics import structural_similarity
 
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.images import pixels
-from harmonize.evaluation import evaluate, protocols
+from harmonize.evaluation import evaluate, methods, protocols
 from harmonize.evaluation.scoring import Rules
 from harmonize.inference.image import harmonize_image, shrink
 
@@ -42,7 +42,7 @@ def root(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_composites_score_what_other_libraries_say(root):
     """The row of the composite under `standard` at full size, by OpenCV, numpy and scikit-image."""
-    method = evaluate.open_predictions(root / "HCOCO" / "composite_images")
+    method = methods.open_predictions(root / "HCOCO" / "composite_images")
     result = evaluate.evaluate([root], method, Rules(protocols.find("standard"), full=True))
     assert (len(result["skipped"]), result["overall"]["composite"]["n"]) == (3, 4)  # RainNet's have no prediction
     rows = []
@@ -66,12 +66,12 @@ def test_the_real_photo_as_prediction_is_perfect(root, tmp_path):
     for pair in find_pairs(root, "test")[0]:
         (tmp_path / f"{Path(pair.name).stem}{pair.real.suffix}").symlink_to(pair.real.resolve())
     for name in ("issam", "dovenet"):
-        result = evaluate.evaluate([root], evaluate.open_predictions(tmp_path), Rules(protocols.find(name)))
+        result = evaluate.evaluate([root], methods.open_predictions(tmp_path), Rules(protocols.find(name)))
         assert (result["overall"]["harmonized"]["mse"], result["overall"]["harmonized"]["n"]) == (0, 7)
 
 
 def test_the_hcoco_foreground_is_in_the_bin_of_its_share(root):
-    method = evaluate.open_predictions(root / "HCOCO" / "composite_images")
+    method = methods.open_predictions(root / "HCOCO" / "composite_images")
     bins = evaluate.evaluate([root], method, Rules(protocols.find("issam")))["bins"]
     assert {name: pair["composite"]["n"] for name, pair in bins.items()} == {"0-5": 0, "5-15": 4, "15-100": 0}
 

@@ -12,8 +12,8 @@ from PIL import Image
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.errors import ImageError, OutputError, SettingsError, SourceError, WeightsError
 from ccharmony.images import pixels
-from harmonize.evaluation import evaluate, metrics, protocols, report, scoring
-from harmonize.evaluation.evaluate import Method
+from harmonize.evaluation import evaluate, methods, metrics, protocols, report, scoring
+from harmonize.evaluation.methods import Method
 from harmonize.evaluation.scoring import Rules, ScoredPair
 
 ISSAM = Rules(protocols.find("issam"))
@@ -109,7 +109,7 @@ def test_a_folder_is_another_method_and_anything_else_is_weights(pairs, made):
     pixels.write_image(made / "p_3_a_1.png", real)
     found = evaluate.evaluate(pairs, str(made))
     assert (found["predictions"], found["overall"]["harmonized"]["mse"]) == (str(made), 0)
-    assert evaluate.open_method("giftnet_w16", "cpu").details["weights"]["file"] == "giftnet_w16"
+    assert methods.open_method("giftnet_w16", "cpu").details["weights"]["file"] == "giftnet_w16"
     with pytest.raises(WeightsError, match="absent: no such weights"):
         evaluate.evaluate(pairs, "absent")
 
@@ -168,7 +168,7 @@ def test_predictions_are_found_by_name_whatever_their_extension_and_folder(pairs
     for number, suffix in ((2, ".jpg"), (3, ".webp"), (4, ".PNG")):
         real = pixels.read_image(pairs / "real_images" / f"p_{number}.png")
         (made / "deep" / f"P_{number}_a_1{suffix}").write_bytes(pixels.encode(real, suffix, 100))
-    result = evaluate.evaluate([pairs], evaluate.open_predictions(made), ISSAM)
+    result = evaluate.evaluate([pairs], methods.open_predictions(made), ISSAM)
     assert result["overall"]["harmonized"]["n"] == 3
     assert result["overall"]["harmonized"]["psnr"] > 40
     assert result["weights"] is None
@@ -182,7 +182,7 @@ def test_predictions_of_two_sets_with_the_same_names_are_told_apart(tiny, made, 
     good = pixels.read_image(tmp_path / "root" / "A" / "real_images" / "p_1.png")
     pixels.write_image(made / "A" / "p_1_a_1.png", good)
     pixels.write_image(made / "B" / "p_1_a_1.png", np.zeros_like(good))
-    sets = evaluate.evaluate([tmp_path / "root"], evaluate.open_predictions(made), ISSAM)["sets"]
+    sets = evaluate.evaluate([tmp_path / "root"], methods.open_predictions(made), ISSAM)["sets"]
     assert sets["A"]["harmonized"]["mse"] == 0
     assert sets["B"]["harmonized"]["mse"] > 1000
 
@@ -196,9 +196,9 @@ def test_predictions_of_one_name_that_nothing_tells_apart_are_refused(tiny, made
         r"A/p_0_a_1\.png: 2 predictions of that name in .* \(first/p_0_a_1\.png, second/p_0_a_1\.png\), wanted one"
     )
     with pytest.raises(SourceError, match=message):
-        evaluate.evaluate([tmp_path / "A"], evaluate.open_predictions(made), ISSAM)
+        evaluate.evaluate([tmp_path / "A"], methods.open_predictions(made), ISSAM)
     (made / "second").rename(made / "a")
-    assert evaluate.evaluate([tmp_path / "A"], evaluate.open_predictions(made), ISSAM)["skipped"] == []
+    assert evaluate.evaluate([tmp_path / "A"], methods.open_predictions(made), ISSAM)["skipped"] == []
 
 
 def test_predictions_of_a_table_are_found_by_its_sub_folders(tiny, made, tmp_path):
@@ -210,14 +210,14 @@ def test_predictions_of_a_table_are_found_by_its_sub_folders(tiny, made, tmp_pat
         (made / name).mkdir()
         pixels.write_image(made / name / "composite.png", tiny.draw_photo(seed))
     (tmp_path / "t.csv").write_text("".join(f"{n}/composite.png,{n}/mask.png,{n}/real.png\n" for n in "xy"))
-    result = evaluate.evaluate(tmp_path / "t.csv", evaluate.open_predictions(made), ISSAM)
+    result = evaluate.evaluate(tmp_path / "t.csv", methods.open_predictions(made), ISSAM)
     assert (result["overall"]["harmonized"]["n"], result["overall"]["harmonized"]["mse"]) == (2, 0)
 
 
 def test_missing_predictions_are_named_and_counted(pairs, made, tmp_path, caplog):
     real = pixels.read_image(pairs / "real_images" / "p_3.png")
     pixels.write_image(made / "p_3_a_1.png", real)
-    method = evaluate.open_predictions(made)
+    method = methods.open_predictions(made)
     result = evaluate.evaluate([pairs], method, ISSAM, out=tmp_path / "out")
     assert result["overall"]["composite"]["n"] == 1
     assert [line.split(":")[0] for line in result["skipped"]] == ["tiny/p_2_a_1.png", "tiny/p_4_a_1.png"]
@@ -231,7 +231,7 @@ def test_predictions_at_256_are_scored_as_they_are(pairs, made):
     for number in (2, 3, 4):
         real = pixels.read_image(pairs / "real_images" / f"p_{number}.png")
         pixels.write_image(made / f"p_{number}_a_1.png", cv2.resize(real, (256, 256)))
-    result = evaluate.evaluate([pairs], evaluate.open_predictions(made), ISSAM)
+    result = evaluate.evaluate([pairs], methods.open_predictions(made), ISSAM)
     assert result["overall"]["harmonized"]["mse"] == 0
 
 
@@ -239,14 +239,14 @@ def test_a_prediction_of_another_size_is_reported(pairs, made):
     for number in (2, 3, 4):
         pixels.write_image(made / f"p_{number}_a_1.png", np.zeros((50, 60, 3), np.uint8))
     with pytest.raises(SourceError, match=r"p_2_a_1\.png: prediction of 60x50, wanted 48x40 or 256x256"):
-        evaluate.evaluate([pairs], evaluate.open_predictions(made), ISSAM)
+        evaluate.evaluate([pairs], methods.open_predictions(made), ISSAM)
 
 
 def test_a_folder_without_pictures_is_no_prediction(tmp_path):
     with pytest.raises(SourceError, match="no picture in it"):
-        evaluate.open_predictions(tmp_path)
+        methods.open_predictions(tmp_path)
     with pytest.raises(SourceError, match="no such folder"):
-        evaluate.open_predictions(tmp_path / "absent")
+        methods.open_predictions(tmp_path / "absent")
 
 
 def test_full_size_scores_the_stored_pixels_with_the_background_pasted_back(pairs, perfect):
@@ -266,7 +266,7 @@ def test_full_size_leaves_predictions_of_others_as_they_are(pairs, made):
         real = pixels.read_image(pairs / "real_images" / f"p_{number}.png")
         pixels.write_image(made / f"p_{number}_a_1.png", 255 - real)
     rules = Rules(protocols.find("standard"), full=True)
-    result = evaluate.evaluate([pairs], evaluate.open_predictions(made), rules)
+    result = evaluate.evaluate([pairs], methods.open_predictions(made), rules)
     assert (result["pasted"], result["network_size"]) == (False, None)
     assert result["overall"]["harmonized"]["mse"] > 1000
 

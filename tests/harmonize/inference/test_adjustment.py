@@ -10,7 +10,7 @@ from ccharmony.dataset.formats import realhm
 from ccharmony.errors import SettingsError, SourceError, WeightsError
 from ccharmony.images import pixels
 from harmonize.commands.apply import command
-from harmonize.evaluation import evaluate, protocols
+from harmonize.evaluation import evaluate, methods, protocols
 from harmonize.evaluation.scoring import Rules
 from harmonize.inference import adjustment, adjustment_plot, parametric
 from harmonize.inference.adjustment import Adjustment
@@ -303,7 +303,7 @@ def test_realhm_s_folders_are_pairs(tiny, tmp_path):
 
 
 def test_realhm_is_evaluated_at_256_with_a_peak_of_255(tiny, tmp_path, weights):
-    method = evaluate.open_weights(weights, "cpu")
+    method = methods.open_weights(weights, "cpu")
     result = evaluate.evaluate([write_realhm(tmp_path / "hm", tiny)], method, Rules(protocols.find("standard")))
     assert len(result["skipped"]) == 1
     assert sorted(result["sets"]) == ["vendor_testing_1", "vendor_testing_2"]

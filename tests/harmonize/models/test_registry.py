@@ -15,7 +15,7 @@ import torch
 
 from ccharmony.errors import SettingsError, TrainingError, WeightsError
 from ccharmony.images import pixels
-from harmonize.evaluation import evaluate, protocols, scoring
+from harmonize.evaluation import evaluate, methods, protocols, scoring
 from harmonize.inference.image import harmonize_image
 from harmonize.models import registry
 from harmonize.models.network import Features, Network, ParametricNetwork
@@ -122,7 +122,7 @@ def use(name: str, pairs: Path, out: Path) -> None:
     assert np.array_equal(harmonized[outside], picture[outside])
     assert not np.array_equal(harmonized[~outside], picture[~outside])
 
-    method = evaluate.open_weights(out / "last.safetensors", "cpu")
+    method = methods.open_weights(out / "last.safetensors", "cpu")
     scores = evaluate.evaluate([pairs], method, scoring.Rules(protocols.find("issam")))["overall"]
     assert scores["harmonized"]["n"] == 2
     assert scores["harmonized"]["fmse"] != scores["composite"]["fmse"]
