@@ -1,4 +1,4 @@
-"""The masks in a file as it holds them: one, or each label of a label map; `mask_rules` says what is a mask."""
+"""The masks in a file as it holds them: one, or each label of a label map; `mask_channels` says what is a mask."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from ccharmony.arrays import Mask, UInt16
 from ccharmony.errors import ImageError
 from ccharmony.files import StrPath
-from ccharmony.images import headers, mask_rules, tiff
+from ccharmony.images import headers, mask_channels, mask_rules, tiff
 from ccharmony.images.headers import MAX_PIXELS, Header, Readable
 from ccharmony.images.mask_rules import StoredMask
 from ccharmony.images.stored import decode_stored, turn
@@ -84,7 +84,7 @@ def read_stored_mask(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> 
     if turned != 1:
         colors, alpha = turn(colors, turned), None if alpha is None else turn(alpha, turned)
     try:
-        return mask_rules.judge(colors, alpha, palette)
+        return mask_channels.judge(colors, alpha, palette)
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from error
 

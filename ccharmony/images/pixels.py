@@ -128,8 +128,8 @@ def read_mask(
     Parameters
     ----------
     path
-        Picture whose gray, color, alpha or palette is a mask by the rule of `mask_rules`; the labels of a label map are
-        one foreground together.
+        Picture whose gray, color, alpha or palette is a mask by the rule of `mask_channels`; the labels of a label map
+        are one foreground together.
     shape
         Height and width that the mask must have; a scaled copy is resized.
     max_pixels

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from ccharmony.arrays import Float32, Indices, Mask, SameSamples, Samples, UInt8
 from ccharmony.errors import ImageError, SettingsError
-from ccharmony.images import mask_rules
+from ccharmony.images import mask_channels, mask_rules
 from ccharmony.images.stored import to_8_bits
 from harmonize import memory
 from harmonize.inference import adjustment, runtimes
@@ -291,7 +291,7 @@ def as_mask(mask: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Mask:
     """Return any array that a caller takes for a mask as one (H, W); raises ImageError for what is none.
 
     Booleans and floats mean what they are; integers are levels or labels by the rule that holds for files
-    (:mod:`ccharmony.images.mask_rules`). A last axis of one channel may stand behind H and W.
+    (:mod:`ccharmony.images.mask_channels`). A last axis of one channel may stand behind H and W.
     """
     if not isinstance(mask, np.ndarray):
         raise ImageError(f"mask: {type(mask).__name__} found, an array of shape {shape} wanted")
@@ -307,4 +307,4 @@ def as_mask(mask: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Mask:
         raise ImageError(f"mask: values {least} to {most} found, levels of 0 to {_MOST_LEVEL} wanted")
     is_deep = most > 255 or values.dtype == np.uint16
     levels: Samples = values.astype(np.uint16) if is_deep else values.astype(np.uint8)
-    return mask_rules.judge(levels).compact()
+    return mask_channels.judge(levels).compact()
