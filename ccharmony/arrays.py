@@ -6,6 +6,7 @@ of number.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
@@ -32,3 +33,14 @@ SameSamples = TypeVar("SameSamples", bound=Samples)
 
 Shape = tuple[int, int]
 """Height and width in pixels."""
+
+
+def as_real(values: npt.ArrayLike, what: str, error: Callable[[str], Exception]) -> Float64:
+    """Return numbers in double precision; raises `error` where they are none: texts, complex numbers, uneven rows."""
+    try:
+        found = np.asarray(values)
+        if found.dtype.kind in "biufO":
+            return np.asarray(found, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise error(f"{what}: {type(values).__name__} found, an array of numbers wanted")

@@ -28,6 +28,9 @@ Part = bytes | memoryview
 UNFINISHED = ".part"
 """Suffix of files and folders that are still being written."""
 
+_LONGEST_NAME = 200
+"""Bytes of a file's name that its temporary name repeats."""
+
 _TOKEN = "[0-9a-f]" * 8
 _PID_BYTES = 32
 
@@ -89,7 +92,9 @@ def replacing(path: Path) -> Iterator[Path]:
     OutputError
         As of `write_bytes`.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
+    if "\0" in str(path):
+        raise OutputError(f"{str(path)!r}: a name with a zero byte, wanted one that a file can have")
+    temporary = path.with_name(f".{_cut(path.name)}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
         yield temporary
         temporary.replace(path)
@@ -99,6 +104,11 @@ def replacing(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError):
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
         raise
+
+
+def _cut(name: str) -> str:
+    """Return as much of a name as leaves room for what a temporary name adds to it: file systems take 255 bytes."""
+    return os.fsdecode(os.fsencode(name)[:_LONGEST_NAME])
 
 
 def settle(folder: Path) -> None:
@@ -141,6 +151,8 @@ def make_folder(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
+    except RecursionError as error:  # pathlib makes a thousand folders in one another by calling itself
+        raise OutputError(f"{str(folder)[:80]}...: {len(folder.parts)} folders in one another") from error
     return folder
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccharmony import __version__, files, strict_json
+from ccharmony import __version__, files, inputs, strict_json
 from ccharmony.errors import OutputError
 from ccharmony.files import StrPath
 
@@ -90,8 +90,7 @@ def claim_folder(folder: Path, job: Job, inputs: Iterable[StrPath] = ()) -> Iter
             check_folder(folder, job)  # another job may have come and gone meanwhile
             _tidy(folder, job)
             if _read_marker(folder) is None:
-                content = json.dumps({"made_by": job.name, "version": __version__})
-                files.write_bytes(folder / MARKER, f"{content}\n".encode())
+                files.write_bytes(folder / MARKER, _spell_marker(job.name, __version__))
             try:
                 yield
             finally:
@@ -129,6 +128,21 @@ def check_folder(folder: Path, job: Job, inputs: Iterable[StrPath] = ()) -> None
         raise OutputError(
             f"{folder}: holds {strangers[0]!r}, which {job.name} did not write; wanted a new or an empty folder"
         )
+
+
+def check_marker(folder: Path, makers: Iterable[str]) -> str:
+    """Return what is wrong with the marker of a folder that some job made; empty where nothing is, or it has none."""
+    path = folder / MARKER
+    if not os.path.lexists(path):
+        return ""
+    try:
+        data = inputs.read_bytes(path, _MARKER_BYTES)
+        content = strict_json.parse(data)
+        if data == _spell_marker(content["made_by"], content["version"]) and content["made_by"] in makers:
+            return ""
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return f"{path}: is not the marker of {' or '.join(makers)}"
 
 
 def check_files(
@@ -221,6 +235,10 @@ def _read_marker(folder: Path) -> str | None:
         return str(strict_json.read_object(path, most=_MARKER_BYTES)["made_by"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _spell_marker(made_by: str, version: str) -> bytes:
+    return f"{json.dumps({'made_by': made_by, 'version': version})}\n".encode()
 
 
 def _list(folder: Path) -> list[str]:

@@ -17,11 +17,11 @@ def device_of(net: nn.Module) -> torch.device:
 
 def find_device(name: str, local_rank: int = 0) -> torch.device:
     """Return the device of that name, and make it the current one; raises SettingsError where it is not there."""
-    if name == "auto":
+    if isinstance(name, str) and name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(name)
-    except RuntimeError as error:
+        device = torch.device(str(name))
+    except (RuntimeError, ValueError) as error:
         raise SettingsError(f"device {name}: not known, wanted auto, cpu, cuda or cuda:<number>") from error
     if device.type == "cuda":
         if not torch.cuda.is_available():

@@ -78,6 +78,27 @@ def test_more_jobs_than_there_are_photos_are_no_error(
     assert call("ccharmony", [*fill("ccharmony build", tmp_path), "--jobs", str(console.LARGEST)]) == 0
 
 
+def test_a_thousand_folders_in_one_another_are_one_line(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(world)
+    words = fill("harmonize apply defringe", tmp_path)
+    words[words.index("--out") + 1] = f"{tmp_path}/{'a/' * 1990}x.png"
+    assert call("harmonize", words) == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith("folders in one another")
+
+
+def test_a_result_may_have_the_longest_name_that_a_file_can_have(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(world)
+    words = fill("harmonize apply defringe", tmp_path)
+    for name in ("x" * 251, "é" * 125):
+        words[words.index("--out") + 1] = f"{tmp_path}/{name}.png"
+        assert call("harmonize", words) == 0
+    assert sorted(len(path.name.encode()) for path in tmp_path.iterdir()) == [254, 255]
+
+
 @pytest.mark.parametrize("words", [["verify", "LONG"], ["inspect", "LONG"], ["stats", "LONG"]])
 def test_a_name_that_is_too_long_for_a_file_is_one_line(words: list[str]) -> None:
     given = [word.replace("LONG", "x" * 300) for word in words]

@@ -29,7 +29,7 @@ from ccharmony.outputs import Job
 
 log = logging.getLogger(__name__)
 
-DATA = "source"
+DATA = tables.SOURCES
 """Folder in the output folder where photos are looked for unless another is named; a build only reads it."""
 
 

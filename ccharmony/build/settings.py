@@ -98,7 +98,7 @@ class PairSettings:
     def __post_init__(self) -> None:
         if not _is_whole(self.composites) or self.composites < 1:
             raise SettingsError(f"{self.composites!r:.60} composites a foreground, wanted 1 or more")
-        if self.suffix not in SUFFIXES:
+        if not isinstance(self.suffix, str) or self.suffix not in SUFFIXES:
             raise SettingsError(f"suffix {self.suffix!r:.60}, wanted one of {' '.join(SUFFIXES)}")
         if not _is_whole(self.quality) or not 1 <= self.quality <= 100:
             raise SettingsError(f"quality {self.quality!r:.60}, wanted 1 to 100")

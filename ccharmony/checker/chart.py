@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ccharmony.arrays import Float64, Indices
+from ccharmony.arrays import Float64, Indices, as_real
 from ccharmony.errors import CheckerError
 
 _LEVELS = (
@@ -105,7 +105,7 @@ def patch_quads(corners: ArrayLike, share: float = 1.0) -> Float64:
 
 def homography(corners: ArrayLike) -> Float64:
     """Map the flat chart, in units, to a photo: a matrix (3, 3). Raises CheckerError as :func:`patch_quads`."""
-    points = np.asarray(corners, dtype=np.float64)
+    points = as_real(corners, "corners", CheckerError)
     _refuse_impossible(points)
     matrix = cv2.getPerspectiveTransform(MODEL_CORNERS.astype(np.float32), points.astype(np.float32))
     return np.asarray(matrix, dtype=np.float64)

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ccharmony.arrays import Float64, UInt8
+from ccharmony.arrays import Float64, UInt8, as_real
 from ccharmony.checker.chart import Box
 from ccharmony.checker.corners import median_colors, refine_corners, visible_patches
 from ccharmony.checker.findings import MAX_RESIDUAL, NEARLY, Detection, choose_chart, explain_refusal
@@ -100,7 +100,7 @@ def checker_from_corners(image: UInt8, corners: ArrayLike) -> Detection:
     CheckerError
         The corners are impossible, or a patch lies outside the photo.
     """
-    given = np.asarray(corners, dtype=np.float64)
+    given = as_real(corners, "corners", CheckerError)
     patches = read_patches(image, given)
     turned = _oriented(image, given)
     other = read_patches(image, turned)
@@ -111,7 +111,9 @@ def checker_from_corners(image: UInt8, corners: ArrayLike) -> Detection:
 
 
 def _refuse_empty(box: Box, height: int, width: int) -> None:
-    x0, y0, x1, y1 = box
+    if (edges := as_real(box, "box", CheckerError)).shape != (4,):
+        raise CheckerError(f"box of shape {edges.shape}, wanted x0, y0, x1, y1")
+    x0, y0, x1, y1 = box = tuple(edges.tolist())
     if not (all(map(math.isfinite, box)) and x0 < x1 and y0 < y1 and x1 > 0 and y1 > 0 and x0 < width and y0 < height):
         found = ", ".join(f"{edge:g}" for edge in box)
         raise CheckerError(f"box {found} encloses no part of the photo of {width}x{height}")

@@ -216,6 +216,8 @@ def orientation_ratio(colors: ArrayLike) -> float:
 
 def require_image(image: UInt8) -> None:
     """Raise CheckerError unless the photo is uint8 (H, W, 3) and not empty."""
+    if not isinstance(image, np.ndarray):
+        raise CheckerError(f"image: {type(image).__name__} found, uint8 of shape (H, W, 3) wanted")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise CheckerError(f"image of {image.dtype} {image.shape}, patches are read from uint8 (H, W, 3)")
 

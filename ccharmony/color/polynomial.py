@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Float64
+from ccharmony.arrays import Float64, as_real
 from ccharmony.errors import FitError
 
 Real = TypeVar("Real", bound=np.floating[Any])
@@ -33,6 +33,9 @@ DEGREES = np.array([1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 0])
 
 RIDGE_STRENGTH = 0.01
 """Penalty a patch on the nonlinear terms; leave-one-out ΔE2000 over the 350 published photos is flat in 0.003-0.03."""
+
+LARGEST = 1e6
+"""Of a coefficient on [0, 1]; the ridge fits of the 350 published photos have 24 at most."""
 
 MINIMUM_PATCHES: dict[FitKind, int] = {"published": 12, "affine": 5, "ridge": 8}
 """Fewest patches that a fit accepts: one more than its free terms, and for ridge twice its four unpenalized ones."""
@@ -109,7 +112,8 @@ def apply_polynomial(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float64:
     FitError
         The matrix is not (3, 11), or the colors have not three channels.
     """
-    coefficients, shape = np.asarray(matrix, np.float64), np.shape(colors)
+    coefficients, colors = as_real(matrix, "matrix", FitError), as_real(colors, "colors", FitError)
+    shape = colors.shape
     if coefficients.shape != (3, len(TERMS)) or shape[-1:] != (3,):
         raise FitError(f"matrix of shape {coefficients.shape}, colors of shape {shape}; wanted (3, 11) and (..., 3)")
     terms = np.moveaxis(expand(colors), -1, 0).reshape(len(TERMS), -1)
@@ -143,9 +147,10 @@ def fit_polynomial(
     FitError
         Too few patches, a color that is not finite, or patches that do not determine the terms (a gray chart).
     """
-    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
+    source, target = as_real(source, "source", FitError), as_real(target, "target", FitError)
     _check(source, target, kind)
     terms = expand(source)
+    strength = float(as_real(strength, "ridge strength", FitError).item()) if np.ndim(strength) == 0 else np.nan
     if kind == "ridge" and strength == np.inf:
         kind = "affine"
     if kind == "ridge":
@@ -188,7 +193,7 @@ def jacobian_determinant(matrix: npt.ArrayLike, colors: npt.ArrayLike) -> Float6
 
 
 def _check(source: Float64, target: Float64, kind: FitKind) -> None:
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise FitError(f"fit kind {kind!r}, wanted one of {', '.join(KINDS)}")
     if source.shape != target.shape or source.ndim < 2 or source.shape[-1] != 3:
         raise FitError(f"patches of shape {source.shape} and {target.shape}, wanted (n, 3) twice")

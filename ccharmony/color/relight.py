@@ -8,8 +8,8 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Float64, SoftMask, UInt8
-from ccharmony.color import transfer
+from ccharmony.arrays import Float64, SoftMask, UInt8, as_real
+from ccharmony.color import polynomial, transfer
 from ccharmony.color.transfer import Arithmetic
 from ccharmony.errors import FitError, ImageError, SettingsError
 from ccharmony.images import mask_rules
@@ -86,7 +86,7 @@ def make_composite(
 ) -> Composite:
     """Return the composite of `relight` with its counts of foreground and clipped pixels; raises as `relight` does."""
     _check_photo(image)
-    if arithmetic not in get_args(Arithmetic):
+    if not isinstance(arithmetic, str) or arithmetic not in get_args(Arithmetic):
         raise SettingsError(f"arithmetic: {arithmetic!r} found, one of {', '.join(get_args(Arithmetic))} wanted")
     to_standard = _check_matrix(own.id, own.to_standard)
     from_standard = _check_matrix(donor.id, donor.from_standard)
@@ -103,9 +103,14 @@ def _check_photo(image: UInt8) -> None:
 
 
 def _check_matrix(name: str, matrix: Float64) -> Float64:
-    if not np.isfinite(matrix).all():
+    found = as_real(matrix, f"light {name}", FitError)
+    if found.shape != (3, len(polynomial.TERMS)):
+        raise FitError(f"light {name}: a polynomial of shape {found.shape} found, (3, {len(polynomial.TERMS)}) wanted")
+    if not np.isfinite(found).all():
         raise FitError(f"light {name}: a polynomial with numbers that are not finite found, a fitted light wanted")
-    return matrix
+    if (most := float(np.abs(found).max())) > polynomial.LARGEST:
+        raise FitError(f"light {name}: a coefficient of {most:.3g} found, at most {polynomial.LARGEST:g} wanted")
+    return found
 
 
 def _read_mask(mask: npt.NDArray[np.generic]) -> SoftMask:
@@ -114,7 +119,7 @@ def _read_mask(mask: npt.NDArray[np.generic]) -> SoftMask:
         raise ImageError(f"mask: {type(mask).__name__} found, an array of shape (H, W) wanted")
     if mask.dtype == np.bool_:
         return mask.astype(np.bool_, copy=False)
-    values = mask.astype(np.float32)
+    values = as_real(mask, "mask", ImageError).astype(np.float32)
     if mask.dtype == np.uint8 and values.max(initial=0) > 1:
         values /= 255
     return mask_rules.check_shares(values)

@@ -9,14 +9,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ccharmony import inputs, records, strict_json
+from ccharmony import inputs, outputs, strict_json
 from ccharmony.dataset import checksums, tables
 from ccharmony.dataset.build_report import BuildReport
 from ccharmony.dataset.checksums import Checksum
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.fits import Fits
 from ccharmony.dataset.formats import lists
+from ccharmony.dataset.formats.pair_files import Split
 from ccharmony.errors import CcharmonyError
+from ccharmony.listing import is_litter
 from ccharmony.records import FitRecord, Pair
 
 _BORROWED = "borrowed:"
@@ -46,9 +48,10 @@ def check_tables(
     """
     if known is not None:
         yield from _check_hashes(root, rows, known)
+        yield from _check_strangers(root, known)
     yield from _check_splits(rows)
     yield from _check_names(root, rows)
-    for split in records.SPLITS:
+    for split in lists.SPLITS:
         yield from _check_list(root, rows, split)
     yield from _check_lights(rows, lights) if lights else ()
 
@@ -63,12 +66,18 @@ def check_report(root: Path, rows: Sequence[Pair], sums_sha256: str) -> Iterator
     """
     path = root / tables.REPORT
     try:
-        content = strict_json.read_object(path)
+        data = inputs.read_bytes(path, strict_json.MOST_BYTES)
+        content = strict_json.parse(data)
+        if not isinstance(content, dict):
+            raise ValueError(f"{type(content).__name__} found, an object wanted")
     except (OSError, ValueError) as error:
         yield f"{path}: cannot be read ({error})"
         return
-    if (checksums.SEAL in content or sums_sha256) and not checksums.is_sealed(content):
-        yield f"{path}: is not what the build wrote, its {checksums.SEAL} is another"
+    if checksums.SEAL in content or sums_sha256:
+        if not checksums.is_sealed(content):
+            yield f"{path}: is not what the build wrote, its {checksums.SEAL} is another"
+        elif checksums.is_respaced(data, content, indent=2):
+            yield f"{path}: is spaced otherwise than the build wrote it"
     if content.get(tables.CHECKSUMS, "") != sums_sha256:
         yield f"{root / checksums.NAME}: {'is not what' if sums_sha256 else 'absent;'} {tables.REPORT} has its sha256"
     if not isinstance(content.get("seconds"), int | float):
@@ -93,6 +102,14 @@ def _check_hashes(root: Path, rows: Sequence[Pair], known: Mapping[str, Checksum
     yield from _some(f"{tables.MANIFEST}: the row of {name} is not what the build wrote" for name in changed)
     yield from _some(f"{tables.MANIFEST}: no row of {name}" for name in sorted(listed.keys() - by_name.keys()))
     yield from _some(f"{checksums.NAME}: no line of {name}" for name in sorted(pictures.keys() - known.keys()))
+
+
+def _check_strangers(root: Path, known: Mapping[str, Checksum]) -> Iterator[str]:
+    """Name what lies beside the tables and is no part of the dataset, such as a list that a reader would take."""
+    own = {tables.REPORT, checksums.NAME, tables.SOURCES, *tables.FOLDERS, *known}
+    found = {path.name for path in root.glob("*") if not is_litter(path.name)}
+    yield from _some(f"{name}: no part of the dataset, {checksums.NAME} lacks it" for name in sorted(found - own))
+    yield from filter(None, [outputs.check_marker(root, tables.MAKERS)])
 
 
 def _check_splits(rows: Sequence[Pair]) -> Iterator[str]:
@@ -128,16 +145,16 @@ def _check_names(root: Path, rows: Sequence[Pair]) -> Iterator[str]:
         yield from _some(f"{name}: no row of the manifest names it" for name in sorted(found - named.keys()))
 
 
-def _check_list(root: Path, rows: Sequence[Pair], split: str) -> Iterator[str]:
+def _check_list(root: Path, rows: Sequence[Pair], split: Split) -> Iterator[str]:
     """Read the list through the reader that training uses, and compare with the manifest."""
     wanted = Counter(Path(row.composite).name for row in rows if row.split == split)
     try:
-        pairs, problems = find_pairs(root, split) if wanted else ([], [])  # type: ignore[arg-type]  # records.Split
+        lines = Counter(line.name for line in lists.read_lists(root, split))
+        pairs, problems = find_pairs(root, split) if wanted or lines else ([], [])
     except CcharmonyError as error:
         yield str(error)
         return
     yield from problems
-    lines = Counter(line.name for line in lists.read_lists(root, split)) if wanted else {}  # type: ignore[arg-type]
     yield from _some(f"{name}: listed twice in the list of {split}" for name, count in lines.items() if count > 1)
     found = Counter(pair.name for pair in pairs)
     differing = sorted(((found - wanted) + (wanted - found)).elements())

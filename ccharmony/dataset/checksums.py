@@ -4,7 +4,7 @@ It is written before build.json, which has its hash and one of its own content; 
 a changed row can be named. Datasets of versions before 1.1 have none.
 
 Contents: :class:`Checksum`, :func:`write_checksums`, :func:`read_checksums`, :func:`measure`, :func:`digest_row`,
-:func:`seal`, :func:`is_sealed`, :func:`is_file_whole`.
+:func:`seal`, :func:`is_sealed`, :func:`is_respaced`, :func:`is_file_whole`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ COLUMNS = ("file", "bytes", "sha256", "row")
 SEAL = "sha256"
 """Key of build.json for the hash of its other keys."""
 
-UNSEALED = (SEAL, "seconds")
-"""Keys that it does not cover: the same build takes another time each time."""
+_ONCE_UNSEALED = "seconds"
+"""Key of build.json that the hash of earlier versions did not cover."""
 
 _ROW_DIGITS = 16
 
@@ -133,7 +133,12 @@ def seal(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_sealed(content: Mapping[str, Any]) -> bool:
     """Return whether the hash in the content of a JSON file is that of the rest of it."""
-    return content.get(SEAL) == _digest(content)
+    return content.get(SEAL) in (_digest(content), _digest(content, _ONCE_UNSEALED))
+
+
+def is_respaced(data: bytes, content: Mapping[str, Any], *, indent: int) -> bool:
+    """Return whether a JSON file is spaced otherwise than its content is written here."""
+    return data != f"{json.dumps(content, indent=indent)}\n".encode()
 
 
 def is_file_whole(path: Path, wanted: Checksum, *, check: bool) -> bool:
@@ -144,8 +149,8 @@ def is_file_whole(path: Path, wanted: Checksum, *, check: bool) -> bool:
         return False
 
 
-def _digest(content: Mapping[str, Any]) -> str:
-    covered = {name: value for name, value in content.items() if name not in UNSEALED}
+def _digest(content: Mapping[str, Any], *without: str) -> str:
+    covered = {name: value for name, value in content.items() if name not in (SEAL, *without)}
     return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
 
 

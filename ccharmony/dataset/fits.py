@@ -26,6 +26,7 @@ import numpy as np
 
 from ccharmony import files, strict_json
 from ccharmony.arrays import Float64
+from ccharmony.color import polynomial
 from ccharmony.dataset import plain_hdf5
 from ccharmony.errors import ManifestError
 from ccharmony.files import StrPath
@@ -207,6 +208,8 @@ def _check(records: Sequence[FitRecord], sha256: object) -> None:
         for name in ("to_standard", "from_standard"):
             if not np.isfinite(getattr(record, name)).all():
                 raise ValueError(f"{record.id}: {name} is not finite")
+            if (most := float(np.abs(getattr(record, name)).max())) > polynomial.LARGEST:
+                raise ValueError(f"{record.id}: {name} has a coefficient of {most:.3g}")
     if sha256 is not None and sha256 != _digest(records):  # files of earlier versions have none
         raise ValueError("its rows are not those that were written, the sha256 is another")
 

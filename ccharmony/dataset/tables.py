@@ -24,6 +24,12 @@ FOLDERS: tuple[str, ...] = (pair_folder.COMPOSITES, pair_folder.MASKS, pair_fold
 PICTURE_FOLDERS = tuple(f"{folder}/" for folder in FOLDERS)
 """How the names of pictures begin in the tables."""
 
+SOURCES = "source"
+"""Folder in which a build looks for photos unless it is told otherwise; it may hold anything."""
+
+MAKERS = ("ccharmony build", "ccharmony merge")
+"""Commands that make a dataset."""
+
 LISTS: tuple[str, ...] = tuple(f"{NAME}_{split}.txt" for split in records.SPLITS)
 CHECKSUMS = "checksums"
 """Key of build.json for the SHA-256 of checksums.csv."""

@@ -25,6 +25,8 @@ from ccharmony.images.tags import Tags, read_tags
 _GRAY = np.array([0.299, 0.587, 0.114])
 """Share of red, green and blue in a gray; ITU-R BT.601, as OpenCV and Pillow have it."""
 
+_DEPTHS = (np.uint8, np.uint16)
+
 _PART = 2**18
 """Pixels whose profile is converted at a time: 13 MB of whole numbers."""
 
@@ -41,11 +43,24 @@ class Picture:
         Opacity (H, W) of the same depth, or None. Colors are not multiplied by it.
     tags
         Color profile, EXIF, XMP and resolution.
+
+    Raises
+    ------
+    ImageError
+        Arrays of another shape or type.
     """
 
     colors: Samples
     alpha: Samples | None = None
     tags: Tags = field(default_factory=Tags)
+
+    def __post_init__(self) -> None:
+        found = self.colors
+        is_array = isinstance(found, np.ndarray) and found.dtype in _DEPTHS and found.ndim in (2, 3) and found.size > 0
+        if not is_array or found.shape[2:] not in ((), (3,)):
+            raise ImageError(f"colors: {_spell(found)} found, uint8 or uint16 of shape (H, W) or (H, W, 3) wanted")
+        if self.alpha is not None and _kind(self.alpha) != (found.shape[:2], found.dtype):
+            raise ImageError(f"alpha: {_spell(self.alpha)} found, {found.dtype} of shape {found.shape[:2]} wanted")
 
     @property
     def shape(self) -> Shape:
@@ -186,6 +201,14 @@ def read_picture(path: StrPath | Readable, *, max_pixels: int | None = MAX_PIXEL
         except profiles.ProfileError as error:
             raise ImageError(f"{path}: {error}, wanted one for its pixels, or none (sRGB)") from error
     return Picture(stored.colors, stored.alpha, tags)
+
+
+def _kind(array: object) -> object:
+    return (array.shape, array.dtype) if isinstance(array, np.ndarray) else None
+
+
+def _spell(array: object) -> str:
+    return f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
 
 
 def three_channels(colors: Samples) -> Samples:

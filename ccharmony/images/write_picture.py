@@ -61,6 +61,8 @@ def write_picture(path: StrPath, picture: Picture, quality: int = JPEG_QUALITY) 
         The file cannot be written, or its format is unknown.
     """
     path = Path(path)
+    if not isinstance(picture, Picture):
+        raise OutputError(f"{path}: {type(picture).__name__} to write, wanted a Picture")
     try:
         suffix = _known(path.suffix)
         with files.writing(path) as file:

@@ -42,7 +42,7 @@ def size_of(place: Place) -> int:
 
 
 def list_names(place: Place) -> list[str]:
-    """Return the files below a folder, by their names from there on, in order; raises StoreError for a URL."""
+    """Return what lies below a folder and is none, by its name from there on, in order; raises StoreError for a URL."""
     if isinstance(place, Url):
         return sorted(client.list_sizes(place))
-    return sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
+    return sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if not path.is_dir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -79,7 +80,7 @@ def _read_cube_size(_ctx: click.Context, _param: click.Parameter, value: str) ->
     """Read a side, or `1d`, which is None."""
     if value.lower() == "1d":
         return None
-    if not value.isdecimal() or not 2 <= int(value) <= 129:
+    if not re.fullmatch("[0-9]{1,3}", value) or not 2 <= int(value) <= 129:
         raise click.BadParameter(f"{value}: wanted a side of 2 to 129, or 1d")
     return int(value)
 

@@ -33,12 +33,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Float64
-from ccharmony.errors import ImageError
+from ccharmony.arrays import Float64, as_real
+from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images import mask_rules
+from harmonize.settings import check_integer, check_number
 
 EPSILON = 1e-6
 """Added to a mean squared error before the logarithm and to a foreground's area, as iSSAM does."""
+
+_WIDEST = 1001
+"""Side of a window: 11 is Wang's."""
 
 MIN_PEAK = 1.0
 """Smallest peak in levels: a flat prediction has no range, and the logarithm of 0 would end every mean."""
@@ -62,6 +66,12 @@ class Window:
     size: int
     border: Literal["zero", "mirror"]
     sigma: float = 1.5
+
+    def __post_init__(self) -> None:
+        check_integer("size of the window", self.size, 1, _WIDEST)
+        if self.size % 2 == 0:
+            raise SettingsError(f"size of the window: {self.size} found, an odd number wanted")
+        check_number("sigma", self.sigma, 0, open_below=True)
 
     def blur(self, values: Float64) -> Float64:
         """Return the local mean of (H, W, 3) values under the window, same shape."""
@@ -148,7 +158,7 @@ def psnr(prediction: npt.ArrayLike, real: npt.ArrayLike, *, peak: float = 255.0)
     ImageError
         Pictures of different shapes.
     """
-    return decibels(mse(prediction, real), peak)
+    return decibels(mse(prediction, real), _read_peak(peak))
 
 
 def ssim(prediction: npt.ArrayLike, real: npt.ArrayLike, *, window: Window = WANG_WINDOW, peak: float = 255.0) -> float:
@@ -173,7 +183,7 @@ def ssim(prediction: npt.ArrayLike, real: npt.ArrayLike, *, window: Window = WAN
     ImageError
         Pictures of different shapes.
     """
-    return mean_similarity(ssim_map(prediction, real, window, peak), window)
+    return mean_similarity(ssim_map(prediction, real, window, _read_peak(peak)), window)
 
 
 def decibels(error: float, peak: float) -> float:
@@ -277,17 +287,27 @@ def foreground_similarity(similarity: Float64, mask: npt.ArrayLike) -> float:
     return float((similarity.mean(axis=2) * weights).sum() / area) if area > 0 else math.nan
 
 
+def _read_peak(peak: float) -> float:
+    """Return the largest value of a signal; raises SettingsError where it is no finite number above 0."""
+    try:
+        value = float(peak)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    check_number("peak", value, 0, open_below=True)
+    return value
+
+
 def _read_pictures(prediction: npt.ArrayLike, real: npt.ArrayLike) -> tuple[Float64, Float64]:
     """Return two pictures in double precision; raises ImageError unless both are (H, W, 3)."""
-    first, second = np.asarray(prediction, np.float64), np.asarray(real, np.float64)
-    if first.shape != second.shape or first.ndim != 3 or first.shape[2] != 3:
+    first, second = as_real(prediction, "prediction", ImageError), as_real(real, "real", ImageError)
+    if first.shape != second.shape or first.ndim != 3 or first.shape[2] != 3 or not first.size:
         raise ImageError(f"pictures: shapes {first.shape} and {second.shape} found, wanted the same (H, W, 3)")
     return first, second
 
 
 def _read_mask(mask: npt.ArrayLike, picture: Float64) -> Float64:
     """Return a mask in [0, 1], double precision; raises ImageError unless it is one of the picture's (H, W, 3) size."""
-    weights = np.asarray(mask, np.float64)
+    weights = as_real(mask, "mask", ImageError)
     if np.asarray(mask).dtype == np.uint8 and weights.max(initial=0) > 1:
         weights = weights / 255
     if weights.shape != picture.shape[:2]:

@@ -16,12 +16,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
-from ccharmony.arrays import Float32, Float64, Int64, UInt8
+from ccharmony.arrays import Float32, Float64, Int64, Samples, UInt8
+from ccharmony.images.mask_rules import shares
+from ccharmony.images.stored import to_8_bits
 from harmonize.inference import runtimes
 from harmonize.inference.adjustment import Adjustment, renderer
-from harmonize.inference.image import Change, Size, shrink, shrink_mask
+from harmonize.inference.image import Change, Size, as_mask, check_picture, check_size, shrink, shrink_mask
 from harmonize.inference.runtimes import Weights
 from harmonize.models.settings import SIDE
 
@@ -65,16 +68,16 @@ class Fitted:
 
 
 def find_adjustment(
-    composite: UInt8, mask: Float32, net: Weights = None, *, size: Size = SIDE, device: str = "auto"
+    composite: Samples, mask: npt.NDArray[np.generic], net: Weights = None, *, size: Size = SIDE, device: str = "auto"
 ) -> Fitted:
     """Find curves and shading map that harmonize a foreground, and that a person can edit.
 
     Parameters
     ----------
     composite
-        Image (H, W, 3), RGB, sRGB-encoded, 8 bits.
+        Image (H, W, 3), RGB, sRGB-encoded, 8 or 16 bits, of which 8 count.
     mask
-        Foreground (H, W), in [0, 1].
+        Foreground (H, W), as of :func:`harmonize.harmonize_image`.
     net, size, device
         As of :func:`harmonize.harmonize_image`.
 
@@ -86,9 +89,11 @@ def find_adjustment(
 
     Raises
     ------
-    SettingsError, WeightsError
+    ImageError, SettingsError, WeightsError
         As :func:`harmonize.harmonize_image`.
     """
+    check_size(size)
+    composite, mask = to_8_bits(check_picture(composite)), shares(as_mask(mask, composite.shape[:2]))
     if not mask.any():
         return Fitted(Adjustment(np.tile(_centers(), (3, 1)), np.zeros((CELLS, CELLS))), 0.0, 0.0)
     network = runtimes.find(net, device)

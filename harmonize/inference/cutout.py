@@ -11,6 +11,9 @@ from ccharmony.arrays import Float32, SameSamples, Samples
 from ccharmony.errors import ImageError, SettingsError
 from harmonize.settings import check_number
 
+MOST_PIXELS = 100_000_000
+"""Of a cut-out that is scaled: 1.6 GB of floats."""
+
 
 def paste_cutout(
     foreground: Samples,
@@ -43,13 +46,14 @@ def paste_cutout(
     Raises
     ------
     SettingsError
-        The scale is not above 0, or nothing of the foreground would be on the background.
+        The scale is not above 0, makes more than `MOST_PIXELS`, or nothing would be on the background.
     ImageError
         The foreground is transparent everywhere.
     """
     check_number("scale", scale, 0, open_below=True)
     if not opacity.any():
         raise ImageError("the cut-out is transparent everywhere, wanted an opaque foreground")
+    _check_scale(opacity.shape, scale)
     colors, alpha = _resize(foreground, opacity, scale)
     colors *= np.float32(np.iinfo(background.dtype).max / np.iinfo(foreground.dtype).max)
     (height, width), (above, beside) = background.shape[:2], alpha.shape
@@ -64,6 +68,13 @@ def paste_cutout(
     before = background[target].astype(np.float32)
     composite[target] = np.rint(before + (colors[source] - before) * mask[target][..., None])
     return composite, mask
+
+
+def _check_scale(shape: tuple[int, ...], scale: float) -> None:
+    """Raise SettingsError where a foreground would be scaled to more than `MOST_PIXELS`, and to more than it has."""
+    height, width = (side * scale for side in shape)
+    if height * width > max(MOST_PIXELS, shape[0] * shape[1]):
+        raise SettingsError(f"scale: a cut-out of {width:.4g}x{height:.4g} pixels, the limit is {MOST_PIXELS}")
 
 
 def _resize(foreground: Samples, opacity: Float32, scale: float) -> tuple[Float32, Float32]:

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ccharmony.arrays import Float32, Indices, Mask, SameSamples, Samples, UInt8
+from ccharmony.arrays import Float32, Indices, Mask, SameSamples, Samples, UInt8, as_real
 from ccharmony.errors import ImageError, SettingsError
 from ccharmony.images import mask_channels, mask_rules
 from ccharmony.images.stored import to_8_bits
@@ -42,6 +42,9 @@ Change: TypeAlias = Callable[[Samples], Render]
 """Of a picture of 8 or 16 bits, gives what renders its harmonized levels."""
 
 _MOST_LEVEL = 65535
+
+MOST_SIDE = 2**14
+"""Of the square that a network sees: a copy of 0.8 GB, of which it would need 0.5 TB."""
 
 
 def harmonize_image(
@@ -91,7 +94,7 @@ def harmonize_image(
     WeightsError
         Weights that cannot be loaded, or that make values that are not numbers.
     """
-    result = copy(_check_picture(composite))
+    result = copy(check_picture(composite))
     weights = as_mask(mask, composite.shape[:2])
     harmonize_into(result, composite, weights, net, strength=strength, size=size, device=device, defringe=defringe)
     return result
@@ -123,7 +126,7 @@ def harmonize_levels(
     ImageError, SettingsError, WeightsError
         As :func:`harmonize_image`.
     """
-    result = to_levels(_check_picture(composite))
+    result = to_levels(check_picture(composite))
     weights = as_mask(mask, composite.shape[:2])
     harmonize_into(result, composite, weights, net, strength=strength, size=size, device=device)
     return result
@@ -173,9 +176,9 @@ def make_change(
 
 
 def check_size(size: Size) -> None:
-    """Raise SettingsError unless `size` is "full" or a positive multiple of 32."""
-    if size != "full":
-        check_integer("size", size, MULTIPLE)
+    """Raise SettingsError unless `size` is "full" or a positive multiple of 32, not above `MOST_SIDE`."""
+    if not isinstance(size, str) or size != "full":
+        check_integer("size", size, MULTIPLE, MOST_SIDE)
         if size % MULTIPLE:
             raise SettingsError(f"size: {size} found, a multiple of {MULTIPLE} or full wanted")
 
@@ -276,7 +279,8 @@ def _rows_seen(height: int, side: int) -> Indices:
     return np.unique(np.clip([above, above + 1], 0, height - 1))
 
 
-def _check_picture(picture: SameSamples) -> SameSamples:
+def check_picture(picture: SameSamples) -> SameSamples:
+    """Return a picture of 8 or 16 bits, (H, W, 3); raises ImageError for anything else."""
     if not isinstance(picture, np.ndarray):
         raise ImageError(f"composite: {type(picture).__name__} found, uint8 or uint16 of shape (H, W, 3) wanted")
     if picture.shape[2:] != (3,) or picture.dtype not in (np.uint8, np.uint16):
@@ -300,7 +304,9 @@ def as_mask(mask: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Mask:
     values = mask.reshape(shape)
     if values.dtype == np.bool_:
         return values  # type: ignore[return-value]
-    if not np.issubdtype(values.dtype, np.integer):
+    if values.dtype.kind not in "fiu":
+        return mask_rules.check_shares(as_real(values, "mask", ImageError).astype(np.float32))
+    if values.dtype.kind == "f":
         return mask_rules.check_shares(values.astype(np.float32, copy=False))
     least, most = values.min(), values.max()
     if least < 0 or most > _MOST_LEVEL:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ccharmony.arrays import Float32, Float64, Mask, Samples
+from ccharmony.errors import ImageError
 from ccharmony.images import mask_rules
 from ccharmony.images.picture import Picture
 from harmonize.inference.image import Size, as_mask, harmonize_into
@@ -63,6 +64,8 @@ def harmonize_picture(
     ImageError, SettingsError, WeightsError
         As :func:`harmonize.harmonize_image`.
     """
+    if not isinstance(picture, Picture):
+        raise ImageError(f"picture: {type(picture).__name__} found, a Picture of ccharmony.read_picture wanted")
     recolor = partial(harmonize_into, net=net, strength=strength, size=size, device=device)
     return recolor_foreground(picture, as_mask(mask, picture.shape), recolor)
 

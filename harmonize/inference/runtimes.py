@@ -11,6 +11,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from ccharmony.errors import WeightsError
 from ccharmony.files import StrPath
 from harmonize import processors
 from harmonize.exported.opencv import OpencvSession
@@ -110,8 +111,12 @@ def find(net: Weights, device: str = "auto") -> Runtime:
         return net
     if isinstance(net, str | os.PathLike) and is_exported(net):
         return onnx_network.load(net, device)
+    from torch import nn
+
     from harmonize.inference import network, torch_network
 
+    if net is not None and not isinstance(net, str | os.PathLike | nn.Module | torch_network.TorchNetwork):
+        raise WeightsError(f"net: {type(net).__name__} found, a network, a name or a file of weights wanted")
     if net is None or isinstance(net, str | os.PathLike):
         net = network.load_network(net, device)
     return net if isinstance(net, torch_network.TorchNetwork) else torch_network.TorchNetwork(net)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from ccharmony.arrays import Float32, Samples, UInt8
-from ccharmony.errors import ImageError, SettingsError
+from ccharmony.errors import ImageError
 from ccharmony.images import mask_rules, pixels
 from ccharmony.images.picture import Picture, read_picture
 from ccharmony.images.stored import to_8_bits
@@ -102,9 +102,6 @@ def read_scene(photo: Picture, colors: UInt8, mask: Upload) -> Scene:
 
 def compose(background: Picture, cutout: Cutout, placement: Placement) -> Scene:
     """Return a cut-out on its background; raises SettingsError where it would be too large, or beside it."""
-    height, width = (side * placement.scale for side in cutout.opacity.shape)
-    if height * width > MOST_PIXELS:
-        raise SettingsError(f"scale: a cut-out of {width:.0f}x{height:.0f} pixels, the limit is {MOST_PIXELS}")
     before, place = background.levels(), (placement.x, placement.y)
     after, mask = paste_cutout(cutout.colors, cutout.opacity, before, place, placement.scale)
     return Scene(background.covered(mask).recolor(before, after), to_8_bits(after), mask)

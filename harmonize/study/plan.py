@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,6 +13,9 @@ from ccharmony.errors import SettingsError
 from harmonize.settings import Range, Settings
 from harmonize.study import ranking
 from harmonize.study.simulation import Population
+
+MOST_VOTES = 10_000_000
+"""Of one simulated study: about 1 GB."""
 
 _RESAMPLES = 100
 """Of each simulated study: its interval is a tenth wider or narrower than with 1,000, the share of studies the same."""
@@ -86,10 +90,13 @@ def predict_power(plan: Plan, raters: Sequence[int], seed: int = 0) -> Iterator[
     Raises
     ------
     SettingsError
-        Fewer than two raters.
+        Fewer than two raters, or more votes than `MOST_VOTES`.
     """
     if few := [count for count in raters if count < 2]:
         raise SettingsError(f"{few[0]} raters, wanted 2 or more: how raters differ cannot be seen in one")
+    each = min(plan.votes, plan.pictures * math.comb(plan.methods, 2))
+    if (votes := each * max(raters, default=0)) > MOST_VOTES:
+        raise SettingsError(f"{max(raters)} raters of {each} questions: {votes} votes, the limit is {MOST_VOTES}")
     strengths = np.linspace(plan.difference / 2, -plan.difference / 2, plan.methods)
     population = Population(tuple(strengths.tolist()), plan.picture_spread, plan.rater_spread)
     for count in raters:

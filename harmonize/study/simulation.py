@@ -52,8 +52,8 @@ class Population:
         asked = np.concatenate([random.permutation(questions)[:each] for _ in range(raters)])
         picture, pair = asked // len(pairs), asked % len(pairs)
         rater = np.repeat(np.arange(raters), each)
-        of_picture = random.normal(0, self.picture_spread, (pictures, methods))
-        of_rater = random.normal(0, self.rater_spread, (raters, methods))
+        of_picture = random.normal(0, abs(self.picture_spread), (pictures, methods))
+        of_rater = random.normal(0, abs(self.rater_spread), (raters, methods))
         strengths = np.asarray(self.strengths) + of_picture[picture] + of_rater[rater]  # (V, n)
         left, right = pairs[pair].T
         rows = np.arange(len(asked))

@@ -252,11 +252,18 @@ def trace(folder: Path, begin_from: StrPath | None, state: RunState | None = Non
         return {}
     path = bundled.find(begin_from)
     notes = checkpoint.read_notes(path)[1]
-    return {"began_from": {"weights": path.name, **{name: cost(notes, name) for name in ("pictures", "seconds")}}}
+    try:
+        costs = {name: cost(notes, name) for name in ("pictures", "seconds")}
+    except (TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise WeightsError(f"{path}: its notes of the training that it took are damaged ({error})") from error
+    return {"began_from": {"weights": path.name, **costs}}
 
 
 def cost(notes: Mapping[str, Any], name: str) -> int:
-    """Return the ``pictures`` or ``seconds`` that weights took by their notes, those that they began from included."""
+    """Return the ``pictures`` or ``seconds`` that weights took by their notes, those that they began from included.
+
+    Raises TypeError, AttributeError or ValueError where the notes hold something else than numbers.
+    """
     return int(notes.get(name, 0) + notes.get("began_from", {}).get(name, 0))
 
 

@@ -33,10 +33,11 @@ Precision = Literal["float32", "bf16", "fp16"]
 StageName = Literal["reconstruct", "harmonize"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
 
-Side = Annotated[int, Range(MULTIPLE, multiple=MULTIPLE)]
+Side = Annotated[int, Range(MULTIPLE, 4096, multiple=MULTIPLE)]
 """Side of training pictures, which are not padded."""
 
 Steps = Annotated[int, Range(0)]
+
 
 _BelowOne = Annotated[float, Range(0, 1, open_above=True)]
 
@@ -176,9 +177,16 @@ class TrainSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_parts()
         if list(self.grow) != sorted(self.grow):
             raise SettingsError(f"grow: {self.grow} found, rising shares wanted")
         self._check_network()
+
+    def _check_parts(self) -> None:
+        parts = {"network": Settings, "distill": DistillSettings, "streams": StreamSettings, "kinds": KindSettings}
+        for name, kind in parts.items():
+            if not isinstance(part := getattr(self, name), kind):
+                raise SettingsError(f"{name}: {type(part).__name__} found, {kind.__name__} wanted")
 
     def _check_network(self) -> None:
         model = self.network.model

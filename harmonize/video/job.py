@@ -24,7 +24,7 @@ from harmonize.video.container import MUXERS
 from harmonize.video.look import look_at
 from harmonize.video.masks import open_masks
 from harmonize.video.reading import VideoFrame, open_footage
-from harmonize.video.timeline import SMOOTHING
+from harmonize.video.timeline import LONGEST, SMOOTHING
 from harmonize.video.writing import open_sink
 
 
@@ -81,7 +81,7 @@ def harmonize_video(
         Weights that cannot be loaded.
     """
     check_number("strength", strength, 0, 1)
-    check_number("smoothing", smoothing, 0)
+    check_number("smoothing", smoothing, 0, LONGEST)
     check_size(size)
     source, mask_files, target = Path(video), Path(masks), Path(out)
     if target.suffix.lower() not in MUXERS:

@@ -22,8 +22,10 @@ from ccharmony.progress import Progress, no_progress
 from harmonize.inference.folders import PictureTask
 from harmonize.inference.harmonizer import Harmonizer
 from harmonize.inference.runtimes import Weights
+from harmonize.settings import check_number
 from harmonize.video.look import look_at
 from harmonize.video.shots import THUMBNAIL
+from harmonize.video.timeline import LONGEST
 
 RATE = 25.0
 """Frames a second of numbered pictures, which do not say."""
@@ -109,6 +111,7 @@ def smooth_series(
     ImageError, SettingsError, WeightsError
         As of the network.
     """
+    check_number("smoothing", smoothing, 0, LONGEST)
     ordered = sorted(tasks, key=lambda task: _place(task.composite))
     times = {task: number / RATE for number, task in enumerate(ordered)}
 

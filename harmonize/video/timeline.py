@@ -4,7 +4,7 @@ The change at a moment is fitted to all measured frames of its shot, each with a
 time, before and after alike. A causal filter, which needs no look ahead, lags: with light that changes within a
 second it left an fMSE of 490 where this left 370, both over 1 s (benchmarks/video.py).
 
-Contents: :class:`Timeline`, :data:`SMOOTHING`.
+Contents: :class:`Timeline`, :data:`SMOOTHING`, :data:`LONGEST`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ from harmonize.video import color_change
 SMOOTHING = 0.5
 """Standard deviation of the weights, in seconds. Where the camera pans it leaves a flicker of 0.18 levels, without
 smoothing 2.0; with 1 s it is 0.14, but fMSE 370 instead of 278 where the light changes (benchmarks/video.py)."""
+
+LONGEST = 86_400.0
+"""Largest standard deviation: a day, over which all that is measured weighs alike."""
+
+_LEAST = 1e-6
+"""Standard deviation below which the nearest measured frame counts alone: its square would be nothing."""
 
 _REACH = 4.0
 """Standard deviations beyond the nearest measured frame where the weights end, at 3e-4 or less."""
@@ -64,6 +70,6 @@ class Timeline:
 
 def _weigh(distances: Float64, smoothing: float) -> Float64:
     """Return the weights of measured frames; the nearest has 1."""
-    if smoothing == 0:
+    if smoothing < _LEAST:
         return np.ones_like(distances) / len(distances)
     return np.asarray(np.exp((distances.min() ** 2 - distances**2) / (2 * smoothing**2)), np.float64)

@@ -46,10 +46,17 @@ def find(name_or_path: StrPath) -> Path:
     if str(name_or_path) in list_weights():
         return WEIGHTS / f"{name_or_path}.safetensors"
     path = Path(name_or_path)
-    if not path.exists():
+    if not _exists(path):
         names = ", ".join(list_weights()) or "(none is bundled)"
         raise WeightsError(f"{name_or_path}: no such weights; a file or one of {names} wanted")
     return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for a file
+        return False
 
 
 def check_digest(path: Path) -> None:

@@ -94,20 +94,11 @@ def _verify_and_read(path: Path, whole: bytes, read: Callable[[], object], light
             problems = verify_folder(path.parent).problems
     except CcharmonyError as error:
         problems = [str(error)]
-    if not problems and _content(path.read_bytes()) != _content(whole):
+    if not problems and path.read_bytes() != whole:
         raise AssertionError(f"{path.name} was changed, which verify does not see")
     read()
     if problems:
         raise ManifestError(problems[0])
-
-
-def _content(data: bytes) -> object:
-    """Return what a file says: of JSON not how it is spaced, nor the seconds of a build, which no hash covers."""
-    try:
-        found = json.loads(data)
-    except ValueError:
-        return data
-    return {key: value for key, value in found.items() if key != "seconds"} if isinstance(found, dict) else data
 
 
 def _restore(built: Path, again: Path) -> None:

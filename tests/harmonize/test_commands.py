@@ -253,7 +253,7 @@ def test_wrong_usage_of_apply_exits_with_2(run, words, message):
     ("options", "message"),
     [
         (("--size", "100"), "error: size: 100 found, a multiple of 32 or full wanted"),
-        (("--strength", "nan"), "error: strength: nan found, a finite number of at least 0 and at most 1 wanted"),
+        (("--strength", "1.5"), "error: strength: 1.5 found, a finite number of at least 0 and at most 1 wanted"),
         (("--strength", "-1"), "error: strength: -1.0 found"),
         (("--weights", "absent.safetensors"), "error: absent.safetensors: no such weights"),
     ],

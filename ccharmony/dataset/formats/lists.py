@@ -16,7 +16,7 @@ from ccharmony import hand_written
 from ccharmony.dataset.formats.pair_files import Split
 from ccharmony.listing import is_litter
 
-SPLITS = ("train", "val", "test")
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccharmony import inputs, strict_json
+from ccharmony import inputs, outputs, strict_json
 from ccharmony.dataset import checksums
 from ccharmony.dataset.find_pairs import find_pairs
 from ccharmony.dataset.formats import hdf5, shards
@@ -24,6 +24,8 @@ from ccharmony.images.headers import Readable
 from ccharmony.progress import Progress
 from ccharmony.stores import places
 from ccharmony.urls import Place, Url, as_place
+
+_MAKER = "ccharmony pack"
 
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 
@@ -160,6 +162,8 @@ def _check_index(root: Place, index: Sequence[Shard], verdict: Verdict) -> Itera
         verdict.notes.append(NO_HASHES)
     elif not checksums.is_sealed(content):
         yield f"{root / shards.INDEX}: is not what was packed, its {checksums.SEAL} is another"
+    elif checksums.is_respaced(places.read_bytes(root / shards.INDEX, strict_json.MOST_BYTES), content, indent=1):
+        yield f"{root / shards.INDEX}: is spaced otherwise than it was packed"
     for name, found in shards.count(index).items():
         if content.get(name) != found:
             yield f"{root / shards.INDEX}: {name} {content.get(name)}, its shards have {found}"
@@ -169,6 +173,8 @@ def _check_index(root: Place, index: Sequence[Shard], verdict: Verdict) -> Itera
     for name in places.list_names(root):
         if name not in named and not name.rpartition("/")[2].startswith("."):
             yield f"{root / name}: {shards.INDEX} does not name it"
+    if isinstance(root, Path):
+        yield from filter(None, [outputs.check_marker(root, [_MAKER])])
 
 
 def _check_card(root: Place, described: Mapping[str, str]) -> Iterator[str]:

@@ -200,9 +200,9 @@ def _find_finished(root: Path, batch: Batch) -> Shard | None:
     try:
         table = inputs.read_bytes(root / shards.table_of(batch.file), strict_json.MOST_BYTES)
         content = strict_json.parse(table)
-        size = (root / batch.file).stat().st_size
-    except (OSError, ValueError):
+        size, sha256 = (root / batch.file).stat().st_size, str(content["sha256"])
+        if size != content["bytes"]:
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    if size != content["bytes"]:
-        return None
-    return Shard(batch.file, len(batch.entries), size, content["sha256"], hashlib.sha256(table).hexdigest())
+    return Shard(batch.file, len(batch.entries), size, sha256, hashlib.sha256(table).hexdigest())

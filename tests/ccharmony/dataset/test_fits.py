@@ -106,6 +106,14 @@ def test_a_matrix_that_is_not_finite_is_refused_by_name(tmp_path: Path, name: st
         read_fits(path)
 
 
+@pytest.mark.parametrize("name", ["to_standard", "from_standard"])
+def test_a_coefficient_that_no_light_has_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "fits.h5"
+    write_fits(path, [dataclasses.replace(record("kitchen"), **{name: np.full((3, 11), 1e300)})], STANDARD)
+    with pytest.raises(ManifestError, match=f"kitchen: {name} has a coefficient of 1e.300"):
+        read_fits(path)
+
+
 @pytest.mark.parametrize("name", ["to_standard", "patches", "residuals/rmse"])
 def test_one_changed_bit_is_seen(tmp_path: Path, name: str) -> None:
     path = tmp_path / "fits.h5"

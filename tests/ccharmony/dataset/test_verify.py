@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -114,6 +115,14 @@ def test_number_that_cannot_be_is_refused_by_name(dataset: Path, column: str, va
         read_manifest(path)
 
 
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text() + text)
+
+
+def copy_list(root: Path, name: str) -> None:
+    shutil.copy(root / "ccHarmony_train.txt", root / name)
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "rows in another order": (
         lambda root: write_manifest(root / "manifest.csv", read_manifest(root / "manifest.csv")[::-1]),
@@ -130,6 +139,21 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "counts": (lambda root: change_text(root / "build.json", '"train": ', '"train": 1'), "build.json: foregrounds {"),
     "settings": (lambda root: change_text(root / "build.json", '"seed": 0', '"seed": 5'), "its sha256 is another"),
     "seconds": (lambda root: change_text(root / "build.json", '"seconds": ', '"seconds": "1", "x": '), "seconds '1'"),
+    "a later second": (
+        lambda root: change_text(root / "build.json", '"seconds": ', '"seconds": 1'),
+        "sha256 is another",
+    ),
+    "a line more in the report": (lambda root: append(root / "build.json", "\n"), "is spaced otherwise than the build"),
+    "a tab in the report": (lambda root: change_text(root / "build.json", '": ', '":\t'), "is spaced otherwise than"),
+    "a list of no split": (lambda root: copy_list(root, "mine_val.txt"), "list of val and manifest differ in"),
+    "a second list": (lambda root: copy_list(root, "mine_train.txt"), "listed twice in the list of train"),
+    "a tar": (lambda root: (root / "a.tar").write_bytes(b""), "a.tar: no part of the dataset"),
+    "a pipe": (lambda root: os.mkfifo(root / "a"), "a: no part of the dataset"),
+    "a link to nothing": (lambda root: (root / "b").symlink_to("/none"), "b: no part of the dataset"),
+    "a folder": (lambda root: (root / "more").mkdir(), "more: no part of the dataset"),
+    "marker of another job": (lambda root: change_text(root / MARKER, "build", "pack"), "is not the marker of"),
+    "a blank in the marker": (lambda root: append(root / MARKER, " "), "is not the marker of"),
+    "a marker that is none": (lambda root: (root / MARKER).write_text("[1]"), "is not the marker of"),
     "no report": (lambda root: (root / "build.json").unlink(), "build.json: cannot be read"),
     "no checksums": (lambda root: (root / "checksums.csv").unlink(), "checksums.csv: absent"),
     "fit": (
@@ -148,6 +172,34 @@ def test_what_differs_between_tables_is_said(dataset: Path, damage: str) -> None
     change, said = DAMAGES[damage]
     change(dataset)
     assert any(said in problem for problem in problems_of(dataset)), problems_of(dataset)
+
+
+def test_a_list_of_a_split_without_pairs_is_seen(dataset: Path) -> None:
+    """Without rows of test nothing but the list would make test pairs of train ones."""
+    forget_hashes(dataset)
+    rows = read_manifest(dataset / tables.MANIFEST)
+    kept = [row for row in rows if row.split == "train"]
+    for name in {name for row in rows if row not in kept for name in (row.composite, row.mask, row.real)}:
+        (dataset / name).unlink()
+    write_manifest(dataset / tables.MANIFEST, kept)
+    copy_list(dataset, "ccHarmony_test.txt")
+    assert any("list of test and manifest differ in" in problem for problem in problems_of(dataset))
+
+
+def test_what_may_lie_beside_a_dataset_is_no_problem(dataset: Path) -> None:
+    for name in (".DS_Store", ".git", "Thumbs.db", "source"):
+        (dataset / name).mkdir()
+    (dataset / MARKER).unlink()
+    assert problems_of(dataset) == []
+
+
+def test_report_of_an_earlier_version_may_have_its_seconds_unsealed(dataset: Path) -> None:
+    content = json.loads((dataset / tables.REPORT).read_text())
+    del content["sha256"]
+    seconds = content.pop("seconds")
+    sealed = {**checksums.seal(content), "seconds": seconds + 1}
+    (dataset / tables.REPORT).write_text(json.dumps(sealed, indent=2, sort_keys=True) + "\n")
+    assert problems_of(dataset) == []
 
 
 def forget_hashes(root: Path) -> None:
@@ -235,6 +287,37 @@ def test_shard_that_the_index_leaves_out_and_a_file_too_many_are_named(built: Pa
     for part in ("shard-000009.tar: index.json does not name it", f"{left_out['file']}: index.json does not name it"):
         assert part in said
     assert "index.json: is not what was packed" in said
+
+
+@pytest.mark.parametrize("kind", ["shards", "parquet"])
+def test_what_is_no_file_and_a_changed_space_in_a_packed_dataset_are_named(
+    built: Path, tmp_path: Path, kind: str
+) -> None:
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    out = tmp_path / "set"
+    pack_dataset(built, kind, out)  # type: ignore[arg-type]
+    os.mkfifo(out / "pipe")
+    (out / "link").symlink_to("/none")
+    assert problems_of(out) == [f"{out / name}: index.json does not name it" for name in ("link", "pipe")]
+    append(out / MARKER, " ")
+    append(out / "index.json", " ")
+    assert problems_of(out)[-1] == f"{out / MARKER}: is not the marker of ccharmony pack"
+    assert problems_of(out)[0] == f"{out / 'index.json'}: is spaced otherwise than it was packed"
+
+
+@pytest.mark.parametrize("table", ["[]", "{}", "null", '{"bytes": 5}', '{"sha256": []}', ""])
+def test_packing_again_over_a_damaged_table_packs_that_shard_anew(built: Path, tmp_path: Path, table: str) -> None:
+    out = tmp_path / "set"
+    pack_dataset(built, "shards", out, limit=Limit(pairs=4))
+    whole = (out / "index.json").read_bytes()
+    (out / "plan.txt").write_text(json.loads(whole)["plan"])
+    (out / "index.json").unlink()
+    (out / "train" / "shard-000000.json").write_text(table)
+    out.rename(tmp_path / ".set.part")  # as a killed job leaves it
+    pack_dataset(built, "shards", out, limit=Limit(pairs=4))
+    assert (out / "index.json").read_bytes() == whole
+    assert problems_of(out) == []
 
 
 def test_changed_row_of_a_packed_file_is_named(built: Path, tmp_path: Path) -> None:

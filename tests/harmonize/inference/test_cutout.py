@@ -66,6 +66,12 @@ def test_a_scale_that_is_no_positive_number_is_refused(scale):
         paste_cutout(RED, OPAQUE, BACKGROUND, (0, 0), scale)
 
 
+@pytest.mark.parametrize("scale", [1e5, 1e300])
+def test_a_scale_that_makes_more_pixels_than_memory_holds_is_refused(scale):
+    with pytest.raises(SettingsError, match=r"scale: a cut-out of .* pixels, the limit is 100000000"):
+        paste_cutout(RED, OPAQUE, BACKGROUND, scale=scale)
+
+
 def test_a_transparent_cutout_is_refused():
     with pytest.raises(ImageError, match="transparent everywhere"):
         paste_cutout(RED, OPAQUE * 0, BACKGROUND, (0, 0))

@@ -164,3 +164,10 @@ def test_a_plan_says_how_many_raters_find_the_difference() -> None:
     assert many[2] > 90
     assert few[3] > many[3]
     assert "wanted 2 or more" in str(run("plan", "--raters", 1).exception)
+    assert "the limit is 10000000" in str(run("plan", "--raters", 10**9).exception)
+
+
+def test_a_plan_without_any_spread_may_say_so_with_a_sign() -> None:
+    sizes = ("--methods", 2, "--pictures", 9, "--votes", 9, "--studies", 10, "--difference", 1.2, "--raters", 9)
+    plain, signed = (run("plan", *sizes, "--picture-spread", zero, "--rater-spread", zero) for zero in ("0", "-0.0"))
+    assert (plain.exit_code, plain.output) == (signed.exit_code, signed.output) == (0, plain.output)

@@ -27,6 +27,8 @@ def shift_at(timeline: Timeline, time: float) -> float:
         (0.0, 0.9, 0.2),
         (1.0, 0.5, 0.15),  # both alike
         (1.0, 0.0, 0.1 + 0.1 * np.exp(-0.5) / (1 + np.exp(-0.5))),
+        (1e-320, 0.1, 0.1),  # its square is 0
+        (1e5, 0.1, 0.15),
         (1.0, 60.0, 0.2),  # far from both, the later one has nearly all weight
     ],
 )
