@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from ccharmony.arrays import Float64, UInt8, as_real

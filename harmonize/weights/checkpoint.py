@@ -249,9 +249,12 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
 
 def _fill(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Copy `tensors` into `net`, all or none, and make it ready for evaluation."""
-    _check_fit(_shapes(net.state_dict()), _shapes(tensors), path)
+    wanted = net.state_dict()
+    _check_fit(_shapes(wanted), _shapes(tensors), path)
     for name, value in tensors.items():
-        if not torch.isfinite(value).all():
+        if wanted[name].is_floating_point() and not value.is_floating_point():
+            raise WeightsError(f"{path}: {name}: {value.dtype} found, {wanted[name].dtype} wanted")
+        if not torch.isfinite(value.to(wanted[name].dtype)).all():  # torch looks at no eight bits as they are
             raise WeightsError(f"{path}: {name}: NaN or infinity found, finite numbers wanted")
     net.load_state_dict(dict(tensors))
     net.eval()

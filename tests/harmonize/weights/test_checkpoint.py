@@ -133,6 +133,31 @@ def test_a_tensor_of_another_shape_is_refused(saved):
         checkpoint.load_weights(saved)
 
 
+@pytest.mark.parametrize("kind", [torch.int64, torch.bool, torch.complex64, torch.uint16])
+def test_weights_of_another_kind_of_number_are_refused(tmp_path, net, kind):
+    tensors = {name: value.to(kind) for name, value in net.state_dict().items()}
+    path = tmp_path / "w.safetensors"
+    save_file(tensors, path, {"format": "1", "settings": json.dumps(SMALL.to_dict())})
+    with pytest.raises(WeightsError, match=rf"{kind} found, torch\.float32 wanted"):
+        checkpoint.load(path)
+
+
+def test_weights_of_eight_bits_are_read_as_what_they_are(tmp_path, net):
+    tensors = {
+        name: value.to(torch.float8_e4m3fn) if value.is_floating_point() else value
+        for name, value in net.state_dict().items()
+    }
+    path = tmp_path / "w.safetensors"
+    notes = {"format": "1", "settings": json.dumps(SMALL.to_dict())}
+    save_file(tensors, path, notes)
+    loaded = checkpoint.load_weights(path).net.state_dict()
+    assert all(torch.equal(loaded[name], value.to(loaded[name].dtype)) for name, value in tensors.items())
+    first = next(name for name, value in tensors.items() if value.dtype == torch.float8_e4m3fn)
+    save_file({**tensors, first: torch.full_like(loaded[first], float("nan")).to(torch.float8_e4m3fn)}, path, notes)
+    with pytest.raises(WeightsError, match="NaN or infinity found"):
+        checkpoint.load_weights(path)
+
+
 def test_weights_that_are_not_numbers_are_refused(saved):
     rewrite(saved, lambda tensors: tensors["decoder.to_rgb.bias"].fill_(float("nan")))
     with pytest.raises(WeightsError, match=r"decoder\.to_rgb\.bias: NaN or infinity found"):
