@@ -29,7 +29,7 @@ from benchmarks.table3.plan import ORDER, TEACHER, VARIED, Trial
 from benchmarks.table3.schedule import Pace, Schedule
 from benchmarks.table3.study import Budget, Study, open_study
 from ccharmony import files
-from ccharmony.console import VariadicCommand
+from ccharmony.command_classes import VariadicCommand
 from ccharmony.errors import CcharmonyError
 from harmonize.settings import hints
 from harmonize.training import progress

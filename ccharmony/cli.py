@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from ccharmony import __version__, console
+from ccharmony.command_classes import LazyGroup
 
 
 @click.group(
-    cls=console.LazyGroup,
+    cls=LazyGroup,
     package="ccharmony.commands",
     lazy={
         "build": "Make composite/real pairs from photos that show a color checker.",

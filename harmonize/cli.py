@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from ccharmony import __version__, console
+from ccharmony.command_classes import LazyGroup
 from harmonize import memory, processors
 
 
 @click.group(
-    cls=console.LazyGroup,
+    cls=LazyGroup,
     package="harmonize.commands",
     lazy={
         "train": "Train a network, both stages.",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from ccharmony import console
+from ccharmony.arguments import LARGEST, Number, WholeNumber
 
 from .every_command import call, commands, fill
 
@@ -33,9 +33,9 @@ def test_no_option_takes_a_whole_number_that_json_does_not_hold(text: str) -> No
 
 
 def test_the_largest_whole_number_is_taken() -> None:
-    assert console.WholeNumber().convert(str(console.LARGEST), None, None) == 2**63 - 1
-    assert console.WholeNumber()._describe_range() == console.Number()._describe_range() == ""
-    assert console.WholeNumber(1)._describe_range() == "x>=1"
+    assert WholeNumber().convert(str(LARGEST), None, None) == 2**63 - 1
+    assert WholeNumber()._describe_range() == Number()._describe_range() == ""
+    assert WholeNumber(1)._describe_range() == "x>=1"
 
 
 def test_no_option_takes_an_empty_path() -> None:
@@ -75,7 +75,7 @@ def test_more_jobs_than_there_are_photos_are_no_error(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(world)
-    assert call("ccharmony", [*fill("ccharmony build", tmp_path), "--jobs", str(console.LARGEST)]) == 0
+    assert call("ccharmony", [*fill("ccharmony build", tmp_path), "--jobs", str(LARGEST)]) == 0
 
 
 def test_a_thousand_folders_in_one_another_are_one_line(

@@ -11,11 +11,13 @@ from pathlib import Path
 import click
 
 from ccharmony import sources
+from ccharmony.arguments import LocalPath, Number, WholeNumber
 from ccharmony.build import settings
 from ccharmony.build.pipeline import build_dataset
 from ccharmony.build.settings import PairSettings
 from ccharmony.color import polynomial
-from ccharmony.console import LocalPath, Number, VariadicCommand, WholeNumber, echo, progress_bar
+from ccharmony.command_classes import VariadicCommand
+from ccharmony.console import echo, progress_bar
 from ccharmony.dataset import build_report, tables
 from ccharmony.errors import SettingsError
 from ccharmony.images import pixels

@@ -15,13 +15,14 @@ from typing import Any
 import click
 import numpy as np
 
+from ccharmony.arguments import LocalPath
 from ccharmony.arrays import UInt8
 from ccharmony.checker import overlay
 from ccharmony.checker.chart import NAMES
 from ccharmony.checker.detect import checker_from_corners, find_checker
 from ccharmony.checker.findings import Detection
 from ccharmony.color.misfits import mark_misfits
-from ccharmony.console import LocalPath, echo
+from ccharmony.console import echo
 from ccharmony.errors import CcharmonyError, CheckerError, ImageError, SourceError
 from ccharmony.images import pixels
 from ccharmony.outputs import Job, claim_folder

@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 
 from ccharmony import files
+from ccharmony.arguments import LocalPath, force_option
 from ccharmony.build.public_lights import record_public_lights
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial
-from ccharmony.console import LocalPath, echo, force_option
+from ccharmony.console import echo
 from ccharmony.dataset import fits
 from ccharmony.outputs import check_files
 from ccharmony.records import SPLITS

@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 
 from ccharmony import files, inputs, sources
+from ccharmony.arguments import LocalPath, WholeNumber, force_option
 from ccharmony.build.settings import BuildSettings
 from ccharmony.color import polynomial
-from ccharmony.console import LocalPath, VariadicCommand, WholeNumber, echo, force_option, progress_bar
+from ccharmony.command_classes import VariadicCommand
+from ccharmony.console import echo, progress_bar
 from ccharmony.errors import ManifestError
 from ccharmony.inspection import report, terminal, thumbnails
 from ccharmony.inspection.target import Subject, find_photos, fit_sources, list_tables, read_release, read_target

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from ccharmony import files
+from ccharmony.arguments import LocalPath, WholeNumber, force_option
 from ccharmony.checker.chart import STANDARD
 from ccharmony.color import polynomial
-from ccharmony.console import LocalPath, WholeNumber, echo, force_option
+from ccharmony.console import echo
 from ccharmony.dataset import fits
 from ccharmony.outputs import check_files
 from ccharmony.records import SPLITS

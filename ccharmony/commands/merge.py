@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from ccharmony import records
-from ccharmony.console import LocalPath, echo
+from ccharmony.arguments import LocalPath
+from ccharmony.console import echo
 from ccharmony.dataset.merge import merge_datasets
 
 

@@ -8,7 +8,8 @@ from typing import cast, get_args
 
 import click
 
-from ccharmony.console import LocalPath, Number, PlaceOfData, WholeNumber, echo, progress_bar
+from ccharmony.arguments import LocalPath, Number, PlaceOfData, WholeNumber
+from ccharmony.console import echo, progress_bar
 from ccharmony.dataset.packing.pack import PackedFormat, pack_dataset
 from ccharmony.dataset.packing.write_shards import Limit
 from ccharmony.urls import Place

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from ccharmony import files
+from ccharmony.arguments import LocalPath, WholeNumber, force_option
 from ccharmony.color.relight import make_composite
-from ccharmony.console import LocalPath, WholeNumber, echo, force_option
+from ccharmony.console import echo
 from ccharmony.dataset.fits import read_fits
 from ccharmony.errors import ImageError
 from ccharmony.images import pixels

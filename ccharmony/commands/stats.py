@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from ccharmony import files
-from ccharmony.console import LocalPath, WholeNumber, echo, force_option, progress_bar
+from ccharmony.arguments import LocalPath, WholeNumber, force_option
+from ccharmony.console import echo, progress_bar
 from ccharmony.dataset import tables
 from ccharmony.inspection import statistics, statistics_text
 from ccharmony.outputs import check_files

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from ccharmony.console import PlaceOfData, echo, progress_bar
+from ccharmony.arguments import PlaceOfData
+from ccharmony.console import echo, progress_bar
 from ccharmony.dataset.packing.verify import verify_dataset
 from ccharmony.urls import Place
 

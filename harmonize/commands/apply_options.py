@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccharmony.console import LocalPath, Name, Number, WholeNumber, force_option
+from ccharmony.arguments import LocalPath, Name, Number, WholeNumber, force_option
 from ccharmony.errors import OutputError
 from harmonize.commands import shared
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccharmony.console import LocalPath, PlaceOfData, VariadicCommand, WholeNumber, echo, echo_lines, progress_bar
+from ccharmony.arguments import LocalPath, PlaceOfData, WholeNumber
+from ccharmony.command_classes import VariadicCommand
+from ccharmony.console import echo, echo_lines, progress_bar
 from ccharmony.urls import Place
 from harmonize.commands import shared
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import LocalPath, WholeNumber, echo
+from ccharmony.arguments import LocalPath, WholeNumber
+from ccharmony.console import echo
 from ccharmony.outputs import Job, claim_folder
 
 _FOLDER = LocalPath(file_okay=False)

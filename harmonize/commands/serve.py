@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ccharmony.console import WholeNumber, echo
+from ccharmony.arguments import WholeNumber
+from ccharmony.console import echo
 from ccharmony.errors import SettingsError
 from harmonize.commands import shared
 

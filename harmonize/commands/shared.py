@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ccharmony.console import Name, WholeNumber
+from ccharmony.arguments import Name, WholeNumber
 from ccharmony.errors import SettingsError
 from harmonize.models import registry
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from ccharmony.console import LocalPath, Name, Number, PlaceOfData, VariadicCommand, WholeNumber, echo, echo_lines
+from ccharmony.arguments import LocalPath, Name, Number, PlaceOfData, WholeNumber
+from ccharmony.command_classes import VariadicCommand
+from ccharmony.console import echo, echo_lines
 from ccharmony.errors import SettingsError
 from ccharmony.urls import Place
 from harmonize import table3

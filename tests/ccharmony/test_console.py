@@ -8,10 +8,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ccharmony import cli, console
+from ccharmony import cli
+from ccharmony.arguments import LocalPath, PlaceOfData
+from ccharmony.command_classes import VariadicCommand
 
 
-@click.command(cls=console.VariadicCommand, variadic=("--src",))
+@click.command(cls=VariadicCommand, variadic=("--src",))
 @click.option("--src", multiple=True)
 @click.option("--jobs", type=int)
 @click.argument("rest", nargs=-1)
@@ -87,7 +89,7 @@ def test_url_is_refused_by_name_where_a_path_is_wanted(url: str) -> None:
 
 @pytest.mark.parametrize("path", ["a//b", "./s3:/b", "s3:/b", "C://b", "://b", "a/s3://b"])
 def test_path_that_only_resembles_a_url_is_a_path(path: str) -> None:
-    assert console.LocalPath().convert(path, None, None) == Path(path)
+    assert LocalPath().convert(path, None, None) == Path(path)
 
 
 def _commands(group: click.Group) -> Iterator[click.Command]:
@@ -138,5 +140,5 @@ def test_every_path_of_every_command_but_these_refuses_urls() -> None:
         if isinstance(parameter.type, click.Path)
     ]
     assert len(types) > 30
-    assert {kind for _, _, kind in types} == {console.LocalPath, console.PlaceOfData}
-    assert {(command, name) for command, name, kind in types if kind is console.PlaceOfData} == TAKE_URLS
+    assert {kind for _, _, kind in types} == {LocalPath, PlaceOfData}
+    assert {(command, name) for command, name, kind in types if kind is PlaceOfData} == TAKE_URLS

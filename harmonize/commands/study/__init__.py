@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ccharmony import console
+from ccharmony.command_classes import LazyGroup
 
-command = console.LazyGroup(
+command = LazyGroup(
     name="study",
     help="Ask people which of several methods they prefer, and rank the methods.",
     package="harmonize.commands.study",

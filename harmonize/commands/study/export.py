@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import LocalPath, echo, force_option
+from ccharmony.arguments import LocalPath, force_option
+from ccharmony.console import echo
 from ccharmony.outputs import check_files
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from ccharmony.console import LocalPath, Number, WholeNumber, echo, progress_bar
+from ccharmony.arguments import LocalPath, Number, WholeNumber
+from ccharmony.console import echo, progress_bar
 from ccharmony.errors import SettingsError
 from ccharmony.outputs import Job, claim_folder
 from harmonize.commands import shared

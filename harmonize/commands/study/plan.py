@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from ccharmony.console import Number, WholeNumber, echo
+from ccharmony.arguments import Number, WholeNumber
+from ccharmony.console import echo
 
 _RATERS = (5, 10, 20, 40, 80)
 

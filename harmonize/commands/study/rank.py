@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import LocalPath, WholeNumber, echo_lines, force_option
+from ccharmony.arguments import LocalPath, WholeNumber, force_option
+from ccharmony.console import echo_lines
 from ccharmony.outputs import Job, check_files, check_folder, claim_folder
 
 _JOB = Job("harmonize study rank")

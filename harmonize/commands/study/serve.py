@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from ccharmony.console import LocalPath, WholeNumber, echo
+from ccharmony.arguments import LocalPath, WholeNumber
+from ccharmony.console import echo
 from ccharmony.errors import SettingsError
 
 
