@@ -99,7 +99,7 @@ def test_another_model_brings_its_own_settings(given: Any) -> None:
         ("rate=nan", "rate: 'nan' found, a finite number above 0 wanted"),
         ("rate=much", "rate: 'much' found, a finite number above 0 wanted"),
         ("warm_start=yes", "warm_start: 'yes' found, true or false wanted"),
-        ("size=100", "size: '100' found, a multiple of 32 of at least 32 wanted"),
+        ("size=100", "size: '100' found, a multiple of 32 of at least 32 and at most 4096 wanted"),
         ("betas=0.9", "betas: '0.9' found, 2 values ("),
         ("grow=0.5", "grow: '0.5' found, a list, each 2 values ("),
         ("distill.sites=E,D1", "distill.sites: 'E,D1' found, a list, each one of E, D2, D3 wanted"),
