@@ -31,7 +31,7 @@ from ccharmony.build.settings import BuildSettings, Limits, PairSettings
 from ccharmony.catalog import Camera
 from ccharmony.dataset.build_report import BuildReport
 from ccharmony.images import headers, mask_files, pixels
-from ccharmony.images.headers import Readable
+from ccharmony.images.readable import Readable
 from ccharmony.sources.release.files import Release, read_release
 
 COMPOSITES = 10

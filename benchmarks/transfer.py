@@ -24,7 +24,7 @@ from ccharmony.build import pairs, settings
 from ccharmony.color import polynomial, transfer
 from ccharmony.dataset.formats import pair_folder
 from ccharmony.images import mask_files, pixels
-from ccharmony.images.headers import Readable
+from ccharmony.images.readable import Readable
 from ccharmony.records import Photo
 
 SHARE = 0.10

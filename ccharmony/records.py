@@ -13,7 +13,7 @@ import numpy as np
 from ccharmony.arrays import Bool, Float64
 from ccharmony.checker.chart import Box
 from ccharmony.images.camera import Rendering
-from ccharmony.images.headers import Readable
+from ccharmony.images.readable import Readable
 
 Split = Literal["train", "test"]
 

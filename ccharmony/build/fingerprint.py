@@ -25,7 +25,7 @@ import numpy as np
 from ccharmony import __version__, inputs
 from ccharmony.build.settings import BuildSettings
 from ccharmony.errors import SourceError
-from ccharmony.images.headers import Readable
+from ccharmony.images.readable import Readable
 from ccharmony.records import FitRecord, Photo
 
 _WRITES = 2

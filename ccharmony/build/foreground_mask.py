@@ -11,8 +11,9 @@ from ccharmony.arrays import Shape, SoftMask
 from ccharmony.build.settings import PairSettings
 from ccharmony.errors import ImageError
 from ccharmony.images import mask_files, mask_rules
-from ccharmony.images.headers import MAX_PIXELS, Readable
+from ccharmony.images.headers import MAX_PIXELS
 from ccharmony.images.mask_rules import StoredMask
+from ccharmony.images.readable import Readable
 
 
 def read_foregrounds(source: Readable, shape: Shape) -> list[tuple[str, StoredMask]]:

@@ -6,22 +6,19 @@ Pillow reads the headers, but for TIFF (`tiff`); `stored` decodes.
 from __future__ import annotations
 
 import contextlib
-import io
 import math
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, BinaryIO, Protocol
+from typing import IO, Any
 
 from PIL import Image
 
 from ccharmony import inputs
 from ccharmony.arrays import Shape
 from ccharmony.errors import CcharmonyError, ImageError, StoreError
-from ccharmony.files import StrPath
 from ccharmony.images import color_tags, jpeg, jpeg2000, png, tiff
+from ccharmony.images.readable import TIFF_STARTS, Readable, open_head, whole
 
 MAX_PIXELS = 400_000_000
 """Pictures above this many pixels are refused before they are decoded; the largest camera back has 151 million."""
@@ -41,7 +38,6 @@ GRAY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I")
 COLOR_MODES = ("RGB", "P", "YCbCr", "RGBA", "PA", "RGBa", "RGBX")
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EXIF_ORIENTATION, _EXIF_IFD, _COLOR_SPACE, _INTEROP_IFD, _INTEROP_INDEX = 0x0112, 0x8769, 0xA001, 0xA005, 1
 _JPEG_XL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
 _DEFLATE = 1040  # bytes that one of deflate stands for at most: 1,032
@@ -82,24 +78,6 @@ class Header:
     profile: bytes | None = None
 
 
-class Readable(Protocol):
-    """A source of a picture: a path, or a member of an archive."""
-
-    @property
-    def name(self) -> str:
-        """Return the last part of the name."""
-        ...
-
-    def read_bytes(self) -> bytes:
-        """Return the whole content."""
-        ...
-
-
-def as_readable(path: StrPath | Readable) -> Readable:
-    """Return a text or a path-like object as a path; any other readable stays as it is."""
-    return Path(path) if isinstance(path, str | os.PathLike) else path
-
-
 def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:
     """Return (height, width) of a picture, upright where `orient`, from its header alone.
 
@@ -122,46 +100,6 @@ def bit_depth(path: Readable) -> int:
         The file cannot be read or is not a picture.
     """
     return look_at(path).bits
-
-
-def content(file: Readable, most: int) -> bytes:
-    """Return the whole content of a file of `most` bytes at most; raises OSError, or as a member's `read_bytes`."""
-    if isinstance(file, Path):
-        return inputs.read_bytes(file, most)
-    data = file.read_bytes()
-    if len(data) > most:
-        raise inputs.UnusableFileError(f"{len(data)} bytes, the limit is {most}")
-    return data
-
-
-def open_picture(path: Readable) -> BinaryIO:
-    """Open a picture that is to be decoded: a TIFF stays in its file, of any other all bytes are read at once.
-
-    A large TIFF of 16 bits may be larger than all else together, and its strips can be read one by one.
-
-    Raises
-    ------
-    ImageError
-        That is impossible, or the file is empty.
-    """
-    try:
-        if isinstance(path, Path):
-            file = inputs.open_binary(path, inputs.PICTURE_BYTES)
-            if file.read(4) in _TIFF_STARTS:
-                return file
-            file.close()
-        data = content(path, inputs.PICTURE_BYTES)
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
-    if not data:
-        raise ImageError(f"{path}: 0 bytes, wanted a picture")
-    return io.BytesIO(data)
-
-
-def whole(file: IO[bytes]) -> bytes:
-    """Return all bytes of an open picture; those of one in memory are not copied."""
-    file.seek(0)
-    return file.read()
 
 
 def read_header(file: IO[bytes], path: Readable, max_pixels: int | None) -> Header:
@@ -221,14 +159,8 @@ def look_at(path: Readable) -> Header:
     ImageError
         The file cannot be read or is not a picture.
     """
-    with _parsing(path), _opened(path) as stream:
+    with _parsing(path), open_head(path) as stream:
         return _parse(stream)
-
-
-def _opened(path: Readable) -> BinaryIO:
-    if isinstance(path, Path) and inputs.check(path, inputs.PICTURE_BYTES):
-        return inputs.open_binary(path, inputs.PICTURE_BYTES)
-    return open_picture(path)
 
 
 @contextlib.contextmanager
@@ -250,7 +182,7 @@ def _parsing(path: Readable) -> Iterator[None]:
 def _parse(stream: IO[bytes]) -> Header:
     stream.seek(0)
     start = stream.read(64)
-    if start[:4] in _TIFF_STARTS:
+    if start[:4] in TIFF_STARTS:
         page = tiff.open_page(stream)
         size = int(page.imagelength), int(page.imagewidth)
         if 0 in size:  # Pillow refuses the other formats' own

@@ -11,9 +11,10 @@ from PIL import Image
 from ccharmony.arrays import Mask, UInt16
 from ccharmony.errors import ImageError
 from ccharmony.files import StrPath
-from ccharmony.images import headers, mask_channels, mask_rules, tiff
-from ccharmony.images.headers import MAX_PIXELS, Header, Readable
+from ccharmony.images import headers, mask_channels, mask_rules, readable, tiff
+from ccharmony.images.headers import MAX_PIXELS, Header
 from ccharmony.images.mask_rules import StoredMask
+from ccharmony.images.readable import Readable
 from ccharmony.images.stored import decode_stored, turn
 
 _logger = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ def read_compact_masks(
     ImageError
         As in `pixels.read_mask`.
     """
-    path = headers.as_readable(path)
+    path = readable.as_readable(path)
     stored = read_stored_mask(path, max_pixels=max_pixels)
     masks, note = [part.compact() for part in (mask_rules.split(stored) if each else [stored])], ""
     if shape is not None:
@@ -77,7 +78,7 @@ def read_stored_mask(path: Readable, *, max_pixels: int | None = MAX_PIXELS) -> 
     ImageError
         The file cannot be read, or is a color picture.
     """
-    with headers.open_picture(path) as file:
+    with readable.open_picture(path) as file:
         header = headers.read_header(file, path, max_pixels)
         colors, alpha, palette = _mask_channels(file, header, path)
     turned = header.orientation

@@ -17,8 +17,9 @@ import numpy as np
 from ccharmony.arrays import Float32, Mask, Samples, Shape, UInt8, UInt16
 from ccharmony.errors import ImageError
 from ccharmony.files import StrPath
-from ccharmony.images import headers, profiles
-from ccharmony.images.headers import MAX_PIXELS, Readable
+from ccharmony.images import headers, profiles, readable
+from ccharmony.images.headers import MAX_PIXELS
+from ccharmony.images.readable import Readable
 from ccharmony.images.stored import decode_stored, to_8_bits, to_16_bits
 from ccharmony.images.tags import Tags, read_tags
 
@@ -191,8 +192,8 @@ def read_picture(path: StrPath | Readable, *, max_pixels: int | None = MAX_PIXEL
         The file is absent, empty, truncated, not a picture, too large, CMYK, Lab or of floats, or has a color profile
         that is damaged or for other pixels.
     """
-    path = headers.as_readable(path)
-    with headers.open_picture(path) as file:
+    path = readable.as_readable(path)
+    with readable.open_picture(path) as file:
         header = headers.read_header(file, path, max_pixels)
         stored, tags = decode_stored(file, header, path), read_tags(file, header, path)
     if header.profile is not None:

@@ -18,8 +18,9 @@ from ccharmony import files
 from ccharmony.arrays import Float32, Samples, UInt8, UInt16
 from ccharmony.errors import ImageError, OutputError
 from ccharmony.files import StrPath
-from ccharmony.images import headers, mask_files, mask_rules, opencv, profiles
-from ccharmony.images.headers import MAX_PIXELS, Readable
+from ccharmony.images import headers, mask_files, mask_rules, opencv, profiles, readable
+from ccharmony.images.headers import MAX_PIXELS
+from ccharmony.images.readable import Readable
 from ccharmony.images.stored import Stored, decode_reduced, decode_stored, read_stored, to_8_bits, turn
 
 _logger = logging.getLogger(__name__)
@@ -106,11 +107,11 @@ def read_preview(path: Readable, side: int) -> UInt8:
     ImageError
         The file is absent, empty, truncated or not a picture.
     """
-    with headers.open_picture(path) as file:
+    with readable.open_picture(path) as file:
         header = headers.read_header(file, path, MAX_PIXELS)
         factor = next((factor for factor in _REDUCED if max(header.size) >= factor * side), None)
         if header.format == "JPEG" and factor is not None:
-            reduced = decode_reduced(headers.whole(file), factor, path)
+            reduced = decode_reduced(readable.whole(file), factor, path)
             colors: Samples = np.ascontiguousarray(turn(reduced, header.orientation))
         else:
             colors = decode_stored(file, header, path).colors

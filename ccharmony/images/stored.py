@@ -21,9 +21,10 @@ from PIL import Image
 from ccharmony.arrays import Samples, UInt8, UInt16
 from ccharmony.errors import ImageError
 from ccharmony.files import StrPath
-from ccharmony.images import headers, jpeg, jpeg2000, tiff
-from ccharmony.images.headers import MAX_PIXELS, Header, Readable
+from ccharmony.images import headers, jpeg, jpeg2000, readable, tiff
+from ccharmony.images.headers import MAX_PIXELS, Header
 from ccharmony.images.jpeg import Order
+from ccharmony.images.readable import Readable
 
 # Messages of a codec on a damaged file are in our error's one line, or of no use to the reader.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -75,8 +76,8 @@ def read_stored(path: StrPath | Readable, *, orient: bool = True, max_pixels: in
         The file is absent, empty, truncated, damaged, too large, not a picture, or of a kind that is no photo (CMYK,
         Lab, floats).
     """
-    path = headers.as_readable(path)
-    with headers.open_picture(path) as file:
+    path = readable.as_readable(path)
+    with readable.open_picture(path) as file:
         return decode_stored(file, headers.read_header(file, path, max_pixels), path, orient=orient)
 
 
@@ -137,7 +138,7 @@ def _decode(file: IO[bytes], header: Header) -> tuple[Samples, Samples | None]:
         return tiff.decode(file)
     if header.mode not in (*headers.GRAY_MODES, *headers.COLOR_MODES):
         raise ImageError(f"{headers.describe(header.mode)}, a photo needs three color channels")
-    data = headers.whole(file)
+    data = readable.whole(file)
     if header.format == "JPEG":
         return _run_jpeg(data, "GRAY" if header.mode in headers.GRAY_MODES else "RGB"), None
     if header.format in ("PNG", "WEBP"):

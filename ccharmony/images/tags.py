@@ -14,7 +14,8 @@ from typing import IO
 from PIL import Image
 
 from ccharmony.images import exif, png, tiff
-from ccharmony.images.headers import Header, Readable
+from ccharmony.images.headers import Header
+from ccharmony.images.readable import Readable
 
 _logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from ccharmony.checker import crop
 from ccharmony.errors import CcharmonyError, CheckerError
 from ccharmony.images import headers
 from ccharmony.images.camera import Rendering
-from ccharmony.images.headers import Readable
+from ccharmony.images.readable import Readable
 from ccharmony.records import Chart, Photo
 from ccharmony.sources.files import Duplicates, files_below, in_masks, read_rows, source_folder
 from ccharmony.sources.found import Found, count_cameras, leave_out

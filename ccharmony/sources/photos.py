@@ -16,7 +16,8 @@ from pathlib import Path
 
 from ccharmony import hand_written
 from ccharmony.errors import SourceError
-from ccharmony.images.headers import READABLE_SUFFIXES, Readable
+from ccharmony.images.headers import READABLE_SUFFIXES
+from ccharmony.images.readable import Readable
 from ccharmony.records import Photo, Split
 from ccharmony.roles import normal
 from ccharmony.sources import files, reading

@@ -27,7 +27,7 @@ from ccharmony.dataset.formats.lists import Listed
 from ccharmony.dataset.formats.pair_files import PairPaths, Split
 from ccharmony.dataset.formats.pair_folder import COMPOSITES, PairFolder, is_pair_folder
 from ccharmony.errors import SourceError
-from ccharmony.images.headers import Readable
+from ccharmony.images.readable import Readable
 
 _SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 _SPLIT_FOLDERS |= {"test": "test", "testing": "test"}

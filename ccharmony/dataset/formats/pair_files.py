@@ -22,7 +22,7 @@ from ccharmony.stores.objects import StoredObject
 from ccharmony.urls import Place, Url
 
 if TYPE_CHECKING:
-    from ccharmony.images.headers import Readable
+    from ccharmony.images.readable import Readable
 
 Split = Literal["train", "val", "test", "all"]
 

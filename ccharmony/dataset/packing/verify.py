@@ -20,7 +20,7 @@ from ccharmony.dataset.verify import NO_HASHES, Verdict, verify_folder
 from ccharmony.errors import ImageError, SourceError
 from ccharmony.files import StrPath
 from ccharmony.images import pixels
-from ccharmony.images.headers import Readable
+from ccharmony.images.readable import Readable
 from ccharmony.progress import Progress
 from ccharmony.stores import places
 from ccharmony.urls import Place, Url, as_place

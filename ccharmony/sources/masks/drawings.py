@@ -1,6 +1,6 @@
 """Masks that are stored as numbers and drawn when they are read: outlines, small pictures, run lengths.
 
-Both read like a file (:class:`ccharmony.images.headers.Readable`), pickle, and are small however large the photo is.
+Both read like a file (:class:`ccharmony.images.readable.Readable`), pickle, and are small however large the photo is.
 """
 
 from __future__ import annotations

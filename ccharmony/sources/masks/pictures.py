@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from ccharmony import roles
-from ccharmony.images.headers import READABLE_SUFFIXES, Readable
+from ccharmony.images.headers import READABLE_SUFFIXES
+from ccharmony.images.readable import Readable
 from ccharmony.sources.files import in_masks
 from ccharmony.sources.found import Unused
 

@@ -14,7 +14,7 @@ from ccharmony.catalog import Camera, Source
 from ccharmony.errors import CcharmonyError, ImageError
 from ccharmony.images import headers
 from ccharmony.images.camera import Rendering
-from ccharmony.images.headers import Readable
+from ccharmony.images.readable import Readable
 from ccharmony.records import Chart, Photo
 from ccharmony.sources import reading
 from ccharmony.sources.counts.render import is_full

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from ccharmony import inputs
 from ccharmony.errors import SourceError
-from ccharmony.images.headers import Readable
+from ccharmony.images.readable import Readable
 from ccharmony.listing import is_litter
 from ccharmony.sources.files import files_below
 

@@ -22,8 +22,8 @@ from ccharmony import catalog, listing
 from ccharmony.arrays import Float64
 from ccharmony.color import polynomial
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
-from ccharmony.images import headers
-from ccharmony.images.headers import Readable
+from ccharmony.images import readable
+from ccharmony.images.readable import Readable
 from ccharmony.records import SPLITS, Split
 from ccharmony.sources.release import archive
 from ccharmony.sources.release.archive import files_and_members
@@ -141,14 +141,14 @@ def _photo_id(stem: str) -> str | None:
 
 def _read_text(entry: Readable) -> str:
     try:
-        return headers.content(entry, archive.TABLE_BYTES).decode("utf-8-sig")
+        return readable.read_content(entry, archive.TABLE_BYTES).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise SourceError(f"{entry}: {error}, wanted a text in UTF-8") from error
 
 
 def _read_patches(entry: Readable) -> Float64:
     try:
-        text = headers.content(entry, archive.TABLE_BYTES).decode("ascii")
+        text = readable.read_content(entry, archive.TABLE_BYTES).decode("ascii")
         levels = np.array([[float(cell) for cell in line.split(",")] for line in text.splitlines() if line.strip()])
     except (OSError, ValueError) as error:
         raise CheckerError(f"{entry}: {error}, wanted 24 rows r,g,b") from error
@@ -159,7 +159,7 @@ def _read_patches(entry: Readable) -> Float64:
 
 def _read_matrix(entry: Readable) -> Float64:
     try:
-        content = headers.content(entry, _MATRIX_BYTES)
+        content = readable.read_content(entry, _MATRIX_BYTES)
         if not content.startswith(b"\x93NUMPY"):
             raise ValueError(f"{len(content)} bytes, wanted NumPy's file of 3 x 11 numbers")
         matrix = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False, max_header_size=_MATRIX_BYTES)
