@@ -13,6 +13,7 @@ import fcntl
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -227,7 +228,8 @@ def _lock(handle: int, path: Path, busy: str) -> None:
 
 def _sign(handle: int, path: Path) -> None:
     """Write the number of this process into its lock."""
-    if os.fstat(handle).st_nlink > 1 or not re.fullmatch(rb"\d*\n?", os.pread(handle, _PID_BYTES, 0)):
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1 or not re.fullmatch(rb"\d*\n?", os.pread(handle, _PID_BYTES, 0)):
         raise OutputError(f"{path}: holds something else than a lock, wanted it elsewhere")
     try:
         os.ftruncate(handle, 0)

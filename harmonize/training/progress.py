@@ -56,10 +56,10 @@ class Reporter:
         self._events = Events(folder if tensorboard else None)
 
     def begin(self, stage: StageName, step: int) -> None:
-        """Drop rows that an interrupted run wrote after the state from which this one is resumed."""
+        """Drop rows that a run wrote after the state from which this one is resumed, and name damaged ones."""
         if self.folder is not None:
-            for name in ("log.csv", "scores.csv"):
-                _drop_later(self.folder / name, stage, step)
+            for name, columns in (("log.csv", LOG), ("scores.csv", SCORES)):
+                self.line(_drop_later(self.folder / name, columns, stage, step))
 
     def line(self, text: str) -> None:
         """Log a line, unless it is empty."""
@@ -163,20 +163,36 @@ def _append(path: Path, columns: Sequence[str], row: Mapping[str, Any]) -> None:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def _drop_later(path: Path, stage: StageName, step: int) -> None:
-    """Drop the rows that come after a step of a stage, and those that cannot be read."""
-    rows = read_rows(path)
+def _drop_later(path: Path, columns: Sequence[str], stage: StageName, step: int) -> str:
+    """Drop the rows that come after a step of a stage, and those that cannot be read; return a line on the latter."""
+    rows, damaged = read_rows(path), _count_lines(path)
+    damaged -= len(rows)
     if not rows:
+        _remove(path)
+    else:
+        last = (STAGES.index(stage), step)
+        valid = [row for row in rows if (STAGES.index(row["stage"]), int(row["step"])) <= last]
+        buffer = io.StringIO(newline="")
+        writer = csv.DictWriter(buffer, columns, restval="", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(valid)
+        files.write_bytes(path, buffer.getvalue().encode())
+    return f"{path}: damaged, {damaged} of its lines cannot be read and are left out" if damaged > 0 else ""
+
+
+def _count_lines(path: Path) -> int:
+    """Return how many lines a table has below its header that are not empty."""
+    if not path.is_file():
+        return 0
+    with inputs.open_binary(path) as file:
+        return max(sum(bool(line.strip()) for line in file) - 1, 0)
+
+
+def _remove(path: Path) -> None:
+    try:
         path.unlink(missing_ok=True)
-        return
-    columns = list(rows[0])
-    last = (STAGES.index(stage), step)
-    valid = [row for row in rows if (STAGES.index(row["stage"]), int(row["step"])) <= last]
-    buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, columns)
-    writer.writeheader()
-    writer.writerows(valid)
-    files.write_bytes(path, buffer.getvalue().encode())
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be removed ({error.strerror})") from error
 
 
 def _format(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -175,6 +176,9 @@ class Run:
         self.reporter.begin(stage.name, stage.step)
         if stage.best > state.best:
             self._score_composites(stage)
+        if stage.name == "harmonize" and math.isfinite(stage.best) and (problem := self.folder.why_no_best()):
+            self.reporter.line(f"{problem}; the next validation writes these weights anew")
+            stage.best = math.inf
 
     def _score_composites(self, stage: Stage) -> None:
         if self.data.check is None or stage.name != "harmonize":

@@ -164,6 +164,14 @@ class RunFolder:
         """Read the reconstruction branch, frozen; raises WeightsError."""
         return reconstruction.freeze(read_network(self.teacher, settings.network_of("reconstruct")))
 
+    def why_no_best(self) -> str:
+        """Return why the weights at the lowest fMSE cannot be read; empty where they can."""
+        try:
+            checkpoint.load(self.path / "best.safetensors")
+        except WeightsError as error:
+            return str(error)
+        return ""
+
     def read_state(self) -> tuple[TrainSettings, RunState]:
         """Read where the run stands, and the settings it had; raises WeightsError."""
         state = read_state(self.state)

@@ -41,6 +41,9 @@ _MAGIC = (b"PK\x03\x04", b"\x80")
 
 _DEEPEST = 3
 
+_MOST_TABLES = 32
+"""Tables of one file, and prefixes of one table, that are compared with networks; trainers save a handful."""
+
 _AVERAGE = re.compile("ema|average|swa", re.IGNORECASE)
 
 # Counters that profilers and batch norm leave; no network's output depends on them.
@@ -97,7 +100,8 @@ def read_tables(path: Path) -> dict[str, Tensors]:
     Returns
     -------
     dict[str, Tensors]
-        Tensors by name, by the dotted name of the entry that holds them; the outermost is "".
+        Tensors by name, by the dotted name of the entry that holds them; the outermost is "". The largest where there
+        are many.
 
     Raises
     ------
@@ -112,7 +116,7 @@ def read_tables(path: Path) -> dict[str, Tensors]:
     tables = dict(_walk(content))
     if not tables:
         raise WeightsError(f"{path}: {type(content).__name__} found, tensors by name wanted")
-    return tables
+    return dict(sorted(tables.items(), key=lambda entry: -len(entry[1]))[:_MOST_TABLES])
 
 
 def identify(tables: Mapping[str, Tensors]) -> Candidate:
@@ -166,7 +170,7 @@ def _candidates(entry: str, table: Tensors) -> Iterator[Candidate]:
         wanted = shapes_of(settings)
         first = next(iter(wanted))
         prefixes = {name.removesuffix(first) for name in plain if name.endswith(first)} or {""}
-        for prefix in sorted(prefixes):
+        for prefix in sorted(prefixes)[:_MOST_TABLES]:
             tensors = {name.removeprefix(prefix): value for name, value in plain.items() if name.startswith(prefix)}
             fitted = _of_width(settings, wanted[first], tensors.get(first))
             where = " and ".join(filter(None, (entry, prefix and f"prefix {prefix}")))

@@ -36,3 +36,9 @@ def test_a_lock_where_no_file_can_be_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     with pytest.raises(OutputError, match=r"lock: cannot be written \(Is a directory\)"):
         files.lock_file(tmp_path / "lock", "busy")
+
+
+def test_a_pipe_is_no_lock(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "lock")
+    with pytest.raises(OutputError, match=r"lock: holds something else than a lock"):
+        files.lock_file(tmp_path / "lock", "busy")

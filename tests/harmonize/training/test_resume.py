@@ -1,13 +1,15 @@
 import csv
 import dataclasses
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from ccharmony.errors import SettingsError, WeightsError
+from ccharmony.errors import OutputError, SettingsError, WeightsError
 from harmonize.data.batches import Batch
 from harmonize.data.lit_photos import LitPhotos
 from harmonize.models.settings import NetworkSettings
@@ -196,3 +198,60 @@ def test_bytes_that_are_no_text_do_not_stop_a_resume(tmp_path: Path, bad: bytes)
         reporter.begin("harmonize", 4)
         reporter.log(dict.fromkeys(progress.LOG, 0.0) | {"stage": "harmonize", "step": 6})
         assert [row["step"] for row in progress.read_rows(path)][-1:] == ["6"]
+
+
+def test_lines_of_a_table_that_cannot_be_read_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "harmonize")
+    reporter = progress.Reporter(tmp_path, tensorboard=False)
+    for step in (2, 4, 6):
+        reporter.log(dict.fromkeys(progress.LOG, 0.0) | {"stage": "harmonize", "step": step})
+    reporter.begin("harmonize", 4)
+    assert not caplog.messages
+    path = tmp_path / "log.csv"
+    path.write_text(path.read_text() + "harmonize,8,0,\nnothing\n")
+    reporter.begin("harmonize", 4)
+    path.write_bytes(b"\xff\0\n\n1,2\n")
+    reporter.begin("harmonize", 4)
+    assert [message.partition(": ")[2] for message in caplog.messages] == [
+        "damaged, 2 of its lines cannot be read and are left out",
+        "damaged, 1 of its lines cannot be read and are left out",
+    ]
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("change", [lambda row: row[:-1], lambda row: [*row, "more"], lambda row: row[::-1]])
+def test_rows_below_other_columns_come_below_those_of_today(
+    tmp_path: Path, change: Callable[[list[str]], list[str]]
+) -> None:
+    reporter = progress.Reporter(tmp_path, tensorboard=False)
+    reporter.log(dict.fromkeys(progress.LOG, 0.0) | {"stage": "harmonize", "step": 2})
+    path = tmp_path / "log.csv"
+    path.write_text("".join(",".join(change(line.split(","))) + "\n" for line in path.read_text().splitlines()))
+    reporter.begin("harmonize", 4)
+    reporter.log(dict.fromkeys(progress.LOG, 0.0) | {"stage": "harmonize", "step": 4})
+    rows = progress.read_rows(path)
+    assert [(tuple(row), row["step"]) for row in rows] == [(progress.LOG, "2"), (progress.LOG, "4")]
+
+
+def test_a_table_that_is_a_folder_ends_a_resume_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").mkdir()
+    with pytest.raises(OutputError, match=r"log\.csv: cannot be removed \(Is a directory\)"):
+        progress.Reporter(tmp_path, tensorboard=False).begin("harmonize", 4)
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:-9])])
+def test_best_weights_that_cannot_be_read_are_named_and_written_anew(
+    paths: DataPaths,
+    unbroken: Path,
+    tmp_path: Path,
+    damage: Callable[[Path], object],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "harmonize")
+    shutil.copytree(unbroken, tmp_path / "run")
+    best = tmp_path / "run" / "best.safetensors"
+    damage(best)
+    saved, found = RunFolder(tmp_path / "run").read_state()
+    go(paths, tmp_path / "run", replace(saved, steps=8, rate=1e-12), resume=found)
+    assert any("best.safetensors" in line and "writes these weights anew" in line for line in caplog.messages)
+    assert checkpoint.load(best).metadata["step"] == 8

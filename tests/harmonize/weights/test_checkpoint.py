@@ -18,7 +18,7 @@ from harmonize.models import giftnet, registry
 from harmonize.models.pih import network
 from harmonize.models.settings import ISSAM, NetworkSettings, PihSettings
 from harmonize.models.unet import UNet
-from harmonize.weights import bundled, checkpoint
+from harmonize.weights import bundled, checkpoint, foreign
 
 SMALL = NetworkSettings(width=4, mlp_width=8, guidance="self", epsilon=1e-6)
 
@@ -330,6 +330,20 @@ def test_the_average_comes_first_where_prefixes_of_one_table_tell_the_two_apart(
     torch.save({"state_dict": both, "epoch": 3}, tmp_path / "w.ckpt")
     bias = checkpoint.load(tmp_path / "w.ckpt").net.state_dict()["decoder.to_rgb.bias"]
     assert torch.equal(bias, issam_weights["decoder.to_rgb.bias"] + 1)
+
+
+def test_of_many_tables_and_prefixes_the_largest_are_compared(tmp_path, issam_weights, monkeypatch):
+    compared = []
+    whole = foreign._compare
+    monkeypatch.setattr(foreign, "_compare", lambda *args: compared.append(args[2]) or whole(*args))
+    many = {f"k{number}": {"w": torch.zeros(1)} for number in range(200)}
+    torch.save({**many, "found": issam_weights}, tmp_path / "w.pth")
+    assert checkpoint.load(tmp_path / "w.pth").settings == ISSAM
+    first = next(iter(issam_weights))
+    torch.save({f"p{number}.{first}": torch.zeros(1) for number in range(200)}, tmp_path / "x.pth")
+    with pytest.raises(WeightsError, match="another network"):
+        checkpoint.load(tmp_path / "x.pth")
+    assert len(compared) <= 200
 
 
 def test_what_does_not_fit_is_said_by_names_and_shapes(tmp_path, issam_weights):
