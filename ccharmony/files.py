@@ -229,7 +229,8 @@ def _lock(handle: int, path: Path, busy: str) -> None:
 def _sign(handle: int, path: Path) -> None:
     """Write the number of this process into its lock."""
     status = os.fstat(handle)
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1 or not re.fullmatch(rb"\d*\n?", os.pread(handle, _PID_BYTES, 0)):
+    is_own = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+    if not is_own or not re.fullmatch(rb"\d*\n?", os.pread(handle, _PID_BYTES, 0)):
         raise OutputError(f"{path}: holds something else than a lock, wanted it elsewhere")
     try:
         os.ftruncate(handle, 0)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from ccharmony.errors import SettingsError
-from ccharmony.urls import Place
+from ccharmony.urls import Place, Url
 from harmonize.settings import Count, Range, Settings
 
 HELD_OUT = 50
 """Lights of the train photos that only validation uses."""
+
+_PLACE = (str, os.PathLike, Url)
 
 VAL_SHARE = 0.05
 """Share of the photos of the train lists that choose the checkpoint: 3,300 of iHarmony4's 65,742 pairs."""
@@ -52,6 +55,12 @@ class DataPaths(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("data", "photos"):
+            found = getattr(self, name)
+            if not isinstance(found, tuple | list) or not all(isinstance(each, _PLACE) for each in found):
+                raise SettingsError(f"{name}: {found!r:.60} found, a list of paths wanted")
+        if not isinstance(self.lights, str | os.PathLike | None):
+            raise SettingsError(f"lights: {self.lights!r:.60} found, a path wanted")
         if bool(self.photos) != (self.lights is not None):
             raise SettingsError("photos and lights: one without the other, wanted both or neither")
         if not self.data and not self.photos:

@@ -92,6 +92,8 @@ def read_options(folder: Path, given: Mapping[str, Any]) -> RunOptions:
         places = {name: _to_path(value) for name, value in values["paths"].items()}
         check_names(DataPaths, places)
         pace, begin_from = Pace.from_dict(values["pace"]), values["begin_from"]
+        if not isinstance(begin_from, str | None):
+            raise SettingsError(f"begin_from: {begin_from!r:.60} found, a name or a file wanted")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SettingsError) as error:
         raise SettingsError(f"{path}: cannot be read ({error!r}), wanted --data or --photos again") from error
     return RunOptions(DataPaths(**{**places, **given}), pace, begin_from)

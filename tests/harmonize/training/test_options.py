@@ -1,5 +1,6 @@
 """What a run folder knows of its run besides its settings."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +32,27 @@ def test_weights_are_read_again_until_the_state_holds_what_they_have_become(tmp_
     stages: list[Any] = [None, SimpleNamespace(stage="reconstruct"), SimpleNamespace(stage="harmonize")]
     assert [options.first_weights(None, state) for state in stages] == ["giftnet_w16", "giftnet_w16", None]
     assert options.first_weights("pih", stages[2]) == "pih"
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        *({"data": "pairs"}, {"data": [3]}, {"data": [["a"]]}, {"data": {"a": 1}}, {"data": [None]}),
+        *({"photos": ["a"], "lights": ["b"]}, {"photos": [1], "lights": "b"}, {"photos": "a", "lights": "b"}),
+    ],
+)
+def test_data_that_are_no_paths_are_one_line(tmp_path: Path, paths: dict[str, Any]) -> None:
+    (tmp_path / "options.json").write_text(json.dumps({"paths": paths, "pace": {}, "begin_from": None}))
+    with pytest.raises(SettingsError, match=r"(data|photos|lights): .* found, a (list of paths|path) wanted"):
+        read_options(tmp_path, {})
+
+
+@pytest.mark.parametrize("weights", [5, ["a"], {}])
+def test_first_weights_that_are_no_name_are_one_line(tmp_path: Path, weights: object) -> None:
+    content = {"paths": {"data": ["a"]}, "pace": {}, "begin_from": weights}
+    (tmp_path / "options.json").write_text(json.dumps(content))
+    with pytest.raises(SettingsError, match="a name or a file wanted"):
+        read_options(tmp_path, {})
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"paths": {"data": ["a"]}, "pace": []}', '{"paths": {"dta": 1}}'])
