@@ -1,6 +1,6 @@
 """Lists and tables that people write, with any editor or spreadsheet on any system.
 
-Contents: :func:`read_marked_text`, :func:`read_cells`, :func:`read_rows`.
+Contents: :func:`read_marked_text`, :func:`find_delimiter`, :func:`read_cells`, :func:`read_rows`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ def read_marked_text(path: Path) -> str:
     return text
 
 
+def find_delimiter(text: str) -> str:
+    """Return what parts the cells of a table: comma, semicolon or tab, whichever its first line has most."""
+    first = text.lstrip().splitlines()[:1] or [""]
+    return max(_DELIMITERS, key=first[0].count)
+
+
 def read_cells(path: Path) -> list[tuple[int, list[str]]]:
     """Return the lines of a table that are not empty: their numbers from 1, and their cells without blanks around them.
 
@@ -49,8 +55,7 @@ def read_cells(path: Path) -> list[tuple[int, list[str]]]:
         The file cannot be read as text, or is no CSV.
     """
     text = read_marked_text(path)
-    first = text.lstrip().splitlines()[:1] or [""]
-    delimiter = max(_DELIMITERS, key=first[0].count)
+    delimiter = find_delimiter(text)
     try:
         lines = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
         return [(lines.line_num, [cell.strip() for cell in line]) for line in lines if any(map(str.strip, line))]

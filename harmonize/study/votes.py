@@ -13,8 +13,8 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from ccharmony import files, inputs
-from ccharmony.errors import StudyError
+from ccharmony import files, hand_written
+from ccharmony.errors import SourceError, StudyError
 from ccharmony.files import StrPath
 from ccharmony.names import from_cell, to_cell
 
@@ -56,8 +56,9 @@ def read_votes(path: StrPath) -> list[Vote]:
     Parameters
     ----------
     path
-        CSV in UTF-8 with the columns picture, left, right, choice and rater in any order; seconds may be absent, other
-        columns are passed over. The choice is left, right, tie, or the name of one of the two methods.
+        Cells parted by commas, semicolons or tabs, in UTF-8 or UTF-16, with the columns picture, left, right, choice
+        and rater in any order and case; seconds may be absent, other columns are passed over. The choice is left,
+        right, tie, or the name of one of the two methods.
 
     Returns
     -------
@@ -72,12 +73,13 @@ def read_votes(path: StrPath) -> list[Vote]:
     """
     path = Path(path)
     try:
-        text = inputs.read_bytes(path, inputs.TABLE_BYTES).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise StudyError(f"{path}: cannot be read ({reason}), wanted a table of votes") from error
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        text = hand_written.read_marked_text(path)
+    except SourceError as error:
+        raise StudyError(f"{error}, wanted a table of votes") from error
+    delimiter = hand_written.find_delimiter(text)
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
+        rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
         if missing := [name for name in COLUMNS[:-1] if name not in (rows.fieldnames or ())]:
             raise StudyError(f"{path}: no column {missing[0]}, wanted {','.join(COLUMNS)}")
         votes = [_parse(row, f"{path}, line {rows.line_num}") for row in rows]
@@ -110,7 +112,7 @@ def _parse(row: Mapping[str, str | None], where: str) -> Vote:
     if choice not in get_args(Choice):
         raise StudyError(f"{where}: choice {texts['choice']!r}, wanted left, right, tie, {left} or {right}")
     try:
-        seconds = float(texts["seconds"] or "nan")
+        seconds = float(texts["seconds"].replace(",", ".") or "nan")
     except ValueError as error:
         raise StudyError(f"{where}: {texts['seconds']!r} seconds, wanted a number") from error
     return Vote(texts["picture"], left, right, cast(Choice, choice), texts["rater"], seconds)

@@ -57,7 +57,8 @@ class DataPaths(Settings):
         super().__post_init__()
         for name in ("data", "photos"):
             found = getattr(self, name)
-            if not isinstance(found, tuple | list) or not all(isinstance(each, _PLACE) for each in found):
+            is_list = isinstance(found, tuple | list) and all(isinstance(each, _PLACE) for each in found)
+            if not is_list or any("\0" in str(each) for each in found):
                 raise SettingsError(f"{name}: {found!r:.60} found, a list of paths wanted")
         if not isinstance(self.lights, str | os.PathLike | None):
             raise SettingsError(f"lights: {self.lights!r:.60} found, a path wanted")

@@ -128,3 +128,13 @@ def test_agreement_is_the_share_of_pairs_of_raters_with_one_answer() -> None:
     ]
     assert raters.measure_agreement(given) == (pytest.approx(1 / 3), 1)
     assert math.isnan(raters.measure_agreement(given[3:])[0])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_votes_are_read_as_spreadsheets_save_them(tmp_path: Path, encoding: str, delimiter: str) -> None:
+    seconds = '"2,5"' if delimiter == "," else "2,5"
+    rows = (["Picture", " LEFT", "right", "Choice", "rater", "Seconds"], ["p1", "a", "b", "left", "r1", seconds])
+    text = "".join(delimiter.join(row) + "\r\n" for row in rows)
+    (tmp_path / "votes.csv").write_bytes(text.encode(encoding))
+    assert votes.read_votes(tmp_path / "votes.csv") == [Vote("p1", "a", "b", "left", "r1", 2.5)]

@@ -37,7 +37,7 @@ def test_weights_are_read_again_until_the_state_holds_what_they_have_become(tmp_
 @pytest.mark.parametrize(
     "paths",
     [
-        *({"data": "pairs"}, {"data": [3]}, {"data": [["a"]]}, {"data": {"a": 1}}, {"data": [None]}),
+        *({"data": "pairs"}, {"data": [3]}, {"data": [["a"]]}, {"data": {"a": 1}}, {"data": ["a\0b"]}),
         *({"photos": ["a"], "lights": ["b"]}, {"photos": [1], "lights": "b"}, {"photos": "a", "lights": "b"}),
     ],
 )
