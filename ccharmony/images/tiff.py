@@ -38,6 +38,10 @@ _BUFFER = 2**22
 
 _REDUCED_OR_MASK = 0b101
 
+_UNSAFE = ("PNG",)
+"""Compressions whose decoder in imagecodecs ends Python by some ten thousand damaged pictures: it loses a reference to
+None by each."""
+
 
 def open_page(stream: IO[bytes]) -> Any:
     """Return the page of a TIFF that is its picture: the largest that is no thumbnail and no mask, also in a sub-IFD.
@@ -279,6 +283,8 @@ def _refuse_missing(page: Any, size: int) -> None:
 
 def _read(page: Any) -> npt.NDArray[Any]:
     """Decode all strips or tiles, into memory that was written before."""
+    if _name(page.compression) in _UNSAFE:
+        raise ImageError(f"a TIFF compressed with {_name(page.compression)}, wanted deflate, LZW, JPEG or none")
     try:
         out, threads = np.zeros(page.shape, page.dtype), _threads()
         return np.asarray(page.asarray(out=out, maxworkers=threads, buffersize=_BUFFER * threads))

@@ -235,6 +235,7 @@ REFUSED: list[tuple[str, Callable[[], bytes], str]] = [
     ("TIFF, signed", lambda: tiff(COLOR.astype(np.int16)), "16-bit signed samples"),
     ("TIFF, 32 bits", lambda: tiff(DEEP.astype(np.uint32)), "32-bit whole-number samples"),
     ("TIFF, three photos", lambda: tiff(np.stack([COLOR] * 3), planarconfig="contig"), "a TIFF of 3 pages of one size"),
+    ("TIFF, PNG inside", lambda: tiff(COLOR, compression="png"), "a TIFF compressed with PNG, wanted deflate"),
     ("TIFF, truncated", lambda: tiff(COLOR, rowsperstrip=4, compression="zlib")[:-200], "truncated TIFF"),
     (
         "TIFF, no rows",
