@@ -169,6 +169,8 @@ class Run:
 
     def _resume(self, stage: Stage, state: RunState) -> None:
         """Resume a stage; where it is validated at another size from now on, the composites are scored again."""
+        is_scored = stage.name == "harmonize" and math.isfinite(state.best)
+        problem = self.folder.why_no_best() if is_scored else ""  # before, since to build a network draws numbers
         try:
             stage.restore(state)
         except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -176,7 +178,7 @@ class Run:
         self.reporter.begin(stage.name, stage.step)
         if stage.best > state.best:
             self._score_composites(stage)
-        if stage.name == "harmonize" and math.isfinite(stage.best) and (problem := self.folder.why_no_best()):
+        if problem and math.isfinite(stage.best):
             self.reporter.line(f"{problem}; the next validation writes these weights anew")
             stage.best = math.inf
 

@@ -86,6 +86,12 @@ class RunState:
         files.write_bytes(path, buffer.getvalue())
 
 
+_WAYS = ("foreach", "fused", "capturable", "differentiable")
+"""Settings of Adam that are this machine's."""
+
+_MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
+"""What Adam keeps of each weight."""
+
 _NAMES = tuple(entry.name for entry in fields(RunState))
 
 
@@ -159,21 +165,27 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -
 
     torch takes moments of any shape and settings of any kind, and fails at the first step.
     """
-    wanted = [_kinds(group) for group in optimizer.param_groups]
+    before = [dict(group) for group in optimizer.param_groups]
     optimizer.load_state_dict(saved)
-    if [_kinds(group) for group in optimizer.param_groups] != wanted:
-        raise ValueError("optimizer: settings of another kind")
+    for group, own in zip(optimizer.param_groups, before, strict=True):
+        if _kinds(group) != _kinds(own) or not all(0 <= beta < 1 for beta in group["betas"]):
+            raise ValueError("optimizer: settings of another kind")
+        group.update({name: own[name] for name in _WAYS if name in own})
     for weight, moments in optimizer.state.items():
+        if moments.keys() != _MOMENTS:
+            raise ValueError(f"optimizer: moments {', '.join(map(str, moments))}, wanted {', '.join(sorted(_MOMENTS))}")
         for name, value in moments.items():
-            if not isinstance(value, Tensor) or (value.dim() and value.shape != weight.shape):
+            shape = torch.Size() if name == "step" else weight.shape
+            if not isinstance(value, Tensor) or value.shape != shape or not value.is_floating_point():
                 raise ValueError(f"optimizer: {name} that does not fit a weight of shape {tuple(weight.shape)}")
-            if not torch.isfinite(value).all():
-                raise ValueError(f"optimizer: {name} is not finite")
+            if not torch.isfinite(value).all() or (name != "exp_avg" and bool((value < 0).any())):
+                raise ValueError(f"optimizer: {name} is not finite, or below 0")
 
 
-def _kinds(group: Mapping[str, Any]) -> list[type]:
-    """Return the kinds of the numbers that a step of Adam computes with."""
-    return [type(value) for value in (*group["betas"], group["eps"], group["weight_decay"], group["lr"])]
+def _kinds(group: Mapping[str, Any]) -> list[Any]:
+    """Return what no run changes of what Adam computes with, and the kinds of what it may change."""
+    fixed = [group[name] for name in ("eps", "weight_decay", "amsgrad", "maximize")]
+    return [type(group["lr"]), *map(type, group["betas"]), *fixed]
 
 
 def _check(state: RunState) -> None:

@@ -152,3 +152,35 @@ def test_moments_that_do_not_fit_their_weights_are_refused(whole: dict[str, Any]
         saved["param_groups"][0]["betas"] = ("x", 0.9)
     with pytest.raises(ValueError, match="optimizer: "):
         state.restore_optimizer(optimizer, saved)
+
+
+STEP = {
+    "no moment": lambda moments, _: moments.pop("exp_avg"),
+    "a moment more": lambda moments, _: moments.update(max_exp_avg_sq=torch.zeros(1, 2)),
+    "one number for all": lambda moments, _: moments.update(exp_avg=torch.tensor(1.0)),
+    "steps below 0": lambda moments, _: moments.update(step=torch.tensor(-5.0)),
+    "squares below 0": lambda moments, _: moments.update(exp_avg_sq=-torch.ones(1, 2)),
+    "amsgrad": lambda _, group: group.update(amsgrad=True),
+    "maximize": lambda _, group: group.update(maximize=True),
+    "epsilon": lambda _, group: group.update(eps=-1.0),
+    "betas": lambda _, group: group.update(betas=(5.0, 7.0)),
+    "three betas": lambda _, group: group.update(betas=(0.9, 0.9, 0.9)),
+    "decay": lambda _, group: group.update(weight_decay=0.5),
+}
+
+
+@pytest.mark.parametrize("change", STEP)
+def test_what_no_step_of_adam_leaves_is_refused(whole: dict[str, Any], change: str) -> None:
+    saved = whole["optimizer"]
+    STEP[change](saved["state"][0], saved["param_groups"][0])
+    with pytest.raises(ValueError, match="optimizer: "):
+        state.restore_optimizer(torch.optim.Adam(torch.nn.Linear(2, 1).parameters()), saved)
+
+
+def test_how_torch_computes_a_step_is_this_machines(whole: dict[str, Any]) -> None:
+    saved = whole["optimizer"]
+    saved["param_groups"][0].update(foreach="x", capturable=True)
+    optimizer = torch.optim.Adam(torch.nn.Linear(2, 1).parameters())
+    state.restore_optimizer(optimizer, saved)
+    assert optimizer.param_groups[0]["foreach"] is None
+    assert optimizer.param_groups[0]["capturable"] is False
