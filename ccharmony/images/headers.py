@@ -45,6 +45,8 @@ _CHANNELS = 4
 SWAPS_SIDES = (5, 6, 7, 8)
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "JPEG2000", "GIF")
 """Formats that are looked for: of Pillow's forty parsers, those of formats in which photos and masks are stored."""
+_ANIMATED = ("PNG", "WEBP", "GIF", "AVIF")
+"""Formats whose pictures follow one another in time; a HEIF or a JPEG of several (MPO) names its main one."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Header:
         How to turn it upright, as EXIF counts, 1 to 8; 1 for HEIF, whose decoder has turned it.
     profile
         The embedded ICC profile, or one that says what else the file tells of its colors; None stands for sRGB.
+    is_animated
+        Whether it is a GIF, PNG, WebP or AVIF of several frames, none of which is *the* picture.
     """
 
     format: str
@@ -76,6 +80,7 @@ class Header:
     bits: int
     orientation: int = 1
     profile: bytes | None = None
+    is_animated: bool = False
 
 
 def image_size(path: Readable, *, orient: bool = True) -> tuple[int, int]:
@@ -103,9 +108,11 @@ def bit_depth(path: Readable) -> int:
 
 
 def read_header(file: IO[bytes], path: Readable, max_pixels: int | None) -> Header:
-    """Return the header of an open picture; raises ImageError if it is none, truncated, or above the limit."""
+    """Return the header of an open picture; raises ImageError if it is none, truncated, animated or above the limit."""
     with _parsing(path):
         header = _parse(file)
+    if header.is_animated:
+        raise ImageError(f"{path}: a {header.format} of several frames, a picture is one frame")
     height, width = header.size
     if max_pixels is not None and width * height > max_pixels:
         raise ImageError(
@@ -200,7 +207,8 @@ def _parse(stream: IO[bytes]) -> Header:
         turned = 1 if kind == "HEIF" else _valid(exif.get(_EXIF_ORIENTATION, 1))
         mode = "LA" if any(raw.startswith("LA") for raw in _raw_modes(image)) else image.mode
         samples = 3 if mode in ("P", "PA") else len(image.getbands())
-        return Header(kind, (height, width), mode, samples, _bits(kind, image, stream), turned, profile)
+        bits, is_animated = _bits(kind, image, stream), kind in _ANIMATED and bool(getattr(image, "is_animated", False))
+        return Header(kind, (height, width), mode, samples, bits, turned, profile, is_animated)
 
 
 def _formats(start: bytes) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ from ccharmony.images.readable import Readable
 _logger = logging.getLogger(__name__)
 
 _PREFIX = b"Exif\0\0"
-_ANIMATED = ("PNG", "WEBP", "GIF", "AVIF")
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[1-8]")
 
 
@@ -51,7 +50,7 @@ def read_tags(file: IO[bytes], header: Header, path: Readable) -> Tags:
 
     A damaged EXIF block is left out; the log says so.
     """
-    read_exif, xmp, dpi = _of_tiff(file) if header.format == "TIFF" else _by_pillow(file, header, path)
+    read_exif, xmp, dpi = _of_tiff(file) if header.format == "TIFF" else _by_pillow(file, header)
     try:
         block = exif.make_upright(read_exif())
     except exif.ExifError as error:
@@ -66,11 +65,9 @@ def _of_tiff(file: IO[bytes]) -> tuple[Callable[[], bytes], bytes, object]:
     return lambda: exif.from_tiff(file, offset), xmp, dpi
 
 
-def _by_pillow(file: IO[bytes], header: Header, path: Readable) -> tuple[Callable[[], bytes], bytes, object]:
+def _by_pillow(file: IO[bytes], header: Header) -> tuple[Callable[[], bytes], bytes, object]:
     """Return the same of any other file."""
     with Image.open(file, formats=(header.format,)) as image:
-        if header.format in _ANIMATED and (frames := getattr(image, "n_frames", 1)) > 1:
-            _logger.warning("%s: %d frames, the first is used", path, frames)
         block, xmp, dpi = image.info.get("exif", b""), image.info.get("xmp", b""), image.info.get("dpi")
         if "Raw profile type exif" in image.info:  # ImageMagick's own way, in text
             block = image.getexif().tobytes()

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,11 @@ def by_opencv(values: np.ndarray, suffix: str, flags: tuple[int, ...] = ()) -> b
 
 def jp2(values: np.ndarray, **options: Any) -> bytes:
     return bytes(imagecodecs.jpeg2k_encode(values, level=0, reversible=True, **options))
+
+
+def moving(kind: str) -> bytes:
+    """Return an animation of two frames."""
+    return by_pillow(COLOR, kind, save_all=True, append_images=[Image.fromarray(255 - COLOR)])
 
 
 def with_alpha(colors: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -235,6 +241,10 @@ REFUSED: list[tuple[str, Callable[[], bytes], str]] = [
     ("TIFF, signed", lambda: tiff(COLOR.astype(np.int16)), "16-bit signed samples"),
     ("TIFF, 32 bits", lambda: tiff(DEEP.astype(np.uint32)), "32-bit whole-number samples"),
     ("TIFF, three photos", lambda: tiff(np.stack([COLOR] * 3), planarconfig="contig"), "a TIFF of 3 pages of one size"),
+    *(
+        (f"{kind}, moving", partial(moving, kind), f"a {kind} of several frames, a picture is one frame")
+        for kind in ("GIF", "PNG", "WEBP", "AVIF")
+    ),
     ("TIFF, PNG inside", lambda: tiff(COLOR, compression="png"), "a TIFF compressed with PNG, wanted deflate"),
     ("TIFF, truncated", lambda: tiff(COLOR, rowsperstrip=4, compression="zlib")[:-200], "truncated TIFF"),
     (
@@ -256,7 +266,7 @@ def test_what_is_no_photo_is_refused_in_one_line_that_names_it(
     tmp_path: Path, file: Callable[[], bytes], message: str
 ) -> None:
     path = written(tmp_path, file())
-    for read in (pixels.read_image, pixels.read_mask, pixels.read_linear):
+    for read in (pixels.read_image, pixels.read_mask, pixels.read_linear, read_picture):
         with pytest.raises(CcharmonyError, match=message) as caught:
             read(path)
         assert str(caught.value).startswith(f"{path}: ")
@@ -269,6 +279,18 @@ def test_jpeg_xl_is_named(tmp_path: Path, container: bool) -> None:
     data = bytes(imagecodecs.jpegxl_encode(COLOR, usecontainer=container))
     with pytest.raises(CcharmonyError, match="JPEG XL, which is not read; wanted JPEG, PNG"):
         pixels.read_image(written(tmp_path, data))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "AVIF"])
+def test_an_animation_of_one_frame_is_a_picture(tmp_path: Path, kind: str) -> None:
+    assert read_picture(written(tmp_path, by_pillow(COLOR, kind, save_all=True))).shape == (H, W)
+
+
+@pytest.mark.parametrize("kind", ["MPO", "HEIF"])
+def test_of_pictures_beside_the_main_one_the_main_one_is_read(tmp_path: Path, kind: str) -> None:
+    pillow_heif.register_heif_opener()
+    found = pixels.read_image(written(tmp_path, moving(kind))).astype(int)
+    assert np.abs(found - COLOR).mean() < 5
 
 
 def test_of_several_pages_the_photo_is_read_and_not_its_thumbnail_nor_its_infrared_page(tmp_path: Path) -> None:

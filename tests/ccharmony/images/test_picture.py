@@ -287,16 +287,6 @@ def test_gray_in_a_profile_for_rgb_becomes_three_equal_channels_in_png(tmp_path:
         np.testing.assert_array_equal(values[..., channel], picture.colors)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF"])
-def test_of_a_moving_picture_the_first_frame_is_read_with_a_word(
-    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    frames = [Image.fromarray(np.full((8, 8, 3), level, np.uint8)) for level in (0, 255)]
-    frames[0].save(tmp_path / "a", kind, save_all=True, append_images=frames[1:])
-    assert read_picture(tmp_path / "a").colors.max() < 5
-    assert "a: 2 frames, the first is used" in caplog.text
-
-
 @pytest.mark.parametrize("kind", ["color", "gray"])
 def test_a_jpeg_has_the_pixels_that_pillow_writes_and_tags_that_it_reads(tmp_path: Path, kind: str) -> None:
     """A profile of several segments, of 65,000 bytes each, and a resolution that is no whole number."""
