@@ -103,7 +103,8 @@ def _refuse_all_or_nothing(mask: SoftMask, stored: StoredMask) -> None:
     if mask.any():
         return
     if stored.hard().any():
-        raise ImageError("mask lies in the part that the crop cuts away with the chart, wanted a foreground beside it")
+        cut = "mask lies in the part that the crop cuts away with the chart"
+        raise ImageError(f"{cut}, wanted a foreground beside it, or --no-crop")
     levels = f"{stored.levels.min()} to {stored.levels.max()} of {stored.full_level}"
     raise ImageError(f"mask is empty (levels {levels}), wanted a foreground")
 

@@ -89,13 +89,17 @@ class Residuals:
         if self.cube_folded > FOLDED_LIMIT:
             yield f"{self.cube_folded:.0%} of the color cube folds"
         if self.clipped_patches:
-            yield f"{self.clipped_patches:.0f} patches clipped"
+            yield f"{_patches(self.clipped_patches)} clipped"
         if self.unused_patches:
-            yield f"{self.unused_patches:.0f} patches left out"
+            yield f"{_patches(self.unused_patches)} left out"
         if self.orientation_ratio < ORIENTATION_LIMIT:
             yield f"another orientation fits nearly as well (ratio {self.orientation_ratio:.2f})"
         if self.refit > 0.5:
             yield f"published matrix is {self.refit:.1f} levels off its refit"
+
+
+def _patches(count: float) -> str:
+    return "1 patch" if count == 1 else f"{count:.0f} patches"
 
 
 def measure_fit(

@@ -15,6 +15,7 @@ from ccharmony.build.settings import BuildSettings
 from ccharmony.color import polynomial
 from ccharmony.command_classes import VariadicCommand
 from ccharmony.console import echo, progress_bar
+from ccharmony.dataset.fits import refuse_absent
 from ccharmony.errors import ManifestError
 from ccharmony.inspection import report, terminal, thumbnails
 from ccharmony.inspection.target import Subject, find_photos, fit_sources, list_tables, read_release, read_target
@@ -107,7 +108,7 @@ def _named(found: report.FitReport, photo: str) -> report.PhotoReport:
     for one in found.photos:
         if one.record.id == photo:
             return one
-    raise ManifestError(f"{photo}: no fit of this photo among {len(found.photos)}")
+    raise refuse_absent(photo, [one.record.id for one in found.photos])
 
 
 def _is_page(path: Path) -> bool:

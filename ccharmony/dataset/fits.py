@@ -13,6 +13,7 @@ One row a photo in every dataset of the file, rows in the order of the ids::
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import io
 import json
@@ -91,7 +92,14 @@ class Fits:
         for record in self.records:
             if record.id == photo:
                 return record
-        raise ManifestError(f"{photo}: no fit of this photo among {len(self.records)}")
+        raise refuse_absent(photo, [record.id for record in self.records])
+
+
+def refuse_absent(photo: str, ids: Sequence[str]) -> ManifestError:
+    """Return the error that a photo is none of some, with the ids that come closest."""
+    close = difflib.get_close_matches(photo, ids, 3, cutoff=0.5) or sorted(ids)[:3]
+    such = f", wanted an id such as {', '.join(close)}" if close else ""
+    return ManifestError(f"{photo}: no fit of this photo among {len(ids)}{such}")
 
 
 def write_fits(

@@ -44,6 +44,8 @@ def read_manifest(path: StrPath) -> list[Pair]:
     try:
         with inputs.open_text(path, newline="") as file:
             rows = list(csv.reader(file))
+    except FileNotFoundError as error:
+        raise ManifestError(f"{path}: no such file, wanted that of a dataset that `ccharmony build` wrote") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(f"{path}: cannot be read ({error})") from error
     if not rows or tuple(rows[0]) not in (COLUMNS, _FORMER):

@@ -71,8 +71,9 @@ def worst_first(report: FitReport, top: int, width: int = 0) -> Iterator[str]:
     yield f"{shown(report.title)}: {len(report.photos)} photos, {report.flagged} flagged; worst first"
     yield ""
     yield from _aligned(header, rows, left=(0, 1, 2, 3, 11), width=width)
-    if rest := len(report.photos) - len(photos):
-        yield f"... and {rest} more (--top 0 shows all)"
+    if rest := report.photos[len(photos) :]:
+        flagged = sum(bool(photo.reasons) for photo in rest)
+        yield f"... and {len(rest)} more{f', {flagged} of them flagged' if flagged else ''} (--top 0 shows all)"
     yield ""
     yield from LEGEND
 

@@ -39,14 +39,18 @@ def to_table() -> str:
 
 
 def read(name: str) -> str:
-    """Return the card of bundled weights; raises WeightsError where there are no such weights or no card."""
+    """Return the card of bundled weights without the marks of its generated parts.
+
+    Raises WeightsError where there are no such weights or no card.
+    """
     names = bundled.list_weights()
     if name not in names:
         raise WeightsError(f"{name}: no such weights, bundled are {', '.join(names) or 'none'}")
     card = bundled.WEIGHTS / f"{name}.md"
     if not card.is_file():
         raise WeightsError(f"{name}: no card {card.name} found, one wanted for all bundled weights")
-    return card.read_text(encoding="utf-8").rstrip()
+    lines = card.read_text(encoding="utf-8").rstrip().split("\n")
+    return "\n".join(line for line in lines if not line.startswith("<!--"))
 
 
 def default_weights(model: str | None = None) -> str:

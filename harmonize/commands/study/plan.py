@@ -10,6 +10,7 @@ from ccharmony.arguments import Number, WholeNumber
 from ccharmony.console import echo
 
 _RATERS = (5, 10, 20, 40, 80)
+_DEFAULT = " ".join(map(str, _RATERS))
 
 
 @click.command("plan", short_help="Simulate how many raters a study needs.")
@@ -27,7 +28,7 @@ _RATERS = (5, 10, 20, 40, 80)
 @click.option(
     "--rater-spread", type=Number(), default=0.3, show_default=True, help="How much strengths differ between raters."
 )
-@click.option("--raters", type=WholeNumber(), multiple=True, help=f"Numbers of raters to try.  [default: {_RATERS}]")
+@click.option("--raters", type=WholeNumber(), multiple=True, help=f"Raters, once a number.  [default: {_DEFAULT}]")
 @click.option(
     "--studies", type=WholeNumber(), default=100, show_default=True, help="Simulated for each number of raters."
 )
@@ -43,7 +44,8 @@ def command(raters: tuple[int, ...], seed: int, **options: Any) -> None:
 
     plan = Plan(**options)
     chance = predict_preference([plan.difference, 0.0])[0, 1]
-    echo(f"difference {plan.difference:g}: the better one is preferred in {chance:.0%}; {plan.studies} studies each\n")
+    echo(f"difference {plan.difference:g}: the better one is preferred in {chance:.0%}; {plan.studies} studies each")
+    echo("")
     echo("raters    votes    found    width of the interval")
     for power in predict_power(plan, raters or _RATERS, seed):
         echo(f"{power.raters:6d}  {power.votes:7,d}    {power.found:5.0%}    {power.width:.2f}")

@@ -63,7 +63,7 @@ def test_file_is_read_by_any_hdf5_tool(tmp_path: Path) -> None:
 
 def test_photo_without_a_fit_is_named(tmp_path: Path) -> None:
     write_fits(tmp_path / "fits.h5", [record("a")], STANDARD)
-    with pytest.raises(ManifestError, match="zz: no fit of this photo among 1"):
+    with pytest.raises(ManifestError, match="zz: no fit of this photo among 1, wanted an id such as a"):
         read_fits(tmp_path / "fits.h5")["zz"]
 
 

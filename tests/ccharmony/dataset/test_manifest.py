@@ -78,6 +78,11 @@ def test_broken_table_is_refused_with_its_place(tmp_path: Path, old: str, new: s
         read_manifest(path)
 
 
+def test_a_folder_without_a_manifest_is_no_dataset(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"manifest\.csv: no such file, wanted that of a dataset"):
+        read_manifest(tmp_path / "manifest.csv")
+
+
 def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "manifest.csv"
     path.write_bytes(b"\xff\xfe\x00")

@@ -24,13 +24,15 @@ def test_the_table_is_cut_and_says_so(records: list[FitRecord]) -> None:
     assert lines[0] == "x: 4 photos, 2 flagged; worst first"
     assert lines[3].startswith("noisy")
     assert lines[5] == "... and 2 more (--top 0 shows all)"
+    lines = list(terminal.worst_first(report.make_report("x", records), 1))
+    assert lines[4] == "... and 3 more, 1 of them flagged (--top 0 shows all)"
     assert not any("more" in line for line in terminal.worst_first(report.make_report("x", records), 0))
 
 
 def test_reasons_stand_at_the_end_of_the_row(records: list[FitRecord]) -> None:
     lines = list(terminal.worst_first(report.make_report("x", records), 0))
     assert "levels on the patches (limit 10)" in lines[3]
-    assert next(line for line in lines if "onerror" in line).endswith("1 patches left out")
+    assert next(line for line in lines if "onerror" in line).endswith("1 patch left out")
 
 
 def test_numbers_end_in_one_column_whatever_the_letters(records: list[FitRecord]) -> None:

@@ -154,7 +154,8 @@ def test_a_plan_says_how_many_raters_find_the_difference() -> None:
     raters = ("--raters", 2, "--raters", 12)
     done = run("plan", "--methods", 2, "--pictures", 30, "--votes", 30, "--difference", 1.2, "--studies", 40, *raters)
     assert done.exit_code == 0, done.output
-    assert "preferred in 77%" in done.output
+    assert done.output.splitlines()[0].endswith("preferred in 77%; 40 studies each")
+    assert done.output.splitlines()[1] == ""
     few, many = (
         [*map(float, line.replace("%", "").replace(",", "").split())] for line in done.output.splitlines()[-2:]
     )

@@ -83,6 +83,7 @@ def test_weights_say_how_good_they_are_and_what_they_may_be_used_for(name):
     assert "research use" in metadata["licence"]
     card = cards.read(name)
     assert "Research use only" in card
+    assert "<!--" not in card
     assert f"{metadata['val_fmse']:.1f}" in card
 
 
