@@ -96,7 +96,8 @@ def _histogram(values: Sequence[Float64]) -> bytes:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    edges = np.histogram_bin_edges(np.concatenate(values), bins=24)
+    every = np.concatenate(values)
+    edges = np.histogram_bin_edges(every, bins=24, range=None if np.ptp(every) else (every[0], every[0] + 1))
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "statistics", "font.family": "sans-serif"}):
         figure = Figure(figsize=(4.2, 2.4), layout="constrained")
         axes = figure.subplots()

@@ -19,6 +19,7 @@ from ccharmony.build.pipeline import build_dataset
 from ccharmony.build.settings import PairSettings
 from ccharmony.errors import ManifestError
 from ccharmony.inspection.statistics import compare, measure_dataset
+from ccharmony.inspection.statistics_text import _histogram
 from ccharmony.inspection.target import read_target
 
 from .. import kill_loop
@@ -73,6 +74,12 @@ def test_the_command_prints_tables_and_writes_a_page_again(built: Path, tmp_path
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.count("data:image/svg+xml;base64,") == 6
     assert "<script" not in page
+
+
+def test_the_histogram_of_a_share_that_is_always_0_shows_no_negative_shares() -> None:
+    drawn = _histogram([np.zeros(9)]).decode()
+    assert ">0.0<" in drawn
+    assert ">\u22120." not in drawn
 
 
 def test_a_picture_that_cannot_be_read_is_named_and_left_out(built: Path, tmp_path: Path) -> None:

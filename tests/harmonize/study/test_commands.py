@@ -121,6 +121,7 @@ def test_a_ranking_is_told_written_and_drawn(study: Study, tmp_path: Path) -> No
     assert [row["rater"] for row in raters] == [f"r{number}" for number in range(1, 9)]
     assert b"<svg" in (tmp_path / "out" / "ranking.svg").read_bytes()
     page = (tmp_path / "page.html").read_text()
+    assert "color-scheme: light dark" in page
     assert page.count("<table>") == 2
     assert "<svg" in page
     assert (tmp_path / "out" / "ranking.md").read_text() == done.output
