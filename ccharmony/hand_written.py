@@ -32,7 +32,7 @@ def read_marked_text(path: Path) -> str:
         encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
         text = data.decode(encoding)
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: cannot be read as text ({error})") from error
+        raise SourceError(f"{path}: cannot be read as text ({inputs.why(error)})") from error
     if "\0" in text:
         raise SourceError(f"{path}: not UTF-8, it has zero bytes; wanted UTF-8, or UTF-16 with a byte-order mark")
     return text

@@ -43,6 +43,11 @@ class UnusableFileError(OSError):
         return str(self.strerror)
 
 
+def why(error: Exception) -> str:
+    """Return why a file could not be read, without its name and the number that Python puts around it."""
+    return str(getattr(error, "strerror", None) or error)
+
+
 def check(path: StrPath, most: int | None = None) -> int:
     """Return the bytes of a file that a library opens by its name; raises OSError as :func:`open_binary` does."""
     try:

@@ -71,7 +71,7 @@ def check_report(root: Path, rows: Sequence[Pair], sums_sha256: str) -> Iterator
         if not isinstance(content, dict):
             raise ValueError(f"{type(content).__name__} found, an object wanted")
     except (OSError, ValueError) as error:
-        yield f"{path}: cannot be read ({error})"
+        yield f"{path}: cannot be read ({inputs.why(error)})"
         return
     if checksums.SEAL in content or sums_sha256:
         if not checksums.is_sealed(content):

@@ -111,7 +111,7 @@ def read_checksums(root: Path) -> tuple[dict[str, Checksum], str] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, IndexError, csv.Error) as error:
-        raise ManifestError(f"{path}: cannot be read ({error}), wanted {','.join(COLUMNS)}") from error
+        raise ManifestError(f"{path}: cannot be read ({inputs.why(error)}), wanted {','.join(COLUMNS)}") from error
     return found, hashlib.sha256(data).hexdigest()
 
 

@@ -25,7 +25,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ccharmony import files, strict_json
+from ccharmony import files, inputs, strict_json
 from ccharmony.arrays import Float64
 from ccharmony.color import polynomial
 from ccharmony.dataset import plain_hdf5
@@ -161,7 +161,7 @@ def read_fits(path: StrPath) -> Fits:
     except FileNotFoundError as error:
         raise ManifestError(f"{path}: no such file, wanted a fits.h5") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ManifestError(f"{path}: not a fits.h5 of version {VERSION} ({error})") from error
+        raise ManifestError(f"{path}: not a fits.h5 of version {VERSION} ({inputs.why(error)})") from error
 
 
 def _write_columns(file: h5py.File, records: Sequence[FitRecord]) -> None:

@@ -47,7 +47,7 @@ def read_manifest(path: StrPath) -> list[Pair]:
     except FileNotFoundError as error:
         raise ManifestError(f"{path}: no such file, wanted that of a dataset that `ccharmony build` wrote") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ManifestError(f"{path}: cannot be read ({error})") from error
+        raise ManifestError(f"{path}: cannot be read ({inputs.why(error)})") from error
     if not rows or tuple(rows[0]) not in (COLUMNS, _FORMER):
         found = ",".join(rows[0]) if rows else "nothing"
         raise ManifestError(f"{path}: columns {found[:80]}, wanted {','.join(COLUMNS)[:80]}...")

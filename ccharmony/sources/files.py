@@ -73,4 +73,4 @@ def read_rows(path: Path) -> list[list[float]]:
         lines = inputs.read_bytes(path, NUMBERS_BYTES).decode("ascii").splitlines()
         return [[float(cell) for cell in line.replace(",", " ").split()] for line in lines if line.strip()]
     except (OSError, ValueError) as error:
-        raise CheckerError(f"{path}: {error}, wanted rows of numbers") from error
+        raise CheckerError(f"{path}: {inputs.why(error)}, wanted rows of numbers") from error

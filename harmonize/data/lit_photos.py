@@ -56,7 +56,8 @@ class Counts:
         refused, unchanged = self.shares()
         if not self.samples:
             return ""
-        return f"{refused:.3f} lights refused a picture, {unchanged:.2%} of {self.samples:,} pictures left unchanged"
+        left = f"{unchanged:.2%} of {self.samples:,} pictures left unchanged"
+        return f"{refused:.3f} lights refused for a picture in the mean, {left}"
 
     def shares(self) -> tuple[float, float]:
         """Return the mean number of candidates rejected for a sample, and the share of samples left unchanged."""

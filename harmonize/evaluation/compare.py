@@ -151,7 +151,7 @@ def read_table(path: StrPath) -> Table:
         with inputs.open_text(path, newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ManifestError(f"{path}: cannot be read ({error})") from error
+        raise ManifestError(f"{path}: cannot be read ({inputs.why(error)})") from error
     try:
         keys = [(from_cell(row["set"]), from_cell(row["name"])) for row in rows]
         scores = {key: _scores_of(row) for key, row in zip(keys, rows, strict=True)}

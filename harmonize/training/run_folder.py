@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ccharmony import files, strict_json
+from ccharmony import files, inputs, strict_json
 from ccharmony.errors import SettingsError, WeightsError
 from ccharmony.files import StrPath
 from ccharmony.outputs import Job, claim_folder
@@ -219,7 +219,7 @@ def read_settings(path: Path) -> TrainSettings:
     try:
         values = strict_json.read(path)
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: cannot be read as JSON ({error})") from error
+        raise SettingsError(f"{path}: cannot be read as JSON ({inputs.why(error)})") from error
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: {type(values).__name__} found, the settings.json of a run wanted")
     try:

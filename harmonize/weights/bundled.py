@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from ccharmony import strict_json
+from ccharmony import inputs, strict_json
 from ccharmony.arrays import Float32
 from ccharmony.errors import WeightsError
 from ccharmony.files import StrPath
@@ -98,4 +98,4 @@ def _opened(name: str) -> Iterator[Any]:
         with safe_open(path, framework="np") as file:
             yield file
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path}: damaged or not a safetensors file ({error})") from error
+        raise WeightsError(f"{path}: damaged or not a safetensors file ({inputs.why(error)})") from error

@@ -112,7 +112,7 @@ def read_tables(path: Path) -> dict[str, Tensors]:
         content = torch_files.read(path, archive=False, plain=_PLAIN)
     except (OSError, ValueError) as error:
         wanted = "wanted what torch.save(net.state_dict(), FILE) writes"
-        raise WeightsError(f"{path}: not a checkpoint of plain tensors ({error}), {wanted}") from error
+        raise WeightsError(f"{path}: not a checkpoint of plain tensors ({inputs.why(error)}), {wanted}") from error
     tables = dict(_walk(content))
     if not tables:
         raise WeightsError(f"{path}: {type(content).__name__} found, tensors by name wanted")

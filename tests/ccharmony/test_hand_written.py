@@ -55,5 +55,5 @@ def test_what_is_no_table_is_refused_with_its_name(tmp_path, data, reason):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(SourceError, match=r"absent\.txt: cannot be read as text"):
+    with pytest.raises(SourceError, match=r"absent\.txt: cannot be read as text \(No such file or directory\)$"):
         read_marked_text(tmp_path / "absent.txt")

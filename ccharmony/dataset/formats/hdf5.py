@@ -127,7 +127,7 @@ def _refusing(root: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise SourceError(f"{root}: no such file, wanted a packed dataset") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{root}: not a packed dataset, or not all of one ({error})") from error
+        raise SourceError(f"{root}: not a packed dataset, or not all of one ({inputs.why(error)})") from error
 
 
 def _read(root: Path, names: Sequence[str]) -> plain_hdf5.Contents:

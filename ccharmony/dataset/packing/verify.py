@@ -138,7 +138,7 @@ def _read_shards(root: Place, verdict: Verdict) -> _Packed:
         try:
             rows += shards.read_stored_rows(root, shard) if shard.is_parquet else _rows_of(tar)
         except (tarfile.TarError, ValueError, OSError) as error:
-            verdict.problems.append(f"{tar}: not a tar of pairs ({error})")
+            verdict.problems.append(f"{tar}: not a tar of pairs ({inputs.why(error)})")
         except SourceError as error:
             verdict.problems.append(str(error))
     return _Packed(_by_name(rows, str(root), verdict), frozenset(whole))
@@ -183,7 +183,7 @@ def _check_card(root: Place, described: Mapping[str, str]) -> Iterator[str]:
         try:
             data = places.read_bytes(root / name, inputs.PICTURE_BYTES)
         except (OSError, ValueError) as error:
-            yield f"{root / name}: cannot be read ({error})"
+            yield f"{root / name}: cannot be read ({inputs.why(error)})"
             continue
         if hashlib.sha256(data).hexdigest() != sha256:
             yield f"{root / name}: is not what was packed"
@@ -259,7 +259,7 @@ class _Pairs:
             if file not in self._hashes:
                 self._hashes[file] = hashlib.sha256(file.read_bytes()).hexdigest()
         except (OSError, ImageError) as error:
-            yield f"{file}: cannot be read ({error})"
+            yield f"{file}: cannot be read ({inputs.why(error)})"
             return
         if self._hashes[file] != wanted:
             yield f"{file}: sha256 {self._hashes[file][:12]}..., its row says {wanted[:12]}..."

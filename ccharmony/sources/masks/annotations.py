@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ccharmony import strict_json
+from ccharmony import inputs, strict_json
 from ccharmony.errors import CcharmonyError
 from ccharmony.sources.masks import foreign
 from ccharmony.sources.masks.coco import read_coco
@@ -43,7 +43,7 @@ def find_drawings(files: Sequence[Path], beside: Sequence[Path], photos: Mapping
         try:
             content = strict_json.read(path, most=MOST_BYTES)
         except (OSError, ValueError) as error:
-            drawn.refuse(path, "", f"not JSON ({error})")
+            drawn.refuse(path, "", f"not JSON ({inputs.why(error)})")
             continue
         if path in beside and not _is_labelme(content) and not _is_coco(content) and not foreign.name(content):
             others.append(path)

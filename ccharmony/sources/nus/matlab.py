@@ -65,7 +65,7 @@ def read_matlab(path: Path) -> Mapping[str, Value]:
         order = _byte_order(data)
         return dict(_variables(data[_HEADER:], order))
     except (OSError, zlib.error, struct.error, ValueError) as error:
-        raise SourceError(f"{path}: not a MATLAB 5 file, or damaged ({error})") from error
+        raise SourceError(f"{path}: not a MATLAB 5 file, or damaged ({inputs.why(error)})") from error
 
 
 def _byte_order(data: bytes) -> str:

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ccharmony import catalog, listing
+from ccharmony import catalog, inputs, listing
 from ccharmony.arrays import Float64
 from ccharmony.color import polynomial
 from ccharmony.errors import CcharmonyError, CheckerError, SourceError
@@ -143,7 +143,7 @@ def _read_text(entry: Readable) -> str:
     try:
         return readable.read_content(entry, archive.TABLE_BYTES).decode("utf-8-sig")
     except (OSError, ValueError) as error:
-        raise SourceError(f"{entry}: {error}, wanted a text in UTF-8") from error
+        raise SourceError(f"{entry}: {inputs.why(error)}, wanted a text in UTF-8") from error
 
 
 def _read_patches(entry: Readable) -> Float64:
@@ -151,7 +151,7 @@ def _read_patches(entry: Readable) -> Float64:
         text = readable.read_content(entry, archive.TABLE_BYTES).decode("ascii")
         levels = np.array([[float(cell) for cell in line.split(",")] for line in text.splitlines() if line.strip()])
     except (OSError, ValueError) as error:
-        raise CheckerError(f"{entry}: {error}, wanted 24 rows r,g,b") from error
+        raise CheckerError(f"{entry}: {inputs.why(error)}, wanted 24 rows r,g,b") from error
     if levels.shape != (24, 3) or not np.isfinite(levels).all() or levels.min() < 0 or levels.max() > 255:
         raise CheckerError(f"{entry}: patches of shape {levels.shape}, wanted (24, 3) levels from 0 to 255")
     return levels / 255
