@@ -27,6 +27,14 @@ WORKING = (*_PLANAR, *(f"{name}10le" for name in _PLANAR[:3]))
 """Formats whose planes are changed as they are; others are converted first."""
 
 
+_CUT_SILENTLY = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
+"""Containers at whose end FFmpeg does not ask whether all has come that their headers tell."""
+
+_MISSING = 0.3
+"""Seconds that may be missing at the end: times in headers are rounded; and one frame, whose
+length not all files tell."""
+
+
 @dataclass
 class VideoFrame:
     """A decoded frame, upright.
@@ -126,24 +134,39 @@ class Footage:
         Raises
         ------
         SourceError
-            The file is damaged, has no frame, or its colors are coded in a way that is not known.
+            The file is damaged or cut off, has no frame, or its colors are coded in a way that is not known.
         """
-        first, number = None, -1
+        first, number, end = None, -1, 0.0
         try:
-            for packet in self.container.demux(self.stream, *copied):
+            for packet in self.container.demux():
+                end = max(end, _end_of(packet))
                 if packet.stream is not self.stream:
-                    assert copy is not None
-                    copy(packet)
+                    if packet.stream in copied:
+                        assert copy is not None
+                        copy(packet)
                     continue
                 decoded = self.decoder.decode(packet)
                 for number, frame in enumerate(decoded, start=number + 1):  # noqa: B020 - goes on counting
                     time = float(number / self.rate) if frame.pts is None else float(frame.pts * frame.time_base)
                     first = time if first is None else first
+                    if frame.is_corrupt:
+                        place = f"frame {number + 1} ({time - first:.2f} s) is damaged"
+                        raise SourceError(f"{self.path}: {place}; encode it anew to use it as it looks")
                     yield self._prepare(frame, formats, time - first)
         except load_av().FFmpegError as error:
             raise SourceError(f"{self.path}: damaged after {number + 1} frames ({error.strerror})") from error
         if number < 0:
             raise SourceError(f"{self.path}: no frame in it")
+        if self._stated_end - end > _MISSING + 1 / self.rate:
+            raise SourceError(f"{self.path}: ends after {end:.2f} s, its header says {self._stated_end:.2f} s; cut off")
+
+    @property
+    def _stated_end(self) -> float:
+        """Second at which the header says that the last stream ends; 0 where FFmpeg says by itself what is missing."""
+        if self.container.format.name not in _CUT_SILENTLY:
+            return 0.0
+        by_frames = float(self.stream.frames / self.rate) if self.container.format.name == "avi" else 0.0
+        return max(by_frames, float((self.container.duration or 0) / load_av().time_base))
 
     def _prepare(self, frame: Any, formats: Collection[str], time: float) -> VideoFrame:
         coding = read_coding(frame, self.path)
@@ -203,6 +226,12 @@ def open_footage(path: Path) -> Iterator[Footage]:
                 raise SourceError(f"{path}: coded in a way that FFmpeg does not know, another video wanted")
             streams[0].thread_type = "AUTO"
             yield Footage(path, container, streams[0], _choose_decoder(streams[0]))
+
+
+def _end_of(packet: Any) -> float:
+    """Return the second at which a packet ends; 0 where it does not say."""
+    place = packet.dts if packet.pts is None else packet.pts
+    return 0.0 if place is None else float((place + (packet.duration or 0)) * packet.time_base)
 
 
 def _names_alpha(stream: Any) -> bool:

@@ -192,6 +192,31 @@ def test_a_video_cut_off_in_the_middle_is_named(tmp_path, video_kit, nets):
     assert not (tmp_path / "out.mp4").exists()
 
 
+@pytest.mark.parametrize(("name", "codec"), [("in.mkv", "ffv1"), ("in.avi", "ffv1"), ("in.webm", "libvpx-vp9")])
+def test_a_video_whose_end_is_missing_is_named_also_where_ffmpeg_says_nothing(name, codec, tmp_path, video_kit, nets):
+    kind = "yuv444p" if codec == "ffv1" else "yuv420p"
+    video = video_kit.write(tmp_path / name, video_kit.draw_frames(30), codec=codec, kind=kind, clock=10)
+    pixels.write_mask(tmp_path / "m.png", video_kit.draw_masks(1)[0])
+    harmonize_video(video, tmp_path / "m.png", tmp_path / "whole.mkv", nets.Recolor(GAIN))
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    with pytest.raises(SourceError, match=rf"{name}: ends after [0-9.]+ s, its header says 3\.00 s; cut off"):
+        harmonize_video(video, tmp_path / "m.png", tmp_path / "out.mkv", nets.Recolor(GAIN))
+    assert not (tmp_path / "out.mkv").exists()
+
+
+def test_a_frame_that_ffmpeg_cannot_decode_whole_is_named(tmp_path, video_kit, nets):
+    options = {"g": "2", "bf": "0", "crf": "5"}
+    video = video_kit.write(
+        tmp_path / "in.mkv", video_kit.draw_frames(), codec="libx264", kind="yuv420p", options=options
+    )
+    packet = video_kit.packets(video, "video")[4]
+    video.write_bytes(video.read_bytes().replace(packet, packet[:60] + bytes(len(packet) - 60)))
+    pixels.write_mask(tmp_path / "m.png", video_kit.draw_masks(1)[0])
+    with pytest.raises(SourceError, match=r"in\.mkv: frame 5 \(0\.40 s\) is damaged; encode it anew"):
+        harmonize_video(video, tmp_path / "m.png", tmp_path / "out.mkv", nets.Recolor(GAIN))
+    assert not (tmp_path / "out.mkv").exists()
+
+
 def test_one_adjustment_serves_for_all_frames(tmp_path, video_kit):
     video = video_kit.write(tmp_path / "in.mkv", video_kit.draw_frames())
     masks = video_kit.write(tmp_path / "m.mkv", video_kit.gray(video_kit.draw_masks()))
