@@ -5,7 +5,9 @@ Contents: :func:`listen`, :func:`link_of`, :func:`run`, :func:`ended_by_signals`
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Iterator
@@ -42,8 +44,21 @@ def run(app: Starlette, listening: socket.socket) -> None:
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=_PATIENCE)
     )
-    with ended_by_signals(), contextlib.suppress(KeyboardInterrupt):  # the way to end it
-        server.run(sockets=[listening])
+    log = logging.getLogger("uvicorn.error")
+    log.addFilter(_is_no_end)
+    try:
+        with ended_by_signals(), contextlib.suppress(KeyboardInterrupt):  # the way to end it
+            server.run(sockets=[listening])
+    finally:
+        log.removeFilter(_is_no_end)
+
+
+def _is_no_end(record: logging.LogRecord) -> bool:
+    """Return whether a record tells something else than the end of a request that the server waited for in vain.
+
+    uvicorn counts these in one line, and then prints the traceback of each.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 @contextlib.contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +38,37 @@ def test_a_server_returns_at_a_signal(number: signal.Signals) -> None:
         process.send_signal(number)
         assert process.stdout.read() == "done\n"
     assert process.returncode == 0
+
+
+def test_requests_that_never_come_whole_are_counted_in_one_line_at_the_end(tmp_path: Path) -> None:
+    code = """
+import sys
+from starlette.responses import Response
+from starlette.routing import Route
+from harmonize.web import guards, listening
+listening._PATIENCE = 1
+async def take(request):
+    await guards.read_body(request, 1000)
+    return Response()
+socket = listening.listen("127.0.0.1", 0)
+print(socket.getsockname()[1], flush=True)
+listening.run(guards.make_app([Route("/", take, methods=["POST"])], "127.0.0.1"), socket)
+"""
+    with (
+        (tmp_path / "said").open("w+") as said,
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=said, text=True) as server,
+    ):
+        assert server.stdout is not None
+        address = "127.0.0.1", int(server.stdout.readline())
+        with socket.create_connection(address) as slow, socket.create_connection(address) as slower:
+            for each in (slow, slower):
+                each.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc")
+            with socket.create_connection(address) as other:
+                other.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert other.recv(12) == b"HTTP/1.1 405"
+            server.terminate()
+            assert server.wait(30) == 0
+        said.seek(0)
+        lines = said.read().splitlines()
+    assert len(lines) == 1
+    assert "Cancel 2 running task(s)" in lines[0]
