@@ -16,6 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from ccharmony.errors import SettingsError
+from harmonize.web.connections import BoundedProtocol
 from harmonize.web.guards import is_loopback
 
 _PATIENCE = 3
@@ -42,7 +43,13 @@ def link_of(host: str, port: int, key: str) -> str:
 def run(app: Starlette, listening: socket.socket) -> None:
     """Serve until Ctrl-C, SIGTERM or the end of the terminal; all three return, so that callers can clean up."""
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=_PATIENCE)
+        uvicorn.Config(
+            app,
+            http=BoundedProtocol,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=_PATIENCE,
+        )
     )
     log = logging.getLogger("uvicorn.error")
     log.addFilter(_is_no_end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -72,3 +73,31 @@ listening.run(guards.make_app([Route("/", take, methods=["POST"])], "127.0.0.1")
         lines = said.read().splitlines()
     assert len(lines) == 1
     assert "Cancel 2 running task(s)" in lines[0]
+
+
+def test_connections_that_say_nothing_are_bounded_and_closed(tmp_path: Path) -> None:
+    limits = "from harmonize.web import connections\nconnections.MOST, connections.WAITING = 20, 0.5\n"
+    command = [sys.executable, "-c", limits + SERVER]
+    with (
+        (tmp_path / "said").open("w+") as said,
+        subprocess.Popen(
+            [sys.executable, "-c", limits + SERVER], stdout=subprocess.PIPE, stderr=said, text=True
+        ) as server,
+        contextlib.ExitStack() as held,
+    ):
+        assert server.stdout is not None
+        address = "127.0.0.1", int(server.stdout.readline().strip().strip("/").rpartition(":")[2])
+        slow = [held.enter_context(socket.create_connection(address, timeout=10)) for _ in range(30)]
+        with contextlib.suppress(ConnectionError):
+            for each in slow:
+                each.sendall(b"GET / HTTP/1.1\r\nX: ")
+        for each in slow:
+            with contextlib.suppress(ConnectionError):
+                assert each.recv(1) == b""
+        with socket.create_connection(address) as other:
+            other.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert other.recv(15) == b"HTTP/1.1 200 OK"
+        server.terminate()
+        assert server.wait(30) == 0
+        said.seek(0)
+        assert said.read() == ""
