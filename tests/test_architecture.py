@@ -104,7 +104,7 @@ DOORS = {
         "harmonize/web/guards.py",
         "harmonize/web/listening.py",
     },
-    "uvicorn": {"harmonize/web/listening.py"},
+    "uvicorn": {"harmonize/web/connections.py", "harmonize/web/listening.py"},
 }
 
 

@@ -19,6 +19,9 @@ from ccharmony.errors import SettingsError
 from harmonize.web.connections import BoundedProtocol
 from harmonize.web.guards import is_loopback
 
+_BACKLOG = 128
+"""Connections that wait, and that asyncio takes before it asks the first of them what it wants."""
+
 _PATIENCE = 3
 """Seconds that requests have to end when the server ends."""
 
@@ -27,7 +30,7 @@ def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; port 0 takes a free one. Raises SettingsError where the address cannot be used."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=128)
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise SettingsError(f"{host} port {port}: cannot listen there ({error.strerror or error})") from error
 
@@ -46,6 +49,7 @@ def run(app: Starlette, listening: socket.socket) -> None:
         uvicorn.Config(
             app,
             http=BoundedProtocol,
+            backlog=_BACKLOG,
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=_PATIENCE,

@@ -80,11 +80,10 @@ def test_connections_that_say_nothing_are_bounded_and_closed(tmp_path: Path) -> 
     command = [sys.executable, "-c", limits + SERVER]
     with (
         (tmp_path / "said").open("w+") as said,
-        subprocess.Popen(
-            [sys.executable, "-c", limits + SERVER], stdout=subprocess.PIPE, stderr=said, text=True
-        ) as server,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True) as server,
         contextlib.ExitStack() as held,
     ):
+        held.callback(server.kill)
         assert server.stdout is not None
         address = "127.0.0.1", int(server.stdout.readline().strip().strip("/").rpartition(":")[2])
         slow = [held.enter_context(socket.create_connection(address, timeout=10)) for _ in range(30)]
