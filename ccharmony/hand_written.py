@@ -76,8 +76,11 @@ def read_rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     Raises
     ------
     SourceError
-        As :func:`read_cells`.
+        As :func:`read_cells`, or a line has more cells than the header: which belongs to which column is not known.
     """
     (_, header), *body = read_cells(path) or [(1, [])]
     columns = [name.lower() for name in header]
+    for number, line in body:
+        if any(line[len(columns) :]):
+            raise SourceError(f"{path}, line {number}: {len(line)} cells, wanted {len(columns)} as in the header")
     return columns, [(number, dict(zip(columns, line, strict=False))) for number, line in body]

@@ -33,6 +33,15 @@ def test_a_line_with_too_few_cells_lacks_the_last_and_keeps_its_number(tmp_path)
     assert read_rows(path) == (["id", "split"], [(3, {"id": "1", "split": "train"}), (4, {"id": "2"})])
 
 
+def test_a_line_with_cells_of_no_column_is_refused_but_not_one_that_ends_with_commas(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("id,class,split\n1,car,train,,\n")
+    assert read_rows(path)[1] == [(2, {"id": "1", "class": "car", "split": "train"})]
+    path.write_text("id,class,split\n1,car,train\n2,cup, red,train\n")
+    with pytest.raises(SourceError, match=r"table\.csv, line 3: 4 cells, wanted 3 as in the header"):
+        read_rows(path)
+
+
 def test_an_empty_table_has_neither_columns_nor_rows(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("\n")
