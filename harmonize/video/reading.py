@@ -26,7 +26,6 @@ _PLANAR = ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p")
 WORKING = (*_PLANAR, *(f"{name}10le" for name in _PLANAR[:3]))
 """Formats whose planes are changed as they are; others are converted first."""
 
-
 _CUT_SILENTLY = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
 """Containers at whose end FFmpeg does not ask whether all has come that their headers tell."""
 
@@ -147,7 +146,8 @@ class Footage:
                     continue
                 decoded = self.decoder.decode(packet)
                 for number, frame in enumerate(decoded, start=number + 1):  # noqa: B020 - goes on counting
-                    time = float(number / self.rate) if frame.pts is None else float(frame.pts * frame.time_base)
+                    self._stamp(frame, number)
+                    time = float(frame.pts * frame.time_base)
                     first = time if first is None else first
                     if frame.is_corrupt:
                         place = f"frame {number + 1} ({time - first:.2f} s) is damaged"
@@ -159,6 +159,15 @@ class Footage:
             raise SourceError(f"{self.path}: no frame in it")
         if self._stated_end - end > _MISSING + 1 / self.rate:
             raise SourceError(f"{self.path}: ends after {end:.2f} s, its header says {self._stated_end:.2f} s; cut off")
+
+    def _stamp(self, frame: Any, number: int) -> None:
+        """Give a frame its time by its number where the file does not tell it.
+
+        An AVI counts its frames in the order of decoding, which with B-frames is not that of showing.
+        """
+        if frame.pts is None or (self.container.format.name == "avi" and self.decoder.has_b_frames):
+            frame.time_base = self.stream.time_base
+            frame.pts = round(number / (self.rate * frame.time_base))
 
     @property
     def _stated_end(self) -> float:

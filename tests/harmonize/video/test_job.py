@@ -217,6 +217,18 @@ def test_a_frame_that_ffmpeg_cannot_decode_whole_is_named(tmp_path, video_kit, n
     assert not (tmp_path / "out.mkv").exists()
 
 
+def test_an_avi_with_b_frames_is_shown_in_order(tmp_path, video_kit, nets):
+    frames = [np.full((36, 64, 3), 60 + 8 * number, np.uint8) for number in range(12)]
+    video = video_kit.write(
+        tmp_path / "in.avi", frames, codec="libx264", kind="yuv420p", clock=10, options={"bf": "3", "b_strategy": "0"}
+    )
+    pixels.write_mask(tmp_path / "m.png", video_kit.draw_masks(1)[0])
+    harmonize_video(video, tmp_path / "m.png", tmp_path / "out.mkv", nets.Recolor())
+    assert video_kit.times(tmp_path / "out.mkv") == pytest.approx([0.1 * number for number in range(12)], abs=2e-3)
+    shown = [frame[:4].mean() for frame in video_kit.read(tmp_path / "out.mkv")]
+    assert shown == sorted(shown)
+
+
 def test_one_adjustment_serves_for_all_frames(tmp_path, video_kit):
     video = video_kit.write(tmp_path / "in.mkv", video_kit.draw_frames())
     masks = video_kit.write(tmp_path / "m.mkv", video_kit.gray(video_kit.draw_masks()))
