@@ -30,8 +30,7 @@ _CUT_SILENTLY = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
 """Containers at whose end FFmpeg does not ask whether all has come that their headers tell."""
 
 _MISSING = 0.3
-"""Seconds that may be missing at the end: times in headers are rounded; and one frame, whose
-length not all files tell."""
+"""Seconds that may be missing at the end, and one frame: headers round times, not all files tell a frame's length."""
 
 
 @dataclass
